@@ -1,0 +1,301 @@
+"""The compiled half of py_callcenter: the wire decoder and the routing core.
+
+Everything here is written in Rust (`rust_router/`). Ids are small integers that the core hands out;
+times are integer microseconds since the epoch and every name says so. No method does I/O, reads a
+clock or draws randomness. No method releases the GIL: each takes a few microseconds at most.
+"""
+
+from typing import Final, final
+
+__version__: Final[str]
+"""Version of the compiled module; `py_callcenter` refuses to import when it differs from its own."""
+
+BUILD_PROFILE: Final[str]
+"""`release` or `debug`: the Cargo profile that this module was built with."""
+
+class FrameError(ValueError):
+    """The byte stream broke the event-socket framing. The connection must be closed: bytes after this
+    point can't be trusted, and looking for "the next frame" is how events get forged."""
+
+class EventError(ValueError):
+    """A frame's body is not a well-formed event. The message names the place, never the content."""
+
+class RouterError(ValueError):
+    """A call to `Router` that can't be carried out: unknown id, unknown name, number out of range, or a
+    step that the state doesn't allow. Nothing was changed."""
+
+@final
+class FrameParser:
+    """Cuts a byte stream of FreeSWITCH's event socket into frames.
+
+    A frame is header lines `Name: value`, a blank line, then exactly `Content-Length` bytes when that
+    header is present (mod_event_socket.c; `freeswitch-esl.md` 1.3). One parser serves one connection.
+    Lines end in LF; a CR before it is dropped. Bytes may arrive in any pieces.
+    """
+
+    def __new__(
+        cls,
+        *,
+        max_header_bytes: int = 262144,
+        max_body_bytes: int = 16777216,
+        max_headers: int = 4096,
+    ) -> FrameParser: ...
+    def feed(self, data: bytes) -> list[Frame]:
+        """Take bytes as they came from the socket; give the frames that they complete, in order.
+
+        Raises `FrameError` on a line without a colon, a Content-Length that is no decimal number, is
+        given twice or exceeds `max_body_bytes`, a header block over `max_header_bytes` or with more than
+        `max_headers` lines, a NUL byte, or a block without Content-Type. Frames that were complete before
+        the error in the same `data` are lost with the connection. Each later call raises again.
+        """
+
+    @property
+    def pending_bytes(self) -> int:
+        """Bytes held that don't make a whole frame yet."""
+
+@final
+class Frame:
+    """One frame: envelope headers and body, apart. Immutable."""
+
+    @property
+    def content_type(self) -> str:
+        """Value of `Content-Type`, for example `text/event-plain`, `api/response`, `command/reply`."""
+
+    @property
+    def body(self) -> bytes:
+        """The `Content-Length` bytes, raw; empty when the frame has none."""
+
+    def header(self, name: str) -> str | None:
+        """Envelope header by name, letter case ignored; None when absent. Not percent-decoded."""
+
+    def event(self) -> Event:
+        """Decode the body as an event, by content type (`text/event-plain` or `text/event-json`).
+
+        Raises `EventError` for other content types and for malformed bodies.
+        """
+
+@final
+class Event:
+    """One FreeSWITCH event, indexed once and decoded header by header on demand. Immutable.
+
+    Lines are split before anything is percent-decoded, so an encoded newline in a value stays inside that
+    value. When a name occurs twice the first one counts: FreeSWITCH writes its own headers before the
+    channel's variables. Bytes that aren't UTF-8 come out as U+FFFD by `get` and unchanged by `raw`.
+    A value of `_undef_` (FreeSWITCH's empty value) is given as an empty string.
+    """
+
+    @staticmethod
+    def from_plain(data: bytes) -> Event:
+        """Decode `Name: percent-encoded value` lines as in `event plain` or `uuid_dump`. Raises `EventError`."""
+
+    @staticmethod
+    def from_json(data: bytes) -> Event:
+        """Decode one JSON object as in `event json` or `uuid_dump … json`. Raises `EventError`.
+
+        Arrays are joined in FreeSWITCH's own `ARRAY::a|:b` form; `_body` becomes the body.
+        """
+
+    @property
+    def name(self) -> str:
+        """`Event-Name`, empty when absent."""
+
+    @property
+    def subclass(self) -> str:
+        """`Event-Subclass` decoded, empty when absent."""
+
+    @property
+    def unique_id(self) -> str:
+        """`Unique-ID`, empty when absent."""
+
+    @property
+    def timestamp_us(self) -> int:
+        """`Event-Date-Timestamp` in microseconds by the switch's clock, 0 when absent or not a number."""
+
+    @property
+    def body(self) -> bytes:
+        """Body of the event (inner Content-Length), raw; empty when it has none."""
+
+    def get(self, name: str) -> str | None:
+        """Decoded value of a header by exact name; None when absent."""
+
+    def raw(self, name: str) -> bytes | None:
+        """Percent-decoded bytes of a header by exact name; None when absent."""
+
+    def items(self) -> list[tuple[str, str]]:
+        """All headers decoded, in the order of the wire. Slow; for traces and tests."""
+
+    def __contains__(self, name: str, /) -> bool: ...
+    def __len__(self) -> int: ...
+
+@final
+class Proposal:
+    """A reservation just made: this agent is kept for this caller until `fail` or `finish`. Immutable."""
+
+    @property
+    def offer(self) -> int:
+        """Id of the reservation; never used twice."""
+
+    @property
+    def caller(self) -> int:
+        """Id of the caller."""
+
+    @property
+    def agent(self) -> int:
+        """Id of the agent."""
+
+    @property
+    def queue(self) -> int:
+        """Id of the queue."""
+
+@final
+class AgentView:
+    """A copy of what the core knows of one agent at one moment. Immutable."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def status(self) -> str:
+        """`Available`, `Available (On Demand)`, `On Break` or `Logged Out`."""
+
+    @property
+    def state(self) -> str:
+        """`waiting` `reserved` `receiving` `in_a_queue_call` `wrap_up` `idle` `busy_elsewhere` `on_break` `logged_out`."""
+
+    @property
+    def state_since_us(self) -> int: ...
+    @property
+    def idle_since_us(self) -> int:
+        """End of the last conversation, or the moment of login: the order of `longest-idle-agent`."""
+
+    @property
+    def ready_at_us(self) -> int:
+        """End of a wrap-up or delay; 0 when none runs."""
+
+    @property
+    def no_answer_count(self) -> int: ...
+    @property
+    def calls_answered(self) -> int: ...
+    @property
+    def talk_us(self) -> int: ...
+
+@final
+class Router:
+    """Order of callers, agents, reservations and all timers.
+
+    Pure: the same calls with the same arguments give the same results. Callers are ordered by priority
+    (higher first), then by score (time since `entered_us` plus base score; so by `entered_us - base_score_us`,
+    smaller first), then by order of `enqueue`. `now_us` may never go back: a smaller one counts as the last
+    one seen.
+    """
+
+    def __new__(cls) -> Router: ...
+
+    # Configuration.
+    def put_queue(self, now_us: int, name: str, strategy: str, *, no_answer_status: str = "On Break") -> int:
+        """Add or change a queue; give its id (kept over changes). Strategies: `longest-idle-agent`,
+        `round-robin`, `ring-all`. `no_answer_status` is what an agent gets who reaches max_no_answer."""
+
+    def remove_queue(self, now_us: int, queue: int) -> None:
+        """Forget a queue and its tiers. Raises `RouterError` while callers are in it."""
+
+    def put_agent(
+        self,
+        now_us: int,
+        name: str,
+        *,
+        wrap_up_us: int = 0,
+        busy_delay_us: int = 0,
+        reject_delay_us: int = 0,
+        no_answer_delay_us: int = 0,
+        unregistered_delay_us: int = 5000000,
+        path_error_delay_us: int = 5000000,
+        max_no_answer: int = 0,
+    ) -> int:
+        """Add (as `Logged Out`) or change an agent; give the id. A change keeps status, state and counters."""
+
+    def remove_agent(self, now_us: int, agent: int) -> None:
+        """Forget an agent and the tiers. Raises `RouterError` while an offer or conversation holds them."""
+
+    def put_tier(self, now_us: int, queue: int, agent: int, level: int, position: int) -> None:
+        """Let an agent serve a queue. Lower level first. Level and position 0…86400."""
+
+    def remove_tier(self, now_us: int, queue: int, agent: int) -> None: ...
+    def queue_id(self, name: str) -> int | None: ...
+    def agent_id(self, name: str) -> int | None: ...
+
+    # Callers.
+    def enqueue(
+        self, now_us: int, queue: int, *, entered_us: int, priority: int = 0, base_score_us: int = 0
+    ) -> int:
+        """Put a caller in a queue; give an id that is never used twice. Priority −100…100."""
+
+    def leave(self, now_us: int, caller: int) -> list[int]:
+        """Take a caller out (abandoned, timed out, moved). Gives the offers that ring for this caller: they
+        keep their agents until each is ended by `fail(…, "withdrawn")`, when its legs are gone."""
+
+    def position(self, caller: int) -> int:
+        """Place in the queue, 1 = next. Claimed callers count until they are bridged."""
+
+    def callers(self, queue: int) -> list[int]:
+        """Ids in the queue in order of service."""
+
+    def calls_waiting(self, queue: int) -> int: ...
+    def staffed(self, queue: int) -> int:
+        """Agents with a tier in this queue who aren't Logged Out."""
+
+    def can_serve(self, queue: int) -> int:
+        """Agents in this queue who could take a call this instant."""
+
+    # Agents.
+    def set_status(self, now_us: int, agent: int, status: str) -> list[int]:
+        """Set the status by mod_callcenter's name. Gives the agent's ringing offer (not yet claimed) to be
+        withdrawn when the new status takes no calls. Becoming `Available` from another status resets
+        no_answer_count; from `Logged Out` it also starts idle time. A conversation goes on in any status."""
+
+    def set_wrap_up_end(self, now_us: int, agent: int, end_us: int) -> None:
+        """Move the end of a running wrap-up; a moment not after `now_us` ends it. Raises when none runs."""
+
+    def agent(self, agent: int) -> AgentView: ...
+    def agents_by_state(self) -> list[tuple[str, int]]:
+        """How many agents are in each state, all nine states, in a fixed order. O(1)."""
+
+    # Decisions.
+    def decide(self, now_us: int) -> list[Proposal]:
+        """Match until no eligible pair is left; reserve each pair; give them in the order of decision.
+
+        Callers are looked at in rank order over all queues. A caller takes the best ready agent of its
+        queue by the queue's strategy; a `ring-all` caller takes every ready agent, again and again as they
+        become ready, until claimed."""
+
+    def ringing(self, now_us: int, offer: int) -> None:
+        """The phone rings: `reserved` → `receiving`."""
+
+    def claim(self, now_us: int, offer: int) -> list[int] | None:
+        """The agent answered. None: too late, the caller has left or is another's; else the offers that lost
+        (to be ended by `fail(…, "withdrawn")` when their legs are gone). At most one claim a caller holds."""
+
+    def bridged(self, now_us: int, offer: int) -> None:
+        """Caller and agent talk: the caller leaves the queue, the agent is `in_a_queue_call`, no_answer_count = 0."""
+
+    def fail(self, now_us: int, offer: int, fault: str) -> str | None:
+        """End an offer without a conversation; its legs are gone. A claimed caller is open again in the same
+        place. Fault: `busy` `rejected` `no_answer` `unreachable` `unregistered` `path_error` `withdrawn`;
+        each has its delay (withdrawn: none, idle time kept; unreachable counts as no_answer does).
+        Gives the new status when max_no_answer was reached."""
+
+    def finish(self, now_us: int, offer: int) -> None:
+        """The conversation is over and the agent's legs are gone: wrap-up, then ready (or `idle` when On Demand)."""
+
+    # Timers.
+    def set_timer(self, deadline_us: int, token: int) -> None:
+        """Arm or re-arm the engine's own deadline; tokens are opaque."""
+
+    def cancel_timer(self, token: int) -> None:
+        """Disarm; an unknown token is no error."""
+
+    def next_deadline_us(self) -> int | None:
+        """When `advance` next has something to do: the earliest of all timers, the core's own included."""
+
+    def advance(self, now_us: int) -> list[int]:
+        """Let time pass: ends wrap-ups and delays that are due, and gives the engine's due tokens in order of
+        deadline, then of arming. Call `decide` afterwards."""

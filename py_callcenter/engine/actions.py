@@ -1,0 +1,107 @@
+"""What the engine wants done on a switch: typed values, no text of commands.
+
+`py_callcenter.esl.commands` turns each into bytes; nothing else does.
+Every action names the node (the FreeSWITCH) that it is for.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Device:
+    """One leg of an originate: a name of ours and a dial string out of the configuration."""
+
+    uuid: str
+    contact: str
+
+
+@dataclass(frozen=True, slots=True)
+class Originate:
+    """Ring all devices of one agent at once; the first that answers is parked, the switch ends the others.
+
+    `job` is the Job-UUID that comes back in BACKGROUND_JOB. `variables` are set on every leg.
+    """
+
+    node: str
+    job: str
+    devices: tuple[Device, ...]
+    variables: tuple[tuple[str, str], ...]
+    caller_name: str
+    caller_number: str
+    timeout_s: int
+
+
+@dataclass(frozen=True, slots=True)
+class Bridge:
+    """Connect two parked legs; the caller first, for FreeSWITCH reads the on-cancel variables from the first."""
+
+    node: str
+    caller: str
+    agent: str
+
+
+@dataclass(frozen=True, slots=True)
+class Kill:
+    """Hang a leg up with a cause of FreeSWITCH's list."""
+
+    node: str
+    uuid: str
+    cause: str
+
+
+@dataclass(frozen=True, slots=True)
+class SetVariables:
+    """Set channel variables in one command; at most 64."""
+
+    node: str
+    uuid: str
+    variables: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class PlayMusic:
+    """Start a sound or stream on a parked caller."""
+
+    node: str
+    uuid: str
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
+class StopMusic:
+    """Stop whatever plays on a leg."""
+
+    node: str
+    uuid: str
+
+
+@dataclass(frozen=True, slots=True)
+class StartRecording:
+    """Record a leg to a path that came out of the queue's template."""
+
+    node: str
+    uuid: str
+    path: str
+
+
+@dataclass(frozen=True, slots=True)
+class Transfer:
+    """Send a leg to an extension of the dialplan."""
+
+    node: str
+    uuid: str
+    extension: str
+    context: str
+
+
+@dataclass(frozen=True, slots=True)
+class Probe:
+    """Ask whether a leg lives; the answer comes back through `Engine.on_probe`."""
+
+    node: str
+    uuid: str
+
+
+Action = Originate | Bridge | Kill | SetVariables | PlayMusic | StopMusic | StartRecording | Transfer | Probe

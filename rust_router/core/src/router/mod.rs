@@ -1,0 +1,1 @@
+//! Order of callers, agents, reservations and timers.

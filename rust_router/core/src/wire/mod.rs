@@ -1,0 +1,1 @@
+//! Frames and events of FreeSWITCH's event socket.

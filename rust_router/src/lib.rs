@@ -1,0 +1,21 @@
+//! `py_callcenter._router`: conversion between Python and `callcenter_core`, and nothing else.
+
+mod router;
+mod wire;
+
+use pyo3::prelude::*;
+
+/// The compiled half of `py_callcenter`; documented in `py_callcenter/_router.pyi`.
+#[pymodule(gil_used = true)]
+mod _router {
+    use super::*;
+
+    #[pymodule_init]
+    fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
+        module.add("__version__", env!("CARGO_PKG_VERSION"))?;
+        let profile = if cfg!(debug_assertions) { "debug" } else { "release" };
+        module.add("BUILD_PROFILE", profile)?;
+        wire::register(module)?;
+        router::register(module)
+    }
+}

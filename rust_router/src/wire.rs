@@ -1,0 +1,7 @@
+//! `FrameParser`, `Frame` and `Event` for Python.
+
+use pyo3::prelude::*;
+
+pub(crate) fn register(_module: &Bound<'_, PyModule>) -> PyResult<()> {
+    Ok(())
+}
