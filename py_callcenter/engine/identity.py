@@ -1,0 +1,49 @@
+"""Names of ours and the proof that they are ours.
+
+Leg UUIDs derive from call, attempt and device, so two controllers that mean the same offer name the same
+leg and the switch refuses the second (freeswitch-esl.md 0.5). What we stamp on a channel counts only with a
+valid MAC: a caller may copy or invent variables through SIP headers, but not the key.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import uuid
+from typing import Final
+
+_NAMESPACE: Final = uuid.UUID("6f1d7a1c-4f0e-5b7a-9d0b-2f4f0c6f8a51")
+_TAG_BYTES: Final = 16
+
+
+def leg_uuid(call: str, attempt: int, device: int) -> str:
+    """UUID of the leg that rings one device of one offer."""
+    return str(uuid.uuid5(_NAMESPACE, f"leg/{call}/{attempt}/{device}"))
+
+
+def job_uuid(call: str, attempt: int) -> str:
+    """Job-UUID of the originate of one offer."""
+    return str(uuid.uuid5(_NAMESPACE, f"job/{call}/{attempt}"))
+
+
+class Sealer:
+    """Makes and checks the MAC in `cc_tag`."""
+
+    __slots__ = ("_key",)
+
+    def __init__(self, key: bytes) -> None:
+        if len(key) < _TAG_BYTES:
+            raise ValueError(f"the key must have at least {_TAG_BYTES} bytes")
+        self._key = key
+
+    def seal(self, *parts: str | int) -> str:
+        """Tag over the parts, in order; each is length-prefixed so that no two lists read alike."""
+        text = "".join(f"{len(str(part))}:{part}" for part in parts)
+        return hmac.new(self._key, text.encode(), hashlib.sha256).digest()[:_TAG_BYTES].hex()
+
+    def holds(self, tag: str | None, *parts: str | int) -> bool:
+        """Whether `tag` is ours for these parts; compared in constant time."""
+        return tag is not None and hmac.compare_digest(self.seal(*parts).encode(), tag.encode())
+
+    def __repr__(self) -> str:
+        return "Sealer(key hidden)"

@@ -1,0 +1,237 @@
+"""What happened: the append-only log that every figure is computed from.
+
+A record is written once, when the thing is known to have happened, and never changed. Its id
+(node, epoch, sequence) makes writing it twice harmless. Times and durations are integer microseconds.
+Records hold no caller numbers or names: a call is known by its id.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any, ClassVar, Literal
+
+AbandonPhase = Literal["short", "queued", "ringing"]
+OfferOutcome = Literal[
+    "answered", "busy", "rejected", "no_answer", "unreachable", "unregistered", "path_error", "withdrawn"
+]
+LeftReason = Literal[
+    "timeout", "no-agent", "full", "exit-key", "transferred", "taken-elsewhere", "unknown-queue"
+]
+Side = Literal["caller", "agent", "system"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Record:
+    """Common head of all records."""
+
+    kind: ClassVar[str] = "record"
+
+    node: str
+    epoch: int
+    sequence: int
+    at_us: int
+
+    @property
+    def id(self) -> str:
+        return f"{self.node}:{self.epoch}:{self.sequence}"
+
+    def as_dict(self) -> dict[str, Any]:
+        """All fields and the kind, ready for JSON."""
+        return {"kind": self.kind, "id": self.id, **asdict(self)}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallOffered(Record):
+    """A new call reached a queue for the first time (first accepted PARK)."""
+
+    kind: ClassVar[str] = "call-offered"
+
+    call: str
+    queue: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QueueEntered(Record):
+    """A queue leg began. `leg` counts the call's queue legs from 1; a transfer makes a new one."""
+
+    kind: ClassVar[str] = "queue-entered"
+
+    call: str
+    queue: str
+    leg: int
+    priority: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OfferMade(Record):
+    """An agent's devices were asked to ring for a caller."""
+
+    kind: ClassVar[str] = "offer-made"
+
+    call: str
+    queue: str
+    agent: str
+    attempt: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OfferEnded(Record):
+    """An offer is over, every leg of it gone or talking. `cause` is the switch's hangup cause, if any."""
+
+    kind: ClassVar[str] = "offer-ended"
+
+    call: str
+    queue: str
+    agent: str
+    attempt: int
+    outcome: OfferOutcome
+    cause: str
+    ring_us: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallAnswered(Record):
+    """Caller and agent were bridged; the queue leg's wait ends here."""
+
+    kind: ClassVar[str] = "call-answered"
+
+    call: str
+    queue: str
+    leg: int
+    agent: str
+    wait_us: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallAbandoned(Record):
+    """The caller hung up before an agent had them."""
+
+    kind: ClassVar[str] = "call-abandoned"
+
+    call: str
+    queue: str
+    leg: int
+    wait_us: int
+    phase: AbandonPhase
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallLeft(Record):
+    """The queue leg ended by a rule or by hand: the caller lives on at `target` (or was hung up by us)."""
+
+    kind: ClassVar[str] = "call-left"
+
+    call: str
+    queue: str
+    leg: int
+    wait_us: int
+    reason: LeftReason
+    target: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallLost(Record):
+    """The caller vanished with the switch, or while we could not see it: nobody's fault in the queue."""
+
+    kind: ClassVar[str] = "call-lost"
+
+    call: str
+    queue: str
+    leg: int
+    wait_us: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConversationEnded(Record):
+    """Agent and caller parted."""
+
+    kind: ClassVar[str] = "conversation-ended"
+
+    call: str
+    queue: str
+    leg: int
+    agent: str
+    talk_us: int
+    hold_us: int
+    ended_by: Side
+    transferred: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallEnded(Record):
+    """The caller's channel is gone; the call's story is complete."""
+
+    kind: ClassVar[str] = "call-ended"
+
+    call: str
+    cause: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AgentStatusChanged(Record):
+    """An agent's status changed, by hand or by the no-answer limit."""
+
+    kind: ClassVar[str] = "agent-status"
+
+    agent: str
+    status: str
+    reason: Literal["initial", "set", "max-no-answer"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AgentWrapUp(Record):
+    """An agent's wrap-up began (or was moved); it ends at `until_us`."""
+
+    kind: ClassVar[str] = "agent-wrap-up"
+
+    agent: str
+    until_us: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecordingStarted(Record):
+    """Recording of a caller's leg was asked for."""
+
+    kind: ClassVar[str] = "recording-started"
+
+    call: str
+    agent: str
+    path: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UnknownQueue(Record):
+    """A call asked for a queue that is not configured and was sent to `on-unknown-queue`."""
+
+    kind: ClassVar[str] = "unknown-queue"
+
+    call: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InvariantViolated(Record):
+    """A watchdog found and repaired something that must not happen."""
+
+    kind: ClassVar[str] = "invariant-violated"
+
+    rule: str
+    call: str
+
+
+AnyRecord = (
+    CallOffered
+    | QueueEntered
+    | OfferMade
+    | OfferEnded
+    | CallAnswered
+    | CallAbandoned
+    | CallLeft
+    | CallLost
+    | ConversationEnded
+    | CallEnded
+    | AgentStatusChanged
+    | AgentWrapUp
+    | RecordingStarted
+    | UnknownQueue
+    | InvariantViolated
+)
