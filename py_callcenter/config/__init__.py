@@ -1,0 +1,66 @@
+"""The configuration: a TOML file, checked as a whole, as frozen models.
+
+`load(path)` gives a `Config` or raises `ConfigErrors` with every problem, each with file and line.
+Pure but for reading the files it is told to read.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from py_callcenter.config.changes import Change, difference
+from py_callcenter.config.load import ConfigError, ConfigErrors, load, loads
+from py_callcenter.config.models import (
+    Agent,
+    Config,
+    Controller,
+    Node,
+    Queue,
+    ServiceLevel,
+    Status,
+    Strategy,
+    Tier,
+)
+from py_callcenter.config.rules import (
+    HANGUP,
+    STATUSES,
+    Exit,
+    RuleError,
+    check_contact,
+    check_name,
+    expand_record_template,
+    is_loopback,
+)
+
+__all__ = [
+    "HANGUP",
+    "STATUSES",
+    "Agent",
+    "Change",
+    "Config",
+    "ConfigError",
+    "ConfigErrors",
+    "Controller",
+    "Exit",
+    "Node",
+    "Queue",
+    "RuleError",
+    "ServiceLevel",
+    "Status",
+    "Strategy",
+    "Tier",
+    "check_contact",
+    "check_name",
+    "difference",
+    "expand_record_template",
+    "is_loopback",
+    "json_schema",
+    "load",
+    "loads",
+]
+
+
+def json_schema() -> dict[str, Any]:
+    """JSON Schema of the file, for editors."""
+    schema = Config.model_json_schema(by_alias=True)
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema, "title": "callcenter.toml"}

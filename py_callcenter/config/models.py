@@ -1,0 +1,332 @@
+"""The configuration as frozen models. Attributes are Python's names, keys of the file are mod_callcenter's.
+
+Times are seconds in the file; `*_us` properties give integer microseconds, the only unit inside.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+    PlainValidator,
+    SecretStr,
+    WithJsonSchema,
+    field_validator,
+    model_validator,
+)
+
+from py_callcenter.config import rules
+from py_callcenter.config.relations import check_relations
+from py_callcenter.config.rules import Exit, RuleError
+
+MICROSECONDS = 1_000_000
+
+Strategy = Literal["longest-idle-agent", "round-robin", "ring-all"]
+Status = Literal["Available", "Available (On Demand)", "On Break", "Logged Out"]
+
+Name = Annotated[str, AfterValidator(rules.check_name), Field(min_length=1, max_length=64)]
+Seconds = Annotated[float, Field(ge=0, le=86400, allow_inf_nan=False)]
+ExitField = Annotated[
+    Exit,
+    PlainValidator(rules.parse_exit),
+    PlainSerializer(str, return_type=str),
+    WithJsonSchema({"type": "string", "examples": ["hangup", "voicemail@default"]}),
+]
+
+
+def _microseconds(seconds: float) -> int:
+    return round(seconds * MICROSECONDS)
+
+
+def _as_tuple(value: object) -> object:
+    """One dial string or a list of them."""
+    if isinstance(value, str):
+        return (value,)
+    return tuple(value) if isinstance(value, list) else value
+
+
+class Model(BaseModel):
+    model_config = ConfigDict(
+        frozen=True,
+        extra="forbid",
+        strict=True,
+        validate_by_name=True,
+        validate_by_alias=True,
+        alias_generator=lambda field: field.replace("_", "-"),
+        hide_input_in_errors=True,
+        use_attribute_docstrings=True,
+    )
+
+
+class Controller(Model):
+    """Where the controller listens and what it keeps. Changes take effect at the next start."""
+
+    listen: str = "127.0.0.1:8080"
+    """Address of the page, the API, /metrics, /healthz and /readyz, as host:port."""
+
+    database: str = "sqlite:///callcenter.db"
+    """SQLAlchemy URL. A relative SQLite file belongs to the folder of the configuration file."""
+
+    state: str = "state"
+    """Folder for the token and other private files; relative to the folder of the configuration file."""
+
+    token_file: str | None = None
+    """File with the token that changes are made with. Without it one is made up in `state`."""
+
+    on_unknown_queue: ExitField = rules.HANGUP
+    """Where a caller goes whose `cc_queue` names no queue."""
+
+    allow_default_password: bool = False
+    """Accept FreeSWITCH's default password on a node that isn't on loopback."""
+
+    log_format: Literal["auto", "console", "json"] = "auto"
+    """`auto` is `console` on a terminal and `json` elsewhere."""
+
+    @field_validator("listen")
+    @classmethod
+    def _check_listen(cls, value: str) -> str:
+        rules.split_listen(value)
+        return value
+
+    @property
+    def listen_host(self) -> str:
+        return rules.split_listen(self.listen)[0]
+
+    @property
+    def listen_port(self) -> int:
+        return rules.split_listen(self.listen)[1]
+
+    @property
+    def listens_on_loopback(self) -> bool:
+        return rules.is_loopback(self.listen_host)
+
+
+class Node(Model):
+    """One FreeSWITCH and its event socket. Changes take effect at the next start."""
+
+    name: Name
+    host: Annotated[str, AfterValidator(rules.check_host)] = "127.0.0.1"
+    port: Annotated[int, Field(ge=1, le=65535)] = 8021
+    password: SecretStr | None = None
+    """Password of the event socket. One of `password` and `password-file` is needed."""
+
+    password_file: str | None = None
+    """File that holds the password in its first line; relative to the folder of the configuration file."""
+
+    dial: Annotated[str, AfterValidator(rules.check_dial)] | None = None
+    """How this node reaches a phone that is registered elsewhere, with `{number}` in it."""
+
+    @property
+    def secret(self) -> str:
+        """The password in clear, empty when none is set."""
+        return self.password.get_secret_value() if self.password is not None else ""
+
+    @field_validator("password", mode="before")
+    @classmethod
+    def _wrap(cls, value: object) -> object:
+        return SecretStr(value) if isinstance(value, str) else value
+
+    @model_validator(mode="after")
+    def _check_password(self) -> Node:
+        if self.password is None and self.password_file is None:
+            raise RuleError("has no password", "give `password` or `password-file`")
+        if "\n" in self.secret or "\r" in self.secret or "\0" in self.secret:
+            raise RuleError("the password holds a line break", "write it in one line")
+        return self
+
+
+class ServiceLevel(Model):
+    """Target of a queue: this share of its callers is answered within this time."""
+
+    seconds: Annotated[float, Field(gt=0, le=86400, allow_inf_nan=False)] = 20
+    percent: Annotated[float, Field(ge=0, le=100, allow_inf_nan=False)] = 80
+
+    @property
+    def us(self) -> int:
+        return _microseconds(self.seconds)
+
+
+class Queue(Model):
+    """A line of callers. Names and meanings are mod_callcenter's where it has them."""
+
+    name: Name
+    strategy: Strategy = "longest-idle-agent"
+    service_level: ServiceLevel = ServiceLevel()
+    moh_sound: Annotated[str, AfterValidator(rules.check_sound)] | None = None
+    """What callers hear while they wait; silence when absent."""
+
+    max_wait_time: Seconds = 0
+    """Longest wait from the caller's PARK; 0 = no limit. Then `on-timeout`."""
+
+    max_wait_time_with_no_agent: Seconds = 0
+    """Longest wait while nobody is logged in; 0 = no limit. Then `on-no-agent`."""
+
+    max_wait_time_with_no_agent_time_reached: Seconds = 5
+    """Grace for callers who come when that limit has passed already."""
+
+    max_callers: Annotated[int, Field(ge=0, le=1_000_000)] = 0
+    """Callers at most at once; 0 = no limit. Who comes on top goes to `on-full`."""
+
+    agent_originate_timeout: Annotated[int, Field(ge=1, le=3600)] = 20
+    """Seconds that an agent's phones ring."""
+
+    agent_no_answer_status: Status = "On Break"
+    """Status of an agent who reached `max-no-answer`."""
+
+    record_template: Annotated[str, AfterValidator(rules.check_record_template)] | None = None
+    """File name of recordings on the switch; nothing is recorded when absent."""
+
+    skills: Annotated[str, Field(max_length=500)] | None = None
+    """What its callers need by default. Accepted; not used yet."""
+
+    on_timeout: ExitField = rules.HANGUP
+    on_no_agent: ExitField = rules.HANGUP
+    on_full: ExitField = rules.HANGUP
+    on_exit_key: ExitField = rules.HANGUP
+    after_call: ExitField = rules.HANGUP
+    """Where the caller goes when the conversation is over and the caller hasn't hung up."""
+
+    @field_validator("moh_sound", mode="before")
+    @classmethod
+    def _no_sound(cls, value: object) -> object:
+        return None if value == "" else value
+
+    @property
+    def max_wait_time_us(self) -> int:
+        return _microseconds(self.max_wait_time)
+
+    @property
+    def max_wait_time_with_no_agent_us(self) -> int:
+        return _microseconds(self.max_wait_time_with_no_agent)
+
+    @property
+    def max_wait_time_with_no_agent_time_reached_us(self) -> int:
+        return _microseconds(self.max_wait_time_with_no_agent_time_reached)
+
+    @property
+    def agent_originate_timeout_us(self) -> int:
+        return self.agent_originate_timeout * MICROSECONDS
+
+
+class Agent(Model):
+    """Somebody who takes calls, on one phone or on several that ring together."""
+
+    name: Name
+    type: Literal["callback", "uuid-standby"] = "callback"
+    contacts: Annotated[
+        tuple[Annotated[str, AfterValidator(rules.check_contact)], ...],
+        BeforeValidator(_as_tuple),
+        Field(
+            alias="contact",
+            min_length=1,
+            max_length=8,
+            strict=False,
+            json_schema_extra={"examples": ["user/1000@example.org"]},
+        ),
+    ]
+    """A dial string, or a list of them: all the agent's phones."""
+
+    status: Status = "Logged Out"
+    """Status when the agent is new. Later only the agent or `callcenter agent set` changes it."""
+
+    wrap_up_time: Seconds = 10
+    """Rest after a conversation, in seconds."""
+
+    max_no_answer: Annotated[int, Field(ge=0, le=1000)] = 3
+    """Unanswered offers in a row that bring the queue's `agent-no-answer-status`; 0 = never."""
+
+    busy_delay_time: Seconds = 60
+    """Rest after the phone was busy."""
+
+    reject_delay_time: Seconds = 10
+    """Rest after the agent refused a call."""
+
+    no_answer_delay_time: Seconds = 5
+    """Rest after an unanswered offer."""
+
+    skills: dict[Annotated[str, AfterValidator(rules.check_skill)], Annotated[int, Field(ge=0, le=100)]] = (
+        Field(default_factory=dict)
+    )
+    """Skill and level. Accepted; not used yet."""
+
+    @field_validator("type")
+    @classmethod
+    def _check_type(cls, value: str) -> str:
+        if value == "uuid-standby":
+            raise RuleError("`uuid-standby` isn't available yet", 'use type = "callback"')
+        return value
+
+    @field_validator("contacts")
+    @classmethod
+    def _check_contacts(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        if len(set(value)) != len(value):
+            raise RuleError("names the same phone twice", "name each phone once")
+        return value
+
+    @property
+    def wrap_up_time_us(self) -> int:
+        return _microseconds(self.wrap_up_time)
+
+    @property
+    def busy_delay_time_us(self) -> int:
+        return _microseconds(self.busy_delay_time)
+
+    @property
+    def reject_delay_time_us(self) -> int:
+        return _microseconds(self.reject_delay_time)
+
+    @property
+    def no_answer_delay_time_us(self) -> int:
+        return _microseconds(self.no_answer_delay_time)
+
+
+class Tier(Model):
+    """An agent serves a queue. Lower levels first, then lower positions."""
+
+    queue: Name
+    agent: Name
+    level: Annotated[int, Field(ge=0, le=86400)] = 1
+    position: Annotated[int, Field(ge=0, le=86400)] = 1
+
+
+class Config(Model):
+    """A whole configuration, consistent in itself."""
+
+    controller: Controller = Controller()
+    nodes: Annotated[tuple[Node, ...], Field(strict=False)] = ()
+    queues: Annotated[tuple[Queue, ...], Field(strict=False)] = ()
+    agents: Annotated[tuple[Agent, ...], Field(strict=False)] = ()
+    tiers: Annotated[tuple[Tier, ...], Field(strict=False)] = ()
+
+    @model_validator(mode="after")
+    def _check_relations(self) -> Config:
+        for _path, message, hint in check_relations(self.model_dump(by_alias=True)):
+            raise RuleError(message, hint)
+        return self
+
+    def queue(self, name: str) -> Queue | None:
+        return next((queue for queue in self.queues if queue.name == name), None)
+
+    def agent(self, name: str) -> Agent | None:
+        return next((agent for agent in self.agents if agent.name == name), None)
+
+    def node(self, name: str) -> Node | None:
+        return next((node for node in self.nodes if node.name == name), None)
+
+    def routing(self) -> dict[str, Any]:
+        """Queues, agents and tiers as plain JSON values by the file's keys: what the database keeps.
+
+        Nodes and controller stay in the file: they hold secrets, and reaching them precedes any database.
+        """
+        return self.model_dump(mode="json", by_alias=True, include={"queues", "agents", "tiers"})
+
+    def with_routing(self, stored: dict[str, Any]) -> Config:
+        """The same controller and nodes with queues, agents and tiers as `routing` gave them."""
+        other = Config.model_validate({key: stored.get(key, []) for key in ("queues", "agents", "tiers")})
+        return self.model_copy(update={"queues": other.queues, "agents": other.agents, "tiers": other.tiers})

@@ -1,0 +1,83 @@
+"""Rules between entries: no name twice, no tier without its queue and agent, no public default password.
+
+They work on plain values so that they can be checked, and reported, beside errors of single values.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterator, Mapping
+from difflib import get_close_matches
+from typing import Any
+
+from pydantic import SecretStr
+
+from py_callcenter.config.rules import DEFAULT_PASSWORD, is_loopback, shown
+
+Path = tuple[str | int, ...]
+Problem = tuple[Path, str, str]
+"""Where (path of keys and indices), what is wrong, hint."""
+
+
+def check_relations(data: Mapping[str, Any]) -> Iterator[Problem]:
+    """All problems between entries. Entries of a wrong type are passed over: others report them."""
+    for kind, word in (("nodes", "node"), ("queues", "queue"), ("agents", "agent")):
+        yield from _twice(data, kind, ("name",), f"a second {word}")
+    yield from _twice(data, "nodes", ("host", "port"), "a second node at the same address")
+    yield from _twice(data, "tiers", ("queue", "agent"), "a second tier of the same queue and agent")
+    yield from _check_tiers(data)
+    yield from _check_passwords(data)
+
+
+def entries(data: Mapping[str, Any], kind: str) -> Iterator[tuple[int, Mapping[str, Any]]]:
+    """Index and entry of a list of tables, as far as they are tables."""
+    rows = data.get(kind)
+    if isinstance(rows, list | tuple):
+        yield from ((index, row) for index, row in enumerate(rows) if isinstance(row, Mapping))
+
+
+def _twice(data: Mapping[str, Any], kind: str, keys: tuple[str, ...], what: str) -> Iterator[Problem]:
+    defaults = {"host": "127.0.0.1", "port": 8021}
+    seen: dict[tuple[object, ...], int] = {}
+    for index, row in entries(data, kind):
+        value = tuple(row.get(key, defaults.get(key)) for key in keys)
+        if not all(isinstance(part, Hashable) and part is not None for part in value):
+            continue
+        if value in seen:
+            words = " ".join(shown(str(part)) for part in value)
+            yield (
+                (kind, index, keys[0]),
+                f"{what}: {words}",
+                f"the first one is {kind}[{seen[value]}]; rename or remove one",
+            )
+        else:
+            seen[value] = index
+
+
+def _check_tiers(data: Mapping[str, Any]) -> Iterator[Problem]:
+    for key, kind in (("queue", "queues"), ("agent", "agents")):
+        known = [name for _, row in entries(data, kind) if isinstance(name := row.get("name"), str)]
+        for index, row in entries(data, "tiers"):
+            name = row.get(key)
+            if isinstance(name, str) and name not in known:
+                near = get_close_matches(name, known, 1)
+                hint = f"did you mean {shown(near[0])}?" if near else f"add it under [[{kind}]]"
+                yield ("tiers", index, key), f"there is no {key} {shown(name)}", hint
+
+
+def _check_passwords(data: Mapping[str, Any]) -> Iterator[Problem]:
+    controller = data.get("controller")
+    if isinstance(controller, Mapping) and controller.get("allow-default-password") is True:
+        return
+    for index, row in entries(data, "nodes"):
+        host, password = row.get("host", "127.0.0.1"), row.get("password")
+        if isinstance(password, SecretStr):
+            password = password.get_secret_value()
+        if password == DEFAULT_PASSWORD and isinstance(host, str) and not is_loopback(host):
+            yield (
+                ("nodes", index, "password"),
+                f"FreeSWITCH's default password on {shown(host)}, which others can reach too",
+                (
+                    "set a password of your own in event_socket.conf.xml and here, "
+                    "or accept the risk with `allow-default-password = true` under [controller]"
+                ),
+            )
