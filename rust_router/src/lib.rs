@@ -1,5 +1,6 @@
 //! `py_callcenter._router`: conversion between Python and `callcenter_core`, and nothing else.
 
+mod error;
 mod router;
 mod wire;
 
@@ -15,6 +16,7 @@ mod _router {
         module.add("__version__", env!("CARGO_PKG_VERSION"))?;
         let profile = if cfg!(debug_assertions) { "debug" } else { "release" };
         module.add("BUILD_PROFILE", profile)?;
+        error::register(module)?;
         wire::register(module)?;
         router::register(module)
     }

@@ -1,0 +1,50 @@
+//! The exceptions of this module, and the one place where the core's errors become them.
+
+use callcenter_core::wire::{EventError as CoreEventError, FrameError as CoreFrameError};
+use pyo3::create_exception;
+use pyo3::exceptions::PyValueError;
+use pyo3::prelude::*;
+
+create_exception!(
+    py_callcenter._router,
+    FrameError,
+    PyValueError,
+    "The byte stream broke the event-socket framing; the connection must be closed."
+);
+create_exception!(
+    py_callcenter._router,
+    EventError,
+    PyValueError,
+    "A frame's body is not a well-formed event."
+);
+create_exception!(
+    py_callcenter._router,
+    RouterError,
+    PyValueError,
+    "A call to Router that can't be carried out; nothing was changed."
+);
+
+/// An error of the core that has its own Python exception.
+pub(crate) trait Raise {
+    /// The exception, with the error's text as its message.
+    fn raise(self) -> PyErr;
+}
+
+impl Raise for CoreFrameError {
+    fn raise(self) -> PyErr {
+        FrameError::new_err(self.to_string())
+    }
+}
+
+impl Raise for CoreEventError {
+    fn raise(self) -> PyErr {
+        EventError::new_err(self.to_string())
+    }
+}
+
+pub(crate) fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    let py = module.py();
+    module.add("FrameError", py.get_type::<FrameError>())?;
+    module.add("EventError", py.get_type::<EventError>())?;
+    module.add("RouterError", py.get_type::<RouterError>())
+}
