@@ -1,0 +1,49 @@
+"""Service level over a sliding window.
+
+The formula, named because a bare "service level" means nothing: queue legs answered within the target ÷
+(answered + abandoned + left + lost), short abandons left out. A queue leg counts when its wait ends.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import Final
+
+WINDOW_SECONDS: Final = 1800
+FORMULA: Final = "answered in time / (answered + abandoned + left + lost), short abandons left out"
+
+_SLOT_US: Final = 60_000_000
+_SLOTS: Final = WINDOW_SECONDS * 1_000_000 // _SLOT_US
+
+
+class ServiceLevelWindow:
+    """Counts of the last half hour, kept by the minute; the oldest minute drops out as a whole."""
+
+    __slots__ = ("_good", "_slots", "_total")
+
+    def __init__(self) -> None:
+        self._slots: deque[list[int]] = deque()
+        self._good = 0
+        self._total = 0
+
+    def count(self, at_us: int, *, in_time: bool) -> None:
+        slot = at_us // _SLOT_US
+        if not self._slots or slot > self._slots[-1][0]:
+            self._slots.append([slot, 0, 0])
+        entry = self._slots[-1]
+        entry[1] += in_time
+        entry[2] += 1
+        self._good += in_time
+        self._total += 1
+        self._forget(slot)
+
+    def ratio(self, now_us: int) -> float | None:
+        """Share from 0 to 1; None when no queue leg ended within the window."""
+        self._forget(now_us // _SLOT_US)
+        return self._good / self._total if self._total else None
+
+    def _forget(self, slot: int) -> None:
+        while self._slots and self._slots[0][0] <= slot - _SLOTS:
+            _, good, total = self._slots.popleft()
+            self._good -= good
+            self._total -= total
