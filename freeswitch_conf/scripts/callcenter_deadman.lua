@@ -1,0 +1,55 @@
+-- Runs by itself, once, when no controller has renewed its word for 15 seconds (see README, "When the controller stops").
+-- Takes back callcenter_alive, so that new callers get the fallback, and sees to the legs the controller left behind:
+--   a caller who waits            -> his exit (cc_exit_exten), or callcenter_fallback
+--   a caller who talks            -> talks on; the call ends with the conversation instead of parking in silence
+--   a phone that rings for a call -> stops ringing
+-- Legs that are not the controller's, and callers who have left the queue (cc_cancel_reason is set), are not touched.
+
+local api = freeswitch.API()
+
+local function run(command)
+  return (api:executeString(command) or ""):gsub("%s+$", "")
+end
+
+local function variable(uuid, name)
+  local value = run("uuid_getvar " .. uuid .. " " .. name)
+  if value == "_undef_" or value:sub(1, 4) == "-ERR" then
+    return nil
+  end
+  return value ~= "" and value or nil
+end
+
+-- exten or exten@context; anything else is refused, for it would become part of a command.
+local function destination(value)
+  local exten, context = (value or ""):match("^([%w_.+*#-]+)@?([%w_.-]*)$")
+  if exten == nil then
+    return "callcenter_fallback XML default"
+  end
+  return exten .. " XML " .. (context ~= "" and context or "default")
+end
+
+run("global_setvar callcenter_alive=false")
+
+local moved, kept, stopped = 0, 0, 0
+for line in run("show channels as delim |"):gmatch("[^\n]+") do
+  local uuid = line:match("^(%x+%-%x+%-%x+%-%x+%-%x+)|")
+  if uuid then
+    local queue, agent = variable(uuid, "cc_queue"), variable(uuid, "cc_side") == "agent"
+    local bridged = variable(uuid, "signal_bond") ~= nil
+    if agent and not bridged and variable(uuid, "cc_offer") then
+      run("uuid_kill " .. uuid .. " ORIGINATOR_CANCEL")
+      stopped = stopped + 1
+    elseif queue and not agent and bridged then
+      run("uuid_setvar " .. uuid .. " park_after_bridge false")
+      kept = kept + 1
+    elseif queue and not agent and not variable(uuid, "cc_cancel_reason") then
+      run("uuid_setvar_multi " .. uuid .. " park_after_bridge=false;cc_cause=cancel;cc_cancel_reason=NO_CONTROLLER")
+      run("uuid_transfer " .. uuid .. " " .. destination(variable(uuid, "cc_exit_exten")))
+      moved = moved + 1
+    end
+  end
+end
+
+freeswitch.consoleLog("warning", string.format(
+  "No call-centre controller is alive: %d callers sent to their exit, %d conversations left to end, %d ringing phones stopped\n",
+  moved, kept, stopped))
