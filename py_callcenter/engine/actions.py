@@ -35,7 +35,7 @@ class Originate:
 
 @dataclass(frozen=True, slots=True)
 class Bridge:
-    """Connect two parked legs; the caller first, for FreeSWITCH reads the on-cancel variables from the first."""
+    """Connect two parked legs; the caller first: FreeSWITCH reads the on-cancel variables from it."""
 
     node: str
     caller: str

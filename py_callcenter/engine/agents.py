@@ -1,0 +1,28 @@
+"""Agents' statuses."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from py_callcenter.engine import offers, staffing
+from py_callcenter.engine.errors import UnknownAgent, UnknownStatus
+from py_callcenter.engine.records import AgentStatusChanged
+from py_callcenter.engine.state import State
+
+STATUSES = ("Available", "Available (On Demand)", "On Break", "Logged Out")
+
+
+def set_status(state: State, name: str, status: str, reason: Literal["set", "initial"] = "set") -> None:
+    """Set an agent's status by mod_callcenter's name, letter case ignored; ringing phones are called off."""
+    agent_id = state.agent_ids.get(name)
+    if agent_id is None:
+        raise UnknownAgent(name)
+    proper = next((known for known in STATUSES if known.lower() == status.lower()), None)
+    if proper is None:
+        raise UnknownStatus(status, STATUSES)
+    if reason == "set" and state.router.agent(agent_id).status == proper:
+        return
+    for offer_id in state.router.set_status(state.now_us, agent_id, proper):
+        offers.withdraw(state, state.offers[offer_id], "ORIGINATOR_CANCEL")
+    state.note(AgentStatusChanged, agent=name, status=proper, reason=reason)
+    staffing.review(state)

@@ -1,0 +1,390 @@
+"""A caller's way: parked, in a queue, parked again after whatever happened, and out by a named exit."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from typing import Final
+
+from py_callcenter._router import Event
+from py_callcenter.config import Exit, Queue
+from py_callcenter.config.rules import RuleError, parse_exit
+from py_callcenter.engine import music, offers, staffing, talk, wishes
+from py_callcenter.engine.actions import Kill, Probe, SetVariables, Transfer
+from py_callcenter.engine.calls import Call, OfferState, Phase, Stay
+from py_callcenter.engine.records import (
+    AbandonPhase,
+    CallAbandoned,
+    CallEnded,
+    CallLeft,
+    CallLost,
+    CallOffered,
+    LeftReason,
+    QueueEntered,
+    UnknownQueue,
+)
+from py_callcenter.engine.state import State
+
+SETTLE_US: Final = 400_000
+"""A PARK and the agent's HANGUP may swap; this long we wait for the second before deciding."""
+EXIT_DEADLINE_US: Final = 5_000_000
+RECHECK_US: Final = 1_000_000
+SHORT_ABANDON_US: Final = 5_000_000
+"""An abandoned call shorter than this is counted apart (`phase="short"`)."""
+
+_CANCEL_REASONS: Final[dict[LeftReason, str]] = {
+    "timeout": "TIMEOUT",
+    "no-agent": "NO_AGENT_TIMEOUT",
+    "full": "QUEUE_FULL",
+    "exit-key": "EXIT_WITH_KEY",
+    "unknown-queue": "UNKNOWN_QUEUE",
+    "transferred": "BREAK_OUT",
+    "taken-elsewhere": "BREAK_OUT",
+}
+
+
+def arrived(state: State, node: str, event: Event) -> None:
+    """First PARK of a channel that we don't know."""
+    name = event.get("variable_cc_queue") or ""
+    uuid = event.unique_id
+    queue = state.queues.get(name)
+    call_id = event.get("variable_cc_call") or ""
+    entered_us = _number(event.get("variable_cc_entered_us"))
+    wanted = wishes.read(event)
+    stamped = state.sealer.holds(event.get("variable_cc_tag"), "caller", uuid, call_id, name, entered_us)
+    if not stamped:
+        call_id, entered_us = uuid, state.now_us
+    call = Call(
+        id=call_id,
+        node=node,
+        uuid=uuid,
+        name=event.get("Caller-Caller-ID-Name") or "",
+        number=event.get("Caller-Caller-ID-Number") or "",
+        wishes=wanted,
+        first_us=entered_us,
+        attempts=_number(event.get("variable_cc_attempt")) if stamped else 0,
+    )
+    state.calls[uuid] = call
+    if not stamped and queue is not None:
+        state.note(CallOffered, node, call=call.id, queue=queue.name)
+    if queue is None:
+        unknown_queue(state, call)
+    else:
+        enter(state, call, queue, min(entered_us, state.now_us), counted=stamped)
+
+
+def unknown_queue(state: State, call: Call) -> None:
+    state.note(UnknownQueue, call.node, call=call.id)
+    leave(state, call, "unknown-queue", state.config.controller.on_unknown_queue)
+
+
+def enter(state: State, call: Call, queue: Queue, entered_us: int, *, counted: bool = False) -> None:
+    """Begin a queue leg: into the core's order, stamped on the channel, with music.
+
+    `counted`: the leg was entered before a restart of ours and is in the records already.
+    """
+    queue_id = state.queue_ids[queue.name]
+    full = 0 < queue.max_callers <= state.router.calls_waiting(queue_id)
+    call.stays += 1
+    call.phase = Phase.WAITING
+    call.transferred = False
+    stay = Stay(
+        queue=queue,
+        queue_id=queue_id,
+        caller_id=0,
+        index=call.stays,
+        entered_us=entered_us,
+        priority=call.wishes.priority,
+        open=False,
+    )
+    call.stay = stay
+    if not counted:
+        state.note(
+            QueueEntered,
+            call.node,
+            call=call.id,
+            queue=queue.name,
+            leg=stay.index,
+            priority=stay.priority,
+        )
+    if full and not counted:
+        _note_left(state, call, stay, "full", _exit_of(call, queue.on_full))
+        leave(state, call, "full", queue.on_full)
+        return
+    _queue_up(state, call, stay)
+    state.act(SetVariables(call.node, call.uuid, _stamps(state, call, stay)))
+    music.start(state, call)
+
+
+def _queue_up(state: State, call: Call, stay: Stay) -> None:
+    stay.caller_id = state.router.enqueue(
+        state.now_us,
+        stay.queue_id,
+        entered_us=stay.entered_us,
+        priority=stay.priority,
+        base_score_us=call.wishes.base_score_us,
+    )
+    stay.open = True
+    state.waiting[stay.caller_id] = (call, stay)
+    limit_us = stay.queue.max_wait_time_us
+    if limit_us > 0:
+        left_us = max(0, stay.entered_us + limit_us - state.now_us)
+        stay.wait_timer = state.start_timer(left_us, _wait_over, call, stay)
+    staffing.watch(state, call, stay, _no_agent_over)
+
+
+def _stamps(state: State, call: Call, stay: Stay) -> tuple[tuple[str, str], ...]:
+    """What must outlive this process, and what keeps the caller when an agent's leg dies (design 4 and 7)."""
+    tag = state.sealer.seal("caller", call.uuid, call.id, stay.queue.name, stay.entered_us)
+    return (
+        ("park_after_bridge", "true"),
+        ("uuid_bridge_park_on_cancel", "true"),
+        ("hangup_after_bridge", ""),
+        ("playback_terminators", "none"),
+        ("cc_side", "member"),
+        ("cc_call", call.id),
+        ("cc_member_uuid", call.id),
+        ("cc_entered_us", str(stay.entered_us)),
+        ("cc_queue_joined_epoch", str(stay.entered_us // 1_000_000)),
+        ("cc_attempt", str(max(1, call.attempts))),
+        ("cc_epoch", str(state.epoch)),
+        ("cc_tag", tag),
+    )
+
+
+# Parked again.
+
+
+def parked_again(state: State, call: Call, event: Event) -> None:
+    """A known caller is parked: what happened in between decides (design 7)."""
+    call.parked = True
+    name = event.get("variable_cc_queue") or ""
+    match call.phase:
+        case Phase.WAITING:
+            if call.stay is not None and name and name != call.stay.queue.name:
+                _moved(state, call, event)
+            else:
+                call.playing = False
+                music.start(state, call)
+        case Phase.CONNECTING:
+            _parked_while_connecting(state, call)
+        case Phase.TALKING:
+            state.stop_timer(call.settle_timer)
+            call.settle_timer = state.start_timer(SETTLE_US, _settled, call, event)
+        case Phase.PARTED:
+            _after_talk(state, call, event)
+        case Phase.LEAVING | Phase.AWAY:
+            if name:
+                _moved(state, call, event)
+            elif call.phase is Phase.AWAY and call.stay is not None:
+                leave(state, call, None, call.stay.queue.after_call)
+        case Phase.ENDED:
+            pass
+
+
+def _parked_while_connecting(state: State, call: Call) -> None:
+    offer = call.winner
+    if offer is not None and offer.state is OfferState.BRIDGING:
+        offers.take_back(state, offer)
+    else:
+        offers.connect(state, call)
+
+
+def _settled(state: State, call: Call, event: Event) -> None:
+    """Parked, and the agent's leg didn't hang up: somebody else parted them, or they never met."""
+    if call.phase is not Phase.TALKING:
+        return
+    stay = call.stay
+    if talk.undo(state, call) and stay is not None:
+        again = Stay(
+            queue=stay.queue,
+            queue_id=stay.queue_id,
+            caller_id=0,
+            index=stay.index,
+            entered_us=stay.entered_us,
+            priority=stay.priority,
+            open=False,
+        )
+        call.stay = again
+        call.phase = Phase.WAITING
+        _queue_up(state, call, again)
+        music.start(state, call)
+        return
+    talk.end(state, call, "system", hang_up=True)
+    _after_talk(state, call, event)
+
+
+def _after_talk(state: State, call: Call, event: Event) -> None:
+    state.stop_timer(call.settle_timer)
+    stay = call.stay
+    name = event.get("variable_cc_queue") or ""
+    if call.transferred or (stay is not None and name != stay.queue.name):
+        _moved(state, call, event)
+    elif stay is not None:
+        leave(state, call, None, stay.queue.after_call)
+
+
+def _moved(state: State, call: Call, event: Event) -> None:
+    """The dialplan put the caller into a queue anew: another queue leg of the same call."""
+    stay = call.stay
+    if stay is not None and stay.open:
+        _note_left(state, call, stay, "transferred", "")
+        _out_of_core(state, call, stay)
+    call.wishes = wishes.read(event)
+    call.playing = False
+    queue = state.queues.get(event.get("variable_cc_queue") or "")
+    if queue is None:
+        unknown_queue(state, call)
+    else:
+        enter(state, call, queue, state.now_us)
+
+
+# Out.
+
+
+def leave(state: State, call: Call, reason: LeftReason | None, to: Exit) -> None:
+    """Send the caller to an exit: never into silence (design 8). `reason` None: after a conversation."""
+    stay = call.stay
+    target = _exit_of(call, to)
+    if stay is not None and stay.open and reason is not None:
+        _note_left(state, call, stay, reason, target)
+        _out_of_core(state, call, stay)
+    variables = list(talk.NO_LONGER_OURS)
+    if reason is not None:
+        variables += [("cc_cause", "cancel"), ("cc_cancel_reason", _CANCEL_REASONS[reason])]
+    variables.append(("cc_queue_terminated_epoch", str(state.now_us // 1_000_000)))
+    music.stop(state, call)
+    state.act(SetVariables(call.node, call.uuid, tuple(variables)))
+    call.phase = Phase.LEAVING
+    _send(state, call, to)
+
+
+def _exit_of(call: Call, to: Exit) -> str:
+    return call.wishes.exit_exten or str(to)
+
+
+def _send(state: State, call: Call, to: Exit) -> None:
+    if call.wishes.exit_exten:
+        with suppress(RuleError):  # an override that can't be used leaves the queue's own exit
+            to = parse_exit(call.wishes.exit_exten)
+    if to.is_hangup:
+        state.act(Kill(call.node, call.uuid, "NORMAL_CLEARING"))
+        state.start_timer(EXIT_DEADLINE_US, _exit_overdue, call)
+    else:
+        call.parked = False
+        state.act(Transfer(call.node, call.uuid, to.extension, to.context))
+
+
+def _exit_overdue(state: State, call: Call) -> None:
+    if call.phase is Phase.LEAVING and call.parked:
+        state.act(Probe(call.node, call.uuid))
+
+
+def _out_of_core(state: State, call: Call, stay: Stay) -> None:
+    for offer_id in state.router.leave(state.now_us, stay.caller_id):
+        offers.withdraw(state, state.offers[offer_id], "ORIGINATOR_CANCEL")
+    call.winner = None
+    talk.close_stay(state, call)
+
+
+def _note_left(state: State, call: Call, stay: Stay, reason: LeftReason, target: str) -> None:
+    state.note(
+        CallLeft,
+        call.node,
+        call=call.id,
+        queue=stay.queue.name,
+        leg=stay.index,
+        wait_us=state.now_us - stay.entered_us,
+        reason=reason,
+        target=target,
+    )
+
+
+def pressed(state: State, call: Call, digit: str) -> None:
+    """A key while waiting: one of the exit keys leaves the queue."""
+    stay = call.stay
+    if call.phase is Phase.WAITING and stay is not None and digit and digit in call.wishes.exit_keys:
+        state.act(SetVariables(call.node, call.uuid, (("cc_exit_key", digit),)))
+        leave(state, call, "exit-key", stay.queue.on_exit_key)
+
+
+def _wait_over(state: State, call: Call, stay: Stay) -> None:
+    if call.stay is not stay or not stay.open:
+        return
+    if call.phase is Phase.WAITING:
+        leave(state, call, "timeout", stay.queue.on_timeout)
+    else:  # an agent is just being connected: look again
+        stay.wait_timer = state.start_timer(RECHECK_US, _wait_over, call, stay)
+
+
+def _no_agent_over(state: State, call: Call, stay: Stay) -> None:
+    if call.stay is stay and stay.open and call.phase is Phase.WAITING:
+        leave(state, call, "no-agent", stay.queue.on_no_agent)
+
+
+# Gone.
+
+
+def gone(state: State, call: Call, cause: str, *, lost: bool = False) -> None:
+    """The caller's channel is no more. `lost`: with its switch, or unseen."""
+    stay = call.stay
+    if call.phase is Phase.TALKING:
+        talk.end(state, call, "system" if lost else "caller")
+    elif stay is not None and stay.open:
+        if lost:
+            state.note(
+                CallLost,
+                call.node,
+                call=call.id,
+                queue=stay.queue.name,
+                leg=stay.index,
+                wait_us=state.now_us - stay.entered_us,
+            )
+        else:
+            _note_abandoned(state, call, stay)
+        _out_of_core(state, call, stay)
+    call.phase = Phase.ENDED
+    state.stop_timer(call.settle_timer)
+    state.calls.pop(call.uuid, None)
+    state.note(CallEnded, call.node, call=call.id, cause=cause)
+
+
+def _note_abandoned(state: State, call: Call, stay: Stay) -> None:
+    wait_us = state.now_us - stay.entered_us
+    rings = any(offer.ring_since_us is not None for offer in stay.offers.values())
+    phase: AbandonPhase = "ringing" if rings else "queued"
+    if wait_us < SHORT_ABANDON_US:
+        phase = "short"
+    state.note(
+        CallAbandoned,
+        call.node,
+        call=call.id,
+        queue=stay.queue.name,
+        leg=stay.index,
+        wait_us=wait_us,
+        phase=phase,
+    )
+
+
+def exit_failed(state: State, call: Call) -> None:
+    """The transfer to an exit was refused: no silence, so the channel ends if it still lives."""
+    call.parked = True
+    state.act(Probe(call.node, call.uuid))
+
+
+def probed(state: State, call: Call, *, alive: bool) -> None:
+    """Answer to a probe of the caller's channel."""
+    if not alive:
+        gone(state, call, "UNSEEN", lost=True)
+        return
+    match call.phase:
+        case Phase.LEAVING if call.parked:
+            state.act(Kill(call.node, call.uuid, "NORMAL_CLEARING"))
+        case Phase.PARTED if call.stay is not None:
+            call.parked = True
+            leave(state, call, None, call.stay.queue.after_call)
+        case _:
+            pass
+
+
+def _number(text: str | None) -> int:
+    return int(text) if text is not None and text.isascii() and text.isdecimal() and len(text) < 18 else 0

@@ -1,0 +1,155 @@
+"""What the engine knows of a call, its queue legs, its offers and their phone legs.
+
+Plain state, no behaviour beyond questions about itself. Agents and the order of callers live in the
+core; only their ids are kept here.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import Enum, auto
+
+from py_callcenter.config import Agent, Queue
+from py_callcenter.engine.causes import Fault
+
+
+class Phase(Enum):
+    """Where a caller is."""
+
+    WAITING = auto()
+    """In a queue; phones may be ringing."""
+    CONNECTING = auto()
+    """An agent answered; the bridge is under way."""
+    TALKING = auto()
+    """Bridged with an agent of ours."""
+    PARTED = auto()
+    """The conversation is over; the channel is about to be parked, transferred or hung up."""
+    LEAVING = auto()
+    """Sent to an exit; the dialplan has the call."""
+    AWAY = auto()
+    """Bridged with somebody who isn't ours, by a transfer or by another program."""
+    ENDED = auto()
+    """The channel is gone."""
+
+
+class OfferState(Enum):
+    """Where an offer is. It only moves down this list."""
+
+    RINGING = auto()
+    CLAIMED = auto()
+    """Answered first; waiting for the legs to be parked and bridged."""
+    BRIDGING = auto()
+    TALKING = auto()
+    ENDING = auto()
+    """Failed, withdrawn or talked out; the agent is held until every leg is gone."""
+    OVER = auto()
+
+
+@dataclass(slots=True)
+class Leg:
+    """One phone leg of an offer."""
+
+    uuid: str
+    created: bool = False
+    answered: bool = False
+    parked: bool = False
+    dead: bool = False
+    cause: str = ""
+
+
+@dataclass(slots=True, eq=False)
+class Offer:
+    """One agent being rung for one caller, over all devices of the agent."""
+
+    id: int
+    call: Call
+    stay: Stay
+    agent: Agent
+    agent_id: int
+    attempt: int
+    job: str
+    made_us: int
+    legs: dict[str, Leg]
+    state: OfferState = OfferState.RINGING
+    ring_since_us: int | None = None
+    job_done: bool = False
+    fault: Fault | None = None
+    cause: str = ""
+    talk_leg: str = ""
+    talk_since_us: int = 0
+    hold_since_us: int | None = None
+    hold_us: int = 0
+    watchdog: int | None = None
+    kill_rounds: int = 0
+    answer_timer: int | None = None
+    """Runs until the bridge has lasted long enough to count as an answer (race R7)."""
+
+    @property
+    def answered(self) -> bool:
+        return any(leg.answered for leg in self.legs.values())
+
+    @property
+    def legs_gone(self) -> bool:
+        """Nothing of this offer can ring any more: all legs died, or the job ended and none lives."""
+        if all(leg.dead for leg in self.legs.values()):
+            return True
+        return self.job_done and all(leg.dead or not leg.created for leg in self.legs.values())
+
+    def parked_leg(self) -> Leg | None:
+        for leg in self.legs.values():
+            if leg.parked and not leg.dead:
+                return leg
+        return None
+
+
+@dataclass(slots=True, eq=False)
+class Stay:
+    """One queue leg of a call: from a PARK with a queue until answered, abandoned or left."""
+
+    queue: Queue
+    queue_id: int
+    caller_id: int
+    index: int
+    entered_us: int
+    priority: int
+    offers: dict[int, Offer] = field(default_factory=dict)
+    wait_timer: int | None = None
+    no_agent_timer: int | None = None
+    open: bool = True
+    """Still in the core's queue."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wishes:
+    """What the dialplan asked for at the first PARK of a queue leg: the operator's word."""
+
+    priority: int
+    base_score_us: int
+    exit_keys: str
+    exit_exten: str
+    moh_override: str
+    name_prefix: str
+    exports: tuple[tuple[str, str], ...]
+
+
+@dataclass(slots=True, eq=False)
+class Call:
+    """One caller's channel and its story."""
+
+    id: str
+    node: str
+    uuid: str
+    name: str
+    number: str
+    wishes: Wishes
+    first_us: int
+    phase: Phase = Phase.WAITING
+    parked: bool = True
+    playing: bool = False
+    stay: Stay | None = None
+    stays: int = 0
+    attempts: int = 0
+    winner: Offer | None = None
+    transferred: bool = False
+    """The agent transferred the caller blindly; the next PARK is a new queue leg."""
+    settle_timer: int | None = None

@@ -1,0 +1,75 @@
+"""Taking a configuration up, at the start and while calls run; no caller and no counter is dropped."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+from py_callcenter.config import Config
+from py_callcenter.engine import agents, staffing
+from py_callcenter.engine.calls import Wishes
+from py_callcenter.engine.errors import NotNow
+from py_callcenter.engine.state import State
+
+
+def check(state: State, config: Config) -> None:
+    """Raise `NotNow` when a queue with callers or an agent on a call would vanish."""
+    kept_queues = {queue.name for queue in config.queues}
+    for _call, stay in state.waiting.values():
+        if stay.queue.name not in kept_queues:
+            raise NotNow(f"callers wait in queue `{stay.queue.name}`, so it can't be removed now")
+    kept_agents = {agent.name for agent in config.agents}
+    for offer in state.offers.values():
+        if offer.agent.name not in kept_agents:
+            raise NotNow(f"agent `{offer.agent.name}` has a call, so they can't be removed now")
+
+
+def apply(state: State, config: Config, statuses: Mapping[str, str]) -> None:
+    """Put queues, agents and tiers into the core; new agents get their status."""
+    router, now_us = state.router, state.now_us
+    before = state.config
+    state.config = config
+    gone_queues = set(state.queue_ids) - {queue.name for queue in config.queues}
+    gone_agents = set(state.agent_ids) - {agent.name for agent in config.agents}
+    kept = {(tier.queue, tier.agent) for tier in config.tiers}
+    for tier in before.tiers:
+        if (tier.queue, tier.agent) not in kept:
+            router.remove_tier(now_us, state.queue_ids[tier.queue], state.agent_ids[tier.agent])
+    for name in sorted(gone_queues):
+        router.remove_queue(now_us, state.queue_ids.pop(name))
+        state.no_agent_since_us.pop(name, None)
+    for name in sorted(gone_agents):
+        router.remove_agent(now_us, state.agent_ids.pop(name))
+    state.queues = {queue.name: queue for queue in config.queues}
+    for queue in config.queues:
+        state.queue_ids[queue.name] = router.put_queue(
+            now_us, queue.name, queue.strategy, no_answer_status=queue.agent_no_answer_status
+        )
+    state.agents = {agent.name: agent for agent in config.agents}
+    new_agents = []
+    for agent in config.agents:
+        if agent.name not in state.agent_ids:
+            new_agents.append(agent)
+        state.agent_ids[agent.name] = router.put_agent(
+            now_us,
+            agent.name,
+            wrap_up_us=agent.wrap_up_time_us,
+            busy_delay_us=agent.busy_delay_time_us,
+            reject_delay_us=agent.reject_delay_time_us,
+            no_answer_delay_us=agent.no_answer_delay_time_us,
+            max_no_answer=agent.max_no_answer,
+        )
+    for tier in config.tiers:
+        router.put_tier(
+            now_us, state.queue_ids[tier.queue], state.agent_ids[tier.agent], tier.level, tier.position
+        )
+    state.queue_names = {queue_id: name for name, queue_id in state.queue_ids.items()}
+    state.agent_names = {agent_id: name for name, agent_id in state.agent_ids.items()}
+    for agent in new_agents:
+        agents.set_status(state, agent.name, statuses.get(agent.name, agent.status), "initial")
+    staffing.review(state)
+
+
+def without_override(wishes: Wishes) -> Wishes:
+    """The same wishes without the music that couldn't be played."""
+    return replace(wishes, moh_override="")

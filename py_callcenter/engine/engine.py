@@ -1,0 +1,317 @@
+"""The engine: events, failures, wishes of people and the passing of time in; actions and records out.
+
+No I/O, no clock, no randomness: the same inputs give the same outputs, byte for byte.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Final
+
+from py_callcenter._router import Event, Router
+from py_callcenter.config import Config
+from py_callcenter.engine import agents, callers, configure, music, offers, talk, view
+from py_callcenter.engine import resync as resynchronise
+from py_callcenter.engine.actions import (
+    Action,
+    Bridge,
+    Kill,
+    Originate,
+    PlayMusic,
+    Probe,
+    SetVariables,
+    Transfer,
+)
+from py_callcenter.engine.calls import OfferState
+from py_callcenter.engine.errors import NotNow, UnknownAgent, UnknownCall
+from py_callcenter.engine.identity import Sealer
+from py_callcenter.engine.records import AgentWrapUp, AnyRecord
+from py_callcenter.engine.state import State
+
+_PROBE_AFTER_US: Final = 1_000_000
+"""A command that found no channel hints at a HANGUP on its way: so long it may take."""
+
+
+@dataclass(slots=True)
+class Outcome:
+    """What one input led to: actions for the switches, in order per leg, and records."""
+
+    actions: list[Action] = field(default_factory=list)
+    records: list[AnyRecord] = field(default_factory=list)
+
+
+class Engine:
+    """All calls of one controller. Not thread-safe: one writer."""
+
+    def __init__(
+        self,
+        config: Config,
+        router: Router,
+        *,
+        key: bytes,
+        epoch: int,
+        start_us: int,
+        statuses: Mapping[str, str] | None = None,
+    ) -> None:
+        """`key` seals what is stamped on channels.
+
+        `statuses`: agents' last known statuses; who isn't in it gets the configuration's initial one.
+        """
+        self._state = State(router, Sealer(key), epoch=epoch, start_us=start_us)
+        self._handlers: dict[str, Callable[[str, Event], None]] = {
+            "CHANNEL_CREATE": self._on_create,
+            "CHANNEL_PROGRESS": self._on_progress,
+            "CHANNEL_PROGRESS_MEDIA": self._on_progress,
+            "CHANNEL_ANSWER": self._on_answer,
+            "CHANNEL_PARK": self._on_park,
+            "CHANNEL_BRIDGE": self._on_bridge,
+            "CHANNEL_HOLD": self._on_hold,
+            "CHANNEL_UNHOLD": self._on_unhold,
+            "CHANNEL_HANGUP": self._on_hangup,
+            "CHANNEL_DESTROY": self._on_hangup,
+            "DTMF": self._on_dtmf,
+            "BACKGROUND_JOB": self._on_job,
+        }
+        configure.apply(self._state, config, statuses or {})
+        self._began = self._finish()
+
+    def start(self) -> Outcome:
+        """What taking up the configuration led to: the agents' first statuses."""
+        began, self._began = self._began, Outcome()
+        return began
+
+    # Inputs.
+
+    def on_event(self, node: str, event: Event, now_us: int) -> Outcome:
+        """An event of a switch. Events that concern nobody here are ignored."""
+        handler = self._handlers.get(event.name)
+        if handler is None:
+            return Outcome()
+        self._advance(now_us)
+        handler(node, event)
+        return self._finish()
+
+    def on_failure(self, action: Action, error: str | None, now_us: int) -> Outcome:
+        """A command was refused (`error`: the switch's words) or its outcome is unknown (None)."""
+        self._advance(now_us)
+        self._failed(action, error)
+        return self._finish()
+
+    def on_probe(self, action: Probe, alive: bool, now_us: int) -> Outcome:
+        """The answer to a `Probe`."""
+        self._advance(now_us)
+        state = self._state
+        call = state.calls.get(action.uuid)
+        if call is not None:
+            callers.probed(state, call, alive=alive)
+        elif not alive:
+            self._leg_gone(action.uuid, "UNSEEN", "")
+        return self._finish()
+
+    def resync(self, node: str, dumps: Iterable[Event], now_us: int) -> Outcome:
+        """All channels of a node that could concern us, after a (re)connect."""
+        self._advance(now_us)
+        resynchronise.resync(self._state, node, dumps)
+        return self._finish()
+
+    def tick(self, now_us: int) -> Outcome:
+        """Let time pass. Call it when `next_deadline_us` is reached."""
+        self._advance(now_us)
+        return self._finish()
+
+    def next_deadline_us(self) -> int | None:
+        return self._state.router.next_deadline_us()
+
+    # Wishes of people.
+
+    def apply(self, config: Config, now_us: int) -> Outcome:
+        """Change the configuration under way. Raises `EngineError` and changes nothing when a part that
+        would vanish is in use.
+        """
+        self._advance(now_us)
+        configure.check(self._state, config)
+        configure.apply(self._state, config, {})
+        return self._finish()
+
+    def set_agent_status(self, name: str, status: str, now_us: int) -> Outcome:
+        """Raises `UnknownAgent`, `UnknownStatus`."""
+        self._advance(now_us)
+        agents.set_status(self._state, name, status)
+        return self._finish()
+
+    def set_wrap_up_end(self, name: str, end_us: int, now_us: int) -> Outcome:
+        """Move the end of an agent's wrap-up; now or earlier ends it. Raises `UnknownAgent`, `NotNow`."""
+        self._advance(now_us)
+        state = self._state
+        agent_id = state.agent_ids.get(name)
+        if agent_id is None:
+            raise UnknownAgent(name)
+        if state.router.agent(agent_id).state != "wrap_up":
+            raise NotNow(f"agent `{name}` isn't in wrap-up")
+        state.router.set_wrap_up_end(now_us, agent_id, end_us)
+        state.note(AgentWrapUp, agent=name, until_us=max(end_us, now_us))
+        return self._finish()
+
+    def hang_up(self, call_id: str, now_us: int) -> Outcome:
+        """End a call by hand. Raises `UnknownCall`."""
+        self._advance(now_us)
+        for call in self._state.calls.values():
+            if call.id == call_id:
+                self._state.act(Kill(call.node, call.uuid, "NORMAL_CLEARING"))
+                return self._finish()
+        raise UnknownCall(call_id)
+
+    # Questions.
+
+    @property
+    def config(self) -> Config:
+        return self._state.config
+
+    def view(self, now_us: int) -> view.View:
+        self._state.now_us = max(self._state.now_us, now_us)
+        return view.take(self._state)
+
+    def wants_attention(self) -> bool:
+        """Somebody waits or an agent is ready: every millisecond counts, so events are poked for."""
+        state = self._state
+        if state.waiting:
+            return True
+        return any(
+            count
+            for name, count in state.router.agents_by_state()
+            if name in ("waiting", "reserved", "receiving")
+        )
+
+    def known_legs(self, node: str) -> list[str]:
+        """Every channel of a node that we hold for alive: what a resynchronisation must ask about."""
+        state = self._state
+        callers_ = [call.uuid for call in state.calls.values() if call.node == node]
+        return callers_ + [uuid for uuid, offer in state.legs.items() if offer.call.node == node]
+
+    # Inside.
+
+    def _advance(self, now_us: int) -> None:
+        state = self._state
+        state.now_us = max(state.now_us, now_us)
+        state.run_timers()
+
+    def _finish(self) -> Outcome:
+        """Match callers and agents as they now stand; hand out what gathered."""
+        state = self._state
+        for proposal in state.router.decide(state.now_us):
+            offers.ring(state, proposal)
+        outcome = Outcome(state.actions, state.records)
+        state.actions, state.records = [], []
+        return outcome
+
+    def _on_create(self, node: str, event: Event) -> None:
+        state = self._state
+        uuid = event.unique_id
+        offer = state.legs.get(uuid)
+        if offer is not None:
+            offers.leg_created(state, offer, offer.legs[uuid])
+        elif state.cancelled.pop(uuid, 0) > state.now_us:
+            state.act(Kill(node, uuid, "ORIGINATOR_CANCEL"))
+
+    def _on_progress(self, _node: str, event: Event) -> None:
+        offer = self._state.legs.get(event.unique_id)
+        if offer is not None:
+            offers.leg_rings(self._state, offer, offer.legs[event.unique_id])
+
+    def _on_answer(self, _node: str, event: Event) -> None:
+        offer = self._state.legs.get(event.unique_id)
+        if offer is not None:
+            offers.leg_answered(self._state, offer, offer.legs[event.unique_id])
+
+    def _on_park(self, node: str, event: Event) -> None:
+        state = self._state
+        uuid = event.unique_id
+        offer = state.legs.get(uuid)
+        if offer is not None:
+            offers.leg_parked(state, offer, offer.legs[uuid])
+            return
+        call = state.calls.get(uuid)
+        if call is not None:
+            callers.parked_again(state, call, event)
+        elif event.get("variable_cc_queue") and event.get("variable_cc_side") != "agent":
+            callers.arrived(state, node, event)
+
+    def _on_bridge(self, _node: str, event: Event) -> None:
+        talk.bridged(
+            self._state, event.get("Bridge-A-Unique-ID") or "", event.get("Bridge-B-Unique-ID") or ""
+        )
+
+    def _on_hold(self, _node: str, event: Event) -> None:
+        offer = self._state.legs.get(event.unique_id)
+        if offer is not None:
+            talk.held(self._state, offer)
+
+    def _on_unhold(self, _node: str, event: Event) -> None:
+        offer = self._state.legs.get(event.unique_id)
+        if offer is not None:
+            talk.unheld(self._state, offer)
+
+    def _on_hangup(self, _node: str, event: Event) -> None:
+        uuid = event.unique_id
+        cause = event.get("Hangup-Cause") or "NORMAL_UNSPECIFIED"
+        call = self._state.calls.get(uuid)
+        if call is not None:
+            callers.gone(self._state, call, cause)
+        elif uuid in self._state.legs:
+            self._leg_gone(uuid, cause, event.get("variable_transfer_destination") or "")
+
+    def _leg_gone(self, uuid: str, cause: str, transfer: str) -> None:
+        state = self._state
+        offer = state.legs.get(uuid)
+        if offer is None:
+            state.cancelled.pop(uuid, None)
+        elif offer.state is OfferState.TALKING and offer.talk_leg == uuid:
+            talk.agent_gone(state, offer, offer.legs[uuid], cause, transfer)
+        else:
+            offers.leg_gone(state, offer, offer.legs[uuid], cause)
+
+    def _on_dtmf(self, _node: str, event: Event) -> None:
+        call = self._state.calls.get(event.unique_id)
+        if call is not None:
+            callers.pressed(self._state, call, event.get("DTMF-Digit") or "")
+
+    def _on_job(self, _node: str, event: Event) -> None:
+        offer = self._state.jobs.get(event.get("Job-UUID") or "")
+        if offer is not None:
+            offers.job_ended(self._state, offer, event)
+
+    def _failed(self, action: Action, error: str | None) -> None:
+        state = self._state
+        call = None if isinstance(action, Originate) else state.calls.get(getattr(action, "uuid", ""))
+        match action:
+            case Originate(job=job) if job in state.jobs and error is not None:
+                offers.originate_refused(state, state.jobs[job])
+            case Bridge(agent=leg) if leg in state.legs:
+                offer = state.legs[leg]
+                if offer.state is OfferState.BRIDGING:
+                    offers.bridge_failed(state, offer)
+            case PlayMusic(source=source) if call is not None and error is not None:
+                self._play_something_else(call.uuid, source)
+            case Transfer() if call is not None:
+                callers.exit_failed(state, call)
+            case SetVariables() | PlayMusic() if call is not None:
+                state.start_timer(_PROBE_AFTER_US, _probe, action.node, action.uuid)
+            case _:
+                pass  # a kill that found nothing, or a question: the watchdogs ask again
+
+    def _play_something_else(self, uuid: str, source: str) -> None:
+        """An override that can't be played falls back to the queue's own music."""
+        state = self._state
+        call = state.calls[uuid]
+        call.playing = False
+        if source == call.wishes.moh_override and call.stay is not None:
+            call.wishes = configure.without_override(call.wishes)
+            music.start(state, call)
+        else:
+            state.start_timer(_PROBE_AFTER_US, _probe, call.node, call.uuid)
+
+
+def _probe(state: State, node: str, uuid: str) -> None:
+    if uuid in state.calls:
+        state.act(Probe(node, uuid))

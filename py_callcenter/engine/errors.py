@@ -1,0 +1,40 @@
+"""The engine's errors: a request that can't be carried out. Nothing was changed.
+
+EngineError
+├── UnknownAgent
+├── UnknownCall
+├── UnknownStatus
+└── NotNow
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+
+class EngineError(ValueError):
+    """Root of the tree. `hint` says what to do next."""
+
+    hint = ""
+
+
+class UnknownAgent(EngineError):
+    def __init__(self, name: str) -> None:
+        super().__init__(f"there is no agent `{name[:64]}`")
+        self.hint = "`callcenter agent list` shows the agents"
+
+
+class UnknownCall(EngineError):
+    def __init__(self, call: str) -> None:
+        super().__init__(f"there is no call `{call[:64]}`")
+        self.hint = "`callcenter call list` shows the calls"
+
+
+class UnknownStatus(EngineError):
+    def __init__(self, status: str, allowed: Iterable[str]) -> None:
+        super().__init__(f"`{status[:64]}` is no status")
+        self.hint = "allowed are " + ", ".join(f"`{name}`" for name in allowed)
+
+
+class NotNow(EngineError):
+    """The state doesn't allow it, for example ending a wrap-up that isn't running."""

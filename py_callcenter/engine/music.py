@@ -1,0 +1,24 @@
+"""Music while a caller waits: started at the PARK, stopped before the bridge."""
+
+from __future__ import annotations
+
+from py_callcenter.engine.actions import PlayMusic, StopMusic
+from py_callcenter.engine.calls import Call, Phase
+from py_callcenter.engine.state import State
+
+
+def start(state: State, call: Call) -> None:
+    """Play the caller's own override or the queue's `moh-sound`; silence when there is neither."""
+    if call.playing or not call.parked or call.phase is not Phase.WAITING or call.stay is None:
+        return
+    source = call.wishes.moh_override or call.stay.queue.moh_sound
+    if source:
+        state.act(PlayMusic(call.node, call.uuid, source))
+        call.playing = True
+
+
+def stop(state: State, call: Call) -> None:
+    """A stream still playing at the bridge can delay its sound by seconds, so it ends first."""
+    if call.playing:
+        state.act(StopMusic(call.node, call.uuid))
+        call.playing = False

@@ -1,0 +1,368 @@
+"""The life of an offer on the wire: ring the devices, claim at the answer, connect, or give the agent back.
+
+An agent stays reserved in the core until every leg of the offer is gone: a phone that still rings
+can't take another call, and no second originate may overtake the first one's end.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final
+
+from py_callcenter._router import Event, Proposal
+from py_callcenter.config import expand_record_template
+from py_callcenter.engine import music, staffing
+from py_callcenter.engine.actions import (
+    Bridge,
+    Device,
+    Kill,
+    Originate,
+    Probe,
+    SetVariables,
+    StartRecording,
+)
+from py_callcenter.engine.calls import Call, Leg, Offer, OfferState, Phase
+from py_callcenter.engine.causes import Fault, cause_of_job, fault_of
+from py_callcenter.engine.identity import job_uuid, leg_uuid
+from py_callcenter.engine.records import (
+    AgentStatusChanged,
+    AgentWrapUp,
+    InvariantViolated,
+    OfferEnded,
+    OfferMade,
+    RecordingStarted,
+)
+from py_callcenter.engine.state import State
+
+SECOND_US: Final = 1_000_000
+RING_GRACE_US: Final = 3 * SECOND_US
+"""Past the ring time, for an originate whose end nobody reported (freeswitch-esl.md 2.3)."""
+PARK_GRACE_US: Final = 250_000
+"""A job that succeeded is enough to go on when the leg's PARK doesn't come (race R12)."""
+BRIDGE_DEADLINE_US: Final = 3 * SECOND_US
+KILL_DEADLINE_US: Final = 2 * SECOND_US
+KILL_ROUNDS: Final = 3
+CANCEL_MEMORY_US: Final = 120 * SECOND_US
+HOLD_EXTENSION: Final = "callcenter_hold"
+"""Only its presence matters: with it, a hang-up from hold spares the caller (freeswitch-esl.md 2.4)."""
+
+
+def ring(state: State, proposal: Proposal) -> None:
+    """Originate all devices of the agent for the caller, each leg under a name of ours."""
+    call, stay = state.waiting[proposal.caller]
+    agent = state.agents[state.agent_names[proposal.agent]]
+    call.attempts += 1
+    attempt = call.attempts
+    devices = tuple(
+        Device(leg_uuid(call.id, attempt, place), contact) for place, contact in enumerate(agent.contacts)
+    )
+    offer = Offer(
+        id=proposal.offer,
+        call=call,
+        stay=stay,
+        agent=agent,
+        agent_id=proposal.agent,
+        attempt=attempt,
+        job=job_uuid(call.id, attempt),
+        made_us=state.now_us,
+        legs={device.uuid: Leg(device.uuid) for device in devices},
+    )
+    stay.offers[offer.id] = offer
+    state.offers[offer.id] = offer
+    state.jobs[offer.job] = offer
+    for device in devices:
+        state.legs[device.uuid] = offer
+    prefix = call.wishes.name_prefix
+    state.act(
+        Originate(
+            node=call.node,
+            job=offer.job,
+            devices=devices,
+            variables=_leg_variables(state, offer),
+            caller_name=f"{prefix}{call.name}" if prefix else call.name,
+            caller_number=call.number,
+            timeout_s=stay.queue.agent_originate_timeout,
+        )
+    )
+    if attempt > 1:
+        state.act(SetVariables(call.node, call.uuid, (("cc_attempt", str(attempt)),)))
+    offer.watchdog = state.start_timer(
+        stay.queue.agent_originate_timeout_us + RING_GRACE_US, _ring_overdue, offer
+    )
+    state.note(OfferMade, call.node, call=call.id, queue=stay.queue.name, agent=agent.name, attempt=attempt)
+
+
+def _leg_variables(state: State, offer: Offer) -> tuple[tuple[str, str], ...]:
+    call, stay = offer.call, offer.stay
+    return (
+        ("cc_side", "agent"),
+        ("cc_offer", f"{call.id}/{offer.attempt}"),
+        ("cc_agent", offer.agent.name),
+        ("cc_agent_type", offer.agent.type),
+        ("cc_call", call.id),
+        ("cc_queue", stay.queue.name),
+        ("cc_queue_joined_epoch", str(stay.entered_us // SECOND_US)),
+        ("cc_member_uuid", call.id),
+        ("cc_member_session_uuid", call.uuid),
+        ("cc_tag", state.sealer.seal("offer", call.id, offer.attempt, offer.agent.name)),
+        ("hold_hangup_xfer_exten", HOLD_EXTENSION),
+        *call.wishes.exports,
+    )
+
+
+# What the switch tells about a leg.
+
+
+def leg_created(state: State, offer: Offer, leg: Leg) -> None:
+    leg.created = True
+    if offer.state is OfferState.ENDING and not leg.dead:
+        _kill(state, offer, leg, "ORIGINATOR_CANCEL")
+
+
+def leg_rings(state: State, offer: Offer, leg: Leg) -> None:
+    leg.created = True
+    if offer.ring_since_us is None and offer.state is OfferState.RINGING:
+        offer.ring_since_us = state.now_us
+        state.router.ringing(state.now_us, offer.id)
+
+
+def leg_answered(state: State, offer: Offer, leg: Leg) -> None:
+    """The first answer claims the caller; every later one is told that it lost."""
+    leg.created = leg.answered = True
+    if offer.state is OfferState.ENDING:
+        _kill(state, offer, leg, "LOSE_RACE")
+    elif offer.state is OfferState.RINGING:
+        losers = state.router.claim(state.now_us, offer.id)
+        if losers is None:
+            withdraw(state, offer, "LOSE_RACE")
+            return
+        offer.state = OfferState.CLAIMED
+        offer.call.winner = offer
+        offer.call.phase = Phase.CONNECTING
+        _watch(state, offer, BRIDGE_DEADLINE_US, _bridge_overdue)
+        for loser in losers:
+            withdraw(state, state.offers[loser], "LOSE_RACE")
+
+
+def leg_parked(state: State, offer: Offer, leg: Leg) -> None:
+    leg.parked = True
+    if not leg.answered or offer.state is OfferState.RINGING:
+        leg_answered(state, offer, leg)
+    connect(state, offer.call)
+
+
+def connect(state: State, call: Call) -> None:
+    """Bridge as soon as the caller and the leg that won are both parked."""
+    offer = call.winner
+    if offer is None or offer.state is not OfferState.CLAIMED or not call.parked:
+        return
+    leg = offer.parked_leg()
+    if leg is None:
+        return
+    music.stop(state, call)
+    template = offer.stay.queue.record_template
+    if template is not None:
+        path = expand_record_template(
+            template, call=call.id, queue=offer.stay.queue.name, agent=offer.agent.name, at_us=state.now_us
+        )
+        state.act(SetVariables(call.node, call.uuid, (("cc_record_filename", path),)))
+        state.act(StartRecording(call.node, call.uuid, path))
+        state.note(RecordingStarted, call.node, call=call.id, agent=offer.agent.name, path=path)
+    offer.state = OfferState.BRIDGING
+    offer.talk_leg = leg.uuid
+    call.parked = False
+    state.act(Bridge(call.node, call.uuid, leg.uuid))
+    _watch(state, offer, BRIDGE_DEADLINE_US, _bridge_overdue)
+
+
+def job_ended(state: State, offer: Offer, event: Event) -> None:
+    """BACKGROUND_JOB of the originate: the only sign of a failure that made no leg."""
+    offer.job_done = True
+    cause = cause_of_job(event.body)
+    if cause is not None:
+        offer.cause = offer.cause or cause
+        if offer.legs_gone:
+            _conclude(state, offer)
+        return
+    winner = offer.legs.get(event.body.decode("utf-8", "replace").removeprefix("+OK").strip())
+    if winner is None or winner.dead or winner.parked:
+        return
+    if not winner.answered:
+        leg_answered(state, offer, winner)
+    if offer.state is OfferState.CLAIMED:
+        state.start_timer(PARK_GRACE_US, _park_overdue, offer, winner)
+
+
+def originate_refused(state: State, offer: Offer) -> None:
+    """The switch or our own builder refused the command: no leg will come, and nobody is to blame."""
+    offer.job_done = True
+    offer.fault, offer.cause = "path_error", "ORIGINATE_REFUSED"
+    if offer.legs_gone:
+        _conclude(state, offer)
+
+
+def leg_gone(state: State, offer: Offer, leg: Leg, cause: str) -> None:
+    """HANGUP (or DESTROY, or a probe that found nothing) of one leg. Conversations end elsewhere."""
+    if leg.dead:
+        return
+    leg.created = leg.dead = True
+    leg.cause = cause
+    if offer.state in (OfferState.CLAIMED, OfferState.BRIDGING) and not any(
+        other.answered and not other.dead for other in offer.legs.values()
+    ):
+        _give_up(state, offer, fault_of(cause, answered=leg.answered), cause)
+    if offer.state in (OfferState.RINGING, OfferState.ENDING) and offer.legs_gone:
+        offer.cause = offer.cause or cause
+        _conclude(state, offer)
+
+
+def withdraw(state: State, offer: Offer, cause: str) -> None:
+    """Stop ringing: the caller left or is another's. The agent keeps the idle time."""
+    if offer.state in (OfferState.RINGING, OfferState.CLAIMED, OfferState.BRIDGING):
+        offer.fault = "withdrawn"
+        _end(state, offer, cause)
+
+
+def take_back(state: State, offer: Offer) -> None:
+    """The caller is parked again and the bridge never came (race R5): free the agent, keep the place."""
+    offer.fault = offer.fault or "path_error"
+    offer.cause = offer.cause or "BRIDGE_FAILED"
+    _end(state, offer, "NORMAL_CLEARING")
+
+
+def end_after_talk(state: State, offer: Offer, *, hang_up: bool) -> None:
+    """The conversation is over: the agent is freed when the last leg is gone.
+
+    Without `hang_up` the switch is trusted to end the talking leg; the watchdog sees to it if it doesn't.
+    """
+    _end(state, offer, "NORMAL_CLEARING", kill_talk_leg=hang_up)
+
+
+# Ends.
+
+
+def _give_up(state: State, offer: Offer, fault: Fault, cause: str) -> None:
+    """An answered offer came to nothing before the bridge: the caller keeps the place."""
+    offer.fault = fault
+    offer.cause = cause
+    _end(state, offer, "NORMAL_CLEARING")
+
+
+def _end(state: State, offer: Offer, cause: str, *, kill_talk_leg: bool = True) -> None:
+    offer.state = OfferState.ENDING
+    for leg in offer.legs.values():
+        if leg.dead:
+            continue
+        if kill_talk_leg or leg.uuid != offer.talk_leg:
+            _kill(state, offer, leg, cause)
+    if offer.legs_gone:
+        _conclude(state, offer)
+    else:
+        _watch(state, offer, KILL_DEADLINE_US, _kill_overdue)
+
+
+def _kill(state: State, offer: Offer, leg: Leg, cause: str) -> None:
+    if not leg.created:
+        state.cancelled[leg.uuid] = state.now_us + CANCEL_MEMORY_US
+    state.act(Kill(offer.call.node, leg.uuid, cause))
+
+
+def _conclude(state: State, offer: Offer) -> None:
+    """Every leg is gone: the agent goes back to the core."""
+    if offer.state is OfferState.OVER:
+        return
+    call, stay = offer.call, offer.stay
+    talked = offer.talk_since_us > 0
+    fault = offer.fault or fault_of(offer.cause, answered=offer.answered)
+    offer.state = OfferState.OVER
+    state.stop_timer(offer.watchdog)
+    _forget(state, offer)
+    if talked:
+        state.router.finish(state.now_us, offer.id)
+        view = state.router.agent(offer.agent_id)
+        if view.state == "wrap_up":
+            state.note(AgentWrapUp, call.node, agent=offer.agent.name, until_us=view.ready_at_us)
+    else:
+        status = state.router.fail(state.now_us, offer.id, fault)
+        state.note(
+            OfferEnded,
+            call.node,
+            call=call.id,
+            queue=stay.queue.name,
+            agent=offer.agent.name,
+            attempt=offer.attempt,
+            outcome=fault,
+            cause=offer.cause,
+            ring_us=0 if offer.ring_since_us is None else state.now_us - offer.ring_since_us,
+        )
+        if status is not None:
+            state.note(AgentStatusChanged, agent=offer.agent.name, status=status, reason="max-no-answer")
+            staffing.review(state)
+    if call.winner is offer:
+        call.winner = None
+        if call.phase is Phase.CONNECTING and stay.open:
+            call.phase = Phase.WAITING
+            music.start(state, call)
+
+
+def _forget(state: State, offer: Offer) -> None:
+    state.offers.pop(offer.id, None)
+    state.jobs.pop(offer.job, None)
+    offer.stay.offers.pop(offer.id, None)
+    for leg in offer.legs.values():
+        state.legs.pop(leg.uuid, None)
+        if not leg.created:
+            state.cancelled[leg.uuid] = state.now_us + CANCEL_MEMORY_US
+
+
+# Deadlines.
+
+
+def _watch(state: State, offer: Offer, after_us: int, run: Callable[[State, Offer], None]) -> None:
+    state.stop_timer(offer.watchdog)
+    offer.watchdog = state.start_timer(after_us, run, offer)
+
+
+def _ring_overdue(state: State, offer: Offer) -> None:
+    """Neither a hang-up nor the job came: end it ourselves; nobody's fault."""
+    if offer.state is OfferState.RINGING:
+        offer.fault, offer.cause = "path_error", "WATCHDOG"
+        _end(state, offer, "NO_ANSWER")
+
+
+def _park_overdue(state: State, offer: Offer, leg: Leg) -> None:
+    if offer.state is OfferState.CLAIMED and not leg.dead:
+        leg_parked(state, offer, leg)
+
+
+def _bridge_overdue(state: State, offer: Offer) -> None:
+    """No CHANNEL_BRIDGE: let the agent go and look whether the caller lives."""
+    if offer.state in (OfferState.CLAIMED, OfferState.BRIDGING):
+        bridge_failed(state, offer)
+
+
+def bridge_failed(state: State, offer: Offer) -> None:
+    """The bridge was refused or never happened. The caller's probe says whether the place is still needed."""
+    call = offer.call
+    state.act(Probe(call.node, call.uuid))
+    offer.fault, offer.cause = "path_error", "BRIDGE_FAILED"
+    call.parked = True
+    _end(state, offer, "NORMAL_CLEARING")
+
+
+def _kill_overdue(state: State, offer: Offer) -> None:
+    """The legs should be gone by now: ask, kill again, and in the end free the agent regardless."""
+    if offer.state is not OfferState.ENDING:
+        return
+    offer.kill_rounds += 1
+    if offer.kill_rounds > KILL_ROUNDS:
+        state.note(InvariantViolated, offer.call.node, rule="I3", call=offer.call.id)
+        for leg in offer.legs.values():
+            leg.created = leg.dead = True
+        _conclude(state, offer)
+        return
+    for leg in offer.legs.values():
+        if not leg.dead:
+            state.act(Probe(offer.call.node, leg.uuid))
+            _kill(state, offer, leg, "NORMAL_CLEARING")
+    _watch(state, offer, KILL_DEADLINE_US, _kill_overdue)

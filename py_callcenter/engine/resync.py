@@ -1,0 +1,103 @@
+"""What a fresh look at a switch means: after a reconnect, or after the switch itself restarted.
+
+The switch is right about which channels live and who is bridged; we are right about nothing that it
+contradicts. Input: one `uuid_dump` for each channel that could concern us. A channel that is known here and
+missing there is gone; one that is there and unknown here is adopted when it is a caller, and hung up
+when it is a leg that carries our own seal.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Final
+
+from py_callcenter._router import Event
+from py_callcenter.engine import callers, offers, talk
+from py_callcenter.engine.actions import Kill
+from py_callcenter.engine.calls import OfferState, Phase
+from py_callcenter.engine.state import State
+
+_BRIDGED_STATES: Final = frozenset({"CS_SOFT_EXECUTE", "CS_EXCHANGE_MEDIA"})
+
+
+def resync(state: State, node: str, dumps: Iterable[Event]) -> None:
+    """Make the engine agree with one node."""
+    live = {dump.unique_id: dump for dump in dumps}
+    _bury_the_dead(state, node, live)
+    for uuid, dump in live.items():
+        if dump.get("variable_cc_side") == "agent":
+            _agent_leg(state, node, uuid, dump)
+    for uuid, dump in live.items():
+        if dump.get("variable_cc_side") != "agent":
+            _caller_leg(state, node, uuid, dump)
+
+
+def _bury_the_dead(state: State, node: str, live: dict[str, Event]) -> None:
+    for call in [call for call in state.calls.values() if call.node == node and call.uuid not in live]:
+        callers.gone(state, call, "UNSEEN", lost=True)
+    for offer in [offer for offer in state.offers.values() if offer.call.node == node]:
+        offer.job_done = True
+        for leg in list(offer.legs.values()):
+            if leg.uuid in live:
+                leg.created = True
+            elif leg.created:
+                _leg_gone(state, leg.uuid)
+        if offer.state is OfferState.RINGING and offer.legs_gone:
+            offers.withdraw(state, offer, "ORIGINATOR_CANCEL")
+
+
+def _leg_gone(state: State, uuid: str) -> None:
+    offer = state.legs.get(uuid)
+    if offer is None:
+        return
+    leg = offer.legs[uuid]
+    if offer.state is OfferState.TALKING and offer.talk_leg == uuid:
+        talk.agent_gone(state, offer, leg, "UNSEEN", "")
+    else:
+        offers.leg_gone(state, offer, leg, "UNSEEN")
+
+
+def _is_bridged(dump: Event) -> bool:
+    return dump.get("Channel-State") in _BRIDGED_STATES
+
+
+def _is_parked(dump: Event) -> bool:
+    if dump.get("Channel-State") == "CS_PARK":
+        return True
+    return dump.get("Channel-State") == "CS_EXECUTE" and dump.get("variable_current_application") == "park"
+
+
+def _agent_leg(state: State, node: str, uuid: str, dump: Event) -> None:
+    offer = state.legs.get(uuid)
+    if offer is None:
+        _orphan(state, node, uuid, dump)
+        return
+    leg = offer.legs[uuid]
+    if _is_parked(dump):
+        offers.leg_parked(state, offer, leg)
+    elif dump.get("Answer-State") == "answered" and not leg.answered:
+        offers.leg_answered(state, offer, leg)
+
+
+def _orphan(state: State, node: str, uuid: str, dump: Event) -> None:
+    """A leg that carries our seal and belongs to nothing here; never one that talks, never a stranger's."""
+    call, _, attempt = (dump.get("variable_cc_offer") or "").rpartition("/")
+    sealed = state.sealer.holds(
+        dump.get("variable_cc_tag"), "offer", call, attempt, dump.get("variable_cc_agent") or ""
+    )
+    if sealed and not _is_bridged(dump):
+        state.act(Kill(node, uuid, "ORIGINATOR_CANCEL"))
+
+
+def _caller_leg(state: State, node: str, uuid: str, dump: Event) -> None:
+    call = state.calls.get(uuid)
+    if call is None:
+        if dump.get("variable_cc_queue") and _is_parked(dump):
+            callers.arrived(state, node, dump)
+        return
+    if _is_bridged(dump):
+        partner = dump.get("variable_signal_bond") or dump.get("Other-Leg-Unique-ID") or ""
+        if call.phase in (Phase.WAITING, Phase.CONNECTING) and partner:
+            talk.bridged(state, uuid, partner)
+    elif _is_parked(dump) and not (call.phase is Phase.WAITING and call.parked):
+        callers.parked_again(state, call, dump)

@@ -1,0 +1,77 @@
+"""Everything the engine's parts share: the tables, the outbox, the timers and the core."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from py_callcenter._router import Router
+from py_callcenter.config import Agent, Config, Queue
+from py_callcenter.engine.actions import Action
+from py_callcenter.engine.calls import Call, Offer, Stay
+from py_callcenter.engine.identity import Sealer
+from py_callcenter.engine.records import AnyRecord
+
+
+class State:
+    """Mutable heart of one engine. `now_us` is the moment of the input being handled."""
+
+    def __init__(self, router: Router, sealer: Sealer, *, epoch: int, start_us: int) -> None:
+        self.router = router
+        self.sealer = sealer
+        self.epoch = epoch
+        self.now_us = start_us
+        self.config = Config()
+        self.queues: dict[str, Queue] = {}
+        self.queue_ids: dict[str, int] = {}
+        self.queue_names: dict[int, str] = {}
+        self.agents: dict[str, Agent] = {}
+        self.agent_ids: dict[str, int] = {}
+        self.agent_names: dict[int, str] = {}
+        self.calls: dict[str, Call] = {}
+        """By the uuid of the caller's channel."""
+        self.waiting: dict[int, tuple[Call, Stay]] = {}
+        """By the core's caller id."""
+        self.offers: dict[int, Offer] = {}
+        """By the core's offer id."""
+        self.legs: dict[str, Offer] = {}
+        """By the uuid of an agent's leg."""
+        self.jobs: dict[str, Offer] = {}
+        self.cancelled: dict[str, int] = {}
+        """Legs that must not live, with the moment until which we remember it (races R1, R2)."""
+        self.no_agent_since_us: dict[str, int] = {}
+        self.actions: list[Action] = []
+        self.records: list[AnyRecord] = []
+        self._sequence = 0
+        self._next_token = 1
+        self._timers: dict[int, tuple[Callable[..., None], tuple[Any, ...]]] = {}
+
+    def act(self, action: Action) -> None:
+        self.actions.append(action)
+
+    def note(self, kind: type[AnyRecord], node: str = "", **fields: Any) -> None:
+        """Append a record; the id and the moment are filled in here and nowhere else."""
+        self._sequence += 1
+        self.records.append(
+            kind(node=node, epoch=self.epoch, sequence=self._sequence, at_us=self.now_us, **fields)
+        )
+
+    def start_timer(self, after_us: int, run: Callable[..., None], *arguments: Any) -> int:
+        """Call `run(state, *arguments)` after `after_us`; give the token to stop it with."""
+        token = self._next_token
+        self._next_token += 1
+        self._timers[token] = (run, arguments)
+        self.router.set_timer(self.now_us + after_us, token)
+        return token
+
+    def stop_timer(self, token: int | None) -> None:
+        if token is not None and self._timers.pop(token, None) is not None:
+            self.router.cancel_timer(token)
+
+    def run_timers(self) -> None:
+        """Run what is due at `now_us`, in order of deadline."""
+        for token in self.router.advance(self.now_us):
+            due = self._timers.pop(token, None)
+            if due is not None:
+                run, arguments = due
+                run(self, *arguments)

@@ -1,0 +1,199 @@
+"""Conversations: from CHANNEL_BRIDGE until caller and agent part, hold and transfers included."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from py_callcenter.engine import music, offers
+from py_callcenter.engine.actions import Probe, SetVariables
+from py_callcenter.engine.calls import Call, Leg, Offer, OfferState, Phase
+from py_callcenter.engine.records import CallAnswered, CallLeft, ConversationEnded, OfferEnded, Side
+from py_callcenter.engine.state import State
+
+ANSWER_PROOF_US: Final = 1_000_000
+"""A bridge that breaks sooner, with nobody hanging up, was none (race R7)."""
+PARTED_DEADLINE_US: Final = 3_000_000
+
+NO_LONGER_OURS: Final = (
+    ("cc_queue", ""),
+    ("park_after_bridge", ""),
+    ("uuid_bridge_park_on_cancel", ""),
+    ("transfer_after_bridge", ""),
+)
+"""Cleared when a caller leaves our care, or a hang-up far away would park them with nobody listening."""
+
+
+def bridged(state: State, first: str, second: str) -> None:
+    """CHANNEL_BRIDGE names two legs; what it means depends on whose they are."""
+    call, partner = state.calls.get(first), second
+    if call is None:
+        call, partner = state.calls.get(second), first
+    if call is None or call.phase is Phase.ENDED:
+        return
+    call.parked = False
+    offer = state.legs.get(partner)
+    if offer is None or offer.call is not call:
+        _taken_elsewhere(state, call)
+        return
+    leg = offer.legs[partner]
+    if offer.state is OfferState.RINGING:
+        offers.leg_answered(state, offer, leg)
+    if offer.state in (OfferState.CLAIMED, OfferState.BRIDGING):
+        _begin(state, call, offer, leg)
+
+
+def _begin(state: State, call: Call, offer: Offer, leg: Leg) -> None:
+    stay = offer.stay
+    leg.created = leg.answered = True
+    state.router.bridged(state.now_us, offer.id)
+    close_stay(state, call)
+    offer.state = OfferState.TALKING
+    offer.talk_leg = leg.uuid
+    offer.talk_since_us = state.now_us
+    call.phase = Phase.TALKING
+    state.stop_timer(offer.watchdog)
+    offer.answer_timer = state.start_timer(ANSWER_PROOF_US, _answer_proven, offer)
+    state.act(
+        SetVariables(
+            call.node,
+            call.uuid,
+            (
+                ("cc_agent", offer.agent.name),
+                ("cc_agent_uuid", leg.uuid),
+                ("cc_agent_bridged", "true"),
+                ("cc_cause", "answered"),
+                ("cc_queue_answered_epoch", str(state.now_us // 1_000_000)),
+            ),
+        )
+    )
+    state.note(
+        OfferEnded,
+        call.node,
+        call=call.id,
+        queue=stay.queue.name,
+        agent=offer.agent.name,
+        attempt=offer.attempt,
+        outcome="answered",
+        cause="",
+        ring_us=0 if offer.ring_since_us is None else state.now_us - offer.ring_since_us,
+    )
+
+
+def _answer_proven(state: State, offer: Offer) -> None:
+    """Write the answer down, once."""
+    if offer.answer_timer is None:
+        return
+    state.stop_timer(offer.answer_timer)
+    offer.answer_timer = None
+    state.note(
+        CallAnswered,
+        offer.call.node,
+        call=offer.call.id,
+        queue=offer.stay.queue.name,
+        leg=offer.stay.index,
+        agent=offer.agent.name,
+        wait_us=offer.talk_since_us - offer.stay.entered_us,
+    )
+
+
+def close_stay(state: State, call: Call) -> None:
+    """The caller is no longer in the core's queue."""
+    stay = call.stay
+    if stay is not None and stay.open:
+        stay.open = False
+        state.waiting.pop(stay.caller_id, None)
+        state.stop_timer(stay.wait_timer)
+        state.stop_timer(stay.no_agent_timer)
+
+
+def end(
+    state: State, call: Call, ended_by: Side, *, transferred: bool = False, hang_up: bool = False
+) -> None:
+    """Caller and agent have parted; the agent is freed when the legs are gone."""
+    offer = call.winner
+    if offer is None or offer.state is not OfferState.TALKING:
+        return
+    _answer_proven(state, offer)
+    unheld(state, offer)
+    state.note(
+        ConversationEnded,
+        call.node,
+        call=call.id,
+        queue=offer.stay.queue.name,
+        leg=offer.stay.index,
+        agent=offer.agent.name,
+        talk_us=state.now_us - offer.talk_since_us,
+        hold_us=offer.hold_us,
+        ended_by=ended_by,
+        transferred=transferred,
+    )
+    call.winner = None
+    call.phase = Phase.PARTED
+    call.transferred = transferred
+    offers.end_after_talk(state, offer, hang_up=hang_up)
+
+
+def undo(state: State, call: Call) -> bool:
+    """The bridge broke at once with nobody hanging up: it never counted. True when that was the case."""
+    offer = call.winner
+    if offer is None or offer.answer_timer is None:
+        return False
+    state.stop_timer(offer.answer_timer)
+    offer.answer_timer = None
+    call.winner = None
+    offers.end_after_talk(state, offer, hang_up=True)
+    return True
+
+
+def agent_gone(state: State, offer: Offer, leg: Leg, cause: str, transfer: str) -> None:
+    """HANGUP of the leg that talks. With a transfer destination the caller is under way to it."""
+    call = offer.call
+    blind = transfer.startswith("blind:")
+    end(state, call, "agent", transferred=blind)
+    offers.leg_gone(state, offer, leg, cause)
+    if call.phase is Phase.PARTED and not blind:
+        call.settle_timer = state.start_timer(PARTED_DEADLINE_US, _still_parted, call)
+
+
+def _still_parted(state: State, call: Call) -> None:
+    """Neither parked, bridged nor gone: ask whether the channel lives."""
+    if call.phase is Phase.PARTED:
+        state.act(Probe(call.node, call.uuid))
+
+
+def held(state: State, offer: Offer) -> None:
+    if offer.state is OfferState.TALKING and offer.hold_since_us is None:
+        offer.hold_since_us = state.now_us
+
+
+def unheld(state: State, offer: Offer) -> None:
+    if offer.hold_since_us is not None:
+        offer.hold_us += state.now_us - offer.hold_since_us
+        offer.hold_since_us = None
+
+
+def _taken_elsewhere(state: State, call: Call) -> None:
+    """Bridged with a leg that isn't ours: an attended or outside transfer, or another program (race R6)."""
+    stay = call.stay
+    if call.phase is Phase.LEAVING or call.phase is Phase.AWAY:
+        return
+    if call.phase is Phase.TALKING:
+        end(state, call, "agent", transferred=True)
+    elif stay is not None and stay.open:
+        for offer_id in state.router.leave(state.now_us, stay.caller_id):
+            offers.withdraw(state, state.offers[offer_id], "ORIGINATOR_CANCEL")
+        close_stay(state, call)
+        state.note(
+            CallLeft,
+            call.node,
+            call=call.id,
+            queue=stay.queue.name,
+            leg=stay.index,
+            wait_us=state.now_us - stay.entered_us,
+            reason="taken-elsewhere",
+            target="",
+        )
+    music.stop(state, call)
+    call.phase = Phase.AWAY
+    call.winner = None
+    state.act(SetVariables(call.node, call.uuid, NO_LONGER_OURS))

@@ -1,0 +1,146 @@
+"""A copy of the whole picture at one moment, for the page, the API and the metrics."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from py_callcenter.engine.calls import OfferState, Phase
+from py_callcenter.engine.state import State
+
+
+@dataclass(frozen=True, slots=True)
+class CallView:
+    """A call. `number` is the caller's, for the screens of those who may see it; never for logs."""
+
+    id: str
+    node: str
+    queue: str
+    phase: str
+    position: int
+    entered_us: int
+    priority: int
+    name: str
+    number: str
+    agent: str
+    ringing: tuple[str, ...]
+    talk_since_us: int
+
+
+@dataclass(frozen=True, slots=True)
+class AgentLine:
+    name: str
+    status: str
+    state: str
+    state_since_us: int
+    ready_at_us: int
+    calls_answered: int
+    no_answer_count: int
+    talk_us: int
+    queues: tuple[str, ...]
+    call: str
+
+
+@dataclass(frozen=True, slots=True)
+class QueueView:
+    name: str
+    strategy: str
+    waiting: int
+    oldest_entered_us: int
+    talking: int
+    staffed: int
+    available: int
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    at_us: int
+    queues: tuple[QueueView, ...]
+    calls: tuple[CallView, ...]
+    agents: tuple[AgentLine, ...]
+    agents_by_state: tuple[tuple[str, int], ...]
+
+
+def take(state: State) -> View:
+    """Calls come in order of service within their queue, talking ones after the waiting."""
+    talking: dict[str, int] = {}
+    oldest: dict[str, int] = {}
+    on_call: dict[str, str] = {}
+    calls = []
+    places = {
+        caller: place
+        for queue_id in state.queue_ids.values()
+        for place, caller in enumerate(state.router.callers(queue_id), 1)
+    }
+    for call in state.calls.values():
+        stay = call.stay
+        if stay is None or call.phase in (Phase.ENDED, Phase.LEAVING, Phase.AWAY):
+            continue
+        name = stay.queue.name
+        if call.phase is Phase.TALKING:
+            talking[name] = talking.get(name, 0) + 1
+        elif stay.open:
+            oldest[name] = min(oldest.get(name, stay.entered_us), stay.entered_us)
+        winner = call.winner
+        if winner is not None:
+            on_call[winner.agent.name] = call.id
+        calls.append(
+            CallView(
+                id=call.id,
+                node=call.node,
+                queue=name,
+                phase=call.phase.name.lower(),
+                position=places.get(stay.caller_id, 0) if stay.open else 0,
+                entered_us=stay.entered_us,
+                priority=stay.priority,
+                name=call.name,
+                number=call.number,
+                agent=winner.agent.name if winner is not None else "",
+                ringing=tuple(
+                    offer.agent.name for offer in stay.offers.values() if offer.state is OfferState.RINGING
+                ),
+                talk_since_us=winner.talk_since_us if winner is not None else 0,
+            )
+        )
+    calls.sort(key=lambda line: (line.queue, line.position == 0, line.position, line.entered_us))
+    return View(
+        at_us=state.now_us,
+        queues=tuple(
+            QueueView(
+                name=queue.name,
+                strategy=queue.strategy,
+                waiting=state.router.calls_waiting(state.queue_ids[queue.name]),
+                oldest_entered_us=oldest.get(queue.name, 0),
+                talking=talking.get(queue.name, 0),
+                staffed=state.router.staffed(state.queue_ids[queue.name]),
+                available=state.router.can_serve(state.queue_ids[queue.name]),
+            )
+            for queue in state.queues.values()
+        ),
+        calls=tuple(calls),
+        agents=_agents(state, on_call),
+        agents_by_state=tuple(state.router.agents_by_state()),
+    )
+
+
+def _agents(state: State, on_call: dict[str, str]) -> tuple[AgentLine, ...]:
+    queues: dict[str, list[str]] = {}
+    for tier in state.config.tiers:
+        queues.setdefault(tier.agent, []).append(tier.queue)
+    lines = []
+    for name, agent_id in state.agent_ids.items():
+        agent = state.router.agent(agent_id)
+        lines.append(
+            AgentLine(
+                name=name,
+                status=agent.status,
+                state=agent.state,
+                state_since_us=agent.state_since_us,
+                ready_at_us=agent.ready_at_us,
+                calls_answered=agent.calls_answered,
+                no_answer_count=agent.no_answer_count,
+                talk_us=agent.talk_us,
+                queues=tuple(queues.get(name, ())),
+                call=on_call.get(name, ""),
+            )
+        )
+    return tuple(lines)
