@@ -1,0 +1,309 @@
+"""What each kind of argument of a command may look like.
+
+FreeSWITCH reads text, and nearly each character means something to one of its parsers: a newline ends the
+command, a comma makes a variable, `&` starts an application, `${` runs code. So nothing is escaped: each
+kind of argument has a short alphabet, and what doesn't fit raises `CommandError`. Only the caller's name and
+number, which strangers choose, are cleaned instead, so that a hostile name costs nobody a call.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from typing import Final
+
+from py_callcenter.esl.errors import CommandError
+
+CAUSES: Final = frozenset({
+    "ALLOTTED_TIMEOUT",
+    "ATTENDED_TRANSFER",
+    "BLIND_TRANSFER",
+    "CALL_REJECTED",
+    "DESTINATION_OUT_OF_ORDER",
+    "EXCHANGE_ROUTING_ERROR",
+    "INCOMPATIBLE_DESTINATION",
+    "LOSE_RACE",
+    "MANAGER_REQUEST",
+    "MEDIA_TIMEOUT",
+    "NETWORK_OUT_OF_ORDER",
+    "NORMAL_CLEARING",
+    "NORMAL_TEMPORARY_FAILURE",
+    "NORMAL_UNSPECIFIED",
+    "NO_ANSWER",
+    "NO_ROUTE_DESTINATION",
+    "NO_USER_RESPONSE",
+    "ORIGINATOR_CANCEL",
+    "PICKED_OFF",
+    "PROGRESS_TIMEOUT",
+    "RECOVERY_ON_TIMER_EXPIRE",
+    "SERVICE_UNAVAILABLE",
+    "SUBSCRIBER_ABSENT",
+    "SYSTEM_SHUTDOWN",
+    "UNALLOCATED_NUMBER",
+    "USER_BUSY",
+    "USER_NOT_REGISTERED",
+})  # fmt: skip
+
+VARIABLES: Final = frozenset({
+    "accountcode",
+    "continue_on_fail",
+    "hangup_after_bridge",
+    "hold_hangup_xfer_exten",
+    "hold_music",
+    "leg_progress_timeout",
+    "leg_timeout",
+    "no_throttle_limits",
+    "park_after_bridge",
+    "park_timeout",
+    "playback_terminators",
+    "presence_data",
+    "transfer_after_bridge",
+    "uuid_bridge_continue_on_cancel",
+    "uuid_bridge_park_on_cancel",
+})  # fmt: skip
+"""Channel variables that we set besides `cc_…`. A list of what is allowed, for nobody can list each
+variable that names an application or an API (`api_on_answer`, `execute_on_…`, `group_confirm_key`, …)."""
+
+PREMIUM_PREFIXES: Final = (
+    "870", "881", "882", "883", "979",
+    "1900", "31900", "31906", "31909", "3389", "34803", "34806", "34807", "39899",
+    "41900", "41901", "41906", "43900", "43930", "44871", "44872", "44873", "449", "49900",
+)  # fmt: skip
+"""International numbers that cost the caller by the minute, satellite and network codes included: where a
+stolen dial string rings. An agent never sits there."""
+
+_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
+_VARIABLE = re.compile(r"cc_[A-Za-z0-9_]{1,60}")
+_EXTENSION = re.compile(r"[A-Za-z0-9_+*#][A-Za-z0-9_.+*#-]{0,63}")
+_CONTEXT = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
+_AFTERWARDS = re.compile(rf"{_EXTENSION.pattern}(:XML(:{_CONTEXT.pattern})?)?")
+_GLOBAL_NAME = re.compile(r"[A-Za-z0-9_.-]{1,64}")
+_EVENT_NAME = re.compile(r"[A-Za-z_]{1,64}(?:::[A-Za-z_]{1,64})?")
+_HOST = r"[A-Za-z0-9](?:[A-Za-z0-9.-]{0,252}[A-Za-z0-9])?"
+_USER = r"[A-Za-z0-9_.~+*#-]{1,64}"
+_LOGIN_USER = re.compile(rf"{_USER}@{_HOST}")
+_ESCAPED = r"%(?:[2-6][0-9A-Fa-f]|7[0-9A-Ea-e])"
+"""A percent escape of a printable ASCII character: a decoded control character cuts the INVITE."""
+_URI_PARAMETERS = rf"(?:;[A-Za-z0-9_-]{{1,32}}(?:=(?:[A-Za-z0-9_.~:@+-]|{_ESCAPED}){{1,200}})?){{0,8}}"
+_CONTACTS = (
+    re.compile(rf"user/{_USER}(?:@{_HOST})?"),
+    re.compile(rf"verto\.rtc/{_USER}(?:@{_HOST})?"),
+    re.compile(rf"sofia/gateway/(?P<gateway>[A-Za-z0-9_.-]{{1,64}})/(?P<number>{_USER})"),
+    re.compile(
+        rf"sofia/(?!gateway/)[A-Za-z0-9_.-]{{1,64}}/(?:sips?:)?(?P<number>(?:[A-Za-z0-9_.~+*#-]|{_ESCAPED}){{1,64}})"
+        rf"@{_HOST}(?::[0-9]{{1,5}})?{_URI_PARAMETERS}"
+    ),
+)
+_STREAMS = (
+    re.compile(r"local_stream://[A-Za-z0-9_.-]{1,64}(?:/[0-9]{4,5})?"),
+    re.compile(r"silence_stream://-?[0-9]{1,9}(?:,[0-9]{1,6})?"),
+    re.compile(r"tone_stream://(?:[A-Za-z0-9%(),.=:+-]|;(?!;)){1,400}"),
+)
+_PATH = re.compile(r"[A-Za-z0-9_./][A-Za-z0-9_.+@/-]{0,254}")
+_RECORDING_SUFFIX = re.compile(r"\.[A-Za-z0-9]{2,5}")
+_SYSTEM_FOLDERS = ("/dev/", "/proc/", "/sys/", "/etc/", "/boot/")
+_INTERNATIONAL = re.compile(r"(?:\+|00|011)([1-9][0-9]*)")
+_INVISIBLE_LETTERS = frozenset("\u115f\u1160\u3164\uffa0")
+
+
+def identifier(value: str, argument: str = "id") -> str:
+    """A channel's, job's or our own id: letters, digits, `_`, `.`, `-`, at most 64. Raises `CommandError`."""
+    if not _ID.fullmatch(value):
+        raise CommandError(
+            argument, "1 to 64 letters, digits, `_`, `.` or `-`, beginning with a letter or digit"
+        )
+    return value
+
+
+def variable_name(name: str) -> str:
+    """A channel variable that we may set: `cc_…` or one of `VARIABLES`. Raises `CommandError`."""
+    if name not in VARIABLES and not _VARIABLE.fullmatch(name):
+        raise CommandError(
+            "variable name", "`cc_` and up to 60 letters, digits or `_`, or a name in VARIABLES"
+        )
+    return name
+
+
+def is_safe_value(value: str) -> bool:
+    """Whether `value` may be a channel variable's value: letters and digits of any script, spaces inside,
+    and `_ . : @ / + * # -`, at most 256 characters. What configuration puts on a channel should be held to this."""
+    return (
+        len(value) <= 256
+        and value == value.strip(" ")
+        # `:_:` splits the whole originate line into separate calls, wherever it stands; `::` starts arrays
+        # and applications.
+        and ":_:" not in value
+        and "::" not in value
+        and all(
+            c in " _.:@/+*#-" or _is_letter_or_digit(c) or unicodedata.category(c) in {"Mn", "Mc"}
+            for c in value
+        )
+    )
+
+
+def variable_value(name: str, value: str) -> str:
+    """A value for `name`, or an empty string, which unsets it. Raises `CommandError`."""
+    if not is_safe_value(value):
+        raise CommandError(
+            f"value of {name}", "at most 256 letters, digits, inner spaces and `_ . : @ / + * # -`"
+        )
+    # These two name a place in the dialplan; a dialplan called `inline` would run applications instead.
+    if (
+        value
+        and name in {"hold_hangup_xfer_exten", "transfer_after_bridge"}
+        and not _AFTERWARDS.fullmatch(value)
+    ):
+        raise CommandError(f"value of {name}", "`exten`, `exten:XML` or `exten:XML:context`")
+    if value and name == "hold_music":
+        return sound(value)
+    return value
+
+
+def contact(value: str) -> str:
+    """One device's dial string. Raises `CommandError`.
+
+    `user/1000@host`, `sofia/gateway/name/number`, `sofia/profile/user@host:port;parameters` or
+    `verto.rtc/user@host`. No lists, no groups, no `loopback/` (it ignores our leg's name), no `error/`.
+    """
+    for form in _CONTACTS:
+        found = form.fullmatch(value)
+        if found and len(value) <= 512:
+            number = found.groupdict().get("number")
+            if number and _is_premium(number):
+                raise CommandError("contact", "a number that isn't premium-rate, satellite or a network code")
+            return value
+    raise CommandError(
+        "contact",
+        "`user/1000@host`, `sofia/gateway/name/number`, `sofia/profile/user@host` or `verto.rtc/user@host`,"
+        " one device each",
+    )
+
+
+def sound(value: str) -> str:
+    """A sound to play: `local_stream://`, `tone_stream://`, `silence_stream://` or a file. Raises `CommandError`."""
+    if any(form.fullmatch(value) for form in _STREAMS) and "::" not in value:
+        return value
+    if _is_plain_path(value):
+        return value
+    raise CommandError(
+        "sound", "`local_stream://name`, `tone_stream://…`, `silence_stream://ms` or a file path without `..`"
+    )
+
+
+def recording_path(value: str) -> str:
+    """Where to record: a file path without `..`, ending in a format such as `.wav`. Raises `CommandError`."""
+    if not (_is_plain_path(value) and _RECORDING_SUFFIX.fullmatch(value[value.rfind(".") :])):
+        raise CommandError(
+            "recording path",
+            "up to 255 letters, digits and `_ . + @ / -` without `..`, outside system folders, ending in a format"
+            " such as `.wav`",
+        )
+    return value
+
+
+def clean_caller_name(name: str) -> str:
+    """What a phone's display may show of a name that a stranger chose; empty when nothing is left.
+
+    Letters and digits of any script, space and `. - _` stay; all else becomes a space (`%` too: FreeSWITCH
+    decodes `%0A` on its way out and the phone gets half an INVITE). At most 64 characters.
+    """
+    # Composed first, so that an accent typed as a character of its own isn't lost.
+    composed = unicodedata.normalize("NFC", name[:1024])
+    kept = "".join(c if c in ".-_" or _is_letter_or_digit(c) else " " for c in composed)
+    return " ".join(kept.split())[:64].rstrip()
+
+
+def clean_caller_number(number: str) -> str:
+    """The number when it is one (digits, `+`, `*`, `#`, at most 32), else `anonymous`."""
+    return number if re.fullmatch(r"[0-9+*#]{1,32}", number) else "anonymous"
+
+
+def _is_letter_or_digit(c: str) -> bool:
+    category = unicodedata.category(c)
+    return (category[0] == "L" or category == "Nd") and c not in _INVISIBLE_LETTERS
+
+
+def _is_plain_path(value: str) -> bool:
+    return (
+        _PATH.fullmatch(value) is not None
+        and ".." not in value
+        and "//" not in value
+        and not value.startswith(_SYSTEM_FOLDERS)
+    )
+
+
+def _is_premium(number: str) -> bool:
+    if found := _INTERNATIONAL.fullmatch(number):
+        return found.group(1).startswith(PREMIUM_PREFIXES)
+    # As dialled at home: North America with and without the 1, elsewhere with a 0.
+    return re.fullmatch(r"1?900[0-9]{7}|0900[0-9]{4,}", number) is not None
+
+
+def seconds(value: int, argument: str, most: int = 3600) -> str:
+    """A whole number of seconds from 1 to `most`, as text. Raises `CommandError`."""
+    if not 1 <= value <= most:
+        raise CommandError(argument, f"1 to {most} seconds")
+    return str(int(value))
+
+
+def extension(value: str) -> str:
+    """An extension of the dialplan. Raises `CommandError`."""
+    if not _EXTENSION.fullmatch(value):
+        raise CommandError(
+            "extension", "1 to 64 letters, digits and `_ . + * # -`, not beginning with `-` or `.`"
+        )
+    return value
+
+
+def context(value: str) -> str:
+    """A context of the dialplan. Raises `CommandError`."""
+    if not _CONTEXT.fullmatch(value):
+        raise CommandError("context", "1 to 64 letters, digits and `_ . -`, beginning with a letter or digit")
+    return value
+
+
+def cause(value: str) -> str:
+    """A hang-up cause by FreeSWITCH's name. Raises `CommandError`."""
+    if value not in CAUSES:
+        raise CommandError("cause", "a hang-up cause in CAUSES")
+    return value
+
+
+def global_name(value: str) -> str:
+    """A global variable of the switch that may be read. Raises `CommandError`."""
+    if not _GLOBAL_NAME.fullmatch(value):
+        raise CommandError("global variable", "1 to 64 letters, digits and `_ . -`")
+    return value
+
+
+def our_global_name(value: str) -> str:
+    """A global variable that we may set. Raises `CommandError`."""
+    if not _VARIABLE.fullmatch(value):
+        raise CommandError("global variable", "`cc_` and up to 60 letters, digits or `_`")
+    return value
+
+
+def event_name(value: str) -> str:
+    """The name of an event or the subclass of a CUSTOM one. Raises `CommandError`."""
+    if not _EVENT_NAME.fullmatch(value):
+        raise CommandError("events", "event names")
+    return value
+
+
+def login_user(value: str) -> str:
+    """`name@domain` of the directory. Raises `CommandError`."""
+    if not _LOGIN_USER.fullmatch(value):
+        raise CommandError("user", "`name@domain`")
+    return value
+
+
+def password(value: str) -> str:
+    """A password of the event socket. The error never shows it. Raises `CommandError`."""
+    if not value or has_control(value) or value != value.strip():
+        raise CommandError("password", "1 or more printable characters, no space at either end")
+    return value
+
+
+def has_control(text: str) -> bool:
+    """Whether `text` has a control character, a line separator or half a surrogate pair."""
+    return not text.isprintable() and any(unicodedata.category(c) in {"Cc", "Cs", "Zl", "Zp"} for c in text)
