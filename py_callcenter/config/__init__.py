@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from py_callcenter.config.changes import Change, difference
-from py_callcenter.config.load import ConfigError, ConfigErrors, load, loads
+from py_callcenter.config.load import ConfigError, ConfigErrors, explain, load, loads
 from py_callcenter.config.models import (
     Agent,
     Config,
@@ -53,6 +53,7 @@ __all__ = [
     "check_name",
     "difference",
     "expand_record_template",
+    "explain",
     "is_loopback",
     "json_schema",
     "load",

@@ -72,7 +72,7 @@ class ConfigError:
         return f"{self.file}:{self.line}: {place}{self.message}"
 
 
-class ConfigErrors(Exception):  # noqa: N818 - it carries all of them
+class ConfigErrors(Exception):
     """The file can't be used. `errors` holds every problem in the order of the file; never empty."""
 
     def __init__(self, errors: list[ConfigError]) -> None:
@@ -123,6 +123,12 @@ def loads(data: bytes, *, name: str = "callcenter.toml", folder: Path | None = N
         raise ConfigErrors(sorted(errors, key=lambda error: (error.line, error.place)))
     assert config is not None  # noqa: S101 - no config without a problem
     return config
+
+
+def explain(error: ValidationError) -> list[tuple[str, str, str]]:
+    """Place, message and hint of each problem of values that came from elsewhere than a file."""
+    problems = [_explain(found) for found in error.errors()]
+    return [(_place(path), message, hint) for path, message, hint in problems]
 
 
 def _decode(data: bytes, name: str) -> str:
@@ -233,7 +239,7 @@ def _explain(found: ErrorDetails) -> Problem:
     """One of pydantic's findings in an operator's words."""
     path: KeyPath = tuple(part for part in found["loc"] if part != "[key]")
     kind, context, value = found["type"], found.get("ctx", {}), found["input"]
-    last = str(path[-1])
+    last = str(path[-1]) if path else ""
     if kind == "extra_forbidden":
         keys = _known_keys(path[:-1])
         near = get_close_matches(last, keys, 1)

@@ -1,0 +1,35 @@
+"""HTTP: health, metrics, the API, the live feed and the page."""
+
+from __future__ import annotations
+
+from py_callcenter.api.app import create_app
+from py_callcenter.api.port import (
+    AgentRow,
+    CallRow,
+    ControllerPort,
+    Health,
+    NodeRow,
+    PortError,
+    QueueRow,
+    ServiceLevelRow,
+    Snapshot,
+    TraceStep,
+)
+from py_callcenter.api.token import ensure_token
+from py_callcenter.api.views import mask_number
+
+__all__ = [
+    "AgentRow",
+    "CallRow",
+    "ControllerPort",
+    "Health",
+    "NodeRow",
+    "PortError",
+    "QueueRow",
+    "ServiceLevelRow",
+    "Snapshot",
+    "TraceStep",
+    "create_app",
+    "ensure_token",
+    "mask_number",
+]

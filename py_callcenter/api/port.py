@@ -1,0 +1,186 @@
+"""What the HTTP side needs of the controller, and the shapes it shows.
+
+The controller lives in another thread; the methods here are coroutines of the HTTP side's event loop, and
+`app` carries them over. Moments are epoch seconds by the controller's clock, durations are seconds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+from typing import Literal, Protocol
+
+from py_callcenter.config import Change, Config
+from py_callcenter.metrics import MetricsSnapshot
+
+CallState = Literal["waiting", "ringing", "connecting", "talking", "leaving"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServiceLevelRow:
+    """Target of a queue and what it reaches now."""
+
+    seconds: float
+    percent: float
+    now_percent: float | None
+    """None while no queue leg ended within the window."""
+    window_seconds: int
+    formula: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QueueRow:
+    """A queue now, and its counts since the controller started."""
+
+    name: str
+    strategy: str
+    waiting: int
+    oldest_at: float | None
+    """When the longest waiting caller came; None while nobody waits."""
+    service_level: ServiceLevelRow
+    agents: dict[str, int]
+    """Agents with a tier in this queue, by state; states without agents may be left out."""
+    offered: int
+    answered: int
+    abandoned: int
+    overflowed: int
+    lost: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallRow:
+    """A call that is in a queue or with an agent."""
+
+    id: str
+    queue: str
+    state: CallState
+    position: int | None
+    """Place in the queue, 1 = next; None when no longer in it."""
+    number: str
+    """The caller's number, masked."""
+    priority: int
+    entered_at: float
+    """Begin of this queue leg's wait."""
+    since: float
+    """Begin of the state."""
+    agents: tuple[str, ...] = ()
+    """Who is rung, or the one who talks."""
+    node: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AgentRow:
+    """An agent now."""
+
+    name: str
+    status: str
+    state: str
+    since: float
+    """Begin of the state."""
+    ready_at: float | None
+    """End of a wrap-up or delay that runs; else None."""
+    queue: str | None
+    """Queue of the call the agent is rung for or talks on."""
+    call: str | None
+    number: str | None
+    """Masked number of that caller."""
+    queues: tuple[str, ...]
+    """Queues the agent has a tier in."""
+    calls_answered: int
+    talk_seconds: float
+    no_answer_count: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NodeRow:
+    """A switch and its event socket."""
+
+    name: str
+    up: bool
+    since: float
+    reason: str = ""
+    """Why it is down; empty while up."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Snapshot:
+    """Everything the page shows, at one moment. `version` grows with every snapshot."""
+
+    version: int
+    at: float
+    queues: tuple[QueueRow, ...]
+    calls: tuple[CallRow, ...]
+    """In order of queue, then of place; talking calls last."""
+    agents: tuple[AgentRow, ...]
+    nodes: tuple[NodeRow, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Health:
+    """An answer for a balancer; `reasons` says in plain words what is not well."""
+
+    ok: bool
+    reasons: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TraceStep:
+    """One thing that happened to a call."""
+
+    at: float
+    kind: str
+    text: str
+    details: dict[str, str | int | float | bool | None] = field(default_factory=dict)
+
+
+class PortError(Exception):
+    """The controller can't do what was asked. `status` is the HTTP status that says so."""
+
+    def __init__(self, status: Literal[400, 404, 409, 503], message: str, hint: str = "") -> None:
+        super().__init__(message)
+        self.status = status
+        self.message = message
+        self.hint = hint
+
+
+class ControllerPort(Protocol):
+    """Each method may raise `PortError`; 503 when the controller is stopping or doesn't answer in time."""
+
+    async def snapshot(self) -> Snapshot: ...
+
+    def subscribe(self) -> AsyncIterator[Snapshot]:
+        """Snapshots for as long as somebody listens: one at once, then a newer one whenever something changed.
+
+        The reader takes at most four a second. A snapshot that was not taken is replaced, never queued.
+        """
+        ...
+
+    async def set_agent_status(self, agent: str, status: str) -> AgentRow: ...
+    async def end_wrap_up(self, agent: str) -> AgentRow: ...
+    async def hang_up(self, call: str) -> None: ...
+
+    async def trace(self, call: str) -> list[TraceStep]:
+        """What happened to a call, in order. 404 when nothing is known of it."""
+        ...
+
+    async def configuration(self) -> Config:
+        """The configuration in force."""
+        ...
+
+    async def apply(self, config: Config, *, dry_run: bool) -> list[Change]:
+        """Make queues, agents and tiers be as in `config`, all or nothing; give the changes.
+
+        Its controller and nodes are to be ignored. 409 when a change can't be made now, for example because
+        callers wait in a queue that would go.
+        """
+        ...
+
+    async def health(self) -> Health:
+        """Whether the process works: its main loop turns."""
+        ...
+
+    async def ready(self) -> Health:
+        """Whether it can route a call: connected, in step with the switch, records kept."""
+        ...
+
+    async def metrics(self) -> MetricsSnapshot: ...

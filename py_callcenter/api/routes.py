@@ -1,0 +1,212 @@
+"""/api/v1: queues, agents, calls, configuration, live feed."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from typing import Annotated, Any
+
+import orjson
+from fastapi import APIRouter, Depends, Request
+from fastapi.responses import Response
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from py_callcenter.api.feed import Feed, FeedResponse
+from py_callcenter.api.json import answer
+from py_callcenter.api.port import (
+    AgentRow,
+    CallRow,
+    ControllerPort,
+    NodeRow,
+    PortError,
+    QueueRow,
+    Snapshot,
+    TraceStep,
+)
+from py_callcenter.config import Change, Config, Status, explain
+
+
+class Problem(BaseModel):
+    """Every error looks like this."""
+
+    error: str
+    hint: str
+
+
+class AgentPatch(BaseModel):
+    """What can be changed of an agent at once. Lasting settings are changed through `config`."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    status: Status
+
+
+class Routing(BaseModel):
+    """Queues, agents and tiers by the keys of the configuration file."""
+
+    queues: list[dict[str, Any]] = []
+    agents: list[dict[str, Any]] = []
+    tiers: list[dict[str, Any]] = []
+
+
+class Applied(BaseModel):
+    """What an `apply` changed, or would change."""
+
+    dry_run: bool
+    changes: list[Change]
+
+
+v1 = APIRouter(
+    responses={
+        401: {"model": Problem, "description": "The token is missing or wrong."},
+        503: {"model": Problem, "description": "The controller is stopping or doesn't answer."},
+    }
+)
+
+
+def _controller(request: Request) -> ControllerPort:
+    controller: ControllerPort = request.app.state.controller
+    return controller
+
+
+def _feed(request: Request) -> Feed:
+    feed: Feed = request.app.state.feed
+    return feed
+
+
+ControllerDep = Annotated[ControllerPort, Depends(_controller)]
+FeedDep = Annotated[Feed, Depends(_feed)]
+NOT_FOUND: dict[int | str, dict[str, Any]] = {404: {"model": Problem, "description": "No such thing."}}
+
+
+@v1.get("/snapshot", tags=["live"], response_model=Snapshot)
+async def get_snapshot(controller: ControllerDep) -> Response:
+    """Everything at one moment: what the page shows."""
+    return answer(await controller.snapshot())
+
+
+@v1.get(
+    "/events", tags=["live"], response_class=Response, responses={200: {"content": {"text/event-stream": {}}}}
+)
+async def get_events(feed: FeedDep) -> Response:
+    """The live feed (server-sent events): one `snapshot`, then `delta` events, at most four a second.
+
+    A delta holds changed rows under `queues`, `calls`, `agents`, `nodes`, keys of rows that are gone under
+    `…_gone` and, when it changed, the order of keys under `…_order`. Keys are `name`, of calls `id`. A comment
+    comes every 15 seconds. After a lost connection the feed begins with a snapshot again.
+    """
+    if feed.full:
+        raise PortError(503, "too many listeners on the live feed", "close some pages")
+    return FeedResponse(feed)
+
+
+@v1.get("/queues", tags=["queues"], response_model=list[QueueRow])
+async def list_queues(controller: ControllerDep) -> Response:
+    return answer((await controller.snapshot()).queues)
+
+
+@v1.get("/queues/{name}", tags=["queues"], response_model=QueueRow, responses=NOT_FOUND)
+async def get_queue(name: str, controller: ControllerDep) -> Response:
+    snapshot = await controller.snapshot()
+    return answer(_pick("queue", name, {row.name: row for row in snapshot.queues}))
+
+
+@v1.get("/agents", tags=["agents"], response_model=list[AgentRow])
+async def list_agents(controller: ControllerDep) -> Response:
+    return answer((await controller.snapshot()).agents)
+
+
+@v1.get("/agents/{name}", tags=["agents"], response_model=AgentRow, responses=NOT_FOUND)
+async def get_agent(name: str, controller: ControllerDep) -> Response:
+    snapshot = await controller.snapshot()
+    return answer(_pick("agent", name, {row.name: row for row in snapshot.agents}))
+
+
+@v1.patch("/agents/{name}", tags=["agents"], response_model=AgentRow, responses=NOT_FOUND)
+async def set_agent(name: str, patch: AgentPatch, controller: ControllerDep) -> Response:
+    """Set an agent's status. A conversation goes on in any status; a phone that rings stops."""
+    return answer(await controller.set_agent_status(name, patch.status))
+
+
+@v1.delete("/agents/{name}/wrap-up", tags=["agents"], response_model=AgentRow, responses=NOT_FOUND)
+async def end_wrap_up(name: str, controller: ControllerDep) -> Response:
+    """End an agent's wrap-up now. 409 when none runs."""
+    return answer(await controller.end_wrap_up(name))
+
+
+@v1.get("/calls", tags=["calls"], response_model=list[CallRow])
+async def list_calls(controller: ControllerDep, queue: str | None = None) -> Response:
+    """Calls in queues and with agents; of one queue if it is named."""
+    calls = (await controller.snapshot()).calls
+    return answer([row for row in calls if queue is None or row.queue == queue])
+
+
+@v1.get("/calls/{call}", tags=["calls"], response_model=CallRow, responses=NOT_FOUND)
+async def get_call(call: str, controller: ControllerDep) -> Response:
+    snapshot = await controller.snapshot()
+    return answer(_pick("call", call, {row.id: row for row in snapshot.calls}))
+
+
+@v1.get("/calls/{call}/trace", tags=["calls"], response_model=list[TraceStep], responses=NOT_FOUND)
+async def trace_call(call: str, controller: ControllerDep) -> Response:
+    """What happened to a call, in order."""
+    return answer(await controller.trace(call))
+
+
+@v1.delete("/calls/{call}", tags=["calls"], status_code=204, responses=NOT_FOUND)
+async def hang_up(call: str, controller: ControllerDep) -> Response:
+    """Hang a caller up."""
+    await controller.hang_up(call)
+    return Response(status_code=204)
+
+
+@v1.get("/nodes", tags=["nodes"], response_model=list[NodeRow])
+async def list_nodes(controller: ControllerDep) -> Response:
+    return answer((await controller.snapshot()).nodes)
+
+
+@v1.get("/config", tags=["configuration"], response_model=Routing)
+async def get_config(controller: ControllerDep) -> Response:
+    """Queues, agents and tiers in force."""
+    return answer((await controller.configuration()).routing())
+
+
+@v1.put(
+    "/config",
+    tags=["configuration"],
+    response_model=Applied,
+    responses={400: {"model": Problem}, 409: {"model": Problem}},
+    openapi_extra={
+        "requestBody": {
+            "required": True,
+            "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Routing"}}},
+        }
+    },
+)
+async def apply_config(request: Request, controller: ControllerDep, dry_run: bool = False) -> Response:
+    """Make queues, agents and tiers be as given, all or nothing. No caller is dropped, no counter reset."""
+    config = await asyncio.to_thread(_read_routing, await request.body())
+    changes = await controller.apply(config, dry_run=dry_run)
+    return answer({"dry_run": dry_run, "changes": changes})
+
+
+def _read_routing(body: bytes) -> Config:
+    try:
+        data = orjson.loads(body)
+    except orjson.JSONDecodeError as error:
+        raise PortError(400, "the body isn't valid JSON", str(error)) from error
+    if not isinstance(data, dict) or not data.keys() <= {"queues", "agents", "tiers"}:
+        raise PortError(400, "the body must be a table of `queues`, `agents` and `tiers`", "see /api/docs")
+    try:
+        return Config.model_validate(data, by_alias=True, by_name=False)
+    except ValidationError as error:
+        problems = explain(error)
+        more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
+        place, message, hint = problems[0]
+        raise PortError(400, f"{place}: {message}{more}" if place else message + more, hint) from error
+
+
+def _pick(what: str, name: str, rows: Mapping[str, object]) -> object:
+    if name not in rows:
+        raise PortError(404, f"there is no {what} of that name", f"GET /api/v1/{what}s lists them")
+    return rows[name]
