@@ -292,7 +292,7 @@ pub(super) fn decimal(digits: &[u8]) -> Option<usize> {
     })
 }
 
-pub(super) fn without_cr(line: &[u8]) -> &[u8] {
+fn without_cr(line: &[u8]) -> &[u8] {
     line.strip_suffix(b"\r").unwrap_or(line)
 }
 

@@ -49,6 +49,7 @@ mod tests {
     use super::decode;
     use proptest::prelude::*;
     use std::borrow::Cow;
+    use std::fmt::Write;
 
     #[test]
     fn a_value_without_percent_is_not_copied() {
@@ -80,7 +81,10 @@ mod tests {
     proptest! {
         #[test]
         fn whatever_is_encoded_byte_by_byte_comes_back(bytes: Vec<u8>) {
-            let encoded: String = bytes.iter().map(|byte| format!("%{byte:02X}")).collect();
+            let mut encoded = String::new();
+            for byte in &bytes {
+                write!(encoded, "%{byte:02X}").unwrap();
+            }
             let decoded = decode(encoded.as_bytes());
             prop_assert_eq!(decoded.as_ref(), bytes.as_slice());
         }
