@@ -23,6 +23,8 @@ class CallView:
     number: str
     agent: str
     ringing: tuple[str, ...]
+    ring_since_us: int
+    """When the first of the phones began to ring; 0 while none does."""
     talk_since_us: int
 
 
@@ -97,6 +99,9 @@ def take(state: State) -> View:
                 agent=winner.agent.name if winner is not None else "",
                 ringing=tuple(
                     offer.agent.name for offer in stay.offers.values() if offer.state is OfferState.RINGING
+                ),
+                ring_since_us=min(
+                    (o.ring_since_us for o in stay.offers.values() if o.ring_since_us is not None), default=0
                 ),
                 talk_since_us=winner.talk_since_us if winner is not None else 0,
             )

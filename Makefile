@@ -1,0 +1,73 @@
+# The one interface for people and for CI. `make help` explains itself.
+.DEFAULT_GOAL := build
+SHELL := /bin/sh
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+RUST := Cargo.toml Cargo.lock $(shell find rust_router -name '*.rs' -o -name Cargo.toml)
+
+.PHONY: build demo test test-fast test-live test-browser lint rust-check stubs bench bench-wire format clean help
+
+help: ## this list
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 16
+
+build: $(VENV)/.built ## the product, into .venv (.venv/bin/callcenter)
+
+$(VENV)/.python:
+	@scripts/need "$(PYTHON)" cargo
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --upgrade 'pip>=25.1' 'maturin>=1.16,<2'
+	@touch $@
+
+$(VENV)/.built: $(VENV)/.python pyproject.toml $(RUST)
+	VIRTUAL_ENV=$(CURDIR)/$(VENV) $(BIN)/maturin develop --release --locked --quiet
+	@touch $@
+
+$(VENV)/.test: $(VENV)/.built
+	$(BIN)/python -m pip install --quiet --group test --group lint
+	@touch $@
+
+demo: build ## a whole call centre on this machine: simulated switch, callers, agents, page
+	$(BIN)/callcenter demo
+
+test: $(VENV)/.test lint stubs rust-check ## everything that CI runs
+	@scripts/system-packages chromium
+	$(BIN)/python -m pytest
+
+test-fast: $(VENV)/.test ## the Python tests without browser and processes
+	$(BIN)/python -m pytest -m "unit or contract or esl or sim"
+
+test-browser: $(VENV)/.test ## the page in a real Chromium
+	@scripts/system-packages chromium
+	$(BIN)/python -m pytest -m browser
+
+test-live: $(VENV)/.test ## a real FreeSWITCH (FREESWITCH_HOME or PATH) with SIPp
+	@scripts/system-packages sip-tester
+	$(BIN)/python -m pytest -m live tests/live
+
+lint: $(VENV)/.test ## ruff and mypy
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+
+stubs: $(VENV)/.test ## the documented border against the compiled module
+	$(BIN)/python -m mypy.stubtest py_callcenter._router --allowlist tests/stubtest-allowlist.txt
+
+rust-check: ## rustfmt, clippy (warnings are errors) and the Rust tests
+	cargo fmt --check
+	PYO3_PYTHON=$(CURDIR)/$(BIN)/python cargo clippy --quiet --locked --workspace --all-targets -- -D warnings
+	cargo test --quiet --locked -p callcenter_core
+
+bench: build ## decisions, decoding and the whole call, with machine and versions
+	$(BIN)/python -m pip install --quiet --group bench --group test
+	$(BIN)/python bench/python/bench_wire.py
+	$(BIN)/python bench/python/bench_router.py
+	$(BIN)/python bench/python/bench_call.py
+
+format: $(VENV)/.test ## put every file into its shape
+	$(BIN)/ruff check --fix
+	$(BIN)/ruff format
+	cargo fmt
+
+clean: ## forget everything that was built
+	rm -rf $(VENV) target .pytest_cache .mypy_cache .ruff_cache .hypothesis

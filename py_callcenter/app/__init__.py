@@ -1,0 +1,5 @@
+"""The process: wires engine, switches, database and HTTP together. The only place that knows threads."""
+
+from py_callcenter.app.run import demo, run
+
+__all__ = ["demo", "run"]

@@ -1,0 +1,245 @@
+"""The shell around the engine: carries events in and actions out, in one greenlet's turn each.
+
+Everything here runs in the hub's thread. It decides nothing: it reads the clock, asks the engine and
+does what the engine says.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import partial
+from random import Random
+from typing import Any, Final
+
+import gevent
+import structlog
+from gevent.event import Event as Signal
+
+from py_callcenter._router import Event, Proposal, Router
+from py_callcenter.app.clock import Clock
+from py_callcenter.app.traces import Traces
+from py_callcenter.config import Change, Config, difference
+from py_callcenter.engine import Action, AnyRecord, Engine, Outcome, View
+from py_callcenter.engine.actions import Probe
+from py_callcenter.esl import NodeLink
+from py_callcenter.stats import DECISION_BOUNDS_US, LAG_BOUNDS_US, Histogram, Stats
+from py_callcenter.store import Store
+
+_log = structlog.get_logger(__name__)
+
+HUB_PROBE_S: Final = 0.05
+ALIVE_EVERY_S: Final = 5.0
+IDLE_TICK_S: Final = 1.0
+
+
+class TimedRouter:
+    """The core with a stopwatch on `decide`, where a slow decision would show. All else is the core itself."""
+
+    def __init__(self, router: Router, histogram: Histogram) -> None:
+        self._decide = router.decide
+        self._histogram = histogram
+        for name in dir(router):
+            if not name.startswith("_") and name != "decide":
+                setattr(self, name, getattr(router, name))
+
+    def decide(self, now_us: int) -> list[Proposal]:
+        begun_ns = time.perf_counter_ns()
+        proposals = self._decide(now_us)
+        self._histogram.observe((time.perf_counter_ns() - begun_ns) // 1000)
+        return proposals
+
+
+@dataclass(slots=True)
+class Figures:
+    """What this process measures of itself."""
+
+    decision: Histogram = field(default_factory=lambda: Histogram(DECISION_BOUNDS_US))
+    hub_lag: Histogram = field(default_factory=lambda: Histogram(LAG_BOUNDS_US))
+    event_lag: Histogram = field(default_factory=lambda: Histogram(LAG_BOUNDS_US))
+
+
+class Controller:
+    """One engine and its switches."""
+
+    def __init__(
+        self,
+        config: Config,
+        store: Store,
+        *,
+        key: bytes,
+        epoch: int,
+        statuses: Mapping[str, str],
+        clock: Clock | None = None,
+        seed: int | None = None,
+    ) -> None:
+        self.clock = clock or Clock()
+        self.figures = Figures()
+        self.stats = Stats()
+        self.traces = Traces()
+        self.started_us = self.clock.now_us()
+        self.changed: Callable[[], None] = lambda: None
+        """Called after each input that may show on the page."""
+        self._store = store
+        self._config = config
+        router = TimedRouter(Router(), self.figures.decision)
+        self.engine = Engine(
+            config,
+            router,  # type: ignore[arg-type]  # the core itself but for the stopwatch
+            key=key,
+            epoch=epoch,
+            start_us=self.started_us,
+            statuses=statuses,
+        )
+        self._set_targets(config)
+        self._rng = Random(seed)  # noqa: S311 - jitter of reconnections
+        self._wake = Signal()
+        self._due_us: int | None = None
+        self._greenlets: list[gevent.Greenlet] = []
+        self._beat_us = self.started_us
+        self.links: dict[str, NodeLink] = {
+            node.name: NodeLink(
+                node,
+                on_event=self._on_event,
+                on_failure=self._on_failure,
+                on_probe=self._on_probe,
+                on_sync=self._on_sync,
+                known_legs=self.engine.known_legs,
+                on_state=lambda _node, _state: self.changed(),
+                rng=Random(self._rng.getrandbits(64)),  # noqa: S311 - likewise
+                lag=self.figures.event_lag.observe,
+            )
+            for node in config.nodes
+        }
+
+    # Life.
+
+    def start(self) -> None:
+        """Connect to every node; route from the moment that each is in step."""
+        self._carry_out(self.engine.start())
+        for link in self.links.values():
+            link.start()
+        self._greenlets = [gevent.spawn(self._keep_time), gevent.spawn(self._measure_hub)]
+        _log.info("controller_started", nodes=len(self.links), queues=len(self._config.queues))
+
+    def stop(self) -> None:
+        """Leave: every caller stays where they are, for the next start to find."""
+        for link in self.links.values():
+            link.stop()
+        gevent.killall(self._greenlets, block=True, timeout=1)
+        _log.info("controller_stopped")
+
+    # From the switches.
+
+    def _on_event(self, node: str, event: Event) -> None:
+        self._carry_out(self.engine.on_event(node, event, self.clock.now_us()))
+
+    def _on_failure(self, action: Action, error: str | None) -> None:
+        self._carry_out(self.engine.on_failure(action, error, self.clock.now_us()))
+
+    def _on_probe(self, action: Probe, alive: bool) -> None:
+        self._carry_out(self.engine.on_probe(action, alive, self.clock.now_us()))
+
+    def _on_sync(self, node: str, dumps: list[Event]) -> None:
+        self._carry_out(self.engine.resync(node, dumps, self.clock.now_us()))
+
+    # From people.
+
+    def set_agent_status(self, agent: str, status: str) -> None:
+        self._carry_out(self.engine.set_agent_status(agent, status, self.clock.now_us()))
+
+    def end_wrap_up(self, agent: str) -> None:
+        now_us = self.clock.now_us()
+        self._carry_out(self.engine.set_wrap_up_end(agent, now_us, now_us))
+
+    def hang_up(self, call: str) -> None:
+        self._carry_out(self.engine.hang_up(call, self.clock.now_us()))
+
+    def apply(self, config: Config, *, dry_run: bool) -> list[Change]:
+        """Queues, agents and tiers of `config`; nodes and controller stay as they were at the start."""
+        wanted = self._config.with_routing(config.routing())
+        changes = difference(self._config, wanted)
+        if changes and not dry_run:
+            self._carry_out(self.engine.apply(wanted, self.clock.now_us()))
+            self._store.apply(wanted)
+            self._config = wanted
+            self._set_targets(wanted)
+        return changes
+
+    # Questions.
+
+    @property
+    def config(self) -> Config:
+        return self._config
+
+    def view(self) -> View:
+        return self.engine.view(self.clock.now_us())
+
+    def seconds_since_beat(self) -> float:
+        """How long ago the hub last turned, for other threads to ask."""
+        return (self.clock.now_us() - self._beat_us) / 1e6
+
+    # Inside.
+
+    def _set_targets(self, config: Config) -> None:
+        self.stats.configure({queue.name: queue.service_level.us for queue in config.queues})
+
+    def _carry_out(self, outcome: Outcome) -> None:
+        for action in outcome.actions:
+            link = self.links.get(action.node)
+            if link is not None:
+                link.perform(action)
+        if outcome.records:
+            self._keep(outcome.records)
+        due_us = self.engine.next_deadline_us()
+        if due_us is not None and (self._due_us is None or due_us < self._due_us):
+            self._due_us = due_us
+            self._wake.set()
+        attention = self.engine.wants_attention()
+        for link in self.links.values():
+            link.poke_wanted = attention
+
+    def _keep(self, records: list[AnyRecord]) -> None:
+        for record in records:
+            self.stats.fold(record)
+            self.traces.add(record)
+            _log_notable(record)
+        self._store.put(records)
+        self.changed()
+
+    def _keep_time(self) -> None:
+        """Give the engine its deadlines."""
+        while True:
+            due_us = self._due_us
+            wait_s = IDLE_TICK_S
+            if due_us is not None:
+                wait_s = min(IDLE_TICK_S, max(0.0, (due_us - self.clock.now_us()) / 1e6))
+            self._wake.wait(wait_s)
+            self._wake.clear()
+            now_us = self.clock.now_us()
+            if self._due_us is not None and self._due_us <= now_us:
+                self._due_us = None
+                self._carry_out(self.engine.tick(now_us))
+
+    def _measure_hub(self) -> None:
+        while True:
+            begun = time.perf_counter()
+            gevent.sleep(HUB_PROBE_S)
+            late_s = time.perf_counter() - begun - HUB_PROBE_S
+            self.figures.hub_lag.observe(max(0, round(late_s * 1e6)))
+            self._beat_us = self.clock.now_us()
+
+
+_NOTABLE: Final[dict[str, Callable[..., Any]]] = {
+    "unknown-queue": partial(
+        _log.warning, "call_for_unknown_queue", hint="set `cc_queue` in the dialplan to a configured queue"
+    ),
+    "invariant-violated": partial(_log.error, "invariant_violated"),
+}
+
+
+def _log_notable(record: AnyRecord) -> None:
+    say = _NOTABLE.get(record.kind)
+    if say is not None:
+        say(call=getattr(record, "call", ""), rule=getattr(record, "rule", None))

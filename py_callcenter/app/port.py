@@ -1,0 +1,303 @@
+"""The controller as the HTTP thread sees it: questions carried into the hub, answers and snapshots back."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from functools import partial
+from typing import Final, TypeVar
+
+from py_callcenter import __version__
+from py_callcenter._router import BUILD_PROFILE
+from py_callcenter.api.port import (
+    AgentRow,
+    CallRow,
+    Health,
+    NodeRow,
+    PortError,
+    QueueRow,
+    ServiceLevelRow,
+    Snapshot,
+    TraceStep,
+)
+from py_callcenter.api.views import mask_number
+from py_callcenter.app.controller import Controller
+from py_callcenter.app.crossing import IntoHub, IntoLoop
+from py_callcenter.app.story import tell
+from py_callcenter.config import Change, Config
+from py_callcenter.engine import EngineError, View
+from py_callcenter.engine.errors import NotNow, UnknownAgent, UnknownCall
+from py_callcenter.engine.view import AgentLine, CallView
+from py_callcenter.metrics import MetricsSnapshot, NodeMetrics
+from py_callcenter.stats import FORMULA, WINDOW_SECONDS
+from py_callcenter.store import Store
+
+ANSWER_S: Final = 5.0
+STUCK_S: Final = 10.0
+STREAM_EVERY_S: Final = 0.25
+
+T = TypeVar("T")
+
+
+class HubPort:
+    """`api.ControllerPort` over a `Controller` in the hub."""
+
+    def __init__(self, controller: Controller, store: Store, into_hub: IntoHub) -> None:
+        self._controller = controller
+        self._store = store
+        self._into_hub = into_hub
+        self._version = 0
+        self._change: asyncio.Event | None = None
+
+    async def _ask(self, question: Callable[[], T]) -> T:
+        try:
+            return await asyncio.wait_for(asyncio.wrap_future(self._into_hub.call(question)), ANSWER_S)
+        except EngineError as error:
+            raise PortError(_status_of(error), str(error), error.hint) from error
+        except (TimeoutError, RuntimeError) as error:
+            raise PortError(503, "the controller doesn't answer", "see its log; try again") from error
+
+    async def snapshot(self) -> Snapshot:
+        view, figures, links, config = await self._ask(self._look)
+        self._version += 1
+        return _snapshot(self._version, view, figures, links, config)
+
+    def _look(self) -> tuple[View, dict[str, _QueueFigures], tuple[NodeRow, ...], Config]:
+        controller = self._controller
+        now_us = controller.clock.now_us()
+        figures = {
+            name: _QueueFigures(
+                offered=queue.offered,
+                answered=queue.answered,
+                abandoned=sum(queue.abandoned.values()),
+                overflowed=sum(queue.left.values()),
+                lost=queue.lost,
+                percent=queue.window.percent(now_us),
+            )
+            for name, queue in controller.stats.queues.items()
+        }
+        nodes = tuple(
+            NodeRow(name=name, up=link.up, since=link.since_us / 1e6, reason=link.reason)
+            for name, link in controller.links.items()
+        )
+        return controller.view(), figures, nodes, controller.config
+
+    async def subscribe(self) -> AsyncIterator[Snapshot]:
+        change = self._change
+        if change is None:
+            change = self._change = asyncio.Event()
+            tell_loop = IntoLoop(asyncio.get_running_loop())
+            await self._ask(partial(self._listen, tell_loop, change))
+        while True:
+            change.clear()
+            yield await self.snapshot()
+            await asyncio.sleep(STREAM_EVERY_S)
+            await change.wait()
+
+    def _listen(self, tell_loop: IntoLoop, change: asyncio.Event) -> None:
+        self._controller.changed = partial(tell_loop.call, change.set)
+
+    async def set_agent_status(self, agent: str, status: str) -> AgentRow:
+        await self._ask(partial(self._controller.set_agent_status, agent, status))
+        return await self._agent(agent)
+
+    async def end_wrap_up(self, agent: str) -> AgentRow:
+        await self._ask(partial(self._controller.end_wrap_up, agent))
+        return await self._agent(agent)
+
+    async def _agent(self, name: str) -> AgentRow:
+        snapshot = await self.snapshot()
+        for row in snapshot.agents:
+            if row.name == name:
+                return row
+        raise PortError(404, f"there is no agent `{name[:64]}`", "`callcenter agent list` shows the agents")
+
+    async def hang_up(self, call: str) -> None:
+        await self._ask(partial(self._controller.hang_up, call))
+
+    async def trace(self, call: str) -> list[TraceStep]:
+        story = await self._ask(partial(self._controller.traces.of, call))
+        if not story:
+            raise PortError(
+                404,
+                f"nothing is known of call `{call[:64]}`",
+                "`callcenter call list` shows the calls; only recent ones are kept",
+            )
+        return [tell(record) for record in story]
+
+    async def configuration(self) -> Config:
+        return self._controller.config
+
+    async def apply(self, config: Config, *, dry_run: bool) -> list[Change]:
+        return await self._ask(partial(self._controller.apply, config, dry_run=dry_run))
+
+    async def health(self) -> Health:
+        stuck_s = self._controller.seconds_since_beat()
+        if stuck_s > STUCK_S:
+            return Health(ok=False, reasons=(f"the main loop has not turned for {stuck_s:.0f} s",))
+        return Health(ok=True)
+
+    async def ready(self) -> Health:
+        reasons = []
+        health = await self.health()
+        reasons += health.reasons
+        links = self._controller.links
+        if not links:
+            reasons.append("no node is configured")
+        if links and not any(link.up for link in links.values()):
+            reasons.append("no switch is connected")
+        if not self._store.working:
+            reasons.append("records can't be written to the database")
+        return Health(ok=not reasons, reasons=tuple(reasons))
+
+    async def metrics(self) -> MetricsSnapshot:
+        return await self._ask(self._measure)
+
+    def _measure(self) -> MetricsSnapshot:
+        controller = self._controller
+        view = controller.view()
+        figures = controller.figures
+        return MetricsSnapshot(
+            stats=controller.stats.copy(),
+            waiting={queue.name: queue.waiting for queue in view.queues},
+            oldest_entered_us={q.name: q.oldest_entered_us for q in view.queues if q.oldest_entered_us},
+            agents=dict(view.agents_by_state),
+            nodes={
+                name: NodeMetrics(
+                    up=link.up,
+                    events=dict(link.counters.events),
+                    commands=dict(link.counters.commands),
+                    reconnects=dict(link.counters.reconnects),
+                )
+                for name, link in controller.links.items()
+            },
+            event_lag=figures.event_lag.copy(),
+            hub_lag=figures.hub_lag.copy(),
+            decision=figures.decision.copy(),
+            records_dropped=self._store.dropped,
+            records_pending=self._store.pending,
+            version=__version__,
+            build_profile=BUILD_PROFILE,
+            started_us=controller.started_us,
+        )
+
+
+class _QueueFigures:
+    __slots__ = ("abandoned", "answered", "lost", "offered", "overflowed", "percent")
+
+    def __init__(
+        self,
+        *,
+        offered: int = 0,
+        answered: int = 0,
+        abandoned: int = 0,
+        overflowed: int = 0,
+        lost: int = 0,
+        percent: float | None = None,
+    ) -> None:
+        self.offered = offered
+        self.answered = answered
+        self.abandoned = abandoned
+        self.overflowed = overflowed
+        self.lost = lost
+        self.percent = percent
+
+
+def _status_of(error: EngineError) -> int:
+    if isinstance(error, UnknownAgent | UnknownCall):
+        return 404
+    return 409 if isinstance(error, NotNow) else 400
+
+
+def _snapshot(
+    version: int,
+    view: View,
+    figures: dict[str, _QueueFigures],
+    nodes: tuple[NodeRow, ...],
+    config: Config,
+) -> Snapshot:
+    by_id = {call.id: call for call in view.calls}
+    ringing = {agent: call for call in view.calls for agent in call.ringing}
+    states: dict[str, dict[str, int]] = {queue.name: {} for queue in view.queues}
+    for line in view.agents:
+        for name in line.queues:
+            counts = states.setdefault(name, {})
+            counts[line.state] = counts.get(line.state, 0) + 1
+    targets = {queue.name: queue.service_level for queue in config.queues}
+    rows = []
+    for queue in view.queues:
+        counted = figures.get(queue.name) or _QueueFigures()
+        target = targets[queue.name]
+        rows.append(
+            QueueRow(
+                name=queue.name,
+                strategy=queue.strategy,
+                waiting=queue.waiting,
+                oldest_at=queue.oldest_entered_us / 1e6 if queue.oldest_entered_us else None,
+                service_level=ServiceLevelRow(
+                    seconds=target.seconds,
+                    percent=target.percent,
+                    now_percent=counted.percent,
+                    window_seconds=WINDOW_SECONDS,
+                    formula=FORMULA,
+                ),
+                agents=states[queue.name],
+                offered=counted.offered,
+                answered=counted.answered,
+                abandoned=counted.abandoned,
+                overflowed=counted.overflowed,
+                lost=counted.lost,
+            )
+        )
+    return Snapshot(
+        version=version,
+        at=view.at_us / 1e6,
+        queues=tuple(rows),
+        calls=tuple(_call_row(call) for call in view.calls),
+        agents=tuple(
+            _agent_row(line, by_id.get(line.call) or ringing.get(line.name)) for line in view.agents
+        ),
+        nodes=nodes,
+    )
+
+
+def _call_row(call: CallView) -> CallRow:
+    if call.phase == "talking":
+        state, since_us = "talking", call.talk_since_us
+    elif call.phase == "connecting":
+        state, since_us = "connecting", call.ring_since_us or call.entered_us
+    elif call.phase == "parted":
+        state, since_us = "leaving", call.entered_us
+    elif call.ring_since_us:
+        state, since_us = "ringing", call.ring_since_us
+    else:
+        state, since_us = "waiting", call.entered_us
+    return CallRow(
+        id=call.id,
+        queue=call.queue,
+        state=state,  # type: ignore[arg-type]  # one of the literals above
+        position=call.position or None,
+        number=mask_number(call.number),
+        priority=call.priority,
+        entered_at=call.entered_us / 1e6,
+        since=since_us / 1e6,
+        agents=(call.agent,) if call.agent else call.ringing,
+        node=call.node,
+    )
+
+
+def _agent_row(line: AgentLine, call: CallView | None) -> AgentRow:
+    return AgentRow(
+        name=line.name,
+        status=line.status,
+        state=line.state,
+        since=line.state_since_us / 1e6,
+        ready_at=line.ready_at_us / 1e6 if line.ready_at_us else None,
+        queue=call.queue if call else None,
+        call=call.id if call else None,
+        number=mask_number(call.number) if call else None,
+        queues=line.queues,
+        calls_answered=line.calls_answered,
+        talk_seconds=line.talk_us / 1e6,
+        no_answer_count=line.no_answer_count,
+    )

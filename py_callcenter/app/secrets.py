@@ -1,0 +1,39 @@
+"""What outlives the process in the state folder: the seal's key and the number of starts."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Final
+
+KEY_BYTES: Final = 32
+
+
+def seal_key(state: Path) -> bytes:
+    """The key that our stamps on channels are sealed with; made at the first start, readable by us alone."""
+    path = state / "seal.key"
+    if not path.exists():
+        _write(path, os.urandom(KEY_BYTES).hex())
+    key = bytes.fromhex(path.read_text("ascii").strip())
+    if len(key) < KEY_BYTES:
+        raise ValueError(f"{path} is damaged: it must hold {KEY_BYTES} bytes in hexadecimal")
+    return key
+
+
+def next_epoch(state: Path) -> int:
+    """One more than at the last start; part of every record's id, so no two runs share one."""
+    path = state / "epoch"
+    last = int(path.read_text("ascii")) if path.exists() else 0
+    _write(path, str(last + 1))
+    return last + 1
+
+
+def _write(path: Path, text: str) -> None:
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    fresh = path.with_name(path.name + ".new")
+    descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(descriptor, "w", encoding="ascii") as file:
+        file.write(text + "\n")
+        file.flush()
+        os.fsync(file.fileno())
+    fresh.replace(path)

@@ -1,0 +1,33 @@
+"""Records in words, for `callcenter call trace`."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from py_callcenter.api.port import TraceStep
+from py_callcenter.engine import AnyRecord
+
+_TEXTS: Final[dict[str, str]] = {
+    "call-offered": "reached queue {queue}",
+    "queue-entered": "waits in queue {queue} (queue leg {leg}, priority {priority})",
+    "offer-made": "agent {agent} is rung (attempt {attempt})",
+    "offer-ended": "attempt {attempt} at agent {agent} ended: {outcome} {cause}",
+    "call-answered": "agent {agent} answered",
+    "call-abandoned": "the caller hung up before an agent answered ({phase})",
+    "call-left": "left queue {queue}: {reason}, to {target}",
+    "call-lost": "vanished together with the switch or unseen",
+    "conversation-ended": "the conversation with agent {agent} ended, by the {ended_by}",
+    "call-ended": "the caller's channel is gone ({cause})",
+    "recording-started": "recorded from here on",
+    "unknown-queue": "asked for a queue that is not configured",
+    "invariant-violated": "a watchdog had to repair something ({rule})",
+}
+
+
+def tell(record: AnyRecord) -> TraceStep:
+    """One step of a call's story."""
+    details = record.as_dict()
+    for head in ("kind", "id", "node", "epoch", "sequence", "at_us", "call"):
+        details.pop(head, None)
+    text = _TEXTS.get(record.kind, record.kind).format(**details).strip()
+    return TraceStep(at=record.at_us / 1e6, kind=record.kind, text=text, details=details)
