@@ -61,8 +61,7 @@ VARIABLES: Final = frozenset({
     "uuid_bridge_continue_on_cancel",
     "uuid_bridge_park_on_cancel",
 })  # fmt: skip
-"""Channel variables that we set besides `cc_…`. A list of what is allowed, for nobody can list each
-variable that names an application or an API (`api_on_answer`, `execute_on_…`, `group_confirm_key`, …)."""
+"""Channel variables with a meaning to FreeSWITCH that we set besides `cc_…`."""
 
 PREMIUM_PREFIXES: Final = (
     "870", "881", "882", "883", "979",
@@ -74,6 +73,18 @@ stolen dial string rings. An agent never sits there."""
 
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
 _VARIABLE = re.compile(r"cc_[A-Za-z0-9_]{1,60}")
+_OWN_VARIABLE = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,63}")
+_ACTED_UPON = re.compile(
+    r"absolute_|api_|bind_|bridge_|bypass_|campon|caller_|cc_|codec|conference_|continue_|default_|dialed_|dialplan|"
+    r"direction|disable_|dtmf|eavesdrop_|effective_|enable_|event_|exec|export_|fail_on_|failed_|force_|group_|"
+    r"hangup|hold_|ignore_|import|inbound_|inherit_|instant_|intercept_|jitterbuffer|last_|leg_|loopback|max_|media_|"
+    r"monitor_|no_|nolocal|originat|outbound_|park|pass_|playback_|presence_|process_|progress|proxy_|read_|"
+    r"record|recovery|remote_|ringback|rtcp_|rtp_|say_|sched_|send_|session_|signal_|sip_|skip_|socket_|sound_|soft_|"
+    r"srtp_|switch_|t38|temp_|timer_|transfer|tts_|unbridge|uuid|verto_|video_|write_|zrtp_|.*(?:_hook|_app|_exec)\Z",
+    re.IGNORECASE,
+)
+"""Beginnings of names that make FreeSWITCH run, send or write something (`api_on_answer`, `execute_on_…`,
+`group_confirm_key`, `sip_h_…`). Wide on purpose: an exported variable is the operator's own word."""
 _EXTENSION = re.compile(r"[A-Za-z0-9_+*#][A-Za-z0-9_.+*#-]{0,63}")
 _CONTEXT = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
 _AFTERWARDS = re.compile(rf"{_EXTENSION.pattern}(:XML(:{_CONTEXT.pattern})?)?")
@@ -95,13 +106,14 @@ _CONTACTS = (
     ),
 )
 _STREAMS = (
-    re.compile(r"local_stream://[A-Za-z0-9_.-]{1,64}(?:/[0-9]{4,5})?"),
+    re.compile(r"local_stream://[A-Za-z0-9_.@/-]{1,128}"),
     re.compile(r"silence_stream://-?[0-9]{1,9}(?:,[0-9]{1,6})?"),
     re.compile(r"tone_stream://(?:[A-Za-z0-9%(),.=:+-]|;(?!;)){1,400}"),
 )
 _PATH = re.compile(r"[A-Za-z0-9_./][A-Za-z0-9_.+@/-]{0,254}")
-_RECORDING_SUFFIX = re.compile(r"\.[A-Za-z0-9]{2,5}")
-_SYSTEM_FOLDERS = ("/dev/", "/proc/", "/sys/", "/etc/", "/boot/")
+_RECORDING_SUFFIX = re.compile(r"\.[A-Za-z0-9]{1,8}")
+_DEVICES = ("/dev/", "/proc/", "/sys/")
+_SYSTEM_FOLDERS = ("/boot/", "/etc/", "/lib", "/bin", "/sbin", "/usr/bin", "/usr/lib", "/usr/sbin")
 _INTERNATIONAL = re.compile(r"(?:\+|00|011)([1-9][0-9]*)")
 _INVISIBLE_LETTERS = frozenset("\u115f\u1160\u3164\uffa0")
 
@@ -116,20 +128,25 @@ def identifier(value: str, argument: str = "id") -> str:
 
 
 def variable_name(name: str) -> str:
-    """A channel variable that we may set: `cc_…` or one of `VARIABLES`. Raises `CommandError`."""
-    if name not in VARIABLES and not _VARIABLE.fullmatch(name):
+    """A channel variable that we may set. Raises `CommandError`.
+
+    `cc_…`, one of `VARIABLES`, or a name of the operator's own (`cc_export_vars`) without a meaning to FreeSWITCH.
+    """
+    if name in VARIABLES or _VARIABLE.fullmatch(name):
+        return name
+    if not _OWN_VARIABLE.fullmatch(name) or _ACTED_UPON.match(name):
         raise CommandError(
-            "variable name", "`cc_` and up to 60 letters, digits or `_`, or a name in VARIABLES"
+            "variable name", "`cc_…`, a name in VARIABLES, or one that FreeSWITCH gives no meaning"
         )
     return name
 
 
 def is_safe_value(value: str) -> bool:
-    """Whether `value` may be a channel variable's value: letters and digits of any script, spaces inside,
-    and `_ . : @ / + * # -`, at most 256 characters. What configuration puts on a channel should be held to this."""
+    """Whether `value` may be a channel variable's value: letters and digits of any script, spaces
+    and `_ . : @ / + * # -`, at most 256 characters, neither `::` nor `:_:` in it.
+    """
     return (
         len(value) <= 256
-        and value == value.strip(" ")
         # `:_:` splits the whole originate line into separate calls, wherever it stands; `::` starts arrays
         # and applications.
         and ":_:" not in value
@@ -144,9 +161,7 @@ def is_safe_value(value: str) -> bool:
 def variable_value(name: str, value: str) -> str:
     """A value for `name`, or an empty string, which unsets it. Raises `CommandError`."""
     if not is_safe_value(value):
-        raise CommandError(
-            f"value of {name}", "at most 256 letters, digits, inner spaces and `_ . : @ / + * # -`"
-        )
+        raise CommandError(f"value of {name}", "at most 256 letters, digits, spaces and `_ . : @ / + * # -`")
     # These two name a place in the dialplan; a dialplan called `inline` would run applications instead.
     if (
         value
@@ -180,7 +195,7 @@ def contact(value: str) -> str:
 
 
 def sound(value: str) -> str:
-    """A sound to play: `local_stream://`, `tone_stream://`, `silence_stream://` or a file. Raises `CommandError`."""
+    """A sound to play: one of three kinds of stream, or a file. Raises `CommandError`."""
     if any(form.fullmatch(value) for form in _STREAMS) and "::" not in value:
         return value
     if _is_plain_path(value):
@@ -192,11 +207,16 @@ def sound(value: str) -> str:
 
 def recording_path(value: str) -> str:
     """Where to record: a file path without `..`, ending in a format such as `.wav`. Raises `CommandError`."""
-    if not (_is_plain_path(value) and _RECORDING_SUFFIX.fullmatch(value[value.rfind(".") :])):
+    suffix = value[value.rfind(".") :]
+    if (
+        not _is_plain_path(value)
+        or value.startswith(_SYSTEM_FOLDERS)
+        or not _RECORDING_SUFFIX.fullmatch(suffix)
+    ):
         raise CommandError(
             "recording path",
-            "up to 255 letters, digits and `_ . + @ / -` without `..`, outside system folders, ending in a format"
-            " such as `.wav`",
+            "up to 255 letters, digits and `_ . + @ / -` without `..`, outside system folders, ending in a"
+            " format such as `.wav`",
         )
     return value
 
@@ -228,7 +248,7 @@ def _is_plain_path(value: str) -> bool:
         _PATH.fullmatch(value) is not None
         and ".." not in value
         and "//" not in value
-        and not value.startswith(_SYSTEM_FOLDERS)
+        and not value.startswith(_DEVICES)
     )
 
 

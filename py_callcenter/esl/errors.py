@@ -25,7 +25,7 @@ class CommandError(EslError):
         self.allowed = allowed
 
 
-class CommandRefused(EslError):  # noqa: N818 - says what happened, as its siblings do
+class CommandRefused(EslError):
     """The switch refused a command; `text` is its answer without the line end."""
 
     def __init__(self, text: str) -> None:
@@ -33,11 +33,11 @@ class CommandRefused(EslError):  # noqa: N818 - says what happened, as its sibli
         self.text = text
 
 
-class UnknownOutcome(EslError):  # noqa: N818 - says what happened, as its siblings do
+class UnknownOutcome(EslError):
     """The command may or may not have run: the connection ended before its reply came."""
 
 
-class ConnectionFailed(EslError):  # noqa: N818 - says what happened, as its siblings do
+class ConnectionFailed(EslError):
     """The connection can't be made or can't be used any more. `reason` is a fixed word for counters."""
 
     hint = "check that FreeSWITCH runs and that host, port and firewall let us reach its event socket"

@@ -1,0 +1,514 @@
+"""All connections to one FreeSWITCH, kept alive: the only door between the application and a switch.
+
+One connection for events, which is never sent a command (while FreeSWITCH reads a command it sends no
+events) but is poked; some for quick commands; some for background jobs, so that a quick command never
+queues behind an originate (1 ms each). After each new events connection the link subscribes, holds events
+back, asks the switch what is there, tells the application (`on_sync`) and then replays what it held.
+"""
+
+from __future__ import annotations
+
+import random
+import time
+import zlib
+from collections import deque
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from enum import StrEnum
+from functools import partial
+from typing import Any, Protocol
+
+import gevent
+import gevent.event
+import structlog
+
+from py_callcenter._router import Event
+from py_callcenter.engine.actions import Action, Bridge, Originate, Probe, StartRecording
+from py_callcenter.esl import commands
+from py_callcenter.esl.canary import Canaries
+from py_callcenter.esl.connection import Connection
+from py_callcenter.esl.errors import (
+    AuthRefused,
+    CommandError,
+    CommandRefused,
+    ConnectionFailed,
+    EslError,
+    RudeRejection,
+    UnknownOutcome,
+)
+from py_callcenter.esl.sync import Picture, take_picture
+from py_callcenter.esl.values import Counters, Limits, Reply
+
+_SLICE_S = 0.005
+"""Held events are replayed for so long before others may run."""
+
+log = structlog.get_logger(__name__)
+
+NOT_SENT = "not sent: no connection to the node"
+"""`on_failure`'s text for an action that never left: it certainly didn't happen."""
+
+
+class State(StrEnum):
+    """What a node can do for us."""
+
+    CONNECTING = "connecting"
+    """Nothing known yet, or the picture of its channels is being taken."""
+    UP = "up"
+    DOWN = "down"
+    REFUSED = "refused"
+    """It is there but doesn't let us in: wrong password or access list. A person has to act."""
+
+
+class App(Protocol):
+    """What the link tells the application; always in the hub's thread. Nothing here may block for long."""
+
+    def on_event(self, node: str, event: Event) -> None:
+        """An event in its order; canaries excepted."""
+
+    def on_failure(self, action: Action, error: str | None) -> None:
+        """The action was refused (the switch's or our builder's words), or nobody knows (None)."""
+
+    def on_probe(self, action: Probe, alive: bool) -> None:
+        """The answer to a `Probe`."""
+
+    def on_sync(self, node: str, dumps: list[Event], core_uuid: str, restarted: bool) -> None:
+        """All channels that could concern us. `restarted`: it is another run of the switch, all others are gone."""
+
+    def on_state(self, node: str, state: State) -> None:
+        """The state has changed."""
+
+    def known_legs(self, node: str) -> Iterable[str]:
+        """Channels that the application holds for alive on this node."""
+
+
+@dataclass(frozen=True, slots=True)
+class NodeSettings:
+    """Where a node is and how many connections it gets."""
+
+    name: str
+    host: str
+    port: int
+    password: str = field(repr=False)
+    quick: int = 1
+    """Connections for quick commands. One keeps all of them in order."""
+    background: int = 2
+    """Connections for originates and recordings."""
+    dead_man_s: int = 0
+    """After so many seconds without us the node runs `cc_deadman.lua`; 0 leaves the node alone."""
+
+
+@dataclass(frozen=True, slots=True)
+class Timings:
+    """Periods in seconds."""
+
+    poke_s: float = 0.001
+    canary_s: float = 1.0
+    canaries_missed: int = 3
+    back_off_first_s: float = 0.1
+    back_off_most_s: float = 10.0
+    refused_s: float = 30.0
+    steady_s: float = 10.0
+    """A connection that lived so long starts again with the shortest back-off."""
+    resync_every_s: float = 5.0
+    """Lost events ask for a new picture at most so often."""
+    dead_man_every_s: float = 5.0
+
+
+def back_off_s(attempt: int, rng: random.Random, timings: Timings) -> float:
+    """Seconds before attempt number `attempt` + 1, with full jitter, so that nodes don't come back in step."""
+    return rng.uniform(0.0, min(timings.back_off_most_s, timings.back_off_first_s * 2.0 ** min(attempt, 20)))
+
+
+@dataclass(slots=True, eq=False)
+class _Slot:
+    name: str
+    connection: Connection | None = None
+
+    @property
+    def open(self) -> Connection | None:
+        connection = self.connection
+        return connection if connection is not None and connection.connected else None
+
+
+class NodeLink:
+    """The link to one node. `start()`, then `perform` actions; everything else comes through `app`."""
+
+    def __init__(
+        self,
+        settings: NodeSettings,
+        app: App,
+        *,
+        source: str = "callcenter",
+        rng: random.Random | None = None,
+        timings: Timings | None = None,
+        limits: Limits | None = None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """`source` names this controller in its canaries; `rng` is the seeded jitter of the back-off."""
+        self.settings = settings
+        self.name = settings.name
+        self.counters = Counters()
+        self.state = State.CONNECTING
+        self.core_uuid = ""
+        self.version = ""
+        self.synced = False
+        self.canaries = Canaries(source, clock)
+        self._app = app
+        # Jitter isn't a secret.
+        self._rng = rng if rng is not None else random.Random()  # noqa: S311
+        self._timings = timings or Timings()
+        self._limits = limits or Limits()
+        self._clock = clock
+        self._events = _Slot("events")
+        self._quick = [_Slot(f"quick-{i}") for i in range(settings.quick)]
+        self._background = [_Slot(f"background-{i}") for i in range(settings.background)]
+        self._held: deque[Event] | None = None
+        self._let_in = gevent.event.Event()
+        self._resync_wanted = gevent.event.Event()
+        self._heartbeat_at: float | None = None
+        self._poke_wanted = False
+        self._poker: Any = None
+        self._tasks: list[gevent.Greenlet[..., None]] = []
+
+    def __repr__(self) -> str:
+        return f"<NodeLink {self.name} {self.state}>"
+
+    # --- For the application ---------------------------------------------------------------------------
+
+    def start(self) -> None:
+        """Begin to connect. Returns at once."""
+        slots = [self._events, *self._quick, *self._background]
+        self._tasks = [gevent.spawn(self._keep, slot) for slot in slots]
+        self._tasks.append(gevent.spawn(self._watch))
+        if self.settings.dead_man_s:
+            self._tasks.append(gevent.spawn(self._renew_dead_man))
+        self._poker = gevent.get_hub().loop.timer(self._timings.poke_s, self._timings.poke_s)
+        self._set_poker()
+
+    def stop(self) -> None:
+        """Close all connections and forget the node. Channels are left as they are."""
+        for task in self._tasks:
+            task.kill(block=False)
+        self._tasks.clear()
+        if self._poker is not None:
+            self._poker.close()
+            self._poker = None
+        for slot in (self._events, *self._quick, *self._background):
+            if slot.connection is not None:
+                slot.connection.stop()
+        self._set_state(State.DOWN)
+
+    def perform(self, action: Action) -> None:
+        """Send what carries out `action`, without waiting. Failures come later, by `on_failure`."""
+        word = commands.word(action)
+        try:
+            data = commands.encode(action)
+        except CommandError as error:
+            log.warning("esl_command_invalid", node=self.name, command=word, argument=error.argument)
+            self._count(word, "invalid")
+            gevent.spawn(self._tell, self._app.on_failure, action, str(error))
+            return
+        connection = self._connection_for(action)
+        if connection is None:
+            self._not_sent(action, word)
+            return
+        try:
+            connection.submit(data, partial(self._replied, action, word))
+        except ConnectionFailed:
+            self._not_sent(action, word)
+
+    def ask(self, data: bytes, timeout_s: float | None = None) -> Reply:
+        """Send a command of the builder on a quick connection and wait in the calling greenlet.
+
+        Raises `ConnectionFailed` (nothing was sent), `UnknownOutcome` or `CommandRefused`.
+        """
+        for slot in self._quick:
+            if connection := slot.open:
+                return connection.send(data, timeout_s).accepted()
+        raise ConnectionFailed("not-connected", NOT_SENT)
+
+    def request_resync(self) -> None:
+        """Take a new picture of the node's channels soon; for lost events and doubts."""
+        self._resync_wanted.set()
+
+    @property
+    def poke_wanted(self) -> bool:
+        """Whether each millisecond counts: an agent is ready or a caller waits. Set by the application."""
+        return self._poke_wanted
+
+    @poke_wanted.setter
+    def poke_wanted(self, wanted: bool) -> None:
+        if wanted != self._poke_wanted:
+            self._poke_wanted = wanted
+            self._set_poker()
+
+    @property
+    def heartbeat_age_s(self) -> float | None:
+        """Seconds since the switch's last HEARTBEAT (each 20 s by default); None before the first."""
+        return None if self._heartbeat_at is None else self._clock() - self._heartbeat_at
+
+    @property
+    def event_lag_s(self) -> float | None:
+        """Round trip of the latest canary: our command connection, the switch, our events connection."""
+        return self.canaries.lag_s
+
+    @property
+    def backlog(self) -> int:
+        """Events that wait for the application."""
+        connection = self._events.connection
+        return (connection.backlog if connection is not None else 0) + len(self._held or ())
+
+    # --- Commands --------------------------------------------------------------------------------------
+
+    def _connection_for(self, action: Action) -> Connection | None:
+        match action:
+            case Originate():
+                slots, key = self._background, action.job
+            case StartRecording():
+                slots, key = self._background, action.uuid
+            case Bridge():
+                slots, key = self._quick, action.caller
+            case _:
+                slots, key = self._quick, action.uuid
+        first = zlib.crc32(key.encode()) % len(slots)
+        for slot in (*slots[first:], *slots[:first]):
+            if connection := slot.open:
+                return connection
+        return None
+
+    def _not_sent(self, action: Action, word: str) -> None:
+        self._count(word, "not-sent")
+        # In a greenlet of its own: an application that answers with another action must not recurse.
+        gevent.spawn(self._tell, self._app.on_failure, action, NOT_SENT)
+
+    def _replied(self, action: Action, word: str, reply: Reply | None, _error: EslError | None) -> None:
+        if reply is None:
+            self._count(word, "unknown")
+            self._app.on_failure(action, None)
+        elif not reply.ok:
+            self._count(word, "refused")
+            self._app.on_failure(action, reply.text)
+        else:
+            self._count(word, "ok")
+            if isinstance(action, Probe):
+                self._app.on_probe(action, reply.text == "true")
+
+    def _count(self, word: str, outcome: str) -> None:
+        key = (word, outcome)
+        self.counters.commands[key] = self.counters.commands.get(key, 0) + 1
+
+    def _tell(self, callback: Callable[..., None], *arguments: object) -> None:
+        try:
+            callback(*arguments)
+        except Exception:
+            # The application's fault must not end the link.
+            self.counters.handler_errors += 1
+            log.exception("esl_handler_failed", node=self.name)
+
+    # --- Keeping connections ---------------------------------------------------------------------------
+
+    def _keep(self, slot: _Slot) -> None:
+        attempt = 0
+        while True:
+            if slot is not self._events:
+                # One connection finds out whether the node lets us in; the others follow it.
+                self._let_in.wait()
+            started = self._clock()
+            error = self._live(slot)
+            if slot is self._events:
+                self._let_in.clear()
+                self.synced = False
+                self._held = None
+            refused = isinstance(error, RudeRejection | AuthRefused)
+            self.counters.reconnects[error.reason] = self.counters.reconnects.get(error.reason, 0) + 1
+            attempt = 0 if self._clock() - started >= self._timings.steady_s else attempt + 1
+            pause_s = back_off_s(attempt - 1 if attempt else 0, self._rng, self._timings)
+            if refused:
+                pause_s = self._timings.refused_s * self._rng.uniform(1.0, 1.5)
+                log.error(
+                    "esl_refused",
+                    node=self.name,
+                    reason=error.reason,
+                    hint=error.hint,
+                    retry_s=round(pause_s),
+                )
+            else:
+                log.warning(
+                    "esl_connection_lost",
+                    node=self.name,
+                    connection=slot.name,
+                    problem=str(error),
+                    hint=error.hint,
+                )
+            self._update_state(refused=refused and slot is self._events)
+            gevent.sleep(pause_s)
+
+    def _live(self, slot: _Slot) -> ConnectionFailed:
+        """One life of a connection; gives why it ended."""
+        is_events = slot is self._events
+        connection = Connection(
+            self.settings.host,
+            self.settings.port,
+            self.settings.password,
+            name=f"{self.name}/{slot.name}",
+            on_event=self._on_event if is_events else None,
+            limits=self._limits,
+            counters=self.counters,
+            clock=self._clock,
+        )
+        try:
+            connection.connect()
+            slot.connection = connection
+            if is_events:
+                self._let_in.set()
+                self._update_state()
+                self._serve_events(connection)
+            else:
+                self._update_state()
+                connection.closed.wait()
+        except ConnectionFailed as error:
+            return error
+        except (CommandRefused, UnknownOutcome) as error:
+            return ConnectionFailed("sync", str(error))
+        finally:
+            connection.stop()
+        return connection.closed.get() or ConnectionFailed("stopped")
+
+    def _serve_events(self, connection: Connection) -> None:
+        self.canaries.forget()
+        self._hold()
+        connection.send(commands.subscribe()).accepted()
+        while not connection.closed.ready():
+            self._resync_wanted.clear()
+            self._sync(connection)
+            # The first wait bounds how often; the second is for the next reason.
+            connection.closed.wait(self._timings.resync_every_s)
+            gevent.wait([connection.closed, self._resync_wanted], count=1)
+
+    def _hold(self) -> None:
+        self._held = deque() if self._held is None else self._held
+
+    def _sync(self, connection: Connection) -> None:
+        """Take a picture of the node, hand it over, then let the held events go, in order."""
+        self._hold()
+        picture: Picture = take_picture(self.settings, self._limits, lambda: self._app.known_legs(self.name))
+        if connection.closed.ready():
+            return
+        restarted = self.core_uuid not in {"", picture.core_uuid}
+        self.core_uuid, self.version = picture.core_uuid, picture.version
+        log.info(
+            "esl_synchronised",
+            node=self.name,
+            channels=picture.channels,
+            ours=len(picture.dumps),
+            held=len(self._held or ()),
+            restarted=restarted,
+        )
+        self._tell(self._app.on_sync, self.name, picture.dumps, picture.core_uuid, restarted)
+        slice_ends = self._clock() + _SLICE_S
+        while self._held:
+            self._tell(self._app.on_event, self.name, self._held.popleft())
+            if self._clock() >= slice_ends:
+                gevent.sleep(0)
+                slice_ends = self._clock() + _SLICE_S
+        self._held = None
+        self.synced = True
+        self._update_state()
+
+    def _update_state(self, *, refused: bool = False) -> None:
+        if refused:
+            self._set_state(State.REFUSED)
+        elif self._events.open is None:
+            if self.state is not State.REFUSED:
+                self._set_state(State.DOWN)
+        elif (
+            self.synced
+            and any(slot.open for slot in self._quick)
+            and any(slot.open for slot in self._background)
+        ):
+            self._set_state(State.UP)
+        else:
+            self._set_state(State.CONNECTING)
+
+    def _set_state(self, state: State) -> None:
+        if state is not self.state:
+            self.state = state
+            log.info("esl_node_state", node=self.name, state=str(state))
+            self._tell(self._app.on_state, self.name, state)
+
+    # --- Events ----------------------------------------------------------------------------------------
+
+    def _on_event(self, event: Event) -> None:
+        name = event.name
+        if name == "CUSTOM" and event.subclass == commands.CANARY_SUBCLASS:
+            self.canaries.arrived(event)
+            return
+        if name == "HEARTBEAT":
+            self._heartbeat_at = self._clock()
+            core = event.get("Core-UUID")
+            if self.synced and core and core != self.core_uuid and self._events.connection is not None:
+                # Something between us and the switch has changed the switch under an open connection.
+                self._events.connection.cut("restart")
+        if self._held is not None:
+            self._held.append(event)
+        else:
+            self._app.on_event(self.name, event)
+
+    def _set_poker(self) -> None:
+        if self._poker is None:
+            return
+        self._poker.stop()
+        if self._poke_wanted:
+            self._poker.start(self._poke)
+
+    def _poke(self) -> None:
+        if connection := self._events.open:
+            connection.poke()
+
+    # --- Proof of life ---------------------------------------------------------------------------------
+
+    def _watch(self) -> None:
+        while True:
+            gevent.sleep(self._timings.canary_s)
+            events = self._events.open
+            quick = next((slot.open for slot in self._quick if slot.open), None)
+            if events is None or quick is None or not self.synced:
+                self.canaries.forget()
+                continue
+            overdue_s = self._timings.canary_s * self._timings.canaries_missed
+            if self.canaries.overdue(overdue_s) and not events.backlog:
+                log.error("esl_events_silent", node=self.name, missed=self._timings.canaries_missed)
+                events.cut("canary")
+                continue
+            if self.canaries.lost():
+                log.warning("esl_events_lost", node=self.name)
+                self.request_resync()
+            number, data = self.canaries.next()
+            try:
+                quick.submit(data, partial(self._canary_replied, number))
+            except ConnectionFailed:
+                self.canaries.forget()
+
+    def _canary_replied(self, number: int, reply: Reply | None, _error: EslError | None) -> None:
+        if reply is not None and reply.ok:
+            self.canaries.accepted(number)
+        else:
+            # Unknown or refused: it proves nothing about the events connection.
+            self.canaries.drop(number)
+
+    def _renew_dead_man(self) -> None:
+        while True:
+            if self.state is State.UP:
+                try:
+                    self.ask(commands.disarm_dead_man())
+                except CommandRefused:
+                    pass  # none was armed
+                except EslError:
+                    gevent.sleep(self._timings.dead_man_every_s)
+                    continue
+                try:
+                    self.ask(commands.arm_dead_man(self.settings.dead_man_s))
+                    self.ask(commands.set_global("cc_alive", "true"))
+                except EslError as error:
+                    log.warning("esl_dead_man_not_armed", node=self.name, problem=str(error))
+            gevent.sleep(self._timings.dead_man_every_s)

@@ -1,0 +1,142 @@
+"""Asking a switch what is there: the picture that a resynchronisation starts from.
+
+`show channels` is an SQL view that lags behind events, so it only gives candidates; `uuid_dump` is the truth
+(freeswitch-esl.md 0.8, 1.11). A connection of its own does it, so that no quick command waits meanwhile.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Protocol
+
+import gevent.event
+import orjson
+import structlog
+
+from py_callcenter._router import Event, EventError
+from py_callcenter.esl import commands
+from py_callcenter.esl.connection import Connection
+from py_callcenter.esl.errors import CommandError, ConnectionFailed, EslError
+from py_callcenter.esl.values import Limits, Reply
+
+log = structlog.get_logger(__name__)
+
+_AT_ONCE = 256
+"""Questions under way at a time: enough to hide the round trip, few enough for one time limit."""
+_TABLE_BYTES = 256 * 1024 * 1024
+_TABLE_S = 10.0
+
+
+class _Place(Protocol):
+    """Where the switch is."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def host(self) -> str: ...
+    @property
+    def port(self) -> int: ...
+    @property
+    def password(self) -> str: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """What a switch had at one moment."""
+
+    core_uuid: str
+    version: str
+    channels: int
+    """All channels of the switch, also other people's."""
+    dumps: list[Event]
+    """Channels with `cc_queue` or `cc_offer`, and those that the application knows and that still live."""
+
+
+def take_picture(place: _Place, limits: Limits, known: Callable[[], Iterable[str]]) -> Picture:
+    """Ask the switch. Blocks the calling greenlet; takes about 0.2 ms a channel.
+
+    Raises `ConnectionFailed`, `UnknownOutcome` or `CommandRefused`.
+    """
+    connection = Connection(
+        place.host,
+        place.port,
+        place.password,
+        name=f"{place.name}/sync",
+        limits=replace(limits, body_bytes=_TABLE_BYTES),
+    )
+    try:
+        connection.connect()
+        core_uuid = connection.send(commands.get_global("core_uuid")).accepted().text
+        version = connection.send(commands.version()).text
+        rows = _candidates(connection.send(commands.show_channels(), _TABLE_S))
+        # Asked for after the table: what the application learnt meanwhile is in it.
+        ours = set(known())
+        dumps = _dump(connection, [*rows, *sorted(ours.difference(rows))])
+        return Picture(core_uuid, version, len(rows), [dump for dump in dumps if _concerns_us(dump, ours)])
+    finally:
+        connection.stop()
+
+
+def _candidates(reply: Reply) -> list[str]:
+    if not reply.ok:
+        # "SQL disabled": only what the application knows can be asked about.
+        log.warning("esl_no_channel_table")
+        return []
+    try:
+        table = orjson.loads(reply.body)
+    except orjson.JSONDecodeError:
+        # A caller's name may hold bytes that aren't UTF-8; FreeSWITCH passes them through.
+        try:
+            table = orjson.loads(reply.body.decode("utf-8", "replace"))
+        except orjson.JSONDecodeError:
+            raise ConnectionFailed("sync", "the table of channels is no JSON") from None
+    rows = table.get("rows", []) if isinstance(table, dict) else []
+    found = [row.get("uuid") for row in rows if isinstance(row, dict)]
+    return list(dict.fromkeys(uuid for uuid in found if isinstance(uuid, str)))
+
+
+def _dump(connection: Connection, uuids: list[str]) -> list[Event]:
+    dumps: list[Event] = []
+    for start in range(0, len(uuids), _AT_ONCE):
+        bundle = _Bundle()
+        for uuid in uuids[start : start + _AT_ONCE]:
+            try:
+                command = commands.uuid_dump(uuid)
+            except CommandError:
+                continue  # an id that we never give and couldn't act on
+            bundle.expected += 1
+            connection.submit(command, partial(bundle.take, dumps))
+        bundle.wait()
+    return dumps
+
+
+class _Bundle:
+    """Answers to some questions that are under way together."""
+
+    def __init__(self) -> None:
+        self.expected = 0
+        self._done: gevent.event.AsyncResult[bool] = gevent.event.AsyncResult()
+
+    def take(self, dumps: list[Event], reply: Reply | None, error: EslError | None) -> None:
+        self.expected -= 1
+        if reply is None:
+            if not self._done.ready():
+                self._done.set_exception(error or ConnectionFailed("sync"))
+            return
+        if reply.ok:
+            try:
+                dumps.append(Event.from_plain(reply.body))
+            except EventError:
+                log.warning("esl_dump_malformed")
+        if not self.expected and not self._done.ready():
+            self._done.set(True)
+
+    def wait(self) -> None:
+        if self.expected:
+            self._done.get()
+
+
+def _concerns_us(dump: Event, ours: set[str]) -> bool:
+    return "variable_cc_queue" in dump or "variable_cc_offer" in dump or dump.unique_id in ours
