@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -31,7 +31,7 @@ _log = structlog.get_logger(__name__)
 
 _DESCRIPTION: Final = """
 Reading from the controller's own machine is open. Changing anything needs `Authorization: Bearer …` with the
-token from the controller's state folder; from elsewhere, and through a proxy, everything under `/api` needs it.
+token from the controller's state folder; from elsewhere or through a proxy, all of `/api` needs it.
 Errors have one shape: `{"error": "what is wrong", "hint": "what to do next"}`.
 Moments are seconds since 1970 (UTC), durations are seconds.
 """
@@ -92,9 +92,9 @@ def _add_health(app: FastAPI, controller: ControllerPort) -> None:
         return await _health(controller.ready)
 
 
-async def _health(ask: Any) -> Response:
+async def _health(ask: Callable[[], Awaitable[Health]]) -> Response:
     try:
-        health: Health = await ask()
+        health = await ask()
     except PortError as error:
         health = Health(ok=False, reasons=(error.message,))
     return answer(health, 200 if health.ok else 503)

@@ -117,7 +117,7 @@ class Feed:
                     await asyncio.sleep(self._interval_seconds)
         except PortError:
             pass  # stopping: the listeners are told below
-        except Exception:
+        except Exception:  # noqa: BLE001 - whatever it was, the listeners must hear of the end
             _log.exception("live_feed_failed")
         async with self._changed:
             self._failed = True

@@ -149,7 +149,7 @@ class ControllerPort(Protocol):
     async def snapshot(self) -> Snapshot: ...
 
     def subscribe(self) -> AsyncIterator[Snapshot]:
-        """Snapshots for as long as somebody listens: one at once, then a newer one whenever something changed.
+        """Snapshots while somebody listens: one at once, then a newer one whenever something changed.
 
         The reader takes at most four a second. A snapshot that was not taken is replaced, never queued.
         """

@@ -92,8 +92,8 @@ async def get_events(feed: FeedDep) -> Response:
     """The live feed (server-sent events): one `snapshot`, then `delta` events, at most four a second.
 
     A delta holds changed rows under `queues`, `calls`, `agents`, `nodes`, keys of rows that are gone under
-    `…_gone` and, when it changed, the order of keys under `…_order`. Keys are `name`, of calls `id`. A comment
-    comes every 15 seconds. After a lost connection the feed begins with a snapshot again.
+    `…_gone` and, when it changed, the order of keys under `…_order`. Keys are `name`, of calls `id`.
+    A comment comes every 15 seconds. After a lost connection the feed begins with a snapshot again.
     """
     if feed.full:
         raise PortError(503, "too many listeners on the live feed", "close some pages")

@@ -16,6 +16,15 @@ class ListenError(Exception):
     """The address can't be listened on."""
 
 
+class _Server(uvicorn.Server):
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """End the live feeds first: uvicorn would wait for listeners that never leave by themselves."""
+        app = self.config.app
+        if isinstance(app, FastAPI):
+            await app.state.feed.close()
+        await super().shutdown(sockets)
+
+
 class ApiServer:
     """Listens from the moment it is made, so that a taken port is known before anything else is started."""
 
@@ -36,12 +45,8 @@ class ApiServer:
     @property
     def url(self) -> str:
         """Where a browser on this machine finds the page."""
-        host = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(self.host, self.host)  # noqa: S104 - compared
-        return (
-            f"http://[{host}]:{self.port}"
-            if ":" in host.strip("[]") and host[0] != "["
-            else f"http://{host}:{self.port}"
-        )
+        host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(self.host, self.host)  # noqa: S104 - compared
+        return f"http://[{host}]:{self.port}" if ":" in host else f"http://{host}:{self.port}"
 
     def start(self, app: FastAPI) -> None:
         """Serve. Returns at once."""
@@ -57,7 +62,7 @@ class ApiServer:
             timeout_keep_alive=30,
             ws="none",
         )
-        self._server = uvicorn.Server(config)
+        self._server = _Server(config)
         self._thread = threading.Thread(target=self._run, name="api", daemon=True)
         self._thread.start()
 
