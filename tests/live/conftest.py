@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-
+from live.product import Controller, Setup
 from live.sip import Sip, until
 from live.switch import FreeSwitch, missing
 
@@ -40,3 +40,18 @@ def sip(switch: FreeSwitch, tmp_path: Path) -> Iterator[Sip]:
     ends.stop()
     switch.api("hupall NORMAL_CLEARING")
     until(lambda: switch.channels() == 0, "no leg is left on the switch")
+
+
+@pytest.fixture
+def open_for_business(switch: FreeSwitch, tmp_path: Path) -> Iterator[Callable[[Setup], Controller]]:
+    """Start a controller with a setup; at the end of the test it is stopped as an operator would."""
+    started: list[Controller] = []
+
+    def start(setup: Setup) -> Controller:
+        controller = Controller(tmp_path / f"controller-{len(started)}", switch, setup)
+        started.append(controller)
+        return controller.start()
+
+    yield start
+    for controller in started:
+        controller.stop()

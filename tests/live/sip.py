@@ -217,7 +217,7 @@ class Sip:
         digits: tuple[tuple[float, str], ...] = (),
         rtp_port: int | None = None,
     ) -> End:
-        """Somebody dials `to` and hangs up `stay_s` after the answer; `digits` = (seconds since the last, key)."""
+        """Somebody dials `to` and hangs up `stay_s` after the answer; `digits`: (seconds to wait, key)."""
         parts = []
         for i, (wait, digit) in enumerate(digits):
             part = (SCENARIOS / "digit.xml").read_text()

@@ -1,5 +1,5 @@
 -- Runs by itself, once, when no controller has renewed its word for 15 seconds (see README, "When the controller stops").
--- Takes back callcenter_alive, so that new callers get the fallback, and sees to the legs the controller left behind:
+-- Takes back cc_alive, so that new callers get the fallback, and sees to the legs the controller left behind:
 --   a caller who waits            -> his exit (cc_exit_exten), or callcenter_fallback
 --   a caller who talks            -> talks on; the call ends with the conversation instead of parking in silence
 --   a phone that rings for a call -> stops ringing
@@ -28,7 +28,7 @@ local function destination(value)
   return exten .. " XML " .. (context ~= "" and context or "default")
 end
 
-run("global_setvar callcenter_alive=false")
+run("global_setvar cc_alive=false")
 
 local moved, kept, stopped = 0, 0, 0
 for line in run("show channels as delim |"):gmatch("[^\n]+") do
