@@ -130,7 +130,7 @@ def identifier(value: str, argument: str = "id") -> str:
 def variable_name(name: str) -> str:
     """A channel variable that we may set. Raises `CommandError`.
 
-    `cc_…`, one of `VARIABLES`, or a name of the operator's own (`cc_export_vars`) without a meaning to FreeSWITCH.
+    `cc_…`, one of `VARIABLES`, or a name of the operator's own (`cc_export_vars`) that means nothing to it.
     """
     if name in VARIABLES or _VARIABLE.fullmatch(name):
         return name

@@ -72,7 +72,7 @@ class App(Protocol):
         """The answer to a `Probe`."""
 
     def on_sync(self, node: str, dumps: list[Event], core_uuid: str, restarted: bool) -> None:
-        """All channels that could concern us. `restarted`: it is another run of the switch, all others are gone."""
+        """All channels that could concern us. `restarted`: the switch is another run, all others are gone."""
 
     def on_state(self, node: str, state: State) -> None:
         """The state has changed."""
@@ -115,7 +115,7 @@ class Timings:
 
 
 def back_off_s(attempt: int, rng: random.Random, timings: Timings) -> float:
-    """Seconds before attempt number `attempt` + 1, with full jitter, so that nodes don't come back in step."""
+    """Seconds before attempt number `attempt` + 1, with full jitter so that nodes don't come back in step."""
     return rng.uniform(0.0, min(timings.back_off_most_s, timings.back_off_first_s * 2.0 ** min(attempt, 20)))
 
 
@@ -149,6 +149,8 @@ class NodeLink:
         self.name = settings.name
         self.counters = Counters()
         self.state = State.CONNECTING
+        self.reason = "not connected yet"
+        """Why the node isn't up, with a hint; empty while it is."""
         self.core_uuid = ""
         self.version = ""
         self.synced = False
@@ -319,6 +321,8 @@ class NodeLink:
                 self._let_in.clear()
                 self.synced = False
                 self._held = None
+            if slot is self._events or self.state is State.UP:
+                self.reason = f"{error.reason}: {error.hint}"
             refused = isinstance(error, RudeRejection | AuthRefused)
             self.counters.reconnects[error.reason] = self.counters.reconnects.get(error.reason, 0) + 1
             attempt = 0 if self._clock() - started >= self._timings.steady_s else attempt + 1
@@ -431,6 +435,8 @@ class NodeLink:
             self._set_state(State.CONNECTING)
 
     def _set_state(self, state: State) -> None:
+        if state is State.UP:
+            self.reason = ""
         if state is not self.state:
             self.state = state
             log.info("esl_node_state", node=self.name, state=str(state))
