@@ -201,6 +201,8 @@ class Engine:
         state = self._state
         for proposal in state.router.decide(state.now_us):
             offers.ring(state, proposal)
+        # Ringing a phone comes first: it has connections of its own, and the caller is waiting for it.
+        state.actions.sort(key=_rings_no_phone)
         outcome = Outcome(state.actions, state.records)
         state.actions, state.records = [], []
         return outcome
@@ -310,6 +312,10 @@ class Engine:
             music.start(state, call)
         else:
             state.start_timer(_PROBE_AFTER_US, _probe, call.node, call.uuid)
+
+
+def _rings_no_phone(action: Action) -> bool:
+    return not isinstance(action, Originate)
 
 
 def _probe(state: State, node: str, uuid: str) -> None:
