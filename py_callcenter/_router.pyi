@@ -15,7 +15,8 @@ BUILD_PROFILE: Final[str]
 
 class FrameError(ValueError):
     """The byte stream broke the event-socket framing. The connection must be closed: bytes after this
-    point can't be trusted, and looking for "the next frame" is how events get forged."""
+    point can't be trusted, and looking for "the next frame" is how events get forged. The message names
+    frame, line and fault, never the content."""
 
 class EventError(ValueError):
     """A frame's body is not a well-formed event. The message names the place, never the content."""
@@ -43,10 +44,13 @@ class FrameParser:
     def feed(self, data: bytes) -> list[Frame]:
         """Take bytes as they came from the socket; give the frames that they complete, in order.
 
-        Raises `FrameError` on a line without a colon, a Content-Length that is no decimal number, is
-        given twice or exceeds `max_body_bytes`, a header block over `max_header_bytes` or with more than
-        `max_headers` lines, a NUL byte, or a block without Content-Type. Frames that were complete before
-        the error in the same `data` are lost with the connection. Each later call raises again.
+        Raises `FrameError` on a line without a colon, a name that is empty or has a space or control
+        character in it, a Content-Length that is no decimal number or exceeds `max_body_bytes`, a second
+        Content-Length or Content-Type, a header block over `max_header_bytes` or with more than
+        `max_headers` lines, a NUL byte among the headers, a block without Content-Type, or an
+        `api/response`, `log/data`, `text/rude-rejection` or `text/event-…` without Content-Length. Frames
+        that were complete before the error in the same `data` are lost with the connection. Each later
+        call raises again. Each byte is looked at once, however the stream is cut.
         """
 
     @property
@@ -66,7 +70,8 @@ class Frame:
         """The `Content-Length` bytes, raw; empty when the frame has none."""
 
     def header(self, name: str) -> str | None:
-        """Envelope header by name, letter case ignored; None when absent. Not percent-decoded."""
+        """Envelope header by name, letter case ignored, the first of several; None when absent. Not
+        percent-decoded; bytes that aren't UTF-8 come out as U+FFFD."""
 
     def event(self) -> Event:
         """Decode the body as an event, by content type (`text/event-plain` or `text/event-json`).
@@ -79,20 +84,30 @@ class Event:
     """One FreeSWITCH event, indexed once and decoded header by header on demand. Immutable.
 
     Lines are split before anything is percent-decoded, so an encoded newline in a value stays inside that
-    value. When a name occurs twice the first one counts: FreeSWITCH writes its own headers before the
-    channel's variables. Bytes that aren't UTF-8 come out as U+FFFD by `get` and unchanged by `raw`.
-    A value of `_undef_` (FreeSWITCH's empty value) is given as an empty string.
+    value. FreeSWITCH's encoding can't be inverted in every case (a caller's literal `%0A` comes out as a
+    newline too): a decoded value is data, never to be parsed again. When a name occurs twice the first one
+    counts: FreeSWITCH writes its own headers before the channel's variables. Bytes that aren't UTF-8 come
+    out as U+FFFD by `get` and unchanged by `raw`. An array is one value, `ARRAY::a|:b`. At most 64 MiB and
+    65536 headers. It shares its bytes with the frame that it came from.
     """
 
     @staticmethod
     def from_plain(data: bytes) -> Event:
-        """Decode `Name: percent-encoded value` lines as in `event plain` or `uuid_dump`. Raises `EventError`."""
+        """Decode `Name: percent-encoded value` lines as in `event plain` or `uuid_dump`. Raises `EventError`.
+
+        Each line ends in LF; a blank line ends the headers (it may be missing when there is no body). When
+        `Content-Length` is the last header, exactly so many bytes must follow, else none. `_undef_`,
+        FreeSWITCH's empty value, is given as an empty string; a `%` without two hexadecimal digits stays.
+        """
 
     @staticmethod
     def from_json(data: bytes) -> Event:
         """Decode one JSON object as in `event json` or `uuid_dump … json`. Raises `EventError`.
 
-        Arrays are joined in FreeSWITCH's own `ARRAY::a|:b` form; `_body` becomes the body.
+        Members are strings or arrays of strings, which are joined in FreeSWITCH's own `ARRAY::a|:b` form;
+        anything else is refused. `_body` becomes the body, the last one when there are several, because
+        FreeSWITCH writes its own last. Nothing is percent-decoded. Bytes that aren't UTF-8 and halves of
+        surrogate pairs are kept for `raw`; `get` gives U+FFFD for them.
         """
 
     @property
@@ -122,10 +137,11 @@ class Event:
         """Percent-decoded bytes of a header by exact name; None when absent."""
 
     def items(self) -> list[tuple[str, str]]:
-        """All headers decoded, in the order of the wire. Slow; for traces and tests."""
+        """All headers decoded, in the order of the wire, repeated ones too. Slow; for traces and tests."""
 
     def __contains__(self, name: str, /) -> bool: ...
-    def __len__(self) -> int: ...
+    def __len__(self) -> int:
+        """Number of headers, repeated ones counted."""
 
 @final
 class Proposal:
