@@ -32,7 +32,9 @@ _log = structlog.get_logger(__name__)
 _DESCRIPTION: Final = """
 Reading from the controller's own machine is open. Changing anything needs `Authorization: Bearer …` with the
 token from the controller's state folder; from elsewhere or through a proxy, all of `/api` needs it.
+
 Errors have one shape: `{"error": "what is wrong", "hint": "what to do next"}`.
+
 Moments are seconds since 1970 (UTC), durations are seconds.
 """
 
