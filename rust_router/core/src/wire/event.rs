@@ -459,6 +459,7 @@ mod tests {
     fn a_colon_belongs_to_the_name_unless_a_space_follows() {
         assert_eq!(get(b"variable_a:b: c\n\n", "variable_a:b").unwrap(), "c");
         assert_eq!(get(b"variable_a:b: c\n\n", "variable_a"), None);
+        assert_eq!(get(b"A: b: c\n\n", "A").unwrap(), "b: c");
     }
 
     #[test]
