@@ -127,16 +127,17 @@ class Endpoints:
         heapq.heappush(self._timers, (time.monotonic() + seconds, self._sequence, do))
 
     def run(self, rate: float, seconds: float, *, settle_s: float = 10.0, run_up: int = 0) -> Tally:
-        """Blocks until every call is over or `settle_s` after the last one was placed. The first `run_up` calls
-        warm everything up and are left out of the tally."""
+        """Blocks until every call is over, or `settle_s` past the time the last one should be.
+
+        The first `run_up` calls warm everything up and are left out of the tally.
+        """
         total = round(rate * seconds) + run_up
         for i in range(total):
             self._after(i / rate, lambda i=i: self._place(i))  # type: ignore[misc]
         give_up = time.monotonic() + total / rate + self._talk_s + settle_s
         while time.monotonic() < give_up:
-            if len(self._callers) == total and all(c.ended_ns for c in self._callers.values()):
-                if all(r.ended_ns or r.cancelled_ns for r in self._rings.values()):
-                    break
+            if len(self._callers) == total and self._all_over():
+                break
             wait = max(0.0, min(0.05, self._timers[0][0] - time.monotonic())) if self._timers else 0.05
             ready, _, _ = select.select([self._caller_sock, self._agent_sock], [], [], wait)
             if self._caller_sock in ready:
@@ -151,6 +152,11 @@ class Endpoints:
         self.tally.callers = [c for c in self._callers.values() if c.index in counted]
         self.tally.rings = [r for r in self._rings.values() if r.number - FIRST_NUMBER in counted]
         return self.tally
+
+    def _all_over(self) -> bool:
+        return all(c.ended_ns for c in self._callers.values()) and all(
+            r.ended_ns or r.cancelled_ns for r in self._rings.values()
+        )
 
     def close(self) -> None:
         for sock in (self._caller_sock, self._agent_sock, self._rtp):
@@ -219,7 +225,7 @@ class Endpoints:
         if method == "BYE":
             caller.ended_ns = caller.ended_ns or at
         self._reply(self._caller_sock, headers, vias, "200 OK")
-        if method not in {"BYE"}:
+        if method != "BYE":
             self.tally.unexpected[f"caller {method}"] = self.tally.unexpected.get(f"caller {method}", 0) + 1
 
     def _leave(self, caller: Caller) -> None:
@@ -235,6 +241,7 @@ class Endpoints:
         headers: dict[str, str],
         vias: list[str],
         status: str,
+        *,
         to: str = "",
         body: str = "",
     ) -> bytes:
@@ -247,7 +254,8 @@ class Endpoints:
             f"SIP/2.0 {status}\r\n"
             + "\r\n".join(vias)
             + f"\r\nFrom: {headers['From']}\r\nTo: {to or headers['To']}\r\n"
-            f"Call-ID: {headers['Call-ID']}\r\nCSeq: {headers['CSeq']}\r\n{kind}Content-Length: {len(body)}\r\n\r\n{body}"
+            f"Call-ID: {headers['Call-ID']}\r\nCSeq: {headers['CSeq']}\r\n"
+            f"{kind}Content-Length: {len(body)}\r\n\r\n{body}"
         ).encode()
         sock.sendto(data, ("127.0.0.1", self.switch_port))
         return data
@@ -288,7 +296,7 @@ class Endpoints:
         agent = re.match(r"sips?:([^@;]+)", uri)
         number = re.search(r"sip:(\d+)@", headers["From"])
         to = f"{headers['To']};tag=a{len(self._rings)}"
-        ok = self._reply(self._agent_sock, headers, vias, "200 OK", to, self._sdp())
+        ok = self._reply(self._agent_sock, headers, vias, "200 OK", to=to, body=self._sdp())
         ring = Ring(int(number[1]) if number else 0, agent[1] if agent else "", call_id, at, ok, b"")
         ring.bye = (
             f"BYE {headers['Contact'].strip('<>').split('>')[0]} SIP/2.0\r\n"

@@ -1,12 +1,12 @@
-"""Calls at a rate against a real FreeSWITCH: how soon an agent's phone rings, and whether everybody is served.
+"""Calls at a rate against a real FreeSWITCH: how soon an agent's phone rings, and is everybody served?
 
-    FREESWITCH_HOME=… .venv/bin/python bench/live/load.py --rival mod_callcenter --rival script --json out.json
+    FREESWITCH_HOME=… .venv/bin/python bench/live/load.py --rival mod_callcenter --rival script
 
-For each contender, on the same switch one after the other: callers dial the queue, agents answer at once, each call lasts
-`--talk` seconds. Measured: from the caller's 200 OK to the agent's INVITE, both stamped by the kernel at the SIP ends on
-one clock, matched by the caller's number, which is another for every call.
-With our controller a page is open (one SSE client) and /metrics is read each second. Ends with 1 if a caller went unserved, was served twice,
-or an agent was rung after the caller had left.
+For each contender, on the same switch one after the other: callers dial the queue, agents answer at once,
+each call lasts `--talk` seconds. Measured: from the caller's 200 OK to the agent's INVITE, both stamped by
+the kernel at the SIP ends on one clock, matched by the caller's number, which is another for every call.
+With our controller a page is open (one SSE client) and /metrics is read each second.
+Ends with 1 if a caller went unserved, was served twice, or an agent was rung after the caller had left.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import argparse
 import contextlib
 import http.client
 import json
+import math
 import os
 import platform
 import subprocess
@@ -29,10 +30,10 @@ from typing import Any
 
 sys.path[:0] = [str(Path(__file__).parents[2] / "tests"), str(Path(__file__).parent)]
 
-from endpoints import FIRST_NUMBER, Endpoints, Tally
-from live.product import Controller, Setup, cpu_seconds
-from live.sip import until
-from live.switch import FreeSwitch, missing
+from endpoints import FIRST_NUMBER, Endpoints, Tally  # noqa: E402 - the paths first
+from live.product import Controller, Setup, cpu_seconds  # noqa: E402 - the paths first
+from live.sip import until  # noqa: E402 - the paths first
+from live.switch import FreeSwitch, missing  # noqa: E402 - the paths first
 
 OURS = "callcenter"
 RIVALS = ("mod_callcenter", "script")
@@ -72,7 +73,8 @@ def rival_configuration(agents: list[str]) -> dict[str, str]:
 <tiers>
 {tiers}
 </tiers></configuration>""",
-        "extra_dialplan.xml": """<extension name="rival"><condition field="destination_number" expression="^rival_mod_callcenter$">
+        "extra_dialplan.xml": """<extension name="rival">
+<condition field="destination_number" expression="^rival_mod_callcenter$">
 <action application="answer"/>
 <action application="callcenter" data="rival"/>
 </condition></extension>""",
@@ -131,7 +133,7 @@ def percentile(values: list[float], percent: float) -> float | None:
     if not values:
         return None
     ordered = sorted(values)
-    return round(ordered[max(0, -(-len(ordered) * percent // 100).__int__() - 1)], 3)
+    return round(ordered[max(0, math.ceil(len(ordered) * percent / 100) - 1)], 3)
 
 
 def judge(tally: Tally) -> dict[str, Any]:
@@ -254,7 +256,8 @@ def show(result: dict[str, Any]) -> None:
     ms = result["caller_200_to_agent_invite_ms"]
     print(f"\n{result['contender']}: {result['calls']} calls in {result['seconds']} s")
     print(
-        f"  caller's 200 OK -> agent's INVITE  p50 {ms['p50']}  p95 {ms['p95']}  p99 {ms['p99']}  max {ms['max']} ms"
+        f"  caller's 200 OK -> agent's INVITE  p50 {ms['p50']}  p95 {ms['p95']}"
+        f"  p99 {ms['p99']}  max {ms['max']} ms"
     )
     for key in (
         "unserved",
@@ -265,7 +268,8 @@ def show(result: dict[str, Any]) -> None:
     ):
         print(f"  {key.replace('_', ' ')}: {result[key]}")
     print(
-        f"  CPU a call: controller {result['controller_cpu_us_per_call']} µs, switch {result['switch_cpu_us_per_call']} µs"
+        f"  CPU a call: controller {result['controller_cpu_us_per_call']} µs,"
+        f" switch {result['switch_cpu_us_per_call']} µs"
         f" (switch {result['switch_cpu_percent_of_a_core']} % of a core)"
     )
     if "audience" in result:
@@ -321,7 +325,8 @@ def main() -> int:
         "talk_s": options.talk,
         "who_hangs_up": "agent" if options.agent_hangs_up else "caller",
         "run_up_calls_left_out": RUN_UP,
-        "method": "kernel receive stamps (SO_TIMESTAMPNS) of the caller's 200 OK and the agent's INVITE, no RTP from the ends",
+        "method": "kernel receive stamps (SO_TIMESTAMPNS) of the caller's 200 OK and the agent's INVITE;"
+        " no RTP from the ends",
         "results": results,
     }
     print(f"\n{report['machine']}\n{version}")

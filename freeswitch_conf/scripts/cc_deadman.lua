@@ -28,6 +28,15 @@ local function destination(value)
   return exten .. " XML " .. (context ~= "" and context or "default")
 end
 
+-- signal_bond outlives the bridge it names: the other side must be there, name this leg, and neither be parked.
+local function bridged(uuid)
+  local other = variable(uuid, "signal_bond")
+  if other == nil or variable(other, "signal_bond") ~= uuid then
+    return false
+  end
+  return run("uuid_dump " .. uuid):match("Channel%-State: (%S+)") ~= "CS_PARK"
+end
+
 run("global_setvar cc_alive=false")
 
 local moved, kept, stopped = 0, 0, 0
@@ -35,11 +44,11 @@ for line in run("show channels as delim |"):gmatch("[^\n]+") do
   local uuid = line:match("^(%x+%-%x+%-%x+%-%x+%-%x+)|")
   if uuid then
     local queue, agent = variable(uuid, "cc_queue"), variable(uuid, "cc_side") == "agent"
-    local bridged = variable(uuid, "signal_bond") ~= nil
-    if agent and not bridged and variable(uuid, "cc_offer") then
+    local talking = (queue or agent) and bridged(uuid)
+    if agent and not talking and variable(uuid, "cc_offer") then
       run("uuid_kill " .. uuid .. " ORIGINATOR_CANCEL")
       stopped = stopped + 1
-    elseif queue and not agent and bridged then
+    elseif queue and not agent and talking then
       run("uuid_setvar " .. uuid .. " park_after_bridge false")
       kept = kept + 1
     elseif queue and not agent and not variable(uuid, "cc_cancel_reason") then

@@ -1,0 +1,90 @@
+"""The switch alone, with no controller: what its copy-in files do for callers."""
+
+from __future__ import annotations
+
+import uuid
+
+import pytest
+from live.sip import until
+from live.switch import FreeSwitch
+
+pytestmark = [pytest.mark.live, pytest.mark.timeout(90)]
+
+
+@pytest.fixture
+def alive(switch):
+    """A controller has just said that it is alive; afterwards none is."""
+    switch.api("sched_del cc_deadman")
+    switch.api("global_setvar cc_alive=true")
+    yield switch
+    switch.api("global_setvar cc_alive=false")
+
+
+def callers(switch: FreeSwitch) -> list[str]:
+    return [x.split(",")[0] for x in switch.api("show channels").splitlines() if ",inbound," in x]
+
+
+def dial_in(switch: FreeSwitch, sip, name: str):
+    """A caller in the queue, as the controller would leave them: the end and the name of the leg."""
+    before = set(callers(switch))
+    end = sip.caller("queue_support", name=name)
+    end.wait_answered()
+    leg = until(lambda: next(iter(set(callers(switch)) - before), None), "the caller's leg")
+    switch.api(f"uuid_setvar_multi {leg} park_after_bridge=true;uuid_bridge_park_on_cancel=true")
+    return end, leg
+
+
+def ring(switch: FreeSwitch, phone) -> str:
+    """Ring a phone as the controller does."""
+    leg = str(uuid.uuid4())
+    variables = f"origination_uuid={leg},cc_side=agent,cc_offer=1,cc_queue=support,originate_timeout=60"
+    switch.api(f"bgapi originate {{{variables}}}sofia/internal/a1@127.0.0.1:{phone.port} &park()")
+    phone.wait_received("INVITE")
+    return leg
+
+
+def test_without_a_controller_a_caller_is_not_answered_and_the_call_ends(switch, sip):
+    switch.api("global_setvar cc_alive=false")
+    caller = sip.caller("queue_support")
+    caller.wait_received("183")
+    ended = caller.wait_received("503", 15)
+    assert "NORMAL_TEMPORARY_FAILURE" in ended.header("Reason")
+
+
+def test_a_queue_name_that_no_queue_can_have_is_not_an_extension(alive, sip):
+    caller = sip.caller("queue_x%20y")
+    until(lambda: caller.received("404") or caller.received("480") or caller.received("500"), "refused")
+
+
+def test_when_the_controller_dies_each_leg_gets_what_suits_it(alive, sip):
+    talker, free, silent = sip.phone("talker"), sip.phone("free", talk_s=0.5), sip.silent_phone("silent")
+    talks, talks_leg = dial_in(alive, sip, "talks")
+    agent_leg = ring(alive, talker)
+    talker.wait_talking()
+    alive.api(f"uuid_bridge {talks_leg} {agent_leg}")
+    talked, talked_leg = dial_in(alive, sip, "talked")
+    agent_leg = ring(alive, free)
+    free.wait_talking()
+    alive.api(f"uuid_bridge {talked_leg} {agent_leg}")
+    free.wait_sent("BYE")
+    waits, _ = dial_in(alive, sip, "waits")
+    ring(alive, silent)
+
+    alive.api("sched_api +1 cc_deadman luarun cc_deadman.lua")
+    until(lambda: alive.api("global_getvar cc_alive") == "false", "the word is taken back")
+    silent.wait_received("CANCEL")
+    waits.wait_received("BYE", 12)
+    talked.wait_received("BYE", 12)
+    assert not talks.over, "whoever talks, talks on"
+    alive.api(f"uuid_kill {alive.api(f'uuid_getvar {talks_leg} signal_bond')}")
+    assert talks.wait_received("BYE", 3), "and is not left in silence afterwards"
+
+
+def test_a_controller_that_comes_back_in_time_keeps_its_callers(alive, sip):
+    alive.api("sched_api +2 cc_deadman luarun cc_deadman.lua")
+    waits, leg = dial_in(alive, sip, "waits")
+    alive.api("sched_del cc_deadman")
+    alive.api("sched_api +30 cc_deadman luarun cc_deadman.lua")
+    with pytest.raises(AssertionError):
+        until(lambda: waits.over or alive.api(f"uuid_getvar {leg} cc_cancel_reason") != "_undef_", "moved", 4)
+    assert alive.api("global_getvar cc_alive") == "true"
