@@ -4,11 +4,12 @@ mod error;
 mod router;
 mod wire;
 
+use pyo3::prelude::*;
+
 /// The compiled half of `py_callcenter`; documented in `py_callcenter/_router.pyi`.
 #[pymodule(gil_used = true)]
 mod _router {
-    use super::{error, router, wire};
-    use pyo3::prelude::*;
+    use super::{Bound, PyAnyMethods, PyModule, PyModuleMethods, PyResult, error, router, wire};
 
     #[pymodule_init]
     fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
