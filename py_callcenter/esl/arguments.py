@@ -206,16 +206,17 @@ def sound(value: str) -> str:
 
 
 def recording_path(value: str) -> str:
-    """Where to record: a file path without `..`, ending in a format such as `.wav`. Raises `CommandError`."""
+    """Where to record: an absolute file path without `..`, ending in a format such as `.wav`. Raises `CommandError`."""
     suffix = value[value.rfind(".") :]
     if (
-        not _is_plain_path(value)
+        not value.startswith("/")
+        or not _is_plain_path(value)
         or value.startswith(_SYSTEM_FOLDERS)
         or not _RECORDING_SUFFIX.fullmatch(suffix)
     ):
         raise CommandError(
             "recording path",
-            "up to 255 letters, digits and `_ . + @ / -` without `..`, outside system folders, ending in a"
+            "an absolute path of letters, digits and `_ . + @ / -` without `..`, outside system folders, ending in a"
             " format such as `.wav`",
         )
     return value
