@@ -37,10 +37,10 @@ class ServiceLevelWindow:
         self._total += 1
         self._forget(slot)
 
-    def ratio(self, now_us: int) -> float | None:
-        """Share from 0 to 1; None when no queue leg ended within the window."""
+    def percent(self, now_us: int) -> float | None:
+        """Share from 0 to 100; None when no queue leg ended within the window."""
         self._forget(now_us // _SLOT_US)
-        return self._good / self._total if self._total else None
+        return 100 * self._good / self._total if self._total else None
 
     def _forget(self, slot: int) -> None:
         while self._slots and self._slots[0][0] <= slot - _SLOTS:

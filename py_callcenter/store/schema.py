@@ -38,3 +38,12 @@ records = Table(
     Index("cc_records_call", "call"),
     comment="What happened, append-only. The id is node:epoch:sequence, so writing twice is harmless.",
 )
+
+agents = Table(
+    "cc_agents",
+    metadata,
+    Column("agent", String(64), primary_key=True),
+    Column("status", String(32), nullable=False),
+    Column("changed_us", BigInteger, nullable=False),
+    comment="Last status of each agent, folded from the records so that a start needs not read them all.",
+)

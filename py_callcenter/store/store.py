@@ -1,222 +1,75 @@
-"""Reading and writing the database. Every method blocks; none may be called in the hub's thread."""
+"""The controller's view of its database: what is asked at the start, and what the hub hands over later."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
-from types import TracebackType
-from typing import Any, Final, Protocol, Self
-
-import orjson
-from sqlalchemy import Connection, Engine, create_engine, event, func, insert, select
-from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.exc import ArgumentError, SQLAlchemyError
-from sqlalchemy.pool import StaticPool
+import time
+from collections.abc import Sequence
+from functools import partial
+from typing import Any
 
 from py_callcenter.config import Config
-from py_callcenter.store.schema import SCHEMA_VERSION, config, meta, metadata, records
-
-_BATCH: Final = 500
-_KEY: Final = "schema"
-
-
-class StoreError(Exception):
-    """The database can't do what was asked. The message holds no password."""
-
-
-class RecordLike(Protocol):
-    @property
-    def id(self) -> str: ...
-    @property
-    def at_us(self) -> int: ...
-    @property
-    def kind(self) -> str: ...
-    def as_dict(self) -> dict[str, Any]: ...
-
-
-@dataclass(frozen=True, slots=True)
-class AppliedConfig:
-    """Queues, agents and tiers that were applied, as `Config.routing` gave them."""
-
-    version: int
-    applied_us: int
-    routing: dict[str, Any]
-
-
-@dataclass(frozen=True, slots=True)
-class StoredRecord:
-    """A record as read back; `body` holds all its fields."""
-
-    id: str
-    at_us: int
-    kind: str
-    body: dict[str, Any]
+from py_callcenter.store.database import Database, RecordLike
+from py_callcenter.store.writer import Writer
 
 
 class Store:
-    """One database. Use `open`."""
+    """A database with a thread of its own for writing.
 
-    def __init__(self, engine: Engine) -> None:
-        self._engine = engine
+    `open`, `seed`, `load_routing` and `statuses` block: they belong to the start. `put` and `apply` never
+    block and may be called in the hub's thread at any time.
+    """
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._writer = Writer(database)
+        self._writer.start()
 
     @classmethod
     def open(cls, url: str) -> Store:
-        """Connect and make the tables where there are none.
+        """Raises `StoreError`."""
+        return cls(Database.open(url))
 
-        Raises `StoreError`, also for a database that a newer version of this program has written.
-        """
-        try:
-            engine = _engine(url)
-        except (ArgumentError, ImportError) as error:
-            hint = "write a URL such as sqlite:///callcenter.db"
-            raise StoreError(f"the database's URL can't be used ({type(error).__name__}); {hint}") from error
-        store = cls(engine)
-        with store._begin() as connection:
-            metadata.create_all(connection)
-            found = connection.scalar(select(meta.c.value).where(meta.c.key == _KEY))
-            if found is None:
-                connection.execute(insert(meta).values(key=_KEY, value=str(SCHEMA_VERSION)))
-            elif int(found) > SCHEMA_VERSION:
-                raise StoreError(f"the database is of version {found}, newer than this program knows")
-        return store
+    def seed(self, config: Config) -> bool:
+        """Put a file's queues, agents and tiers into an empty database. Tells whether it was empty."""
+        return self._database.seed(config, now_us=time.time_ns() // 1000)
+
+    def load_routing(self) -> dict[str, Any] | None:
+        """Queues, agents and tiers in force, for `Config.with_routing`; None in an empty database."""
+        applied = self._database.load_config()
+        return None if applied is None else applied.routing
+
+    def statuses(self) -> dict[str, str]:
+        """Status of each agent whose status ever changed: what the agent's login comes back by."""
+        return self._database.statuses()
+
+    def put(self, records: Sequence[RecordLike]) -> bool:
+        """Keep records soon. False when there was no room; they are counted in `dropped` then."""
+        return self._writer.put(records)
+
+    def apply(self, config: Config) -> None:
+        """Make queues, agents and tiers the ones in force at the next start."""
+        self._writer.do(partial(self._database.apply, config, now_us=time.time_ns() // 1000))
+
+    @property
+    def working(self) -> bool:
+        """False while nothing can be written."""
+        return not self._writer.failing
+
+    @property
+    def dropped(self) -> int:
+        """Records that are gone."""
+        return self._writer.dropped
+
+    @property
+    def pending(self) -> int:
+        """Records on their way."""
+        return self._writer.pending
+
+    def flush(self, timeout_seconds: float = 5.0) -> bool:
+        """Wait until everything is written; False when time ran out."""
+        return self._writer.flush(timeout_seconds)
 
     def close(self) -> None:
-        self._engine.dispose()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
-
-    def seed(self, first: Config, *, now_us: int) -> bool:
-        """Put a file's queues, agents and tiers in, if nothing was ever applied. Tells whether it did."""
-        with self._begin() as connection:
-            if connection.scalar(select(func.count()).select_from(config)):
-                return False
-            _append_config(connection, first, now_us)
-            return True
-
-    def load_config(self) -> AppliedConfig | None:
-        """What is in force; None in an empty database."""
-        with self._begin() as connection:
-            row = connection.execute(select(config).order_by(config.c.version.desc()).limit(1)).first()
-        if row is None:
-            return None
-        return AppliedConfig(row.version, row.applied_us, orjson.loads(row.body))
-
-    def apply(self, new: Config, *, now_us: int) -> int:
-        """Make another configuration the one in force; give its version. Older ones are kept."""
-        with self._begin() as connection:
-            return _append_config(connection, new, now_us)
-
-    def append(self, batch: Sequence[RecordLike]) -> None:
-        """Write records, all or none. Those that are there already are left as they are."""
-        rows = [_row(record) for record in batch]
-        with self._begin() as connection:
-            dialect = sqlite if connection.dialect.name == "sqlite" else postgresql
-            statement = dialect.insert(records).on_conflict_do_nothing(index_elements=["id"])
-            for start in range(0, len(rows), _BATCH):
-                connection.execute(statement, rows[start : start + _BATCH])
-
-    def read(self, *, since_us: int = 0) -> Iterator[StoredRecord]:
-        """Records in the order in which they happened."""
-        query = select(records).where(records.c.at_us >= since_us)
-        yield from self._rows(query.order_by(records.c.at_us, records.c.id))
-
-    def read_call(self, call: str) -> list[StoredRecord]:
-        """All records of one call."""
-        query = select(records).where(records.c.call == call).order_by(records.c.at_us, records.c.id)
-        return sorted(self._rows(query), key=lambda record: (record.at_us, record.body.get("sequence", 0)))
-
-    def recent_calls(self, limit: int = 50) -> list[str]:
-        """Ids of the calls that came last, newest first."""
-        query = (
-            select(records.c.call)
-            .where(records.c.call.is_not(None))
-            .group_by(records.c.call)
-            .order_by(func.min(records.c.at_us).desc())
-            .limit(limit)
-        )
-        with self._begin() as connection:
-            return [str(row.call) for row in connection.execute(query)]
-
-    def last_epoch(self) -> int:
-        """The highest epoch that ever wrote a record; 0 in an empty database."""
-        value = self._meta("epoch")
-        return int(value) if value else 0
-
-    def next_epoch(self) -> int:
-        """Take a new epoch: record ids of this run differ from those of all runs before."""
-        with self._begin() as connection:
-            found = connection.scalar(select(meta.c.value).where(meta.c.key == "epoch"))
-            epoch = int(found or 0) + 1
-            if found is None:
-                connection.execute(insert(meta).values(key="epoch", value=str(epoch)))
-            else:
-                connection.execute(meta.update().where(meta.c.key == "epoch").values(value=str(epoch)))
-            return epoch
-
-    def _meta(self, key: str) -> str | None:
-        with self._begin() as connection:
-            found: str | None = connection.scalar(select(meta.c.value).where(meta.c.key == key))
-            return found
-
-    def _rows(self, query: Any) -> Iterator[StoredRecord]:
-        with self._begin() as connection:
-            for row in connection.execution_options(yield_per=_BATCH).execute(query):
-                yield StoredRecord(row.id, row.at_us, row.kind, orjson.loads(row.body))
-
-    @contextmanager
-    def _begin(self) -> Iterator[Connection]:
-        try:
-            with self._engine.begin() as connection:
-                yield connection
-        except SQLAlchemyError as error:
-            cause = getattr(error, "orig", None) or error
-            raise StoreError(f"the database failed: {type(cause).__name__}: {_one_line(cause)}") from error
-
-
-def _engine(url: str) -> Engine:
-    if not url.startswith("sqlite"):
-        return create_engine(url, pool_pre_ping=True, pool_recycle=1800)
-    if url in {"sqlite://", "sqlite:///:memory:"}:
-        engine = create_engine(url, poolclass=StaticPool, connect_args={"check_same_thread": False})
-    else:
-        engine = create_engine(url, connect_args={"timeout": 10})
-    event.listen(engine, "connect", _tune_sqlite)
-    return engine
-
-
-def _tune_sqlite(connection: Any, _record: object) -> None:
-    """A write-ahead log lets the command line read while the controller writes."""
-    cursor = connection.cursor()
-    cursor.execute("PRAGMA journal_mode=WAL")
-    cursor.execute("PRAGMA synchronous=NORMAL")
-    cursor.execute("PRAGMA foreign_keys=ON")
-    cursor.close()
-
-
-def _append_config(connection: Connection, new: Config, now_us: int) -> int:
-    version = (connection.scalar(select(func.max(config.c.version))) or 0) + 1
-    body = orjson.dumps(new.routing())
-    connection.execute(insert(config).values(version=version, applied_us=now_us, body=body))
-    return int(version)
-
-
-def _row(record: RecordLike) -> dict[str, Any]:
-    fields = record.as_dict()
-    return {
-        "id": record.id,
-        "at_us": record.at_us,
-        "kind": record.kind,
-        "call": fields.get("call") or None,
-        "body": orjson.dumps(fields),
-    }
-
-
-def _one_line(error: BaseException) -> str:
-    return str(error).partition("\n")[0][:200]
+        """Write what is left, at most for a few seconds, and let go."""
+        self._writer.stop()
+        self._database.close()

@@ -1,18 +1,19 @@
-"""Writing records in a thread of its own, in batches, behind a bounded queue.
+"""Writing in a thread of its own, in batches, behind a bounded queue.
 
-The hub puts records in and never waits. What can't be kept is counted, never silently gone.
+The hub puts things in and never waits. What can't be kept is counted, never silently gone.
 """
 
 from __future__ import annotations
 
 import queue
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Final
 
 import structlog
 
-from py_callcenter.store.store import RecordLike, Store, StoreError
+from py_callcenter.store.database import Database, RecordLike, StoreError
 
 MAX_PENDING: Final = 200_000
 MAX_BATCH: Final = 2_000
@@ -20,17 +21,23 @@ RETRY_SECONDS: Final = (0.2, 0.5, 1.0, 2.0, 5.0)
 
 _log = structlog.get_logger(__name__)
 
+Task = Callable[[], object]
+Item = Sequence[RecordLike] | Task | None
+
 
 class Writer:
-    """One thread, one queue of batches. `dropped` counts records that are gone, `failing` says why."""
+    """One thread, one queue of record batches and other tasks, done in order.
 
-    def __init__(self, store: Store, *, max_pending: int = MAX_PENDING) -> None:
-        self._store = store
+    `dropped` counts records that are gone; `failing` says why nothing gets written, empty while all is well.
+    """
+
+    def __init__(self, database: Database, *, max_pending: int = MAX_PENDING) -> None:
+        self._database = database
         self._max_pending = max_pending
-        self._queue: queue.SimpleQueue[Sequence[RecordLike] | None] = queue.SimpleQueue()
+        self._queue: queue.SimpleQueue[Item] = queue.SimpleQueue()
         self._lock = threading.Lock()
-        self._pending = 0
         self._idle = threading.Condition(self._lock)
+        self._pending = 0
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="store-writer", daemon=True)
         self.dropped = 0
@@ -42,7 +49,7 @@ class Writer:
 
     @property
     def pending(self) -> int:
-        """Records taken and not yet in the database."""
+        """Records (a task counts as one) taken and not yet in the database."""
         return self._pending
 
     def put(self, batch: Sequence[RecordLike]) -> bool:
@@ -57,62 +64,71 @@ class Writer:
         self._queue.put(batch)
         return True
 
+    def do(self, task: Task) -> None:
+        """Run something else against the database, after what was put in before. `StoreError` means again."""
+        with self._lock:
+            self._pending += 1
+        self._queue.put(task)
+
     def flush(self, timeout_seconds: float) -> bool:
         """Wait until everything taken so far is written; False when time ran out."""
         with self._idle:
             return self._idle.wait_for(lambda: self._pending == 0, timeout_seconds)
 
     def stop(self, timeout_seconds: float = 5.0) -> None:
-        """Write what is there, then end. What can't be written in time is counted as dropped."""
+        """Write what is there, then end. What the database refuses now is counted as dropped."""
         self._stopping.set()
         self._queue.put(None)
         self._thread.join(timeout_seconds)
-        with self._lock:
-            self.dropped += self._pending
-            self._pending = 0
 
     def _run(self) -> None:
-        while True:
-            batch = self._take()
+        while not (self._stopping.is_set() and self._queue.empty()):
+            batch, task = self._take()
             if batch:
-                self._write(batch)
-            if self._stopping.is_set() and self._queue.empty():
-                return
+                self._try(partial(self._database.append, batch), len(batch))
+            if task is not None:
+                self._try(task, 1)
 
-    def _take(self) -> list[RecordLike]:
-        """Wait for a batch, then add what else is there."""
-        out: list[RecordLike] = list(self._queue.get() or ())
-        while len(out) < MAX_BATCH:
+    def _take(self) -> tuple[list[RecordLike], Task | None]:
+        """Wait for something; join batches that follow each other, up to a task."""
+        out: list[RecordLike] = []
+        item = self._queue.get()
+        while True:
+            if callable(item):
+                return out, item
+            out.extend(item or ())
+            if len(out) >= MAX_BATCH:
+                return out, None
             try:
-                out.extend(self._queue.get_nowait() or ())
+                item = self._queue.get_nowait()
             except queue.Empty:
-                break
-        return out
+                return out, None
 
-    def _write(self, batch: list[RecordLike]) -> None:
+    def _try(self, task: Task, count: int) -> None:
+        """Until it works; once stopping, twice more at most."""
         tries = 0
         while True:
             try:
-                self._store.append(batch)
+                task()
             except StoreError as error:
                 if not self.failing:
-                    _log.error("records_not_written", reason=str(error), records=len(batch))
+                    _log.error("database_failing", reason=str(error))
                 self.failing = str(error)
                 if self._stopping.is_set() and tries > 0:
-                    self._done(len(batch), lost=True)
+                    self._done(count, lost=True)
                     return
                 self._stopping.wait(RETRY_SECONDS[min(tries, len(RETRY_SECONDS) - 1)])
                 tries += 1
             else:
                 if self.failing:
-                    _log.info("records_written_again", records=len(batch))
+                    _log.info("database_works_again", pending=self._pending)
                 self.failing = ""
-                self._done(len(batch), lost=False)
+                self._done(count, lost=False)
                 return
 
     def _done(self, count: int, *, lost: bool) -> None:
         with self._idle:
-            self._pending = max(0, self._pending - count)
+            self._pending -= count
             if lost:
                 self.dropped += count
             else:
