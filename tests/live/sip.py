@@ -257,15 +257,14 @@ class Sip:
         values = {"ring_ms": "200", "talk_ms": str(int(talk_s * 1000)), "refer_to": to}
         return self._listening(self._start(name, "agent_refer", values, "", None, None))
 
-    def register(self, user: str, phone: End) -> None:
-        end = self._start(
-            f"register-{user}-{phone.port}",
-            "register",
-            {"user": user, "phone_port": str(phone.port)},
-            "",
-            1,
-            None,
-        )
+    def register(self, user: str, phone: End, password: str | None = None) -> None:
+        """Tell the switch that `user` is reached at that phone; `password` where the switch asks for one."""
+        challenge = (SCENARIOS / "challenged.xml").read_text() if password else ""
+        values = {"user": user, "phone_port": str(phone.port), "challenged": challenge}
+        for key in ("user", "phone_port"):
+            values["challenged"] = values["challenged"].replace(f"@{key}@", values[key])
+        values["challenged"] = values["challenged"].replace("@password@", password or "")
+        end = self._start(f"register-{user}-{phone.port}", "register", values, "", 1, None)
         end.wait_received("200")
 
     def _listening(self, end: End) -> End:

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from live.product import Controller, Setup, command
 from live.sip import Sip, until
 from live.switch import REPO, SNIPPETS, FreeSwitch, binary, free_port
 
@@ -56,7 +57,8 @@ def stock_switch(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FreeSwitc
     folder = tmp_path_factory.mktemp("stock")
     switch = FreeSwitch(folder, esl_port=free_port(socket.SOCK_STREAM), sip_port=free_port())
     shutil.copytree(stock, switch.conf)
-    move_to_loopback(switch.conf, {"internal_sip_port": free_port(), "external_sip_port": switch.sip_port})
+    internal = free_port()
+    move_to_loopback(switch.conf, {"internal_sip_port": internal, "external_sip_port": switch.sip_port})
     (folder / "sounds/music/8000").mkdir(parents=True)
     follow_readme(switch.conf, folder / "scripts")
     socket_conf = switch.conf / "autoload_configs/event_socket.conf.xml"
@@ -113,3 +115,44 @@ def test_waiting_callers_are_taken_out_of_the_queue_when_the_controller_does_not
     stock_switch.api("sched_api +1 cc_deadman luarun cc_deadman.lua")
     until(lambda: stock_switch.api("global_getvar cc_alive") == "false", "the word is taken back")
     caller.wait_received("BYE", 15)
+
+
+class AsWritten(Setup):
+    """The README's own file; only ports, password file and the phones' domain are this machine's."""
+
+    def text(self, switch: FreeSwitch, port: int) -> str:
+        [block] = re.findall(
+            r"^```toml\n(.*?)^```", (SNIPPETS / "README.md").read_text(), re.MULTILINE | re.DOTALL
+        )
+        for written, here in (
+            ("port = 8021", f"port = {switch.esl_port}"),
+            ("/etc/freeswitch/callcenter.password", str(switch.conf / "callcenter.password")),
+            ("192.0.2.10", "127.0.0.1"),
+        ):
+            assert written in block, written
+            block = block.replace(written, here)
+        return f'[controller]\nlisten = "127.0.0.1:{port}"\n\n{block}'
+
+
+@pytest.mark.skipif(command() is None, reason="callcenter is not installed beside this Python")
+def test_a_call_from_outside_reaches_a_phone_registered_with_the_switch(stock_switch, outside, tmp_path):
+    variables = (stock_switch.conf / "vars.xml").read_text()
+    password = re.search(r"default_password=(\w+)", variables)[1]
+    internal = Sip(tmp_path, int(re.search(r"internal_sip_port=(\d+)", variables)[1]))
+    stock_switch.api("global_setvar cc_alive=false")
+    controller = Controller(tmp_path / "controller", stock_switch, AsWritten())
+    try:
+        phone = internal.phone("phone")
+        internal.register("1000", phone, password)
+        controller.start()
+        until(
+            lambda: stock_switch.api("global_getvar cc_alive") == "true",
+            "the controller says that it is alive",
+        )
+        caller = outside.caller("15550100", stay_s=4)
+        phone.wait_talking()
+        assert not caller.over
+        assert phone.wait_received("BYE")
+    finally:
+        controller.stop()
+        internal.stop()
