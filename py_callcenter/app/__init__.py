@@ -1,5 +1,5 @@
 """The process: wires engine, switches, database and HTTP together. The only place that knows threads."""
 
-from py_callcenter.app.run import demo, run
+from py_callcenter.app.run import run
 
-__all__ = ["demo", "run"]
+__all__ = ["run"]

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 from random import Random
@@ -23,19 +24,25 @@ from py_callcenter.app.traces import Traces
 from py_callcenter.config import Change, Config, difference
 from py_callcenter.engine import Action, AnyRecord, Engine, Outcome, View
 from py_callcenter.engine.actions import Probe
-from py_callcenter.esl import NodeLink
+from py_callcenter.esl import commands
+from py_callcenter.esl.errors import EslError
+from py_callcenter.esl.node import NodeLink, NodeSettings, State
 from py_callcenter.stats import DECISION_BOUNDS_US, LAG_BOUNDS_US, Histogram, Stats
 from py_callcenter.store import Store
 
 _log = structlog.get_logger(__name__)
 
 HUB_PROBE_S: Final = 0.05
-ALIVE_EVERY_S: Final = 5.0
+DEAD_MAN_S: Final = 15
+"""So long after our last sign of life the switch sees to the callers itself."""
+DEAD_MAN_PLANNED_S: Final = 120
+"""After a stop that we know of: time for an upgrade and the next start."""
 IDLE_TICK_S: Final = 1.0
+EVENT_LAG_EVERY_US: Final = 1_000_000
 
 
 class TimedRouter:
-    """The core with a stopwatch on `decide`, where a slow decision would show. All else is the core itself."""
+    """The core with a stopwatch on `decide`, where a slow decision would show; all else is the core."""
 
     def __init__(self, router: Router, histogram: Histogram) -> None:
         self._decide = router.decide
@@ -96,19 +103,15 @@ class Controller:
         self._rng = Random(seed)  # noqa: S311 - jitter of reconnections
         self._wake = Signal()
         self._due_us: int | None = None
-        self._greenlets: list[gevent.Greenlet] = []
+        self._greenlets: list[Any] = []
         self._beat_us = self.started_us
+        self.node_states: dict[str, tuple[State, int]] = {}
+        """State of each node and since when."""
         self.links: dict[str, NodeLink] = {
             node.name: NodeLink(
-                node,
-                on_event=self._on_event,
-                on_failure=self._on_failure,
-                on_probe=self._on_probe,
-                on_sync=self._on_sync,
-                known_legs=self.engine.known_legs,
-                on_state=lambda _node, _state: self.changed(),
+                NodeSettings(node.name, node.host, node.port, node.secret, dead_man_s=DEAD_MAN_S),
+                self,
                 rng=Random(self._rng.getrandbits(64)),  # noqa: S311 - likewise
-                lag=self.figures.event_lag.observe,
             )
             for node in config.nodes
         }
@@ -126,23 +129,37 @@ class Controller:
     def stop(self) -> None:
         """Leave: every caller stays where they are, for the next start to find."""
         for link in self.links.values():
+            if link.state is State.UP:
+                with suppress(EslError):
+                    link.ask(commands.disarm_dead_man(), 1.0)
+                with suppress(EslError):
+                    link.ask(commands.arm_dead_man(DEAD_MAN_PLANNED_S), 1.0)
             link.stop()
         gevent.killall(self._greenlets, block=True, timeout=1)
         _log.info("controller_stopped")
 
-    # From the switches.
+    # From the switches (esl.node.App).
 
-    def _on_event(self, node: str, event: Event) -> None:
+    def on_event(self, node: str, event: Event) -> None:
         self._carry_out(self.engine.on_event(node, event, self.clock.now_us()))
 
-    def _on_failure(self, action: Action, error: str | None) -> None:
+    def on_failure(self, action: Action, error: str | None) -> None:
         self._carry_out(self.engine.on_failure(action, error, self.clock.now_us()))
 
-    def _on_probe(self, action: Probe, alive: bool) -> None:
+    def on_probe(self, action: Probe, alive: bool) -> None:
         self._carry_out(self.engine.on_probe(action, alive, self.clock.now_us()))
 
-    def _on_sync(self, node: str, dumps: list[Event]) -> None:
+    def on_sync(self, node: str, dumps: list[Event], _core_uuid: str, _restarted: bool) -> None:
+        """A restarted switch has none of our channels, which is what its dumps say."""
         self._carry_out(self.engine.resync(node, dumps, self.clock.now_us()))
+        self.changed()
+
+    def on_state(self, node: str, state: State) -> None:
+        self.node_states[node] = (state, self.clock.now_us())
+        self.changed()
+
+    def known_legs(self, node: str) -> list[str]:
+        return self.engine.known_legs(node)
 
     # From people.
 
@@ -157,14 +174,19 @@ class Controller:
         self._carry_out(self.engine.hang_up(call, self.clock.now_us()))
 
     def apply(self, config: Config, *, dry_run: bool) -> list[Change]:
-        """Queues, agents and tiers of `config`; nodes and controller stay as they were at the start."""
+        """Queues, agents and tiers of `config`; nodes and controller stay as they were at the start.
+
+        Raises `EngineError`, and changes nothing, when something that would go is in use.
+        """
         wanted = self._config.with_routing(config.routing())
+        self.engine.check(wanted)
         changes = difference(self._config, wanted)
         if changes and not dry_run:
             self._carry_out(self.engine.apply(wanted, self.clock.now_us()))
             self._store.apply(wanted)
             self._config = wanted
             self._set_targets(wanted)
+            self.changed()
         return changes
 
     # Questions.
@@ -223,12 +245,18 @@ class Controller:
                 self._carry_out(self.engine.tick(now_us))
 
     def _measure_hub(self) -> None:
+        measured_us = 0
         while True:
             begun = time.perf_counter()
             gevent.sleep(HUB_PROBE_S)
             late_s = time.perf_counter() - begun - HUB_PROBE_S
             self.figures.hub_lag.observe(max(0, round(late_s * 1e6)))
             self._beat_us = self.clock.now_us()
+            if self._beat_us - measured_us >= EVENT_LAG_EVERY_US:
+                measured_us = self._beat_us
+                for link in self.links.values():
+                    if link.event_lag_s is not None:
+                        self.figures.event_lag.observe(round(link.event_lag_s * 1e6))
 
 
 _NOTABLE: Final[dict[str, Callable[..., Any]]] = {

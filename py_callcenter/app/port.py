@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from functools import partial
-from typing import Final, TypeVar
+from typing import Final, Literal, TypeVar
 
 from py_callcenter import __version__
 from py_callcenter._router import BUILD_PROFILE
@@ -28,6 +28,7 @@ from py_callcenter.config import Change, Config
 from py_callcenter.engine import EngineError, View
 from py_callcenter.engine.errors import NotNow, UnknownAgent, UnknownCall
 from py_callcenter.engine.view import AgentLine, CallView
+from py_callcenter.esl.node import State
 from py_callcenter.metrics import MetricsSnapshot, NodeMetrics
 from py_callcenter.stats import FORMULA, WINDOW_SECONDS
 from py_callcenter.store import Store
@@ -77,7 +78,12 @@ class HubPort:
             for name, queue in controller.stats.queues.items()
         }
         nodes = tuple(
-            NodeRow(name=name, up=link.up, since=link.since_us / 1e6, reason=link.reason)
+            NodeRow(
+                name=name,
+                up=link.state is State.UP,
+                since=controller.node_states.get(name, (link.state, controller.started_us))[1] / 1e6,
+                reason=_REASONS.get(link.state, ""),
+            )
             for name, link in controller.links.items()
         )
         return controller.view(), figures, nodes, controller.config
@@ -138,13 +144,13 @@ class HubPort:
         return Health(ok=True)
 
     async def ready(self) -> Health:
-        reasons = []
+        reasons: list[str] = []
         health = await self.health()
         reasons += health.reasons
         links = self._controller.links
         if not links:
             reasons.append("no node is configured")
-        if links and not any(link.up for link in links.values()):
+        if links and not any(link.state is State.UP for link in links.values()):
             reasons.append("no switch is connected")
         if not self._store.working:
             reasons.append("records can't be written to the database")
@@ -164,9 +170,9 @@ class HubPort:
             agents=dict(view.agents_by_state),
             nodes={
                 name: NodeMetrics(
-                    up=link.up,
+                    up=link.state is State.UP,
                     events=dict(link.counters.events),
-                    commands=dict(link.counters.commands),
+                    commands=_by_outcome(link.counters.commands),
                     reconnects=dict(link.counters.reconnects),
                 )
                 for name, link in controller.links.items()
@@ -180,6 +186,21 @@ class HubPort:
             build_profile=BUILD_PROFILE,
             started_us=controller.started_us,
         )
+
+
+_REASONS: Final = {
+    State.CONNECTING: "connecting",
+    State.DOWN: "no connection to the switch",
+    State.REFUSED: "the switch refuses us: check the password and its access list",
+}
+
+
+def _by_outcome(commands: Mapping[tuple[str, str], int]) -> dict[str, int]:
+    """Commands of all kinds by outcome: ok, error (refused or never sent), unknown."""
+    counts = {"ok": 0, "error": 0, "unknown": 0}
+    for (_word, outcome), count in commands.items():
+        counts[outcome if outcome in ("ok", "unknown") else "error"] += count
+    return counts
 
 
 class _QueueFigures:
@@ -203,7 +224,7 @@ class _QueueFigures:
         self.percent = percent
 
 
-def _status_of(error: EngineError) -> int:
+def _status_of(error: EngineError) -> Literal[400, 404, 409]:
     if isinstance(error, UnknownAgent | UnknownCall):
         return 404
     return 409 if isinstance(error, NotNow) else 400

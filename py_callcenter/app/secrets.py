@@ -1,4 +1,4 @@
-"""What outlives the process in the state folder: the seal's key and the number of starts."""
+"""What outlives the process in the state folder: the seal's key and the last epoch."""
 
 from __future__ import annotations
 
@@ -20,12 +20,17 @@ def seal_key(state: Path) -> bytes:
     return key
 
 
-def next_epoch(state: Path) -> int:
-    """One more than at the last start; part of every record's id, so no two runs share one."""
+def next_epoch(state: Path, now_s: int) -> int:
+    """A number for this run, higher than those of all runs before; part of every record's id.
+
+    The moment of the start in epoch seconds, or one more than the last run's where a clock went back: so it
+    also grows when the state folder is lost and the database isn't.
+    """
     path = state / "epoch"
     last = int(path.read_text("ascii")) if path.exists() else 0
-    _write(path, str(last + 1))
-    return last + 1
+    epoch = max(last + 1, now_s)
+    _write(path, str(epoch))
+    return epoch
 
 
 def _write(path: Path, text: str) -> None:

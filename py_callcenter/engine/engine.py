@@ -134,6 +134,10 @@ class Engine:
         configure.apply(self._state, config, {})
         return self._finish()
 
+    def check(self, config: Config) -> None:
+        """Raise `EngineError` when `apply` would."""
+        configure.check(self._state, config)
+
     def set_agent_status(self, name: str, status: str, now_us: int) -> Outcome:
         """Raises `UnknownAgent`, `UnknownStatus`."""
         self._advance(now_us)

@@ -1,0 +1,99 @@
+"""Start and stop of the whole process, in the order that keeps callers first."""
+
+from __future__ import annotations
+
+import gc
+import signal
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final
+
+import gevent
+import structlog
+from gevent.event import Event as Signal
+
+from py_callcenter.api import create_app, ensure_token
+from py_callcenter.api.server import ApiServer
+from py_callcenter.app.clock import Clock
+from py_callcenter.app.controller import Controller
+from py_callcenter.app.crossing import IntoHub
+from py_callcenter.app.port import HubPort
+from py_callcenter.app.secrets import next_epoch, seal_key
+from py_callcenter.config import Config
+from py_callcenter.store import Store
+
+_log = structlog.get_logger(__name__)
+
+SWITCH_INTERVAL_S: Final = 0.0005
+"""How long the HTTP thread may keep the interpreter while the hub wants it."""
+
+
+class Process:
+    """One running controller: hub, HTTP thread and database thread."""
+
+    def __init__(self, config: Config) -> None:
+        """Takes the listening address first: a second controller must not get as far as the switch.
+
+        Raises `ListenError` when the address is taken, `StoreError` when the database can't be opened.
+        """
+        sys.setswitchinterval(SWITCH_INTERVAL_S)
+        self.server = ApiServer(config.controller.listen_host, config.controller.listen_port)
+        clock = Clock()
+        state = Path(config.controller.state)
+        self.store = Store.open(config.controller.database)
+        self.store.seed(config)
+        stored = self.store.load_routing()
+        self.config = config if stored is None else config.with_routing(stored)
+        self._token = ensure_token(config.controller)
+        self.controller = Controller(
+            self.config,
+            self.store,
+            key=seal_key(state),
+            epoch=next_epoch(state, clock.now_us() // 1_000_000),
+            statuses=self.store.statuses(),
+            clock=clock,
+        )
+        self._stopping = Signal()
+        self._into_hub: IntoHub | None = None
+
+    def start(self) -> None:
+        """Connect and resynchronise; the API comes after (design 2)."""
+        self._into_hub = IntoHub()
+        self.controller.start()
+        port = HubPort(self.controller, self.store, self._into_hub)
+        self.server.start(create_app(port, token=self._token))
+        # What exists now lives as long as we do: the collector need not look at it again.
+        gc.collect()
+        gc.freeze()
+        _log.info("listening", url=self.server.url)
+
+    def stop_soon(self) -> None:
+        """From a signal handler or a greenlet."""
+        self._stopping.set()
+
+    def wait(self) -> None:
+        """Until somebody says stop."""
+        self._stopping.wait()
+
+    def stop(self) -> None:
+        """Let go of everything; callers stay where they are."""
+        self.server.stop()
+        self.controller.stop()
+        if self._into_hub is not None:
+            self._into_hub.close()
+        self.store.close()
+
+
+def run(config: Config, *, started: Callable[[Process], None] | None = None) -> None:
+    """Run until SIGTERM or SIGINT. `started` is called once everything is up."""
+    process = Process(config)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        gevent.signal_handler(number, process.stop_soon)
+    process.start()
+    try:
+        if started is not None:
+            started(process)
+        process.wait()
+    finally:
+        process.stop()
