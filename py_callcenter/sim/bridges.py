@@ -1,0 +1,471 @@
+"""Bridges of two legs and what ends them: `uuid_bridge` with its stealing, hold, transfers.
+
+Rules by number of line are those of switch_ivr_bridge.c in 1.11.1, as `freeswitch-esl.md` 2.4 tells them.
+"""
+
+from __future__ import annotations
+
+from py_callcenter.sim import sip
+from py_callcenter.sim.channels import Channels
+from py_callcenter.sim.headers import line
+from py_callcenter.sim.legs import Leg
+
+HANDSHAKE_US = (20_000, 37_000)  # park left → both in CS_SOFT_EXECUTE: with the wake-up 35–57 ms
+PEER_LIMIT_US = 20_000_000  # 1000 loops of 20 ms
+HOLD_MUSIC_US = 200_000
+
+
+class Bridges(Channels):
+    """Two legs at a time."""
+
+    # -- uuid_bridge
+
+    def request_bridge(self, first: Leg, second: Leg) -> None:
+        """Accepted: both legs are told to leave what they do. Nothing asks whether they talk to others."""
+        for leg in (first, second):
+            leg.ticket += 1
+            rival = leg.bridging
+            if rival is not None and rival.bridging is leg:
+                rival.bridging = None
+        first.set("uuid_bridge", second.uuid)
+        self._bond(first, second)
+        self._bond(second, first)
+        seen_by_second = first.profile.copy()
+        seen_by_second.times = type(seen_by_second.times)()
+        seen_by_second.transfer_source = seen_by_second.rdnis = ""
+        first.profile.callee_number = second.profile.callee_number
+        self._new_profile(second, f"uuid_br:{first.uuid}")
+        seen_by_first = second.profile.copy(logical="inbound", transfer_source="", rdnis="")
+        self._new_profile(first, f"uuid_br:{second.uuid}")
+        first.other, first.other_type = seen_by_first, "originatee"
+        second.other, second.other_type = seen_by_second, "originator"
+        second.profile.name, second.profile.number = first.profile.name, first.profile.number
+        second.hit_dialplan = False
+        for leg, other in ((first, second), (second, first)):
+            leg.touch()
+            leg.pending = "CS_CONSUME_MEDIA" if leg.pending == "CS_HIBERNATE" else "CS_HIBERNATE"
+            leg.bridging = other
+            self.wake(self._heed_request, leg, leg.ticket)
+        first.leads, second.leads = True, False
+        self.after(PEER_LIMIT_US, self._peer_never_came, first, first.ticket)
+
+    def _bond(self, leg: Leg, other: Leg) -> None:
+        leg.set("bridge_channel", other.profile.channel_name)
+        leg.set("bridge_uuid", other.uuid)
+        leg.set("signal_bond", other.uuid)
+        leg.set("original_destination_number", leg.profile.destination)
+        leg.set("original_caller_id_name", leg.profile.name)
+        leg.set("original_caller_id_number", leg.profile.number)
+
+    def _new_profile(self, leg: Leg, why: str) -> None:
+        source = f"{self.stamp_us // 1_000_000}:{self.new_uuid()}:{why}"
+        leg.push("transfer_history", source)
+        leg.set("transfer_source", source)
+        leg.profile = leg.profile.copy(index=leg.profile.index + 1, transfer_source=source)
+        leg.profile.times.profile = self.stamp_us
+        leg.profile.times.bridged = 0
+        leg.touch()
+
+    def _heed_request(self, leg: Leg, ticket: int) -> None:
+        """The leg's thread sees the request: it leaves its bridge or its park loop."""
+        if not leg.alive or leg.ticket != ticket:
+            if leg.alive and leg.parked and leg.bridging is not None:
+                self.leave_park(leg)
+            return
+        if leg.partner is not None:
+            self._part(leg)
+        self.leave_park(leg)
+        leg.running = "CS_RESET"
+        if not leg.leads:
+            leg.set("call_uuid", leg.uuid)
+        other = leg.bridging
+        if other is None:
+            return  # the other one was taken away: this leg sleeps in CS_RESET
+        if not other.alive or (other.running == "CS_RESET" and other.bridging is leg):
+            low, high = HANDSHAKE_US
+            delay = self.random.randint(low, high) if self.jitter else 2 * low
+            first, second = (leg, other) if leg.leads else (other, leg)
+            self.after(delay, self._join, first, second, first.ticket, second.ticket)
+
+    def _part(self, leg: Leg) -> None:
+        """A request takes a leg out of its bridge: the partner is told off."""
+        partner = leg.partner
+        if partner is None:
+            return
+        first, second = (leg, partner) if leg.leads_bridge else (partner, leg)
+        self._separate(leg, partner)
+        self._fire_unbridge(first, second)
+        if not partner.alive or partner.bridging is not None:
+            return
+        if partner.is_true("park_after_bridge"):
+            self.park(partner, "CS_PARK")
+        else:
+            self.hang_up(partner, "NORMAL_CLEARING")
+
+    def _separate(self, leg: Leg, partner: Leg) -> None:
+        leg.partner = partner.partner = None
+        leg.unset("bridge_to")
+        partner.unset("bridge_to")
+
+    def _fire_unbridge(self, first: Leg, second: Leg) -> None:
+        lead = line("Bridge-A-Unique-ID", first.uuid) + line("Bridge-B-Unique-ID", second.uuid)
+        self.fire(first, "unbridge", lead=lead)
+
+    def _join(self, first: Leg, second: Leg, ticket_1: int, ticket_2: int) -> None:
+        """Both reached CS_SOFT_EXECUTE, or one of them is gone."""
+        if not first.alive:
+            if second.alive and second.ticket == ticket_2:
+                second.bridging = None
+                # 1146-1284: the second leg may sleep on in CS_RESET, alive and silent.
+                if self.jitter and self.random.random() < 0.5:
+                    self.hang_up(second, "NORMAL_CLEARING")
+            return
+        if first.ticket != ticket_1:
+            return
+        if not second.alive or second.ticket != ticket_2:
+            first.bridging = None
+            self._partner_vanished(first)
+            return
+        first.bridging = second.bridging = None
+        first.running = second.running = "CS_SOFT_EXECUTE"
+        first.pending = second.pending = "CS_SOFT_EXECUTE"
+        first.unset("uuid_bridge")
+        application = line("Application", "uuid_bridge")
+        self.fire(first, "soft-a", tail=application + line("Application-Data", second.uuid))
+        self.fire(second, "soft-b", tail=application + line("Application-Data", first.uuid))
+        self.join_legs(first, second)
+
+    def join_legs(self, first: Leg, second: Leg) -> None:
+        """CHANNEL_BRIDGE, and the displays of both ends."""
+        first.partner, second.partner = second, first
+        first.leads_bridge, second.leads_bridge = True, False
+        for leg in (first, second):
+            leg.profile.times.bridged = self.stamp_us
+            leg.touch()
+        lead = line("Bridge-A-Unique-ID", first.uuid) + line("Bridge-B-Unique-ID", second.uuid)
+        self.fire(first, "bridge", lead=lead)
+        self._show(first, second, second.profile.callee_name or second.profile.callee_number)
+        second.running = second.pending = "CS_EXCHANGE_MEDIA"
+        second.set("call_uuid", first.uuid)
+        self._show(second, first, first.profile.name or first.profile.number)
+        for leg, other in ((first, second), (second, first)):
+            if leg.party is not None:
+                leg.party.bridged(leg, other)
+
+    def _show(self, leg: Leg, other: Leg, name: str) -> None:
+        number = other.profile.callee_number if leg.leads_bridge else other.profile.number
+        old = (leg.values.get("last_sent_callee_id_name"), leg.values.get("last_sent_callee_id_number"))
+        leg.set("bridge_to", other.uuid)
+        leg.set("last_bridge_to", other.uuid)
+        leg.set("bridge_channel", other.profile.channel_name)
+        leg.set("bridge_uuid", other.uuid)
+        leg.set("signal_bond", other.uuid)
+        leg.set("last_sent_callee_id_name", name)
+        leg.set("last_sent_callee_id_number", number)
+        if old != (name, number):
+            lead = (
+                line("Direction", "SEND")
+                + line("Sent-Callee-ID-Name", name)
+                + line("Sent-Callee-ID-Number", number)
+                + line("Bridged-To", other.uuid)
+            )
+            self.fire(leg, "display", lead=lead)
+
+    def _partner_vanished(self, leg: Leg) -> None:
+        """The second leg died during the handshake."""
+        leg.unset("uuid_bridge")
+        if leg.is_true("park_after_bridge") or leg.is_true("uuid_bridge_park_on_cancel"):
+            self.park(leg, "CS_PARK")
+        elif "transfer_after_bridge" in leg.values:
+            self.route(leg, leg.values["transfer_after_bridge"])
+        else:
+            self.hang_up(leg, "DESTINATION_OUT_OF_ORDER")
+
+    def _peer_never_came(self, first: Leg, ticket: int) -> None:
+        other = first.bridging
+        if not first.alive or first.ticket != ticket or other is None:
+            return
+        for leg in (first, other):
+            leg.bridging = None
+            self.hang_up(leg, "DESTINATION_OUT_OF_ORDER")
+
+    # -- the end of a bridge
+
+    def bridge_ends(self, leg: Leg) -> bool:
+        """A leg of a bridge hangs up; the other's thread notices within a tick."""
+        partner = leg.partner
+        if partner is None:
+            return False
+        if leg.leads_bridge:
+            self.wake(self._second_notices, leg, partner)
+            return True
+        if leg.bye_received:
+            self.after(0, self._report_second, leg, partner)
+        else:
+            self.wake(self._report_second, leg, partner)
+        return True
+
+    def _report_second(self, leg: Leg, first: Leg) -> None:
+        leg.unset("bridge_to")
+        self.stop_playback(leg)
+        self.report(leg)
+        self.wake(self._first_notices, first, leg)
+
+    def _learn(self, leg: Leg, gone: Leg) -> None:
+        """What a leg notes of the partner that hung up."""
+        leg.unset("bridge_to")
+        self.stop_playback(leg)
+        if gone.bye_received:
+            leg.set("sip_hangup_phrase", "OK")
+        leg.set("last_bridge_hangup_cause", gone.hangup_cause)
+        if gone.bye_received:
+            leg.set("last_bridge_proto_specific_hangup_cause", "sip:200")
+
+    def _first_notices(self, first: Leg, gone: Leg) -> None:
+        """The second leg hung up; the first runs the bridge's loop and decides about itself."""
+        first.partner = gone.partner = None
+        if first.alive:
+            self._learn(first, gone)
+            dropped = gone.holding and gone.bye_received
+            if dropped and "hold_hangup_xfer_exten" in gone.values:
+                first.set("transfer_after_bridge", gone.values["hold_hangup_xfer_exten"])
+                dropped = False
+            first.set("bridge_hangup_cause", gone.hangup_cause)
+            self._fire_unbridge(first, gone)
+            if dropped:
+                # 905-935: a leg that hangs up while it holds takes its partner along.
+                self._hang_up_at_once(first, gone.hangup_cause)
+            else:
+                self._after_bridge(first)
+        gone.set("call_uuid", gone.uuid)
+        self.destroy(gone)
+
+    def _second_notices(self, gone: Leg, second: Leg) -> None:
+        """The first leg hung up: the second goes its way, then the first's thread winds up."""
+        second.partner = gone.partner = None
+        if second.alive:
+            self._learn(second, gone)
+            if second.bridging is None:
+                if second.routing is not None:
+                    extension = second.routing
+                    second.routing = None
+                    self.route(second, extension)
+                elif second.is_true("park_after_bridge") and not (gone.holding and gone.bye_received):
+                    self.park(second, "CS_PARK")
+                else:
+                    second.hangup_cause = "NORMAL_CLEARING"
+                    second.pending = "CS_HANGUP"
+                    second.answer_state = "hangup"
+                    second.ticket += 1
+                    self.fire(second, "hangup")
+                    self.report(second)
+        gone.unset("bridge_to")
+        self.stop_playback(gone)
+        self._fire_unbridge(gone, second)
+        if not second.destroyed:
+            second.set("bridge_hangup_cause", gone.hangup_cause)
+            second.set("call_uuid", second.uuid)
+        self.report(gone)
+        self.destroy(gone)
+        if second.reported:
+            self.destroy(second)
+        elif second.party is not None:
+            second.party.parted(second)
+
+    def _after_bridge(self, leg: Leg) -> None:
+        """1895-1940: what the survivor does."""
+        if leg.party is not None:
+            leg.party.parted(leg)
+        if leg.bridging is not None:
+            return
+        if leg.routing is not None:
+            extension = leg.routing
+            leg.routing = None
+            self.route(leg, extension)
+        elif leg.app == "bridge":
+            self.finish_app(leg)
+            self.wake(self._after_bridge_app, leg)
+        elif leg.is_true("park_after_bridge"):
+            self.park(leg, "CS_PARK")
+        elif "transfer_after_bridge" in leg.values:
+            self.transfer(leg, leg.values["transfer_after_bridge"])
+        else:
+            leg.running = "CS_EXECUTE"
+            leg.set("call_uuid", leg.uuid)
+            self._hang_up_at_once(leg, "NORMAL_CLEARING")
+
+    def _after_bridge_app(self, leg: Leg) -> None:
+        if not leg.alive:
+            return
+        if leg.is_true("park_after_bridge"):
+            self.park(leg, "CS_PARK")
+        elif leg.steps and not leg.is_true("hangup_after_bridge"):
+            self.next_step(leg)
+        else:
+            self.hang_up(leg, "NORMAL_CLEARING")
+
+    def _hang_up_at_once(self, leg: Leg, cause: str) -> None:
+        """The leg's own thread hangs it up, so nothing has to wake."""
+        leg.hangup_cause = cause
+        leg.pending = "CS_HANGUP"
+        leg.answer_state = "hangup"
+        leg.ticket += 1
+        self.fire(leg, "hangup")
+        self.after(0, self.finish_hangup, leg)
+
+    # -- transfers
+
+    def transfer(self, leg: Leg, extension: str, context: str = "", dialplan: str = "XML") -> None:
+        """Send a leg to an extension; a bridge it is in ends, its partner with it."""
+        leg.ticket += 1
+        leg.bridging = None
+        partner = leg.partner
+        if partner is not None:
+            leg.unset("bridge_to", "signal_bond")
+            partner.unset("bridge_to", "signal_bond")
+        context = context or leg.profile.context
+        hops = int(leg.values.get("max_forwards", "71")) - 1
+        leg.set("max_forwards", str(hops))
+        old = leg.profile.destination
+        self._new_profile(leg, f"bl_xfer:{extension}/{context}/{dialplan}")
+        leg.profile.rdnis, leg.profile.destination, leg.profile.context = old, extension, context
+        leg.other = None
+        leg.touch()
+        leg.pending = "CS_ROUTING"
+        leg.routing = extension
+        leg.steps = []
+        if hops <= 0:
+            self.hang_up(leg, "EXCHANGE_ROUTING_ERROR")
+        elif partner is None:
+            self.wake(self._take_route, leg, leg.ticket)
+        else:
+            self.wake(self._leave_bridge, leg, partner, leg.ticket)
+
+    def _take_route(self, leg: Leg, ticket: int) -> None:
+        if not leg.alive or leg.ticket != ticket or leg.routing is None:
+            return
+        extension = leg.routing
+        leg.routing = None
+        leg.broadcasts.clear()
+        if leg.parked:
+            self.leave_park(leg)
+        else:
+            self.stop_playback(leg)
+            self.finish_app(leg)
+        self.route(leg, extension)
+
+    def _leave_bridge(self, leg: Leg, partner: Leg, ticket: int) -> None:
+        if not leg.alive or leg.ticket != ticket or leg.partner is not partner:
+            return
+        leg.partner = partner.partner = None
+        survivor = partner.alive and (partner.bridging is not None or partner.routing is not None)
+        if survivor and partner.routing is not None:
+            self.wake(self._take_route, partner, partner.ticket)
+        elif not survivor and partner.alive:
+            if partner.is_true("park_after_bridge"):
+                self.park(partner, "CS_PARK")
+                if partner.party is not None:
+                    partner.party.parted(partner)
+            else:
+                if partner.call_state in {"HELD", "UNHELD"}:
+                    partner.call_state = "ACTIVE"
+                partner.hangup_cause = "NORMAL_CLEARING"
+                partner.pending = "CS_HANGUP"
+                partner.answer_state = "hangup"
+                partner.ticket += 1
+                self.fire(partner, "hangup")
+                self.report(partner)
+        leg.set("bridge_hangup_cause", "NORMAL_CLEARING")
+        first, second = (leg, partner) if leg.leads_bridge else (partner, leg)
+        self._fire_unbridge(first, second)
+        if partner.reported:
+            partner.set("call_uuid", partner.uuid)
+            self.destroy(partner)
+        if leg.party is not None:
+            leg.party.parted(leg)
+        extension = leg.routing
+        leg.routing = None
+        self.stop_playback(leg)
+        self.finish_app(leg)
+        if extension is not None:
+            self.route(leg, extension)
+
+    def refer(self, leg: Leg, extension: str) -> bool:
+        """A blind transfer by the phone (REFER): the partner goes to the extension, this leg is over."""
+        partner = leg.partner
+        if partner is None or not leg.alive or not partner.alive:
+            return False
+        partner.set("sip_h_Referred-By", "<sip:h@127.0.0.1>")
+        partner.set("sip_refer_to", f"<sip:{extension}@127.0.0.1:5060>")
+        self.transfer(partner, extension)
+        leg.set("transfer_disposition", "recv_replace")
+        leg.set("transfer_to", f"blind:{partner.uuid}")
+        leg.set("transfer_destination", f"blind:{extension}")
+        leg.set("transfer_fallback_extension", leg.sip.get("user", leg.profile.destination))
+        leg.set("endpoint_disposition", "BLIND_TRANSFER")
+        return True
+
+    def replace(self, leg: Leg, consultation: Leg) -> bool:
+        """An attended transfer (REFER with Replaces): far ends are joined, both near legs are over."""
+        far, other = leg.partner, consultation.partner
+        if far is None or not leg.alive or not consultation.alive:
+            return False
+        for near in (leg, consultation):
+            near.set("transfer_disposition", "recv_replace")
+            near.set("endpoint_disposition", "ATTENDED_TRANSFER")
+        if other is not None:
+            far.set("transfer_to", f"att:{other.uuid}")
+            self.request_bridge(far, other)
+            return True
+        # The consultation talks to no leg: the far end takes over its extension.
+        leg.set("transfer_destination", f"att:{consultation.profile.destination}")
+        self.transfer(far, consultation.profile.destination)
+        self.hang_up(consultation, "ATTENDED_TRANSFER")
+        return True
+
+    # -- hold by the phone, BYE
+
+    def phone_holds(self, leg: Leg) -> None:
+        """A re-INVITE with a=sendonly: the partner hears hold music."""
+        if not leg.alive or leg.holding or leg.partner is None:
+            return
+        sip.hold_received(leg)
+        self.hold(leg, "phone-hold")
+        sip.reinvite_answered(leg)
+        partner = leg.partner
+        partner.set("switch_m_sdp", leg.values["switch_r_sdp"])
+        self.after(HOLD_MUSIC_US, self._hold_music, leg, partner)
+
+    def _hold_music(self, leg: Leg, partner: Leg) -> None:
+        if (
+            leg.alive
+            and leg.holding
+            and leg.partner is partner
+            and partner.alive
+            and partner.playback is None
+        ):
+            self.play(partner, "playback", partner.values.get("hold_music", "local_stream://moh"))
+
+    def phone_unholds(self, leg: Leg) -> None:
+        """A re-INVITE with a=sendrecv."""
+        if not leg.alive or not leg.holding:
+            return
+        sip.unhold_received(leg)
+        self.unhold(leg, "phone-unhold")
+        leg.call_state = "ACTIVE"
+        sip.reinvite_answered(leg)
+        if leg.partner is not None:
+            self.stop_playback(leg.partner)
+
+    def bye(self, leg: Leg) -> None:
+        """The far end hangs up."""
+        if not leg.alive:
+            return
+        sip.bye_received(leg)
+        held = leg.holding
+        if held:
+            self.unhold(leg, "phone-unhold")
+            leg.holding = True  # for the rule of 905-935
+        if leg.partner is not None:
+            leg.set("last_bridge_role", "originator" if leg.leads_bridge else "originatee")
+        self.hang_up(leg, "NORMAL_CLEARING", bye=True)

@@ -1,0 +1,136 @@
+"""The switch's clock, agenda and event system; knows legs, but not what they do."""
+
+from __future__ import annotations
+
+import heapq
+import random
+from collections.abc import Callable
+from typing import Any
+from uuid import UUID
+
+from py_callcenter.sim.connections import Connection
+from py_callcenter.sim.headers import NAMES, Fired, Letterhead, line
+from py_callcenter.sim.legs import Leg
+
+TICK_US = 20_000  # the media tick; also the step of Event-Date-Timestamp
+
+
+class Core:
+    """Time, randomness, legs and subscribers of one simulated switch."""
+
+    def __init__(self, *, seed: int, start_us: int, name: str, poked: bool, jitter: bool) -> None:
+        self.random = random.Random(seed)  # noqa: S311 - a seeded model, nothing secret
+        self.name = name
+        self.start_us = start_us
+        self.now_us = start_us
+        self.booted_us = start_us
+        self.poked = poked
+        self.jitter = jitter
+        self.legs: dict[str, Leg] = {}
+        self.connections: dict[int, Connection] = {}
+        self.globals: dict[str, str] = {}
+        self.letterhead = Letterhead(self.new_uuid(), name)
+        self.sequence = self.random.randrange(1, 500_000)
+        self.sessions = 0
+        self.peak = 0
+        self._agenda: list[tuple[int, int, Callable[..., object], tuple[Any, ...]]] = []
+        self._order = 0
+        self.observers: list[Callable[[str, Leg], None]] = []
+
+    # -- time
+
+    def after(self, delay_us: int, action: Callable[..., object], *arguments: Any) -> None:
+        """Do something later; the same moment keeps the order of asking."""
+        self.at(self.now_us + max(delay_us, 0), action, *arguments)
+
+    def at(self, due_us: int, action: Callable[..., object], *arguments: Any) -> None:
+        """Do something at a moment, at the earliest now."""
+        self._order += 1
+        heapq.heappush(self._agenda, (max(due_us, self.now_us), self._order, action, arguments))
+
+    def wake(self, action: Callable[..., object], *arguments: Any) -> None:
+        """Do something when a leg's own thread wakes: within one media tick."""
+        delay = self.random.randint(1_000, TICK_US) if self.jitter else TICK_US
+        self.after(delay, action, *arguments)
+
+    def next_due_us(self) -> int | None:
+        """When something happens next by itself."""
+        return self._agenda[0][0] if self._agenda else None
+
+    def run_until(self, now_us: int) -> None:
+        """Let time pass; everything due up to and at `now_us` happens, in order."""
+        agenda = self._agenda
+        while agenda and agenda[0][0] <= now_us:
+            due, _, action, arguments = heapq.heappop(agenda)
+            self.now_us = max(self.now_us, due)
+            action(*arguments)
+        self.now_us = max(self.now_us, now_us)
+
+    def forget_agenda(self) -> None:
+        """Nothing planned happens any more (the switch stopped)."""
+        self._agenda.clear()
+
+    @property
+    def stamp_us(self) -> int:
+        """The switch's cached clock, which moves in steps of 20 ms."""
+        return self.now_us - (self.now_us - self.booted_us) % TICK_US
+
+    def new_uuid(self) -> str:
+        """A random UUID out of the seed."""
+        return str(UUID(int=self.random.getrandbits(128), version=4))
+
+    # -- events
+
+    def fire(self, leg: Leg, kind: str, lead: str = "", tail: str = "", *, variables: bool = True) -> None:
+        """Fire an event of a leg. `lead` and `tail` are encoded lines before and after the channel's own."""
+        self.sequence += 2  # the switch counts STATE and CALLSTATE events too, sent or not
+        for observer in self.observers:
+            observer(kind, leg)
+        name = NAMES[kind]
+        takers = [c for c in self.connections.values() if c.wants(name, "")]
+        if not takers:
+            return
+        text = (
+            self.letterhead.lines(kind, self.stamp_us, self.sequence)
+            + lead
+            + leg.channel_lines()
+            + (leg.variable_lines() if variables else "")
+            + tail
+        )
+        self._deliver(Fired(name, "", text), takers)
+
+    def announce(self, kind: str, lines: str, *, name: str = "", subclass: str = "", body: str = "") -> None:
+        """Fire an event that belongs to no leg."""
+        self.sequence += 1
+        known = name or NAMES[kind]
+        takers = [c for c in self.connections.values() if c.wants(known, subclass)]
+        if not takers:
+            return
+        head = self.letterhead.lines(kind, self.stamp_us, self.sequence, name)
+        if subclass:
+            head = line("Event-Subclass", subclass) + head
+        self._deliver(Fired(known, subclass, head + lines, body), takers)
+
+    def _deliver(self, event: Fired, takers: list[Connection]) -> None:
+        for connection in takers:
+            if not connection.passes(event):
+                continue
+            connection.push(event)
+            if self.poked and not connection.blocked:
+                connection.flush()
+            elif not connection.flush_scheduled:
+                connection.flush_scheduled = True
+                self.at(connection.next_poll_us(self.now_us), connection.flush)
+
+    # -- legs
+
+    def find(self, uuid: str) -> Leg | None:
+        """A leg that commands can reach: gone from the moment its hang-up begins."""
+        leg = self.legs.get(uuid)
+        return leg if leg is not None and leg.alive else None
+
+    def add(self, leg: Leg) -> None:
+        """Register a new leg."""
+        self.legs[leg.uuid] = leg
+        self.sessions += 1
+        self.peak = max(self.peak, len(self.legs))
