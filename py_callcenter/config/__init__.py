@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from py_callcenter.config.changes import Change, difference
+from py_callcenter.config.edit import set_agent_key
 from py_callcenter.config.load import ConfigError, ConfigErrors, explain, load, loads
 from py_callcenter.config.models import (
     Agent,
@@ -58,6 +59,7 @@ __all__ = [
     "json_schema",
     "load",
     "loads",
+    "set_agent_key",
 ]
 
 

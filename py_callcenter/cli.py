@@ -1,0 +1,415 @@
+"""The `callcenter` command.
+
+Data goes to stdout, words to stderr; exit code 0 = done, 1 = failed, 2 = bad input.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import click
+import typer
+
+from py_callcenter import __version__, logs
+from py_callcenter.api.server import ListenError
+from py_callcenter.api.token import TokenError
+from py_callcenter.cli_client import Backend, backend
+from py_callcenter.cli_support import (
+    BAD_INPUT,
+    CONFIG_VARIABLE,
+    CliError,
+    Commands,
+    age,
+    note,
+    print_json,
+    print_table,
+    read_config,
+    say_error,
+    shown,
+    span,
+)
+from py_callcenter.config import (
+    STATUSES,
+    Config,
+    ConfigErrors,
+    RuleError,
+    check_name,
+    json_schema,
+    load,
+    set_agent_key,
+)
+from py_callcenter.store import StoreError
+
+app = typer.Typer(
+    cls=Commands,
+    name="callcenter",
+    help="Call-centre ACD for FreeSWITCH that lives beside the switch.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+config_app = typer.Typer(cls=Commands, help="Check configuration files.", no_args_is_help=True)
+queue_app = typer.Typer(cls=Commands, help="Look at queues.", no_args_is_help=True)
+agent_app = typer.Typer(cls=Commands, help="Look at agents and change them.", no_args_is_help=True)
+call_app = typer.Typer(cls=Commands, help="Look at calls.", no_args_is_help=True)
+app.add_typer(config_app, name="config")
+app.add_typer(queue_app, name="queue")
+app.add_typer(agent_app, name="agent")
+app.add_typer(call_app, name="call")
+
+ConfigOption = Annotated[
+    Path | None,
+    typer.Option("-c", "--config", envvar=CONFIG_VARIABLE, metavar="FILE", help="Configuration file."),
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="JSON on stdout, for programs.")]
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        click.echo(f"callcenter {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")
+    ] = False,
+) -> None:
+    pass
+
+
+@app.command()
+def run(
+    config: ConfigOption = None,
+    log_level: Annotated[str, typer.Option(help="debug, info, warning or error.")] = "info",
+) -> None:
+    """Run the controller until SIGTERM or SIGINT. Callers keep their places when it stops."""
+    _start(read_config(config), log_level)
+
+
+@app.command()
+def demo(
+    listen: Annotated[str, typer.Option(help="Address of the page.")] = "127.0.0.1:8080",
+    log_level: Annotated[str, typer.Option(help="debug, info, warning or error.")] = "warning",
+) -> None:
+    """Run with a simulated switch, callers and agents, and a page to watch them."""
+    logs.set_up(level=_level(log_level))
+    from py_callcenter.app import demo as start  # noqa: PLC0415 - loads gevent, which no other command needs
+
+    with _Starting():
+        start(listen=listen)
+
+
+@app.command()
+def apply(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="Configuration file to apply.")],
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show what would change.")] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Make queues, agents and tiers be as in FILE: all or nothing, without losing a caller or a counter.
+
+    FILE also says which controller. Its [controller] and [[nodes]] take effect when the controller starts.
+    """
+    config = load(file)
+    with backend(config) as behind:
+        changes = behind.apply(config, dry_run=dry_run)
+    if as_json:
+        print_json({"dry_run": dry_run, "changes": changes})
+        return
+    _show_changes(changes, dry_run=dry_run, live=behind.live)
+
+
+@config_app.command("check")
+def config_check(file: Annotated[Path, typer.Argument(metavar="FILE")], as_json: JsonOption = False) -> None:
+    """Check FILE as `run` and `apply` would, and show every problem with its line."""
+    try:
+        config = load(file)
+    except ConfigErrors as error:
+        if as_json:
+            fields = ("file", "line", "place", "message", "hint")
+            print_json([{name: getattr(one, name) for name in fields} for one in error.errors])
+        else:
+            for one in error.errors:
+                say_error(str(one), one.hint)
+            note(_count(len(error.errors), "problem"))
+        raise typer.Exit(BAD_INPUT) from error
+    if as_json:
+        print_json([])
+        return
+    parts = (
+        ("node", config.nodes),
+        ("queue", config.queues),
+        ("agent", config.agents),
+        ("tier", config.tiers),
+    )
+    click.echo(f"{file}: ok ({', '.join(_count(len(rows), word) for word, rows in parts)})")
+
+
+@config_app.command("schema")
+def config_schema() -> None:
+    """Print the JSON Schema of the file, for editors."""
+    print_json(json_schema())
+
+
+@queue_app.command("list")
+def queue_list(config: ConfigOption = None, as_json: JsonOption = False) -> None:
+    """List the queues with what happens in them."""
+    with backend(read_config(config)) as behind:
+        rows = behind.queues()
+        _say_stopped(behind)
+    if as_json:
+        print_json(rows)
+        return
+    columns = ("QUEUE", "STRATEGY", "WAITING", "LONGEST", "SERVICE LEVEL", "OFFERED", "ANSWERED", "ABANDONED")
+    print_table(
+        columns,
+        [
+            (
+                row["name"],
+                row["strategy"],
+                shown(row["waiting"]),
+                age(row["oldest_at"]),
+                _service_level(row["service_level"]),
+                shown(row["offered"]),
+                shown(row["answered"]),
+                shown(row["abandoned"]),
+            )
+            for row in rows
+        ],
+        right=columns[2:],
+    )
+
+
+@queue_app.command("show")
+def queue_show(name: str, config: ConfigOption = None, as_json: JsonOption = False) -> None:
+    """Show one queue: its settings, callers and agents."""
+    with backend(read_config(config)) as behind:
+        row = _pick(behind.queues(), "name", name, "queue")
+        settings = _pick(behind.routing()["queues"], "name", name, "queue")
+        calls = behind.calls(name)
+        agents = [agent for agent in behind.agents() if name in agent["queues"]]
+        _say_stopped(behind)
+    if as_json:
+        print_json({**row, "settings": settings, "calls": calls, "agent_rows": agents})
+        return
+    level = row["service_level"]
+    print_table(
+        ("QUEUE", row["name"]),
+        [
+            ("strategy", row["strategy"]),
+            ("waiting", shown(row["waiting"])),
+            ("longest wait", age(row["oldest_at"])),
+            ("service level", f"{_service_level(level)} within {level['seconds']:g} s"),
+            ("offered", shown(row["offered"])),
+            ("answered", shown(row["answered"])),
+            ("abandoned", shown(row["abandoned"])),
+            ("overflowed", shown(row["overflowed"])),
+        ],
+    )
+    if calls:
+        click.echo()
+        _print_calls(calls)
+    if agents:
+        click.echo()
+        _print_agents(agents)
+
+
+@agent_app.command("list")
+def agent_list(config: ConfigOption = None, as_json: JsonOption = False) -> None:
+    """List the agents: status, state, since when, with whom."""
+    with backend(read_config(config)) as behind:
+        rows = behind.agents()
+        _say_stopped(behind)
+    if as_json:
+        print_json(rows)
+    else:
+        _print_agents(rows)
+
+
+@agent_app.command("set")
+def agent_set(name: str, key: str, value: str, config: ConfigOption = None) -> None:
+    """Set KEY of agent NAME to VALUE.
+
+    `status` takes effect at once: Available, "Available (On Demand)", "On Break" or "Logged Out".
+    `ready-time now` ends a wrap-up. Every other key is one of the file's, such as `wrap-up-time` or
+    `contact`; it changes the configuration in force, not the file.
+    """
+    file = read_config(config)
+    key = key.replace("_", "-")
+    with backend(file) as behind:
+        if key == "status":
+            if value not in STATUSES:
+                hint = "one of: " + ", ".join(f'"{status}"' for status in STATUSES)
+                raise CliError(f'"{value}" is no status', hint, code=BAD_INPUT)
+            row = behind.set_status(name, value)
+            click.echo(f"{row['name']}: {row['status']} ({row['state']})")
+        elif key == "ready-time":
+            if value not in {"now", "0"}:
+                raise CliError("ready-time can only be set to now", code=BAD_INPUT)
+            row = behind.end_wrap_up(name)
+            click.echo(f"{row['name']}: {row['status']} ({row['state']})")
+        else:
+            wanted = _with_agent_key(file.with_routing(behind.routing()), name, key, value)
+            _show_changes(behind.apply(wanted, dry_run=False), dry_run=False, live=behind.live)
+
+
+@call_app.command("list")
+def call_list(
+    config: ConfigOption = None,
+    queue: Annotated[str | None, typer.Option(help="Only calls of this queue.")] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """List the calls in queues and with agents. Numbers are masked."""
+    with backend(read_config(config)) as behind:
+        rows = behind.calls(queue)
+        _say_stopped(behind)
+    if as_json:
+        print_json(rows)
+    else:
+        _print_calls(rows)
+
+
+@call_app.command("trace")
+def call_trace(uuid: str, config: ConfigOption = None, as_json: JsonOption = False) -> None:
+    """Show what happened to the call UUID, in order."""
+    with backend(read_config(config)) as behind:
+        steps = behind.trace(uuid)
+    if as_json:
+        print_json(steps)
+        return
+    begin = steps[0]["at"]
+    print_table(
+        ("AFTER", "WHAT", "DETAILS"),
+        [
+            (
+                f"{step['at'] - begin:.3f}",
+                step["text"],
+                " ".join(f"{key}={value}" for key, value in step["details"].items()),
+            )
+            for step in steps
+        ],
+        right=("AFTER",),
+    )
+
+
+class _Starting:
+    """What can go wrong while a controller starts, in an operator's words."""
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
+        match error:
+            case ListenError():
+                raise CliError(str(error), "another controller may run; change `listen`") from error
+            case StoreError():
+                raise CliError(str(error), "check `database` under [controller]") from error
+            case TokenError():
+                raise CliError(str(error), "the token file must be private to the controller") from error
+            case _:
+                return
+
+
+def _start(config: Config, log_level: str) -> None:
+    logs.set_up(config.controller.log_format, level=_level(log_level))
+    from py_callcenter.app import run as start  # noqa: PLC0415 - loads gevent, which no other command needs
+
+    with _Starting():
+        start(config)
+
+
+def _level(text: str) -> str:
+    if text not in {"debug", "info", "warning", "error"}:
+        raise CliError(f'"{text}" is no log level', "debug, info, warning or error", code=BAD_INPUT)
+    return text
+
+
+def _with_agent_key(config: Config, name: str, key: str, value: str) -> Config:
+    try:
+        check_name(name)
+        return set_agent_key(config, name, key, value)
+    except RuleError as error:
+        raise CliError(str(error), error.hint, code=BAD_INPUT) from error
+
+
+def _pick(rows: list[dict[str, Any]], key: str, value: str, what: str) -> dict[str, Any]:
+    for row in rows:
+        if row[key] == value:
+            return row
+    known = ", ".join(row[key] for row in rows) or "none"
+    raise CliError(f'there is no {what} "{value}"', f"known: {known}", code=BAD_INPUT)
+
+
+def _show_changes(changes: list[dict[str, Any]], *, dry_run: bool, live: bool) -> None:
+    for change in changes:
+        fields = f": {', '.join(change['fields'])}" if change["fields"] else ""
+        click.echo(f"{change['what']:<8} {change['kind']:<6} {change['name']}{fields}")
+    if not changes:
+        note("nothing to change")
+    elif dry_run:
+        note(f"{_count(len(changes), 'change')} would be made")
+    else:
+        where = "" if live else " in the database; no controller runs"
+        note(f"{_count(len(changes), 'change')} made{where}")
+
+
+def _say_stopped(behind: Backend) -> None:
+    if not behind.live:
+        note("no controller runs; this is what it would start with")
+
+
+def _service_level(level: dict[str, Any]) -> str:
+    now = level["now_percent"]
+    return f"{'-' if now is None else f'{now:.0f} %'} / {level['percent']:g} %"
+
+
+def _print_agents(rows: list[dict[str, Any]]) -> None:
+    print_table(
+        ("AGENT", "STATUS", "STATE", "SINCE", "QUEUE", "WITH", "ANSWERED", "TALKED"),
+        [
+            (
+                row["name"],
+                row["status"],
+                shown(row["state"]),
+                age(row["since"]),
+                shown(row["queue"]),
+                shown(row["number"]),
+                shown(row["calls_answered"]),
+                "-" if row["talk_seconds"] is None else span(row["talk_seconds"]),
+            )
+            for row in rows
+        ],
+        right=("SINCE", "ANSWERED", "TALKED"),
+    )
+
+
+def _print_calls(rows: list[dict[str, Any]]) -> None:
+    print_table(
+        ("CALL", "QUEUE", "PLACE", "STATE", "SINCE", "WAITED SINCE", "CALLER", "AGENT"),
+        [
+            (
+                row["id"],
+                row["queue"],
+                shown(row["position"]),
+                row["state"],
+                age(row["since"]),
+                age(row["entered_at"]),
+                row["number"],
+                ", ".join(row["agents"]) or "-",
+            )
+            for row in rows
+        ],
+        right=("PLACE", "SINCE", "WAITED SINCE"),
+    )
+
+
+def _count(number: int, word: str) -> str:
+    return f"{number} {word if number == 1 else word + 's'}"
+
+
+def main() -> None:
+    """Entry point."""
+    app()

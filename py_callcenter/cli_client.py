@@ -1,0 +1,250 @@
+"""A running controller by local HTTP, or the database when none runs."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import TracebackType
+from typing import Any, Final, Protocol, Self
+from urllib.parse import quote
+
+import httpx
+
+from py_callcenter.api.token import TokenError, read_token, token_path
+from py_callcenter.cli_support import BAD_INPUT, FAILED, CliError
+from py_callcenter.config import Agent, Config, Controller, Queue, difference
+from py_callcenter.store import Database, StoreError
+
+TIMEOUT_SECONDS: Final = 10.0
+_BAD_REQUESTS: Final = (400, 404, 422)
+
+
+class Backend(Protocol):
+    """What the commands need; rows have the shape that the API gives."""
+
+    live: bool
+
+    def queues(self) -> list[dict[str, Any]]: ...
+    def agents(self) -> list[dict[str, Any]]: ...
+    def calls(self, queue: str | None) -> list[dict[str, Any]]: ...
+    def trace(self, call: str) -> list[dict[str, Any]]: ...
+    def set_status(self, agent: str, status: str) -> dict[str, Any]: ...
+    def end_wrap_up(self, agent: str) -> dict[str, Any]: ...
+    def routing(self) -> dict[str, Any]: ...
+    def apply(self, config: Config, *, dry_run: bool) -> list[dict[str, Any]]: ...
+
+
+@contextmanager
+def backend(config: Config) -> Iterator[Backend]:
+    """The running controller; the database only when nothing listens at the controller's address."""
+    running = Running(config.controller)
+    with running:
+        if running.answers():
+            yield running
+            return
+    with Stopped(config) as stopped:
+        yield stopped
+
+
+class Running:
+    """A controller that runs."""
+
+    live = True
+
+    def __init__(self, controller: Controller) -> None:
+        host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(controller.listen_host, controller.listen_host)  # noqa: S104
+        self._address = (
+            f"[{host}]:{controller.listen_port}" if ":" in host else f"{host}:{controller.listen_port}"
+        )
+        self._token_path = token_path(controller)
+        # trust_env: a proxy out of the environment must never see the token.
+        self._http = httpx.Client(
+            base_url=f"http://{self._address}", timeout=TIMEOUT_SECONDS, trust_env=False
+        )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._http.close()
+
+    def answers(self) -> bool:
+        """Whether anything listens there; its health is another matter."""
+        try:
+            self._http.get("/healthz")
+        except httpx.ConnectError:
+            return False
+        except httpx.HTTPError as error:
+            raise CliError(
+                f"the controller at {self._address} doesn't answer properly ({type(error).__name__})",
+                "look at its log",
+            ) from error
+        return True
+
+    def queues(self) -> list[dict[str, Any]]:
+        return self._rows("/api/v1/queues")
+
+    def agents(self) -> list[dict[str, Any]]:
+        return self._rows("/api/v1/agents")
+
+    def calls(self, queue: str | None) -> list[dict[str, Any]]:
+        return self._rows("/api/v1/calls", {} if queue is None else {"queue": queue})
+
+    def trace(self, call: str) -> list[dict[str, Any]]:
+        return self._rows(f"/api/v1/calls/{quote(call, safe='')}/trace")
+
+    def set_status(self, agent: str, status: str) -> dict[str, Any]:
+        return self._one("PATCH", f"/api/v1/agents/{quote(agent, safe='')}", {"status": status})
+
+    def end_wrap_up(self, agent: str) -> dict[str, Any]:
+        return self._one("DELETE", f"/api/v1/agents/{quote(agent, safe='')}/wrap-up")
+
+    def routing(self) -> dict[str, Any]:
+        return self._one("GET", "/api/v1/config")
+
+    def apply(self, config: Config, *, dry_run: bool) -> list[dict[str, Any]]:
+        path = f"/api/v1/config?dry_run={str(dry_run).lower()}"
+        changes: list[dict[str, Any]] = self._one("PUT", path, config.routing())["changes"]
+        return changes
+
+    def _rows(self, path: str, query: dict[str, str] | None = None) -> list[dict[str, Any]]:
+        rows: list[dict[str, Any]] = self._ask("GET", path, query=query)
+        return rows
+
+    def _one(self, method: str, path: str, body: object = None) -> dict[str, Any]:
+        row: dict[str, Any] = self._ask(method, path, body=body)
+        return row
+
+    def _ask(
+        self, method: str, path: str, *, body: object = None, query: dict[str, str] | None = None
+    ) -> Any:
+        headers = {"authorization": f"Bearer {self._token()}"}
+        try:
+            answer = self._http.request(method, path, json=body, params=query, headers=headers)
+        except httpx.HTTPError as error:
+            raise CliError(
+                f"the controller at {self._address} didn't answer ({type(error).__name__})", "look at its log"
+            ) from error
+        if answer.is_success:
+            return answer.json()
+        error, hint = _reasons(answer)
+        raise CliError(error, hint, code=BAD_INPUT if answer.status_code in _BAD_REQUESTS else FAILED)
+
+    def _token(self) -> str:
+        try:
+            return read_token(self._token_path)
+        except (OSError, TokenError) as error:
+            raise CliError(
+                f"the token can't be read: {getattr(error, 'strerror', None) or error}",
+                f"run this as the user that the controller runs as, who may read {self._token_path}",
+            ) from error
+
+
+class Stopped:
+    """No controller runs: the database holds what the next one starts with."""
+
+    live = False
+
+    def __init__(self, config: Config) -> None:
+        self._config = config
+        try:
+            self._database = Database.open(config.controller.database)
+            applied = self._database.load_config()
+        except StoreError as error:
+            raise CliError(str(error), "check `database` under [controller]") from error
+        # An empty database is filled from the file by the next start.
+        self._in_force = config.with_routing(applied.routing) if applied else config
+        self._empty = applied is None
+        self._statuses = self._database.statuses()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._database.close()
+
+    def queues(self) -> list[dict[str, Any]]:
+        return [_queue_row(queue) for queue in self._in_force.queues]
+
+    def agents(self) -> list[dict[str, Any]]:
+        queues: dict[str, list[str]] = {}
+        for tier in self._in_force.tiers:
+            queues.setdefault(tier.agent, []).append(tier.queue)
+        return [
+            _agent_row(agent, self._statuses.get(agent.name, agent.status), queues.get(agent.name, []))
+            for agent in self._in_force.agents
+        ]
+
+    def calls(self, queue: str | None) -> list[dict[str, Any]]:  # noqa: ARG002 - none of any queue
+        return []
+
+    def trace(self, call: str) -> list[dict[str, Any]]:
+        head = {"kind", "id", "node", "epoch", "sequence", "at_us", "call"}
+        steps = [
+            {
+                "at": record.at_us / 1e6,
+                "kind": record.kind,
+                "text": record.kind.replace("-", " "),
+                "details": {key: value for key, value in record.body.items() if key not in head},
+            }
+            for record in self._database.read_call(call)
+        ]
+        if not steps:
+            raise CliError(
+                "nothing is known of this call", "`callcenter call list` shows calls", code=BAD_INPUT
+            )
+        return steps
+
+    def set_status(self, agent: str, status: str) -> dict[str, Any]:
+        raise CliError(
+            f'"{agent}" can\'t become {status}: no controller runs', "start it with `callcenter run`"
+        )
+
+    def end_wrap_up(self, agent: str) -> dict[str, Any]:
+        raise CliError(f'"{agent}" has no wrap-up: no controller runs', "start it with `callcenter run`")
+
+    def routing(self) -> dict[str, Any]:
+        return self._in_force.routing()
+
+    def apply(self, config: Config, *, dry_run: bool) -> list[dict[str, Any]]:
+        base = self._in_force.with_routing({}) if self._empty else self._in_force
+        changes = difference(base, base.with_routing(config.routing()))
+        if changes and not dry_run:
+            try:
+                self._database.apply(config, now_us=time.time_ns() // 1000)
+            except StoreError as error:
+                raise CliError(str(error), "nothing was changed; try again") from error
+        return [
+            {"kind": change.kind, "name": change.name, "what": change.what, "fields": list(change.fields)}
+            for change in changes
+        ]
+
+
+def _queue_row(queue: Queue) -> dict[str, Any]:
+    counts = dict.fromkeys(("waiting", "oldest_at", "offered", "answered", "abandoned", "overflowed", "lost"))
+    goal = {"seconds": queue.service_level.seconds, "percent": queue.service_level.percent}
+    return {
+        "name": queue.name,
+        "strategy": queue.strategy,
+        "service_level": {**goal, "now_percent": None},
+        "agents": {},
+        **counts,
+    }
+
+
+def _agent_row(agent: Agent, status: str, queues: list[str]) -> dict[str, Any]:
+    live = ("state", "since", "ready_at", "queue", "call", "number", "calls_answered", "talk_seconds")
+    return {"name": agent.name, "status": status, "queues": queues, **dict.fromkeys(live)}
+
+
+def _reasons(answer: httpx.Response) -> tuple[str, str]:
+    try:
+        body = answer.json()
+        return str(body["error"]), str(body.get("hint", ""))
+    except (ValueError, KeyError, TypeError):
+        return f"the answer was HTTP {answer.status_code}", "is that port really the controller's?"
