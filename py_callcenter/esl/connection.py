@@ -167,8 +167,13 @@ class Connection(greenswitch.InboundESL):  # type: ignore[misc]
         """Log in with the password. Raises `AuthRefused`."""
         try:
             reply = self.send(commands.auth(self.password), self.limits.auth_s)
-        except (UnknownOutcome, CommandError) as error:
+        except CommandError as error:
             raise ConnectionFailed("no-login", str(error)) from None
+        except UnknownOutcome:
+            ended = self.closed.get()
+            if ended is None or ended.reason == "command-timeout":
+                ended = ConnectionFailed("no-login", "no answer to the password")
+            raise ended from None
         if not reply.text.startswith("+OK"):
             raise AuthRefused
 
