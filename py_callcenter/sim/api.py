@@ -92,7 +92,7 @@ class Api(Routing):
         for pair in pairs.split(";", MAX_PAIRS - 1):
             name, equals, value = pair.partition("=")
             if equals and name:
-                leg.set(name, value)
+                leg.set_checked(name, value)
         return "+OK\n"
 
     def _api_uuid_getvar(self, text: str) -> str:
@@ -112,7 +112,9 @@ class Api(Routing):
         lines += leg.channel_lines() + leg.variable_lines()
         if form == "json":
             return to_json(lines)
-        return unquote(lines, "utf-8", "surrogateescape") + "\n"
+        if form == "plain":  # the one format that is not encoded: switch_event_serialize(…, strcasecmp(…))
+            return unquote(lines, "utf-8", "surrogateescape") + "\n"
+        return lines + "\n"
 
     def _api_uuid_broadcast(self, text: str) -> str:
         words = text.split(" ")
@@ -226,7 +228,7 @@ class Api(Routing):
 
     def note_departure(self, kind: str, leg: Leg) -> None:
         """Observer: the SQL view lists a dead leg a little longer."""
-        if kind == "destroy":
+        if kind == "hangup":
             now = self.now_us
             self.departed = [entry for entry in self.departed if entry[0] > now]
             self.departed.append((now + SQL_LAG_US, tables.channel_row(leg, self.name)))
@@ -235,7 +237,8 @@ class Api(Routing):
         words = text.split()
         if words[:1] == ["status"] or not words:
             return self._api_status("")
-        listed = [leg for leg in self.legs.values() if self.now_us - leg.created_us >= SQL_LAG_US]
+        known = self.now_us - SQL_LAG_US
+        listed = [leg for leg in self.legs.values() if leg.alive and leg.created_us <= known]
         if words[0] == "channels":
             rows = [tables.channel_row(leg, self.name) for leg in listed]
             rows += [row for until, row in self.departed if until > self.now_us]
@@ -256,7 +259,7 @@ class Api(Routing):
 
     def _api_status(self, _text: str) -> str:
         return (
-            f"UP {self.uptime_text()}\nFreeSWITCH (Version 1.11.1-release 64bit) is ready\n"
+            f"UP {self.uptime_text()}\nFreeSWITCH (Version 1.11.1-release git c2c5964 2026-05-26 20:41:26Z 64bit) is ready\n"
             f"{self.sessions} session(s) since startup\n{len(self.legs)} session(s) - peak {self.peak}, "
             f"last 5min {self.peak} \n0 session(s) per Sec out of max 1000, peak 1, last 5min 1 \n"
             "5000 session(s) max\nmin idle cpu 0.00/97.00\nCurrent Stack Size/Max 240K/8192K\n"
@@ -275,7 +278,7 @@ class Api(Routing):
         return f"{(self.now_us - self.booted_us) // 1_000_000}\n"
 
     def _api_version(self, _text: str) -> str:
-        return f"FreeSWITCH Version {VERSION} (64bit)\n"
+        return f"FreeSWITCH Version {VERSION} (git c2c5964 2026-05-26 20:41:26Z 64bit)\n"
 
     def _api_hostname(self, _text: str) -> str:
         return self.name

@@ -83,7 +83,7 @@ class Bridges(Channels):
             return  # the other one was taken away: this leg sleeps in CS_RESET
         if not other.alive or (other.running == "CS_RESET" and other.bridging is leg):
             low, high = HANDSHAKE_US
-            delay = self.random.randint(low, high) if self.jitter else 2 * low
+            delay = self.random.randint(low, high) if self.wake_us is None else low
             first, second = (leg, other) if leg.leads else (other, leg)
             self.after(delay, self._join, first, second, first.ticket, second.ticket)
 
@@ -117,7 +117,7 @@ class Bridges(Channels):
             if second.alive and second.ticket == ticket_2:
                 second.bridging = None
                 # 1146-1284: the second leg may sleep on in CS_RESET, alive and silent.
-                if self.jitter and self.random.random() < 0.5:
+                if self.wake_us is None and self.random.random() < 0.5:
                     self.hang_up(second, "NORMAL_CLEARING")
             return
         if first.ticket != ticket_1:

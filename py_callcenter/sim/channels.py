@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import abstractmethod
 
 from py_callcenter.sim import sip
-from py_callcenter.sim.core import Core
+from py_callcenter.sim.core import TICK_US, Core
 from py_callcenter.sim.headers import line
 from py_callcenter.sim.legs import Leg, Playback, Recording
 
@@ -40,10 +40,10 @@ class Channels(Core):
     def start_app(self, leg: Leg, application: str, data: str = "") -> None:
         """CHANNEL_EXECUTE."""
         leg.app, leg.app_data, leg.app_uuid = application, data, self.new_uuid()
-        leg.last_app = application
         self._execute(leg, application, data, leg.app_uuid)
 
     def _execute(self, leg: Leg, application: str, data: str, uuid: str) -> None:
+        leg.last_app, leg.last_arg = application, data
         leg.unset("current_application_data", "current_application_response")
         leg.set("current_application", application)
         leg.set("current_application_data", data)
@@ -181,17 +181,19 @@ class Channels(Core):
 
     # -- digits
 
-    def digits_arrive(self, leg: Leg, digits: str, *, source: str, duration: int = 2000) -> None:
-        """Digits are reported one by one as the leg's thread takes them."""
+    def digits_arrive(
+        self, leg: Leg, digits: str, *, source: str, duration: int = 2000, delay_us: int = TICK_US
+    ) -> None:
+        """Digits are reported one by one, one a tick, as the leg's thread takes them."""
         for position, digit in enumerate(digits):
-            self.after(1 + position * 20_000, self._digit, leg, digit, source, duration)
+            self.after(delay_us + position * TICK_US, self._digit, leg, digit, source, duration, leg.ticket)
 
-    def _digit(self, leg: Leg, digit: str, source: str, duration: int) -> None:
+    def _digit(self, leg: Leg, digit: str, source: str, duration: int, ticket: int) -> None:
         if not leg.alive:
             return
         leg.digits += digit
-        if leg.routing is not None:
-            return  # its thread is leaving the loop that reports digits
+        if leg.ticket != ticket:
+            return  # a transfer or bridge took the leg out of the loop that reports digits
         tail = line("DTMF-Digit", digit) + line("DTMF-Duration", str(duration)) + line("DTMF-Source", source)
         self.fire(leg, "dtmf", tail=tail, variables=False)
         stop = leg.values.get("playback_terminators", "*")

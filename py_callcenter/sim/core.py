@@ -18,14 +18,14 @@ TICK_US = 20_000  # the media tick; also the step of Event-Date-Timestamp
 class Core:
     """Time, randomness, legs and subscribers of one simulated switch."""
 
-    def __init__(self, *, seed: int, start_us: int, name: str, poked: bool, jitter: bool) -> None:
+    def __init__(self, *, seed: int, start_us: int, name: str, poked: bool, wake_us: int | None) -> None:
         self.random = random.Random(seed)  # noqa: S311 - a seeded model, nothing secret
         self.name = name
         self.start_us = start_us
         self.now_us = start_us
         self.booted_us = start_us
         self.poked = poked
-        self.jitter = jitter
+        self.wake_us = wake_us
         self.legs: dict[str, Leg] = {}
         self.connections: dict[int, Connection] = {}
         self.globals: dict[str, str] = {}
@@ -50,7 +50,7 @@ class Core:
 
     def wake(self, action: Callable[..., object], *arguments: Any) -> None:
         """Do something when a leg's own thread wakes: within one media tick."""
-        delay = self.random.randint(1_000, TICK_US) if self.jitter else TICK_US
+        delay = self.random.randint(1_000, TICK_US) if self.wake_us is None else self.wake_us
         self.after(delay, action, *arguments)
 
     def next_due_us(self) -> int | None:

@@ -204,6 +204,7 @@ class Leg:
         self.app_data = ""
         self.app_uuid = ""
         self.last_app = ""
+        self.last_arg = ""
         self.steps: list[Step] = []  # what is left of the extension it runs
         self.parked = False
         self.routing: str | None = None  # a transfer waits for the leg's thread: the extension
@@ -244,6 +245,11 @@ class Leg:
         if value:
             self.values[name] = value
             self._lines[name] = f"variable_{name}: {quote(value)}\n"
+
+    def set_checked(self, name: str, value: str) -> None:
+        """As `set`, but a value with `${` in it is refused (and the old one stays), as for all SIP text."""
+        if "${" not in value:
+            self.set(name, value)
 
     def set_encoded(self, name: str, value: str, line: str) -> None:
         """As `set`, with a line that was rendered before."""

@@ -11,7 +11,7 @@ from py_callcenter.sim.legs import Leg, Profile, Times
 from py_callcenter.sim.originates import Originates
 from py_callcenter.sim.phones import Call
 
-ACK_PLACES = ("answered", "before-park", "at-park", "later")
+ACK_PLACES = ("answered", "before-park", "at-park", "later", "by-hand")
 ACK_LATER_US = 10_000
 
 
@@ -36,12 +36,14 @@ class Routing(Originates):
         """An INVITE from outside; runs through the dialplan at once.
 
         `headers` are SIP headers beside the usual (they show as `sip_h_…`). `ack` is where the ACK of the
-        200 OK lands in the race with the dialplan (one of ACK_PLACES), by the seed when not given.
+        200 OK lands in the race with the dialplan (one of ACK_PLACES; `by-hand` waits for
+        `Call.acknowledge`), by the seed when not given.
         """
         uuid = uuid or self.new_uuid()
         port = str(self.random.randrange(5061, 5999))
         channel = f"sofia/internal/{number}@127.0.0.1:{port}"
         stamp = self.stamp_us
+        shown = caller_name.replace("${", "%{")  # a profile's name may not be expanded
         profile = Profile(
             uuid=uuid,
             direction="inbound",
@@ -52,9 +54,9 @@ class Routing(Originates):
             destination=destination,
             username=number,
             dialplan="XML",
-            name=caller_name,
+            name=shown,
             number=number,
-            orig_name=caller_name,
+            orig_name=shown,
             orig_number=number,
             network="127.0.0.1",
             ani=number,
@@ -72,7 +74,7 @@ class Routing(Originates):
             "local_rtp": str(self.random.randrange(20_000, 40_000, 2)),
         }
         leg.codec = "PCMU"
-        leg.ack_at = ack or self.random.choice(ACK_PLACES)
+        leg.ack_at = ack or self.random.choice(ACK_PLACES[:4])
         call = Call(self, leg, patience_us=patience_us, talk_us=talk_us)
         leg.party = call
         sip.invite_received(leg, headers or {}, stamp)
@@ -235,5 +237,5 @@ class Routing(Originates):
         self.fire(leg, "display", lead=line("Direction", "SEND") + shown)
         digits, duration = leg.queued_digits
         if digits:
-            self.digits_arrive(leg, digits, source="APP", duration=duration)
+            self.digits_arrive(leg, digits, source="APP", duration=duration, delay_us=1)
             leg.set("last_dtmf_duration", str(duration // 8))

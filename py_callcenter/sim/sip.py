@@ -140,7 +140,7 @@ def invite_received(leg: Leg, headers: dict[str, str], now_us: int) -> None:
     leg.set("sip_via_port", port)
     _fixed(leg, ("max_forwards", "70"))
     for name, value in headers.items():
-        leg.set(f"sip_h_{name}", value)
+        leg.set_checked(f"sip_h_{name}", value)
     leg.set("switch_r_sdp", _sdp("user1 53655765 2353687637", sip["rtp"], "0\r\na=rtpmap:0 PCMU/8000\r\n"))
     _fixed(
         leg,
@@ -157,8 +157,8 @@ def _from(leg: Leg) -> None:
     sip = leg.sip
     uri = f"<sip:{sip['user']}@{sip['host']}:{sip['port']}>;tag={sip['from_tag']}"
     if sip["display"]:
-        leg.set("sip_from_display", sip["display"])
-        leg.set("sip_full_from", f'"{sip["display"]}" {uri}')
+        leg.set_checked("sip_from_display", sip["display"])
+        leg.set_checked("sip_full_from", f'"{sip["display"]}" {uri}')
     else:
         leg.set("sip_full_from", uri)
 
@@ -217,9 +217,10 @@ def invite_sent(leg: Leg, variables: list[tuple[str, str]]) -> None:
     leg.set("sip_destination_url", f"sip:{uri}")
     for name, value in variables:
         leg.set(name, value)
+    early = "false" if leg.is_true("ignore_early_media") else "true"
     _fixed(
         leg,
-        ("originate_early_media", "false"),
+        ("originate_early_media", early),
         ("originate_endpoint", "sofia"),
         ("rtp_use_codec_string", "PCMU,PCMA"),
         ("local_media_ip", "127.0.0.1"),
@@ -433,6 +434,8 @@ def _durations(leg: Leg, end_us: int) -> None:
     leg.set("end_uepoch", str(end_us))
     if leg.last_app:
         leg.set("last_app", leg.last_app)
+        if leg.last_arg:
+            leg.set("last_arg", leg.last_arg)
     name, number = leg.profile.name, leg.profile.number
     leg.set("caller_id", f'"{name}" <{number}>' if name else number)
     spans = {

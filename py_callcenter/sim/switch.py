@@ -20,8 +20,9 @@ class Switch(Commands):
     """One simulated FreeSWITCH 1.11.1.
 
     `poked`: events leave at once, as on a connection that is poked all the time; otherwise a connection
-    sends them every 20 ms or when its client writes something. `jitter`: threads wake at random moments
-    within their 20 ms, by the seed; without it always after 20 ms. `sounds`: does it have sound files?
+    sends them every 20 ms or when its client writes something. `wake_us`: how long a leg's
+    thread takes to notice something; by the seed within its 20 ms when not given. `sounds`: does it have sound
+    files?
     """
 
     def __init__(
@@ -33,11 +34,11 @@ class Switch(Commands):
         password: str = "ClueCon",  # noqa: S107 - FreeSWITCH's own default, for a model on loopback
         heartbeat_s: float = 20,
         poked: bool = False,
-        jitter: bool = True,
+        wake_us: int | None = None,
         sounds: bool = True,
         dialplan: Dialplan | None = None,
     ) -> None:
-        Core.__init__(self, seed=seed, start_us=start_us, name=name, poked=poked, jitter=jitter)
+        Core.__init__(self, seed=seed, start_us=start_us, name=name, poked=poked, wake_us=wake_us)
         self.password = password
         self.sounds = sounds
         self.dialplan = dialplan if dialplan is not None else Dialplan()
