@@ -222,12 +222,15 @@ class Agent(Model):
     contacts: Annotated[
         tuple[Annotated[str, AfterValidator(rules.check_contact)], ...],
         BeforeValidator(_as_tuple),
-        Field(
-            alias="contact",
-            min_length=1,
-            max_length=8,
-            strict=False,
-            json_schema_extra={"examples": ["user/1000@example.org"]},
+        Field(alias="contact", min_length=1, max_length=8, strict=False),
+        WithJsonSchema(
+            {
+                "anyOf": [
+                    {"type": "string"},
+                    {"type": "array", "items": {"type": "string"}, "minItems": 1, "maxItems": 8},
+                ],
+                "examples": ["user/1000@example.org"],
+            }
         ),
     ]
     """A dial string, or a list of them: all the agent's phones."""

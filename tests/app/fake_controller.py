@@ -168,7 +168,9 @@ class FakeController:
         self.asked.append(("end_wrap_up", agent))
         row = self._agent(agent)
         if row.state != "wrap_up":
-            raise PortError(409, f'agent "{agent}" has no wrap-up that could end', "see `callcenter agent list`")
+            raise PortError(
+                409, f'agent "{agent}" has no wrap-up that could end', "see `callcenter agent list`"
+            )
         return replace(row, state="waiting")
 
     async def hang_up(self, call: str) -> None:
@@ -180,7 +182,9 @@ class FakeController:
         if call != "call-1":
             raise PortError(404, "nothing is known of this call", "see `callcenter call list`")
         return [
-            TraceStep(at=NOW - 12, kind="queue-entered", text="entered the queue", details={"queue": "support"}),
+            TraceStep(
+                at=NOW - 12, kind="queue-entered", text="entered the queue", details={"queue": "support"}
+            ),
             TraceStep(at=NOW - 11, kind="offer-made", text="rang an agent", details={"agent": "1000"}),
         ]
 
@@ -194,7 +198,9 @@ class FakeController:
         for change in changes:
             if change.kind == "queue" and change.what == "removed" and change.name in busy:
                 raise PortError(
-                    409, f'queue "{change.name}" still has callers', "wait until it is empty, then apply again"
+                    409,
+                    f'queue "{change.name}" still has callers',
+                    "wait until it is empty, then apply again",
                 )
         if not dry_run:
             self.config = config
