@@ -68,6 +68,8 @@ def arrived(state: State, node: str, event: Event) -> None:
         state.note(CallOffered, node, call=call.id, queue=queue.name)
     if queue is None:
         unknown_queue(state, call)
+    elif stamped and event.get("variable_cc_agent_bridged") == "true":
+        leave(state, call, None, queue.after_call)  # the conversation ended while nobody of us was there
     else:
         enter(state, call, queue, min(entered_us, state.now_us), counted=stamped)
 
@@ -141,6 +143,9 @@ def _stamps(state: State, call: Call, stay: Stay) -> tuple[tuple[str, str], ...]
         ("hangup_after_bridge", ""),
         ("playback_terminators", "none"),
         ("cc_side", "member"),
+        ("cc_agent_bridged", ""),
+        ("cc_cause", ""),
+        ("cc_cancel_reason", ""),
         ("cc_call", call.id),
         ("cc_member_uuid", call.id),
         ("cc_entered_us", str(stay.entered_us)),

@@ -265,9 +265,9 @@ class Engine:
         if call is not None:
             callers.gone(self._state, call, cause)
         elif uuid in self._state.legs:
-            self._leg_gone(uuid, cause, event.get("variable_transfer_destination") or "")
+            self._leg_gone(uuid, cause, talk.transferred_by(event))
 
-    def _leg_gone(self, uuid: str, cause: str, transfer: str) -> None:
+    def _leg_gone(self, uuid: str, cause: str, transfer: talk.Transferred) -> None:
         state = self._state
         offer = state.legs.get(uuid)
         if offer is None:

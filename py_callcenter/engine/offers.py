@@ -39,6 +39,8 @@ RING_GRACE_US: Final = 3 * SECOND_US
 """Past the ring time, for an originate whose end nobody reported (freeswitch-esl.md 2.3)."""
 PARK_GRACE_US: Final = 250_000
 """A job that succeeded is enough to go on when the leg's PARK doesn't come (race R12)."""
+REGAIN_US: Final = 500_000
+"""So long a caller may take to be parked again after a bridge that its other side spoilt."""
 BRIDGE_DEADLINE_US: Final = 3 * SECOND_US
 KILL_DEADLINE_US: Final = 2 * SECOND_US
 KILL_ROUNDS: Final = 3
@@ -242,7 +244,9 @@ def end_after_talk(state: State, offer: Offer, *, hang_up: bool) -> None:
 
 
 def _give_up(state: State, offer: Offer, fault: Fault, cause: str) -> None:
-    """An answered offer came to nothing before the bridge: the caller keeps the place."""
+    """An answered offer came to nothing before the bridge: the caller keeps the place (race R5)."""
+    if offer.state is OfferState.BRIDGING:
+        state.start_timer(REGAIN_US, _assume_parked, offer.call)
     offer.fault = fault
     offer.cause = cause
     _end(state, offer, "NORMAL_CLEARING")
@@ -328,6 +332,16 @@ def _ring_overdue(state: State, offer: Offer) -> None:
     if offer.state is OfferState.RINGING:
         offer.fault, offer.cause = "path_error", "WATCHDOG"
         _end(state, offer, "NO_ANSWER")
+
+
+def _assume_parked(state: State, call: Call) -> None:
+    """The bridge ended before it began, and no PARK tells that the caller is back: ask, and go on meanwhile."""
+    if not call.parked and call.phase in (Phase.WAITING, Phase.CONNECTING):
+        call.parked = True
+        call.playing = False
+        state.act(Probe(call.node, call.uuid))
+        music.start(state, call)
+        connect(state, call)
 
 
 def _park_overdue(state: State, offer: Offer, leg: Leg) -> None:

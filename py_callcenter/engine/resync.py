@@ -62,9 +62,12 @@ def _is_bridged(dump: Event) -> bool:
 
 
 def _is_parked(dump: Event) -> bool:
+    """Parked, or hearing music while parked: that is a broadcast, and its application shows instead of `park`."""
     if dump.get("Channel-State") == "CS_PARK":
         return True
-    return dump.get("Channel-State") == "CS_EXECUTE" and dump.get("variable_current_application") == "park"
+    return dump.get("Channel-State") == "CS_EXECUTE" and (
+        dump.get("variable_current_application") == "park" or dump.get("variable_cc_side") == "member"
+    )
 
 
 def _agent_leg(state: State, node: str, uuid: str, dump: Event) -> None:

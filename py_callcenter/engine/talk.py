@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Final, Literal
 
+from py_callcenter._router import Event
 from py_callcenter.engine import music, offers
 from py_callcenter.engine.actions import Probe, SetVariables
 from py_callcenter.engine.calls import Call, Leg, Offer, OfferState, Phase
@@ -13,6 +14,8 @@ from py_callcenter.engine.state import State
 ANSWER_PROOF_US: Final = 1_000_000
 """A bridge that breaks sooner, with nobody hanging up, was none (race R7)."""
 PARTED_DEADLINE_US: Final = 3_000_000
+
+Transferred = Literal["", "blind", "attended"]
 
 NO_LONGER_OURS: Final = (
     ("cc_queue", ""),
@@ -145,11 +148,12 @@ def undo(state: State, call: Call) -> bool:
     return True
 
 
-def agent_gone(state: State, offer: Offer, leg: Leg, cause: str, transfer: str) -> None:
-    """HANGUP of the leg that talks. With a transfer destination the caller is under way to it."""
+def agent_gone(state: State, offer: Offer, leg: Leg, cause: str, transfer: Transferred) -> None:
+    """HANGUP of the leg that talks, perhaps because the agent transferred the caller."""
     call = offer.call
-    blind = transfer.startswith("blind:")
-    end(state, call, "agent", transferred=blind)
+    blind = transfer == "blind"
+    end(state, call, "agent", transferred=transfer != "")
+    call.transferred = blind
     offers.leg_gone(state, offer, leg, cause)
     if call.phase is Phase.PARTED and not blind:
         call.settle_timer = state.start_timer(PARTED_DEADLINE_US, _still_parted, call)
@@ -159,6 +163,20 @@ def _still_parted(state: State, call: Call) -> None:
     """Neither parked, bridged nor gone: ask whether the channel lives."""
     if call.phase is Phase.PARTED:
         state.act(Probe(call.node, call.uuid))
+
+
+def transferred_by(event: Event) -> Transferred:
+    """What the HANGUP of an agent's leg says about a transfer.
+
+    A blind one names its destination , an attended one shows as
+    the leg's disposition or cause (read in mod_sofia, sofia.c).
+    """
+    if (event.get("variable_transfer_destination") or "").startswith("blind:"):
+        return "blind"
+    attended = "ATTENDED_TRANSFER"
+    if attended in (event.get("variable_endpoint_disposition"), event.get("Hangup-Cause")):
+        return "attended"
+    return ""
 
 
 def held(state: State, offer: Offer) -> None:

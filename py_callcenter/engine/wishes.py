@@ -38,7 +38,8 @@ def read(event: Event) -> Wishes:
 def _bounded(text: str | None, low: int, high: int) -> int:
     """A whole number within bounds; 0 for anything that is none."""
     digits = (text or "").strip()
-    if len(digits) > 20 or not digits.removeprefix("-").removeprefix("+").isdecimal():
+    plain = digits.removeprefix("-").removeprefix("+")
+    if len(digits) > 20 or not (plain.isascii() and plain.isdecimal()):
         return 0
     return max(low, min(high, int(digits)))
 

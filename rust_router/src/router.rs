@@ -1,7 +1,404 @@
 //! `Router`, `Proposal` and `AgentView` for Python.
 
+use crate::error::{Raise, RouterError};
+use callcenter_core::router::{self as core, AgentSettings, Fault, Status, Strategy};
+use pyo3::exceptions::{PyOverflowError, PyUnicodeEncodeError};
 use pyo3::prelude::*;
+use pyo3::types::PyString;
 
-pub(crate) fn register(_module: &Bound<'_, PyModule>) -> PyResult<()> {
-    Ok(())
+impl Raise for core::RouterError {
+    fn raise(self) -> PyErr {
+        RouterError::new_err(self.to_string())
+    }
+}
+
+fn refused(error: core::RouterError) -> PyErr {
+    error.raise()
+}
+
+/// Any integer; one that no machine word holds is out of every range.
+fn number(value: &Bound<'_, PyAny>) -> PyResult<i64> {
+    value.extract().map_err(|error: PyErr| {
+        if error.is_instance_of::<PyOverflowError>(value.py()) {
+            RouterError::new_err("number out of range")
+        } else {
+            error
+        }
+    })
+}
+
+/// An id; a negative one was never handed out, and neither was 0.
+fn id(value: &Bound<'_, PyAny>) -> PyResult<u64> {
+    Ok(u64::try_from(number(value)?).unwrap_or(0))
+}
+
+/// Any text that is valid Unicode.
+fn text(value: &Bound<'_, PyAny>) -> PyResult<String> {
+    value
+        .cast::<PyString>()?
+        .to_str()
+        .map(str::to_owned)
+        .map_err(|error: PyErr| {
+            if error.is_instance_of::<PyUnicodeEncodeError>(value.py()) {
+                RouterError::new_err("the text is not valid Unicode")
+            } else {
+                error
+            }
+        })
+}
+
+/// A reservation just made; documented in `py_callcenter/_router.pyi`.
+#[pyclass(frozen, module = "py_callcenter._router")]
+struct Proposal(core::Proposal);
+
+#[pymethods]
+impl Proposal {
+    #[getter]
+    fn offer(&self) -> u64 {
+        self.0.offer
+    }
+
+    #[getter]
+    fn caller(&self) -> u64 {
+        self.0.caller
+    }
+
+    #[getter]
+    fn agent(&self) -> u64 {
+        self.0.agent
+    }
+
+    #[getter]
+    fn queue(&self) -> u64 {
+        self.0.queue
+    }
+
+    fn __repr__(&self) -> String {
+        let core::Proposal {
+            offer,
+            caller,
+            agent,
+            queue,
+        } = self.0;
+        format!("Proposal(offer={offer}, caller={caller}, agent={agent}, queue={queue})")
+    }
+}
+
+/// A copy of what the core knows of one agent; documented in `py_callcenter/_router.pyi`.
+#[pyclass(frozen, module = "py_callcenter._router")]
+struct AgentView(core::AgentView);
+
+#[pymethods]
+impl AgentView {
+    #[getter]
+    fn name(&self) -> &str {
+        &self.0.name
+    }
+
+    #[getter]
+    fn status(&self) -> &'static str {
+        self.0.status.word()
+    }
+
+    #[getter]
+    fn state(&self) -> &'static str {
+        self.0.state.word()
+    }
+
+    #[getter]
+    fn state_since_us(&self) -> i64 {
+        self.0.state_since_us
+    }
+
+    #[getter]
+    fn idle_since_us(&self) -> i64 {
+        self.0.idle_since_us
+    }
+
+    #[getter]
+    fn ready_at_us(&self) -> i64 {
+        self.0.ready_at_us
+    }
+
+    #[getter]
+    fn no_answer_count(&self) -> i64 {
+        self.0.no_answer_count
+    }
+
+    #[getter]
+    fn calls_answered(&self) -> u64 {
+        self.0.calls_answered
+    }
+
+    #[getter]
+    fn talk_us(&self) -> i64 {
+        self.0.talk_us
+    }
+}
+
+/// The routing core; documented in `py_callcenter/_router.pyi`.
+#[pyclass(module = "py_callcenter._router")]
+struct Router(core::Router);
+
+#[pymethods]
+impl Router {
+    #[new]
+    fn new() -> Self {
+        Self(core::Router::new())
+    }
+
+    #[pyo3(signature = (now_us, name, strategy, *, no_answer_status = None),
+           text_signature = "($self, now_us, name, strategy, *, no_answer_status='On Break')")]
+    fn put_queue(
+        &mut self,
+        #[pyo3(from_py_with = number)] now_us: i64,
+        #[pyo3(from_py_with = text)] name: String,
+        #[pyo3(from_py_with = text)] strategy: String,
+        no_answer_status: Option<Bound<'_, PyAny>>,
+    ) -> PyResult<u64> {
+        let status = match no_answer_status {
+            Some(word) => Status::parse(&text(&word)?).map_err(refused)?,
+            None => Status::OnBreak,
+        };
+        let strategy = Strategy::parse(&strategy).map_err(refused)?;
+        self.0
+            .put_queue(now_us, &name, strategy, status)
+            .map_err(refused)
+    }
+
+    fn remove_queue(
+        &mut self,
+        #[pyo3(from_py_with = number)] now_us: i64,
+        #[pyo3(from_py_with = id)] queue: u64,
+    ) -> PyResult<()> {
+        self.0.remove_queue(now_us, queue).map_err(refused)
+    }
+
+    #[pyo3(signature = (now_us, name, *, wrap_up_us = 0, busy_delay_us = 0, reject_delay_us = 0,
+                        no_answer_delay_us = 0, unregistered_delay_us = 5_000_000,
+                        path_error_delay_us = 5_000_000, max_no_answer = 0),
+           text_signature = "($self, now_us, name, *, wrap_up_us=0, busy_delay_us=0, reject_delay_us=0, no_answer_delay_us=0, unregistered_delay_us=5000000, path_error_delay_us=5000000, max_no_answer=0)")]
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "an agent has as many settings as it has"
+    )]
+    fn put_agent(
+        &mut self,
+        #[pyo3(from_py_with = number)] now_us: i64,
+        #[pyo3(from_py_with = text)] name: String,
+        #[pyo3(from_py_with = number)] wrap_up_us: i64,
+        #[pyo3(from_py_with = number)] busy_delay_us: i64,
+        #[pyo3(from_py_with = number)] reject_delay_us: i64,
+        #[pyo3(from_py_with = number)] no_answer_delay_us: i64,
+        #[pyo3(from_py_with = number)] unregistered_delay_us: i64,
+        #[pyo3(from_py_with = number)] path_error_delay_us: i64,
+        #[pyo3(from_py_with = number)] max_no_answer: i64,
+    ) -> PyResult<u64> {
+        let settings = AgentSettings {
+            wrap_up_us,
+            busy_delay_us,
+            reject_delay_us,
+            no_answer_delay_us,
+            unregistered_delay_us,
+            path_error_delay_us,
+            max_no_answer,
+        };
+        self.0.put_agent(now_us, &name, settings).map_err(refused)
+    }
+
+    fn remove_agent(
+        &mut self,
+        #[pyo3(from_py_with = number)] now_us: i64,
+        #[pyo3(from_py_with = id)] agent: u64,
+    ) -> PyResult<()> {
+        self.0.remove_agent(now_us, agent).map_err(refused)
+    }
+
+    fn put_tier(
+        &mut self,
+        #[pyo3(from_py_with = number)] now_us: i64,
+        #[pyo3(from_py_with = id)] queue: u64,
+        #[pyo3(from_py_with = id)] agent: u64,
+        #[pyo3(from_py_with = number)] level: i64,
+        #[pyo3(from_py_with = number)] position: i64,
+    ) -> PyResult<()> {
+        self.0
+            .put_tier(now_us, queue, agent, level, position)
+            .map_err(refused)
+    }
+
+    fn remove_tier(
+        &mut self,
+        #[pyo3(from_py_with = number)] now_us: i64,
+        #[pyo3(from_py_with = id)] queue: u64,
+        #[pyo3(from_py_with = id)] agent: u64,
+    ) -> PyResult<()> {
+        self.0.remove_tier(now_us, queue, agent).map_err(refused)
+    }
+
+    fn queue_id(&self, #[pyo3(from_py_with = text)] name: String) -> Option<u64> {
+        self.0.queue_id(&name)
+    }
+
+    fn agent_id(&self, #[pyo3(from_py_with = text)] name: String) -> Option<u64> {
+        self.0.agent_id(&name)
+    }
+
+    #[pyo3(signature = (now_us, queue, *, entered_us, priority = 0, base_score_us = 0))]
+    fn enqueue(
+        &mut self,
+        #[pyo3(from_py_with = number)] now_us: i64,
+        #[pyo3(from_py_with = id)] queue: u64,
+        #[pyo3(from_py_with = number)] entered_us: i64,
+        #[pyo3(from_py_with = number)] priority: i64,
+        #[pyo3(from_py_with = number)] base_score_us: i64,
+    ) -> PyResult<u64> {
+        self.0
+            .enqueue(now_us, queue, entered_us, priority, base_score_us)
+            .map_err(refused)
+    }
+
+    fn leave(
+        &mut self,
+        #[pyo3(from_py_with = number)] now_us: i64,
+        #[pyo3(from_py_with = id)] caller: u64,
+    ) -> PyResult<Vec<u64>> {
+        self.0.leave(now_us, caller).map_err(refused)
+    }
+
+    fn position(&self, #[pyo3(from_py_with = id)] caller: u64) -> PyResult<usize> {
+        self.0.position(caller).map_err(refused)
+    }
+
+    fn callers(&self, #[pyo3(from_py_with = id)] queue: u64) -> PyResult<Vec<u64>> {
+        self.0.callers(queue).map_err(refused)
+    }
+
+    fn calls_waiting(&self, #[pyo3(from_py_with = id)] queue: u64) -> PyResult<usize> {
+        self.0.calls_waiting(queue).map_err(refused)
+    }
+
+    fn staffed(&self, #[pyo3(from_py_with = id)] queue: u64) -> PyResult<usize> {
+        self.0.staffed(queue).map_err(refused)
+    }
+
+    fn can_serve(&self, #[pyo3(from_py_with = id)] queue: u64) -> PyResult<usize> {
+        self.0.can_serve(queue).map_err(refused)
+    }
+
+    fn set_status(
+        &mut self,
+        #[pyo3(from_py_with = number)] now_us: i64,
+        #[pyo3(from_py_with = id)] agent: u64,
+        #[pyo3(from_py_with = text)] status: String,
+    ) -> PyResult<Vec<u64>> {
+        let status = Status::parse(&status).map_err(refused)?;
+        let offer = self.0.set_status(now_us, agent, status).map_err(refused)?;
+        Ok(offer.into_iter().collect())
+    }
+
+    fn set_wrap_up_end(
+        &mut self,
+        #[pyo3(from_py_with = number)] now_us: i64,
+        #[pyo3(from_py_with = id)] agent: u64,
+        #[pyo3(from_py_with = number)] end_us: i64,
+    ) -> PyResult<()> {
+        self.0
+            .set_wrap_up_end(now_us, agent, end_us)
+            .map_err(refused)
+    }
+
+    fn agent(&self, #[pyo3(from_py_with = id)] agent: u64) -> PyResult<AgentView> {
+        self.0.agent(agent).map(AgentView).map_err(refused)
+    }
+
+    fn agents_by_state(&self) -> Vec<(&'static str, usize)> {
+        self.0
+            .agents_by_state()
+            .into_iter()
+            .map(|(state, count)| (state.word(), count))
+            .collect()
+    }
+
+    fn decide(&mut self, #[pyo3(from_py_with = number)] now_us: i64) -> PyResult<Vec<Proposal>> {
+        Ok(self
+            .0
+            .decide(now_us)
+            .map_err(refused)?
+            .into_iter()
+            .map(Proposal)
+            .collect())
+    }
+
+    fn ringing(
+        &mut self,
+        #[pyo3(from_py_with = number)] now_us: i64,
+        #[pyo3(from_py_with = id)] offer: u64,
+    ) -> PyResult<()> {
+        self.0.ringing(now_us, offer).map_err(refused)
+    }
+
+    fn claim(
+        &mut self,
+        #[pyo3(from_py_with = number)] now_us: i64,
+        #[pyo3(from_py_with = id)] offer: u64,
+    ) -> PyResult<Option<Vec<u64>>> {
+        self.0.claim(now_us, offer).map_err(refused)
+    }
+
+    fn bridged(
+        &mut self,
+        #[pyo3(from_py_with = number)] now_us: i64,
+        #[pyo3(from_py_with = id)] offer: u64,
+    ) -> PyResult<()> {
+        self.0.bridged(now_us, offer).map_err(refused)
+    }
+
+    fn fail(
+        &mut self,
+        #[pyo3(from_py_with = number)] now_us: i64,
+        #[pyo3(from_py_with = id)] offer: u64,
+        #[pyo3(from_py_with = text)] fault: String,
+    ) -> PyResult<Option<&'static str>> {
+        let fault = Fault::parse(&fault).map_err(refused)?;
+        Ok(self
+            .0
+            .fail(now_us, offer, fault)
+            .map_err(refused)?
+            .map(Status::word))
+    }
+
+    fn finish(
+        &mut self,
+        #[pyo3(from_py_with = number)] now_us: i64,
+        #[pyo3(from_py_with = id)] offer: u64,
+    ) -> PyResult<()> {
+        self.0.finish(now_us, offer).map_err(refused)
+    }
+
+    fn set_timer(
+        &mut self,
+        #[pyo3(from_py_with = number)] deadline_us: i64,
+        #[pyo3(from_py_with = number)] token: i64,
+    ) -> PyResult<()> {
+        self.0.set_timer(deadline_us, token).map_err(refused)
+    }
+
+    fn cancel_timer(&mut self, #[pyo3(from_py_with = number)] token: i64) {
+        self.0.cancel_timer(token);
+    }
+
+    fn next_deadline_us(&self) -> Option<i64> {
+        self.0.next_deadline_us()
+    }
+
+    fn advance(&mut self, #[pyo3(from_py_with = number)] now_us: i64) -> PyResult<Vec<i64>> {
+        self.0.advance(now_us).map_err(refused)
+    }
+}
+
+pub(crate) fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    module.add_class::<Proposal>()?;
+    module.add_class::<AgentView>()?;
+    module.add_class::<Router>()
 }

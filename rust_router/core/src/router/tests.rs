@@ -1,0 +1,231 @@
+//! Properties that need a look inside; the rules themselves are tested from Python on both routers.
+
+use proptest::prelude::{
+    Just, Strategy as _, prop, prop_assert, prop_assert_eq, prop_oneof, proptest,
+};
+
+use super::*;
+
+const SECOND: i64 = 1_000_000;
+
+fn centre(strategy: Strategy, agents: usize) -> Result<(Router, u64, Vec<u64>)> {
+    let mut router = Router::new();
+    let queue = router.put_queue(0, "support", strategy, Status::OnBreak)?;
+    let mut ids = Vec::new();
+    for number in 0..agents {
+        let agent = router.put_agent(0, &format!("agent {number}"), AgentSettings::default())?;
+        router.put_tier(0, queue, agent, 1, 1)?;
+        router.set_status(0, agent, Status::Available)?;
+        ids.push(agent);
+    }
+    Ok((router, queue, ids))
+}
+
+#[test]
+fn a_late_timer_cannot_end_the_rest_of_another_agent_in_the_same_slot() -> Result<()> {
+    let (mut router, queue, ids) = centre(Strategy::LongestIdleAgent, 1)?;
+    let settings = AgentSettings {
+        wrap_up_us: 10 * SECOND,
+        ..AgentSettings::default()
+    };
+    router.put_agent(0, "agent 0", settings)?;
+    router.enqueue(0, queue, 0, 0, 0)?;
+    let offer = router
+        .decide(0)?
+        .first()
+        .map_or(0, |proposal| proposal.offer);
+    router.claim(0, offer)?;
+    router.bridged(0, offer)?;
+    router.finish(0, offer)?;
+    router.remove_agent(0, ids.first().copied().unwrap_or_default())?;
+    assert_eq!(router.next_deadline_us(), None);
+    let next = router.put_agent(0, "agent 1", settings)?;
+    assert_eq!(router.agents.slot(next), Some(0), "the slot is used again");
+    assert_eq!(router.advance(20 * SECOND)?, Vec::<i64>::new());
+    assert_eq!(router.agent(next)?.state, State::LoggedOut);
+    Ok(())
+}
+
+#[test]
+fn thousands_of_wrap_ups_end_in_one_call() -> Result<()> {
+    let (mut router, queue, ids) = centre(Strategy::LongestIdleAgent, 5_000)?;
+    let settings = AgentSettings {
+        wrap_up_us: SECOND,
+        ..AgentSettings::default()
+    };
+    for number in 0..ids.len() {
+        router.put_agent(0, &format!("agent {number}"), settings)?;
+        router.enqueue(0, queue, 0, 0, 0)?;
+    }
+    for proposal in router.decide(0)? {
+        router.claim(0, proposal.offer)?;
+        router.bridged(0, proposal.offer)?;
+        router.finish(0, proposal.offer)?;
+    }
+    assert_eq!(router.can_serve(queue)?, 0);
+    assert_eq!(router.advance(SECOND)?, Vec::<i64>::new());
+    assert_eq!(router.can_serve(queue)?, 5_000);
+    assert_eq!(router.next_deadline_us(), None);
+    Ok(())
+}
+
+#[test]
+fn a_removed_queue_leaves_nothing_that_a_new_one_in_its_slot_could_trip_over() -> Result<()> {
+    let (mut router, queue, ids) = centre(Strategy::RingAll, 2)?;
+    let caller = router.enqueue(0, queue, 0, 0, 0)?;
+    router.leave(0, caller)?;
+    router.remove_queue(0, queue)?;
+    let other = router.put_queue(0, "sales", Strategy::LongestIdleAgent, Status::OnBreak)?;
+    assert_eq!(router.queues.slot(other), Some(0));
+    assert!(router.decide(1)?.is_empty());
+    assert_eq!(router.staffed(other)?, 0);
+    router.put_tier(1, other, ids.first().copied().unwrap_or_default(), 1, 1)?;
+    router.enqueue(1, other, 1, 0, 0)?;
+    assert_eq!(router.decide(1)?.len(), 1);
+    Ok(())
+}
+
+/// One step of a random history; numbers pick among what there is.
+#[derive(Debug, Clone)]
+enum Step {
+    Enqueue(usize, i64),
+    Leave(usize),
+    Status(usize, usize),
+    Decide,
+    Claim(usize),
+    Bridged(usize),
+    Fail(usize, usize),
+    Finish(usize),
+    Tier(usize, usize, i64),
+    RemoveTier(usize, usize),
+    Strategy(usize, usize),
+    Advance(i64),
+}
+
+fn step() -> impl proptest::strategy::Strategy<Value = Step> {
+    prop_oneof![
+        4 => (0usize..3, -2i64..3).prop_map(|(queue, priority)| Step::Enqueue(queue, priority)),
+        1 => (0usize..40).prop_map(Step::Leave),
+        2 => (0usize..6, 0usize..4).prop_map(|(agent, status)| Step::Status(agent, status)),
+        4 => Just(Step::Decide),
+        4 => (0usize..40).prop_map(Step::Claim),
+        4 => (0usize..40).prop_map(Step::Bridged),
+        2 => (0usize..40, 0usize..7).prop_map(|(offer, fault)| Step::Fail(offer, fault)),
+        3 => (0usize..40).prop_map(Step::Finish),
+        1 => (0usize..3, 0usize..6, 0i64..3).prop_map(|(queue, agent, level)| Step::Tier(queue, agent, level)),
+        1 => (0usize..3, 0usize..6).prop_map(|(queue, agent)| Step::RemoveTier(queue, agent)),
+        1 => (0usize..3, 0usize..3).prop_map(|(queue, strategy)| Step::Strategy(queue, strategy)),
+        2 => (0i64..8).prop_map(Step::Advance),
+    ]
+}
+
+fn pick<T: Copy>(from: &[T], number: usize) -> Option<T> {
+    from.get(number.checked_rem(from.len())?).copied()
+}
+
+fn apply(
+    router: &mut Router,
+    step: &Step,
+    now: &mut i64,
+    seen: &mut (Vec<u64>, Vec<u64>),
+) -> Result<()> {
+    let (callers, offers) = seen;
+    // Ids 1…3 are the queues and 1…6 the agents of the history below.
+    let id = |number: &usize| *number as u64 + 1;
+    match step {
+        Step::Enqueue(queue, priority) => {
+            callers.push(router.enqueue(*now, id(queue), *now, *priority, 0)?)
+        }
+        Step::Leave(number) => {
+            if let Some(caller) = pick(callers, *number) {
+                router.leave(*now, caller)?;
+            }
+        }
+        Step::Status(agent, status) => {
+            if let Some(status) = pick(Status::ALL, *status) {
+                router.set_status(*now, id(agent), status)?;
+            }
+        }
+        Step::Decide => offers.extend(router.decide(*now)?.iter().map(|proposal| proposal.offer)),
+        Step::Claim(number) => {
+            if let Some(offer) = pick(offers, *number) {
+                router.claim(*now, offer)?;
+            }
+        }
+        Step::Bridged(number) => {
+            if let Some(offer) = pick(offers, *number) {
+                router.bridged(*now, offer)?;
+            }
+        }
+        Step::Fail(number, fault) => {
+            if let (Some(offer), Some(fault)) = (pick(offers, *number), pick(Fault::ALL, *fault)) {
+                router.fail(*now, offer, fault)?;
+            }
+        }
+        Step::Finish(number) => {
+            if let Some(offer) = pick(offers, *number) {
+                router.finish(*now, offer)?;
+            }
+        }
+        Step::Tier(queue, agent, level) => {
+            router.put_tier(*now, id(queue), id(agent), *level, 1)?;
+        }
+        Step::RemoveTier(queue, agent) => router.remove_tier(*now, id(queue), id(agent))?,
+        Step::Strategy(queue, strategy) => {
+            if let Some(strategy) = pick(Strategy::ALL, *strategy) {
+                router.put_queue(*now, &format!("queue {queue}"), strategy, Status::OnBreak)?;
+            }
+        }
+        Step::Advance(seconds) => {
+            *now += seconds * SECOND;
+            router.advance(*now)?;
+        }
+    }
+    Ok(())
+}
+
+proptest! {
+    #[test]
+    fn no_history_leaves_a_pair_unmatched_or_a_trace_behind(steps in prop::collection::vec(step(), 1..150)) {
+        let mut router = Router::new();
+        let settings = AgentSettings { wrap_up_us: 3 * SECOND, max_no_answer: 2, ..AgentSettings::default() };
+        for number in 0..3 {
+            router.put_queue(0, &format!("queue {number}"), Strategy::LongestIdleAgent, Status::OnBreak)?;
+        }
+        for number in 0..6 {
+            let agent = router.put_agent(0, &format!("agent {number}"), settings)?;
+            for queue in 1..=3 {
+                router.put_tier(0, queue, agent, 1, 1)?;
+            }
+            router.set_status(0, agent, Status::Available)?;
+        }
+        let (mut now, mut seen) = (0, (Vec::new(), Vec::new()));
+        for step in &steps {
+            if let Err(RouterError::Defect(what)) = apply(&mut router, step, &mut now, &mut seen) {
+                prop_assert!(false, "{} after {:?}", what, step);
+            }
+            if matches!(step, Step::Decide) {
+                prop_assert_eq!(router.unmatched(), 0);
+            }
+        }
+        // All ends: nothing may be left of any call.
+        for &caller in &seen.0 {
+            let _ = router.leave(now, caller);
+        }
+        for &offer in &seen.1 {
+            let _ = router.fail(now, offer, Fault::Withdrawn);
+            let _ = router.finish(now, offer);
+        }
+        router.advance(now + 60 * SECOND)?;
+        prop_assert_eq!(router.next_deadline_us(), None);
+        for queue in 1..=3 {
+            let queue = router.queues.get(router.queue_slot(queue)?)?;
+            prop_assert_eq!(queue.waiting.len(), 0);
+            prop_assert_eq!(queue.open.len(), 0);
+        }
+        for agent in 1..=6 {
+            prop_assert!(router.agents.get(router.agent_slot(agent)?)?.offer.is_none());
+        }
+        prop_assert_eq!(router.states.iter().sum::<usize>(), 6);
+    }
+}

@@ -1,0 +1,240 @@
+//! Vocabulary of the core: `mod_callcenter`'s words and a few of ours.
+
+use super::error::{Result, RouterError};
+
+/// Latest moment and longest duration that is taken, in microseconds: far from where sums could overflow.
+pub const MAX_US: i64 = 100_000_000_000_000_000;
+/// Largest level and position of a tier, as in `mod_callcenter`.
+pub const MAX_TIER: i64 = 86_400;
+/// Largest priority; the smallest is its negative.
+pub const MAX_PRIORITY: i64 = 100;
+/// Most characters of a name.
+pub const MAX_NAME: usize = 10_000;
+/// Largest limit of unanswered offers.
+pub const MAX_NO_ANSWER: i64 = 1_000_000;
+
+macro_rules! words {
+    ($(#[$doc:meta])* $type:ident, $what:literal, { $($(#[$item:meta])* $variant:ident = $word:literal),+ $(,)? }) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub enum $type { $($(#[$item])* $variant),+ }
+
+        impl $type {
+            /// All values, in a fixed order.
+            pub const ALL: &'static [Self] = &[$(Self::$variant),+];
+
+            /// The word for it.
+            #[must_use]
+            pub const fn word(self) -> &'static str {
+                match self { $(Self::$variant => $word),+ }
+            }
+
+            /// Read the word.
+            ///
+            /// # Errors
+            /// `UnknownWord` when it is none of the fixed ones; letter case counts.
+            pub fn parse(word: &str) -> Result<Self> {
+                match word {
+                    $($word => Ok(Self::$variant),)+
+                    _ => Err(RouterError::UnknownWord {
+                        what: $what,
+                        known: concat!($(" `", $word, "`"),+),
+                    }),
+                }
+            }
+        }
+    };
+}
+
+words!(
+    /// What an agent, or an operator, says about the agent.
+    Status, "status", {
+        /// Takes calls.
+        Available = "Available",
+        /// Takes one call, then rests until the status is set again.
+        OnDemand = "Available (On Demand)",
+        /// Logged in, takes no calls.
+        OnBreak = "On Break",
+        /// Not there.
+        LoggedOut = "Logged Out",
+    }
+);
+
+impl Status {
+    /// Whether an agent of this status may be offered calls.
+    #[must_use]
+    pub const fn takes_calls(self) -> bool {
+        matches!(self, Self::Available | Self::OnDemand)
+    }
+}
+
+words!(
+    /// What an agent does; follows from status, offer and time.
+    State, "state", {
+        /// Ready, or in a delay after a failed offer.
+        Waiting = "waiting",
+        /// Kept for a caller; the phone does not ring yet.
+        Reserved = "reserved",
+        /// The phone rings, or was answered and is not connected yet.
+        Receiving = "receiving",
+        /// Talks to a caller.
+        InAQueueCall = "in_a_queue_call",
+        /// Works after a conversation.
+        WrapUp = "wrap_up",
+        /// On Demand, after the conversation.
+        Idle = "idle",
+        /// On a call that is not the queue's.
+        BusyElsewhere = "busy_elsewhere",
+        /// Status `On Break` and nothing open.
+        OnBreak = "on_break",
+        /// Status `Logged Out` and nothing open.
+        LoggedOut = "logged_out",
+    }
+);
+
+words!(
+    /// How a queue picks among its ready agents.
+    Strategy, "strategy", {
+        /// Level, then the longest idle time, then position.
+        LongestIdleAgent = "longest-idle-agent",
+        /// Same level and a higher position than the agent offered last; then level, position, oldest offer.
+        RoundRobin = "round-robin",
+        /// Every ready agent.
+        RingAll = "ring-all",
+    }
+);
+
+words!(
+    /// Why an offer ended without a conversation.
+    Fault, "fault", {
+        /// The phone was busy.
+        Busy = "busy",
+        /// The agent refused.
+        Rejected = "rejected",
+        /// Nobody answered.
+        NoAnswer = "no_answer",
+        /// The phone could not be reached; counts as not answered.
+        Unreachable = "unreachable",
+        /// No phone is registered.
+        Unregistered = "unregistered",
+        /// The way to the phone is broken; not the agent's fault.
+        PathError = "path_error",
+        /// We took the offer back.
+        Withdrawn = "withdrawn",
+    }
+);
+
+/// What an operator sets for one agent; times in microseconds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct AgentSettings {
+    /// Rest after a conversation.
+    pub wrap_up_us: i64,
+    /// Rest after `busy`.
+    pub busy_delay_us: i64,
+    /// Rest after `rejected`.
+    pub reject_delay_us: i64,
+    /// Rest after `no_answer` and `unreachable`.
+    pub no_answer_delay_us: i64,
+    /// Rest after `unregistered`.
+    pub unregistered_delay_us: i64,
+    /// Rest after `path_error`.
+    pub path_error_delay_us: i64,
+    /// Unanswered offers in a row that change the status; 0 = no limit.
+    pub max_no_answer: i64,
+}
+
+impl Default for AgentSettings {
+    fn default() -> Self {
+        Self {
+            wrap_up_us: 0,
+            busy_delay_us: 0,
+            reject_delay_us: 0,
+            no_answer_delay_us: 0,
+            unregistered_delay_us: 5_000_000,
+            path_error_delay_us: 5_000_000,
+            max_no_answer: 0,
+        }
+    }
+}
+
+impl AgentSettings {
+    /// Rest that follows an offer that ended with this fault.
+    #[must_use]
+    pub const fn delay_us(&self, fault: Fault) -> i64 {
+        match fault {
+            Fault::Busy => self.busy_delay_us,
+            Fault::Rejected => self.reject_delay_us,
+            Fault::NoAnswer | Fault::Unreachable => self.no_answer_delay_us,
+            Fault::Unregistered => self.unregistered_delay_us,
+            Fault::PathError => self.path_error_delay_us,
+            Fault::Withdrawn => 0,
+        }
+    }
+
+    pub(super) fn check(&self) -> Result<()> {
+        duration("wrap_up_us", self.wrap_up_us)?;
+        duration("busy_delay_us", self.busy_delay_us)?;
+        duration("reject_delay_us", self.reject_delay_us)?;
+        duration("no_answer_delay_us", self.no_answer_delay_us)?;
+        duration("unregistered_delay_us", self.unregistered_delay_us)?;
+        duration("path_error_delay_us", self.path_error_delay_us)?;
+        range("max_no_answer", self.max_no_answer, 0, MAX_NO_ANSWER)
+    }
+}
+
+/// A copy of what the core knows of one agent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AgentView {
+    /// The name given to `put_agent`.
+    pub name: String,
+    /// Status, as set.
+    pub status: Status,
+    /// State, as it follows.
+    pub state: State,
+    /// Moment of the last change of state.
+    pub state_since_us: i64,
+    /// End of the last conversation, or the moment of login.
+    pub idle_since_us: i64,
+    /// End of a wrap-up or delay; 0 when none runs.
+    pub ready_at_us: i64,
+    /// Offers in a row that nobody answered.
+    pub no_answer_count: i64,
+    /// Conversations so far.
+    pub calls_answered: u64,
+    /// Time in finished conversations.
+    pub talk_us: i64,
+}
+
+/// A reservation: this agent is kept for this caller until `fail` or `finish`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Proposal {
+    /// Id of the reservation.
+    pub offer: u64,
+    /// Id of the caller.
+    pub caller: u64,
+    /// Id of the agent.
+    pub agent: u64,
+    /// Id of the queue.
+    pub queue: u64,
+}
+
+pub(super) fn range(what: &'static str, value: i64, low: i64, high: i64) -> Result<()> {
+    if (low..=high).contains(&value) {
+        Ok(())
+    } else {
+        Err(RouterError::OutOfRange { what, low, high })
+    }
+}
+
+pub(super) fn duration(what: &'static str, value: i64) -> Result<()> {
+    range(what, value, 0, MAX_US)
+}
+
+pub(super) fn name(text: &str) -> Result<()> {
+    // No name of MAX_NAME characters has more bytes than this; counting is bounded so.
+    if text.is_empty() || text.len() > MAX_NAME * 4 || text.chars().count() > MAX_NAME {
+        Err(RouterError::BadName(MAX_NAME))
+    } else {
+        Ok(())
+    }
+}

@@ -1,0 +1,186 @@
+"""Nobody falls into silence: every way out of a queue has a name and a destination."""
+
+from __future__ import annotations
+
+import pytest
+from sim.world import ANSWERS, IGNORES, SECOND, World, agent, everybody, queue
+
+from py_callcenter.config import Config
+from py_callcenter.engine.actions import Originate
+from py_callcenter.sim import Step
+
+pytestmark = pytest.mark.sim
+
+
+def empty_queue(**settings) -> World:
+    return World(everybody([queue(**settings)], [agent("1000", status="Logged Out")]))
+
+
+def reached(call, destination: str) -> bool:
+    return call.alive and call.leg.profile.destination == destination
+
+
+def test_the_maximum_wait_leads_to_its_exit():
+    world = empty_queue(max_wait_time=30, on_timeout="voicemail")
+    call = world.call()
+
+    world.run(29.9)
+    assert not world.all("call-left")
+
+    world.run(0.5)
+    assert reached(call, "voicemail")
+    left = world.the("call-left")
+    assert (left.reason, left.target) == ("timeout", "voicemail@default")
+    assert 30 * SECOND <= left.wait_us <= 30.1 * SECOND
+    assert call.leg.values["cc_cancel_reason"] == "TIMEOUT"
+    assert call.leg.values["cc_cause"] == "cancel"
+    assert "park_after_bridge" not in call.leg.values
+
+    world.run(60)
+    world.assert_quiet()
+
+
+def test_hanging_up_is_an_exit_too():
+    world = empty_queue(max_wait_time=10)
+    call = world.call()
+
+    world.run(11)
+
+    assert not call.alive
+    assert world.the("call-left").target == "hangup"
+    world.assert_quiet()
+
+
+def test_a_timeout_while_a_phone_rings_calls_the_phone_off():
+    world = World(everybody([queue(max_wait_time=10, on_timeout="voicemail")], [agent("1000")]))
+    world.phone("1000", IGNORES)
+    call = world.call()
+
+    world.run(12)
+
+    assert reached(call, "voicemail")
+    assert not world.ringing("1000")
+    assert world.the("offer-ended").outcome == "withdrawn"
+    assert world.agent("1000").no_answer_count == 0
+
+
+def test_nobody_logged_in_leads_to_its_exit_and_newcomers_wait_only_the_grace():
+    world = empty_queue(
+        max_wait_time_with_no_agent=20,
+        max_wait_time_with_no_agent_time_reached=5,
+        on_no_agent="voicemail",
+    )
+    first = world.call(number="1")
+    world.run(19)
+    assert not world.all("call-left")
+    world.run(2)
+    assert reached(first, "voicemail")
+
+    second = world.call(number="2")
+    world.run(4)
+    assert not reached(second, "voicemail")
+    world.run(2)
+    assert reached(second, "voicemail")
+    assert [record.reason for record in world.all("call-left")] == ["no-agent", "no-agent"]
+
+
+def test_somebody_who_logs_in_stops_that_clock():
+    world = empty_queue(max_wait_time_with_no_agent=20, on_no_agent="voicemail")
+    world.phone("1000", IGNORES)
+    call = world.call()
+    world.run(15)
+    world._take(world.engine.set_agent_status("1000", "On Break", world.now_us))
+
+    world.run(60)
+
+    assert call.alive
+    assert not world.all("call-left")
+
+
+def test_a_full_queue_sends_the_next_caller_on():
+    world = empty_queue(max_callers=2, on_full="voicemail")
+    waiting = [world.call(number=str(number)) for number in range(2)]
+
+    third = world.call(number="3")
+    world.run(1)
+
+    assert reached(third, "voicemail")
+    assert all(world.engine.view(world.now_us).calls)
+    assert world.the("call-left").reason == "full"
+    assert third.leg.values["cc_cancel_reason"] == "QUEUE_FULL"
+    assert len(world.all("call-offered")) == 3
+    assert all(call.alive for call in waiting)
+
+
+def test_an_exit_key_leaves_and_other_keys_do_not():
+    world = empty_queue(on_exit_key="voicemail")
+    world.switch.dialplan.add(
+        "keys", Step("set", "cc_queue=support"), Step("set", "cc_exit_keys=2#"), Step("answer"), Step("park")
+    )
+    call = world.call("keys")
+    world.run(1)
+    world.does(lambda: call.press("1"))
+    world.run(1)
+    assert not world.all("call-left")
+
+    world.does(lambda: call.press("2"))
+    world.run(1)
+
+    assert reached(call, "voicemail")
+    assert call.leg.values["cc_exit_key"] == "2"
+    assert world.the("call-left").reason == "exit-key"
+
+
+def test_the_dialplan_may_override_the_exit():
+    world = empty_queue(max_wait_time=5)
+    world.switch.dialplan.add(
+        "own", Step("set", "cc_queue=support"), Step("set", "cc_exit_exten=voicemail@default"), Step("answer"), Step("park")
+    )  # fmt: skip
+    call = world.call("own")
+
+    world.run(6)
+
+    assert reached(call, "voicemail")
+
+
+@pytest.mark.parametrize("text", ["x inline", "'system:id' inline", "a b c", "../x"])
+def test_an_override_that_would_be_a_command_is_not_used(text):
+    world = empty_queue(max_wait_time=5, on_timeout="voicemail")
+    world.switch.dialplan.add(
+        "evil", Step("set", "cc_queue=support"), Step("set", f"cc_exit_exten={text}"), Step("answer"), Step("park")
+    )  # fmt: skip
+    call = world.call("evil")
+
+    world.run(6)
+
+    assert reached(call, "voicemail")
+
+
+def test_an_unknown_queue_has_an_exit_a_record_and_no_offer():
+    config = everybody([queue()], [agent("1000")])
+    config = Config.model_validate(
+        {**config.model_dump(), "controller": {"on_unknown_queue": "voicemail@default"}}
+    )
+    world = World(config)
+    world.phone("1000", ANSWERS)
+
+    call = world.call("queue_nowhere")
+    world.run(1)
+
+    assert reached(call, "voicemail")
+    assert world.kinds(call) == ["unknown-queue"]
+    assert not world.sent(Originate)
+    world.run(60)
+    assert world.kinds(call) == ["unknown-queue", "call-ended"]
+
+
+def test_an_exit_may_lead_to_another_queue():
+    world = World(everybody([queue("support", max_wait_time=5, on_timeout="queue_sales"), queue("sales")], [agent("1000", status="Logged Out")]))  # fmt: skip
+    call = world.call()
+
+    world.run(7)
+
+    assert [(r.queue, r.leg) for r in world.all("queue-entered")] == [("support", 1), ("sales", 2)]
+    assert len(world.all("call-offered")) == 1
+    assert call.alive
+    assert world.engine.view(world.now_us).calls[0].queue == "sales"
