@@ -270,12 +270,12 @@ class Call(Party):
     def bridged(self, leg: Leg, other: Leg) -> None:
         """Talk for as long as planned."""
         self.talked = True
-        if self.talk_us is not None:
+        if self.talk_us is not None and leg is self.leg:
             self._switch.after(self.talk_us, self._talked_enough, other)
 
     def leg_gone(self, leg: Leg) -> None:
         """The call is over."""
-        self.ended = leg is self.leg
+        self.ended = not leg.alive
 
     def _talked_enough(self, other: Leg) -> None:
         if self.leg.partner is other:

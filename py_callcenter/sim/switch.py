@@ -20,9 +20,8 @@ class Switch(Commands):
     """One simulated FreeSWITCH 1.11.1.
 
     `poked`: events leave at once, as on a connection that is poked all the time; otherwise a connection
-    sends them every 20 ms or when its client writes something. `wake_us`: how long a leg's
-    thread takes to notice something; by the seed within its 20 ms when not given. `sounds`: does it have sound
-    files?
+    sends them every 20 ms or when its client writes something. `wake_us`: how long a leg's thread takes to
+    notice something; by the seed within its 20 ms when not given. `sounds`: does it have sound files?
     """
 
     def __init__(
@@ -47,7 +46,6 @@ class Switch(Commands):
         self.connected = 0
         self.closed = {}
         self.heartbeat_us = int(heartbeat_s * 1_000_000)
-        self.running = True
         self.prepare_api()
         self.observers.append(self.note_departure)
         self._schedule_heartbeat()
@@ -61,7 +59,13 @@ class Switch(Commands):
             return b""
         data = b"".join(connection.out)
         connection.out.clear()
+        self.closed.pop(number, None)
         return data
+
+    def has_output(self, number: int) -> bool:
+        """Is there output that nobody has taken?"""
+        connection = self.connections.get(number) or self.closed.get(number)
+        return connection is not None and bool(connection.out)
 
     def is_open(self, number: int) -> bool:
         """False once the switch has closed a connection; its last output may still be taken."""

@@ -56,15 +56,13 @@ def channel_row(leg: Leg, hostname: str) -> dict[str, str]:
     }
 
 
-_CALL_COLUMNS = (  # noqa: SIM905 - a table's head reads as a line
+_BOTH = (
     "uuid direction created created_epoch name state cid_name cid_num ip_addr dest presence_id presence_data "
-    "accountcode callstate callee_name callee_num callee_direction call_uuid hostname sent_callee_name "
-    "sent_callee_num"
-).split()
-_PARTNER_COLUMNS = (  # noqa: SIM905 - likewise
-    "uuid direction created created_epoch name state cid_name cid_num ip_addr dest presence_id presence_data "
-    "accountcode callstate callee_name callee_num callee_direction sent_callee_name sent_callee_num"
-).split()
+    "accountcode callstate callee_name callee_num callee_direction"
+)
+_SENT = "sent_callee_name sent_callee_num"
+_CALL_COLUMNS = f"{_BOTH} call_uuid hostname {_SENT}".split()
+_PARTNER_COLUMNS = f"{_BOTH} {_SENT}".split()
 
 
 def call_row(leg: Leg, hostname: str) -> dict[str, str]:

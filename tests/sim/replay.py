@@ -1,8 +1,8 @@
 """Replays a captured conversation in the simulated switch.
 
-From a capture only two things are taken as inputs: what the client wrote, and what people at SIP phones did (a call
-placed, 180, 200, a refusal, a BYE, a re-INVITE, a REFER), each at its moment. All that the switch wrote is the
-expectation.
+From a capture only two things are taken as inputs: what the client wrote, and what people at SIP phones did (a
+call placed, 180, 200, a refusal, a BYE, a re-INVITE, a REFER), each at its moment. All that the switch wrote is
+the expectation.
 """
 
 import json
@@ -188,7 +188,7 @@ def _acknowledged(events: list[Frame]) -> str:
 
 
 def _acknowledged_late(capture: Capture, events: list[Frame]) -> int | None:
-    """When the ACK came after PARK: its place among the variables tells after which command. 0 = before any."""
+    """When an ACK came after PARK: its place among the variables tells. 0 = before any command."""
     if _acknowledged(events) != "by-hand":
         return None
     first = next((event for event in events if event.get("variable_sip_to_tag")), None)
