@@ -111,9 +111,9 @@ class Writer:
             try:
                 task()
             except StoreError as error:
-                if not self.failing:
-                    _log.error("database_failing", reason=str(error))
-                self.failing = str(error)
+                first, self.failing = not self.failing, str(error)
+                if first:
+                    _log.error("database_failing", reason=self.failing)
                 if self._stopping.is_set() and tries > 0:
                     self._done(count, lost=True)
                     return

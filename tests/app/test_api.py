@@ -1,0 +1,267 @@
+"""The API as a program sees it."""
+
+import asyncio
+
+import httpx
+import pytest
+from app.fake_controller import FakeController, agent_row, snapshot
+
+from py_callcenter.api import Health, create_app, ensure_token, mask_number
+from py_callcenter.api.token import TokenError
+from py_callcenter.config import Config, Controller, Queue
+from py_callcenter.metrics import render
+
+pytestmark = pytest.mark.app
+
+TOKEN = "a-token-for-the-tests"
+AUTH = {"authorization": f"Bearer {TOKEN}"}
+
+
+class Api:
+    def __init__(self, controller):
+        self.controller = controller
+        self.app = create_app(controller, token=TOKEN)
+
+    def __call__(
+        self, method, path, *, client="127.0.0.1", base="http://127.0.0.1:8080", crash=True, **options
+    ):
+        async def ask():
+            transport = httpx.ASGITransport(self.app, client=(client, 5000), raise_app_exceptions=crash)
+            async with httpx.AsyncClient(transport=transport, base_url=base) as http:
+                return await http.request(method, path, **options)
+
+        return asyncio.run(ask())
+
+    def get(self, path, **options):
+        return self("GET", path, **options)
+
+
+@pytest.fixture
+def controller():
+    return FakeController()
+
+
+@pytest.fixture
+def api(controller):
+    return Api(controller)
+
+
+def test_queues_agents_and_calls_can_be_read_here_without_a_token(api):
+    queues = api.get("/api/v1/queues").json()
+    assert [(row["name"], row["waiting"], row["service_level"]["now_percent"]) for row in queues] == [
+        ("support", 2, 87.5),
+        ("sales", 0, 87.5),
+    ]
+    assert api.get("/api/v1/queues/support").json() == queues[0]
+    assert [row["state"] for row in api.get("/api/v1/agents").json()] == ["waiting", "in_a_queue_call"]
+    assert api.get("/api/v1/agents/1001").json()["call"] == "call-3"
+    assert len(api.get("/api/v1/calls").json()) == 3
+    assert api.get("/api/v1/calls?queue=sales").json() == []
+    assert api.get("/api/v1/calls/call-2").json()["position"] == 2
+    assert api.get("/api/v1/nodes").json()[0]["up"] is True
+    assert api.get("/api/v1/snapshot").json()["queues"] == queues
+
+
+def test_the_service_level_names_its_formula(api):
+    level = api.get("/api/v1/queues/support").json()["service_level"]
+
+    assert level["window_seconds"] == 1800
+    assert level["formula"].startswith("answered in time / ")
+
+
+def test_a_changed_status_needs_the_token(api, controller):
+    body = {"status": "On Break"}
+    assert api("PATCH", "/api/v1/agents/1000", json=body).status_code == 401
+    assert controller.asked == []
+
+    row = api("PATCH", "/api/v1/agents/1000", json=body, headers=AUTH).json()
+    assert (row["status"], row["state"]) == ("On Break", "on_break")
+    assert controller.asked == [("set_agent_status", "1000", "On Break")]
+
+
+@pytest.mark.parametrize(
+    "body", [{"status": "Here"}, {}, {"status": 3}, {"status": "On Break", "name": "x"}, []]
+)
+def test_a_status_that_does_not_exist_changes_nothing(api, controller, body):
+    answer = api("PATCH", "/api/v1/agents/1000", json=body, headers=AUTH)
+
+    assert answer.status_code == 400
+    assert answer.json().keys() == {"error", "hint"}
+    assert controller.asked == []
+
+
+def test_wrap_up_can_be_ended_only_when_one_runs(api, controller):
+    assert api("DELETE", "/api/v1/agents/1000/wrap-up", headers=AUTH).status_code == 409
+    controller.now = snapshot(agents=(agent_row("1000", "wrap_up"),))
+    assert api("DELETE", "/api/v1/agents/1000/wrap-up", headers=AUTH).json()["state"] == "waiting"
+
+
+def test_a_caller_can_be_hung_up(api, controller):
+    assert api("DELETE", "/api/v1/calls/call-1", headers=AUTH).status_code == 204
+    assert api("DELETE", "/api/v1/calls/call-9", headers=AUTH).status_code == 404
+    assert controller.asked == [("hang_up", "call-1"), ("hang_up", "call-9")]
+
+
+def test_the_trace_of_a_call(api):
+    assert [step["kind"] for step in api.get("/api/v1/calls/call-1/trace").json()] == [
+        "queue-entered",
+        "offer-made",
+    ]
+    assert api.get("/api/v1/calls/call-9/trace").status_code == 404
+
+
+def test_apply_shows_the_difference_and_makes_it_only_without_dry_run(api, controller):
+    routing = controller.config.routing()
+    routing["queues"][0]["strategy"] = "ring-all"
+
+    dry = api("PUT", "/api/v1/config?dry_run=true", json=routing, headers=AUTH).json()
+    assert dry["dry_run"] is True
+    assert dry["changes"] == [{"kind": "queue", "name": "support", "what": "changed", "fields": ["strategy"]}]
+    assert controller.config.queues[0].strategy == "longest-idle-agent"
+
+    assert api("PUT", "/api/v1/config", json=routing, headers=AUTH).json()["changes"] == dry["changes"]
+    assert api.get("/api/v1/config").json()["queues"][0]["strategy"] == "ring-all"
+
+
+def test_apply_that_would_drop_callers_is_refused(api):
+    answer = api("PUT", "/api/v1/config", json={}, headers=AUTH)
+
+    assert answer.status_code == 409
+    assert answer.json() == {
+        "error": 'queue "support" still has callers',
+        "hint": "wait until it is empty, then apply again",
+    }
+
+
+@pytest.mark.parametrize(
+    ("body", "error"),
+    [
+        (b"{", "the body isn't valid JSON"),
+        (b"[]", "the body must be a table of `queues`, `agents` and `tiers`"),
+        (b'{"nodes": []}', "the body must be a table of `queues`, `agents` and `tiers`"),
+        (b'{"queues": [{"name": "a", "strategy": "x"}]}', 'queues[0].strategy: "x" isn\'t known'),
+        (
+            b'{"queues": [{"name": 1, "x": 2}]}',
+            "queues[0].name: must be text in quotes, not a whole number (and 1 more)",
+        ),
+        (b'{"tiers": [{"queue": "a", "agent": "b"}]}', 'there is no queue "a"'),
+        (b"NaN", "the body isn't valid JSON"),
+        (b"[" * 5000, "the body isn't valid JSON"),
+    ],
+)
+def test_a_bad_configuration_is_refused_with_the_first_reason(api, controller, body, error):
+    answer = api("PUT", "/api/v1/config", content=body, headers=AUTH)
+
+    assert (answer.status_code, answer.json()["error"]) == (400, error)
+    assert controller.asked == []
+
+
+def test_health_tells_a_balancer_by_its_status(api, controller):
+    assert api.get("/healthz").status_code == 200
+    assert api.get("/readyz").json() == {"ok": True, "reasons": []}
+
+    controller.routing = Health(ok=False, reasons=("no switch is connected",))
+    assert api.get("/healthz").status_code == 200
+    ready = api.get("/readyz")
+    assert (ready.status_code, ready.json()["reasons"]) == (503, ["no switch is connected"])
+
+    controller.gone = True
+    assert api.get("/readyz").json() == {"ok": False, "reasons": ["the controller is stopping"]}
+
+
+def test_a_controller_that_is_gone_is_503_everywhere(api, controller):
+    controller.gone = True
+
+    answer = api.get("/api/v1/queues")
+    assert (answer.status_code, answer.json()["error"]) == (503, "the controller is stopping")
+
+
+def test_metrics_are_prometheus_text(api, controller):
+    answer = api.get("/metrics")
+
+    assert answer.headers["content-type"].startswith("text/plain; version=")
+    assert 'callcenter_queue_calls_waiting{queue="support"} 2.0' in answer.text
+    expected = render(asyncio.run(controller.metrics()))[0].decode()
+    names = {line.split()[2] for line in expected.splitlines() if line.startswith("# TYPE")}
+    assert names == {line.split()[2] for line in answer.text.splitlines() if line.startswith("# TYPE")}
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status"),
+    [
+        ("GET", "/nothing", 404),
+        ("GET", "/api/v1/nothing", 404),
+        ("POST", "/metrics", 405),
+        ("GET", "/static/../app.py", 404),
+    ],
+)
+def test_errors_have_one_shape(api, method, path, status):
+    answer = api(method, path)
+
+    assert answer.status_code == status
+    assert answer.json().keys() == {"error", "hint"}
+
+
+def test_a_mistake_of_ours_gives_nothing_away(api, controller, monkeypatch):
+    async def broken():
+        raise RuntimeError("the password is ClueCon")
+
+    monkeypatch.setattr(controller, "snapshot", broken)
+    answer = api.get("/api/v1/queues", crash=False)
+
+    assert answer.status_code == 500
+    assert "ClueCon" not in answer.text
+
+
+def test_openapi_names_every_operation_once_and_for_ever(api):
+    spec = api.get("/api/openapi.json").json()
+    names = [op["operationId"] for path in spec["paths"].values() for op in path.values()]
+
+    assert sorted(names) == [
+        "apply_config", "end_wrap_up", "get_agent", "get_call", "get_config", "get_events", "get_queue",
+        "get_snapshot", "hang_up", "healthz", "list_agents", "list_calls", "list_nodes", "list_queues",
+        "metrics", "readyz", "set_agent", "trace_call",
+    ]  # fmt: skip
+    assert "Routing" in spec["components"]["schemas"]
+
+
+def test_pages_load_nothing_from_elsewhere(api):
+    for path in (
+        "/",
+        "/api/docs",
+        "/static/page.js",
+        "/static/feed.js",
+        "/static/page.css",
+        "/static/docs.js",
+    ):
+        answer = api.get(path)
+        assert answer.status_code == 200
+        assert "https://" not in answer.text
+        assert "http://" not in answer.text.replace("http://www.w3.org", "")
+
+
+def test_numbers_are_masked():
+    assert mask_number("+493012345678") == "+493••••••678"
+    assert mask_number("004912345678") == "004••••••678"
+    assert mask_number("1234") == "••34"
+    assert mask_number("12") == "•"
+    assert mask_number("anonymous") == "unknown"
+    assert mask_number("<script>") == "unknown"
+
+
+def test_a_token_is_made_once_and_for_its_owner_only(tmp_path):
+    controller = Controller(state=str(tmp_path / "state"))
+    token = ensure_token(controller)
+
+    path = tmp_path / "state" / "token"
+    assert (len(token), path.stat().st_mode & 0o777, path.parent.stat().st_mode & 0o777) == (64, 0o600, 0o700)
+    assert ensure_token(controller) == token
+    path.chmod(0o644)
+    with pytest.raises(TokenError, match="chmod 600"):
+        ensure_token(controller)
+
+
+def test_config_of_the_running_controller_survives_a_round_trip(api):
+    assert Config.model_validate(api.get("/api/v1/config").json(), by_alias=True, by_name=False).queues[
+        0
+    ] == Queue(name="support")
