@@ -143,14 +143,13 @@ def variable_name(name: str) -> str:
 
 def is_safe_value(value: str) -> bool:
     """Whether `value` may be a channel variable's value: letters and digits of any script, spaces
-    and `_ . : @ / + * # -`, at most 256 characters, neither `::` nor `:_:` in it.
+    and `_ . : @ / + * # -`, at most 256 characters, no `:_:` in it and no `ARRAY::` before it.
     """
     return (
         len(value) <= 256
-        # `:_:` splits the whole originate line into separate calls, wherever it stands; `::` starts arrays
-        # and applications.
+        # `:_:` splits the whole originate line into separate calls, wherever it stands.
         and ":_:" not in value
-        and "::" not in value
+        and not value.startswith("ARRAY::")
         and all(
             c in " _.:@/+*#-" or _is_letter_or_digit(c) or unicodedata.category(c) in {"Mn", "Mc"}
             for c in value
@@ -206,7 +205,7 @@ def sound(value: str) -> str:
 
 
 def recording_path(value: str) -> str:
-    """Where to record: an absolute file path without `..`, ending in a format such as `.wav`. Raises `CommandError`."""
+    """Where to record: an absolute path ending in a format such as `.wav`. Raises `CommandError`."""
     suffix = value[value.rfind(".") :]
     if (
         not value.startswith("/")
@@ -216,8 +215,8 @@ def recording_path(value: str) -> str:
     ):
         raise CommandError(
             "recording path",
-            "an absolute path of letters, digits and `_ . + @ / -` without `..`, outside system folders, ending in a"
-            " format such as `.wav`",
+            "an absolute path of letters, digits and `_ . + @ / -` without `..`, outside system folders,"
+            " ending in a format such as `.wav`",
         )
     return value
 

@@ -13,6 +13,7 @@ import time
 import zlib
 from collections import deque
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import partial
@@ -154,6 +155,8 @@ class NodeLink:
         self.core_uuid = ""
         self.version = ""
         self.synced = False
+        self.announced = False
+        """The node's dialplan knows that we serve it (`cc_alive`), so its callers come to us."""
         self.canaries = Canaries(source, clock)
         self._app = app
         # Jitter isn't a secret.
@@ -166,6 +169,7 @@ class NodeLink:
         self._background = [_Slot(f"background-{i}") for i in range(settings.background)]
         self._held: deque[Event] | None = None
         self._let_in = gevent.event.Event()
+        self._up = gevent.event.Event()
         self._resync_wanted = gevent.event.Event()
         self._heartbeat_at: float | None = None
         self._poke_wanted = False
@@ -337,7 +341,9 @@ class NodeLink:
                     retry_s=round(pause_s),
                 )
             else:
-                log.warning(
+                # Once aloud; the attempts that follow say nothing new.
+                say = log.warning if attempt <= 1 else log.info
+                say(
                     "esl_connection_lost",
                     node=self.name,
                     connection=slot.name,
@@ -419,6 +425,11 @@ class NodeLink:
         self.synced = True
         self._update_state()
 
+    def _set_announced(self) -> None:
+        if not self.announced and self.state is State.UP:
+            self.announced = True
+            self._tell(self._app.on_state, self.name, self.state)
+
     def _update_state(self, *, refused: bool = False) -> None:
         if refused:
             self._set_state(State.REFUSED)
@@ -439,6 +450,11 @@ class NodeLink:
             self.reason = ""
         if state is not self.state:
             self.state = state
+            if state is State.UP:
+                self._up.set()
+            else:
+                self._up.clear()
+                self.announced = False
             log.info("esl_node_state", node=self.name, state=str(state))
             self._tell(self._app.on_state, self.name, state)
 
@@ -504,17 +520,15 @@ class NodeLink:
 
     def _renew_dead_man(self) -> None:
         while True:
-            if self.state is State.UP:
-                try:
+            self._up.wait()
+            try:
+                # None may be armed yet, which the switch calls an error.
+                with suppress(CommandRefused):
                     self.ask(commands.disarm_dead_man())
-                except CommandRefused:
-                    pass  # none was armed
-                except EslError:
-                    gevent.sleep(self._timings.dead_man_every_s)
-                    continue
-                try:
-                    self.ask(commands.arm_dead_man(self.settings.dead_man_s))
-                    self.ask(commands.set_global("cc_alive", "true"))
-                except EslError as error:
-                    log.warning("esl_dead_man_not_armed", node=self.name, problem=str(error))
+                self.ask(commands.arm_dead_man(self.settings.dead_man_s))
+                self.ask(commands.set_global("cc_alive", "true"))
+            except EslError as error:
+                log.warning("esl_dead_man_not_armed", node=self.name, problem=str(error))
+            else:
+                self._set_announced()
             gevent.sleep(self._timings.dead_man_every_s)

@@ -9,6 +9,7 @@ import contextlib
 import socket
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Self
 from urllib.parse import quote
 
 import gevent
@@ -83,7 +84,7 @@ class FakeSwitch:
         self._serve_instead = serve
         self._server: StreamServer | None = None
 
-    def __enter__(self) -> FakeSwitch:
+    def __enter__(self) -> Self:
         self.start()
         return self
 

@@ -213,8 +213,8 @@ def test_a_dial_string_that_could_do_more_than_ring_one_device_is_refused(contac
 
 BAD_VALUES = [
     "a,b", "a;b", "a=b", "{a", "a}", "[a", "a]", "<a", "a'b", 'a"b', "a\\", "${system(id)}", "$${x}", "#{x}$",
-    "a\nb", "a\r", "a\0", "a\u2028b", "a\u0085", "^^:a:b", "a:_:b", "a::b", "a|b", "a&b", "a(b)", "%0A", "a\udc80",
-    "x" * 257,
+    "a\nb", "a\r", "a\0", "a\u2028b", "a\u0085", "^^:a:b", "a:_:b", "ARRAY::a", "a|b", "a&b", "a(b)", "%0A",
+    "a\udc80", "x" * 257,
 ]  # fmt: skip
 
 
@@ -230,10 +230,26 @@ def test_a_value_with_a_meaning_to_a_parser_is_refused_in_both_commands(value):
 
 @pytest.mark.parametrize(
     "name",
-    ["api_on_answer", "API_ON_ANSWER", "execute_on_answer", "api_hangup_hook", "session_in_hangup_hook", "group_confirm_key",
-     "sip_h_X-A", "origination_uuid", "bridge_pre_execute_aleg_app", "nolocal:cc_x", "cc_x=1,api_on_answer", "", "a b",
-     "my_hook", "x\n", "recording_follow_transfer", "ringback"],
-)  # fmt: skip
+    [
+        "api_on_answer",
+        "API_ON_ANSWER",
+        "execute_on_answer",
+        "api_hangup_hook",
+        "session_in_hangup_hook",
+        "group_confirm_key",
+        "sip_h_X-A",
+        "origination_uuid",
+        "bridge_pre_execute_aleg_app",
+        "nolocal:cc_x",
+        "cc_x=1,api_on_answer",
+        "",
+        "a b",
+        "my_hook",
+        "x\n",
+        "recording_follow_transfer",
+        "ringback",
+    ],
+)
 def test_a_variable_that_makes_the_switch_act_is_refused(name):
     for action in (originate(variables=((name, "x"),)), SetVariables("n", U1, ((name, "x"),))):
         with pytest.raises(CommandError, match="variable name"):
@@ -276,9 +292,20 @@ def test_an_id_is_one_word_of_ours(uuid):
 
 @pytest.mark.parametrize(
     ("extension", "context"),
-    [("x inline", "default"), ("'system:id'", "default"), ("-both", "x"), ("x", "default inline"), ("x", ""), ("", "x"),
-     ("x,y", "default"), ("${x}", "default"), ("x", "a:b"), ("m:^:system:id", "x"), ("x\n", "default")],
-)  # fmt: skip
+    [
+        ("x inline", "default"),
+        ("'system:id'", "default"),
+        ("-both", "x"),
+        ("x", "default inline"),
+        ("x", ""),
+        ("", "x"),
+        ("x,y", "default"),
+        ("${x}", "default"),
+        ("x", "a:b"),
+        ("m:^:system:id", "x"),
+        ("x\n", "default"),
+    ],
+)
 def test_a_transfer_goes_to_one_extension_of_the_xml_dialplan(extension, context):
     with pytest.raises(CommandError):
         commands.encode(Transfer("n", U1, extension, context))
@@ -286,10 +313,32 @@ def test_a_transfer_goes_to_one_extension_of_the_xml_dialplan(extension, context
 
 @pytest.mark.parametrize(
     "source",
-    ["system::id", "a.wav!NORMAL_CLEARING", "a b.wav", "http://169.254.169.254/", "shout://x", "tts://x", "{a=b}x.wav",
-     "a|b", "../x.wav", "/a/../b.wav", "file_string://a!b", "${x}", "say:x", "phrase:x", "tone_stream://::x", "/dev/zero",
-     "tone_stream://%(1,1,1);;x", "local_stream://moh system", "", "x" * 300, "a\n", "vlc://x", "//host/share.wav"],
-)  # fmt: skip
+    [
+        "system::id",
+        "a.wav!NORMAL_CLEARING",
+        "a b.wav",
+        "http://169.254.169.254/",
+        "shout://x",
+        "tts://x",
+        "{a=b}x.wav",
+        "a|b",
+        "../x.wav",
+        "/a/../b.wav",
+        "file_string://a!b",
+        "${x}",
+        "say:x",
+        "phrase:x",
+        "tone_stream://::x",
+        "/dev/zero",
+        "tone_stream://%(1,1,1);;x",
+        "local_stream://moh system",
+        "",
+        "x" * 300,
+        "a\n",
+        "vlc://x",
+        "//host/share.wav",
+    ],
+)
 def test_a_sound_cannot_be_an_application_a_list_or_an_address(source):
     with pytest.raises(CommandError, match="sound"):
         commands.encode(PlayMusic("n", U1, source))
@@ -297,9 +346,25 @@ def test_a_sound_cannot_be_an_application_a_list_or_an_address(source):
 
 @pytest.mark.parametrize(
     "path",
-    ["../../etc/cron.d/x", "/etc/cron.d/x.wav", "/etc/cron.d/x", "rec/x.wav", "/dev/full", "/proc/x.wav", "|cmd", "{a=b}/tmp/x.wav",
-     "http://169.254.169.254/x.wav", "shout://x.wav", "x" * 300 + ".wav", "a b.wav", "", "/rec/x", "/rec/%0A.wav", "/r/x.wav\n"],
-)  # fmt: skip
+    [
+        "../../etc/cron.d/x",
+        "/etc/cron.d/x.wav",
+        "/etc/cron.d/x",
+        "rec/x.wav",
+        "/dev/full",
+        "/proc/x.wav",
+        "|cmd",
+        "{a=b}/tmp/x.wav",
+        "http://169.254.169.254/x.wav",
+        "shout://x.wav",
+        "x" * 300 + ".wav",
+        "a b.wav",
+        "",
+        "/rec/x",
+        "/rec/%0A.wav",
+        "/r/x.wav\n",
+    ],
+)
 def test_a_recording_goes_to_a_plain_file(path):
     with pytest.raises(CommandError, match="recording path"):
         commands.encode(StartRecording("n", U1, path))
@@ -419,24 +484,16 @@ def test_a_cleaned_name_holds_only_letters_digits_and_four_marks(name):
 # At a recording server: exactly these lines and no others.
 
 
-OFFER = (
-    r"bgapi originate \{ignore_early_media=true,originate_timeout=20,%s\}\[origination_uuid=" + U1 + r"\]%s"
-)
 INERT = r"[A-Za-z0-9/@+._-]*"
 """A dial string is a harmless text where a text is wanted."""
+CLEANED = r"origination_caller_id_name=('[\w .-]+'|[\w.-]+),origination_caller_id_number=anonymous"
+ALICE = r"origination_caller_id_name=Alice,origination_caller_id_number=\+15551"
 ALLOWED = (
-    OFFER
-    % (
-        r"cc_side=agent,origination_caller_id_name=('[\w .-]+'|[\w.-]+),origination_caller_id_number=anonymous",
-        r"user/1000@example\.org &park\(\)\nJob-UUID: job-1",
-    ),
-    OFFER
-    % (
-        rf"(cc_note={INERT},)?origination_caller_id_name=Alice,origination_caller_id_number=\+15551",
-        r"user/1000@example\.org &park\(\)\nJob-UUID: job-1",
-    ),
-    rf"api uuid_setvar_multi {U1} cc_note={INERT}",
-    rf"api uuid_broadcast {U1} {INERT} aleg",
+    r"bgapi originate \{ignore_early_media=true,originate_timeout=20,"
+    rf"(cc_side=agent,{CLEANED}|(cc_note={INERT},)?{ALICE})\}}"
+    rf"\[origination_uuid={U1}\]user/1000@example\.org &park\(\)\nJob-UUID: job-1"
+    rf"|api uuid_setvar_multi {U1} cc_note={INERT}"
+    rf"|api uuid_broadcast {U1} {INERT} aleg"
 )
 
 
@@ -467,7 +524,7 @@ def test_hostile_input_leaves_no_trace_at_the_switch():
                 connection.send(data)
         wait_for(lambda: len(switch.commands) == sent)
         for line in switch.commands:
-            assert any(re.fullmatch(form, line) for form in ALLOWED), line
+            assert re.fullmatch(ALLOWED, line), line
         assert refused > 7 * len(hostile)
         connection.stop()
         gevent.sleep(0)

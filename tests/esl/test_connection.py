@@ -6,10 +6,10 @@ import contextlib
 import functools
 import gc
 import io
-import os
 import socket
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import gevent
 import greenswitch
@@ -292,9 +292,20 @@ def test_a_switch_that_takes_no_bytes_is_left():
         (GREETING, "protocol"),
         (b"Content-Type: text/disconnect-notice\nContent-Length: 5\n\nX: y\n", "goodbye"),
     ],
-    ids=["early close", "minus one", "2^63", "abc", "no type", "no colon", "endless header", "reply without command",
-         "two replies", "second greeting", "goodbye"],
-)  # fmt: skip
+    ids=[
+        "early-close",
+        "minus-one",
+        "2^63",
+        "abc",
+        "no-type",
+        "no-colon",
+        "endless-header",
+        "reply-without-command",
+        "two-replies",
+        "second-greeting",
+        "goodbye",
+    ],
+)
 def test_a26_a_hostile_stream_ends_the_connection_and_nothing_else(stream, reason):
     seen = []
     with FakeSwitch(serve=conversation(0.02, stream)) as switch:
@@ -533,7 +544,16 @@ def test_an_event_that_cannot_be_read_is_counted_and_the_next_one_comes():
 
 @pytest.mark.parametrize(
     "data",
-    [b"api status", b"api status\n", b"api a\n\napi b\n\n", b"api a\r\n\n", b"api a\0b\n\n", b"\n\n", b"", b"\napi a\n\n"],
+    [
+        b"api status",
+        b"api status\n",
+        b"api a\n\napi b\n\n",
+        b"api a\r\n\n",
+        b"api a\0b\n\n",
+        b"\n\n",
+        b"",
+        b"\napi a\n\n",
+    ],
 )
 def test_g20_more_or_less_than_one_command_is_not_sent(data):
     with FakeSwitch() as switch:
@@ -617,10 +637,10 @@ def test_a_name_with_two_addresses_is_tried_to_the_end():
 
 def open_files() -> int:
     gc.collect()
-    return len(os.listdir("/proc/self/fd"))
+    return len(list(Path("/proc/self/fd").iterdir()))
 
 
-@pytest.mark.skipif(not os.path.isdir("/proc/self/fd"), reason="counts open files by /proc")
+@pytest.mark.skipif(not Path("/proc/self/fd").is_dir(), reason="counts open files by /proc")
 def test_g23_a_hundred_failures_leave_no_file_open():
     with FakeSwitch() as switch:
         port = switch.port
@@ -642,7 +662,7 @@ def test_g23_a_hundred_failures_leave_no_file_open():
 
 
 def test_g24_an_open_port_with_a_frozen_switch_behind_it_is_given_up():
-    with FakeSwitch(serve=lambda sock: gevent.sleep(3)) as switch:
+    with FakeSwitch(serve=lambda _sock: gevent.sleep(3)) as switch:
         begun = time.monotonic()
         with pytest.raises(ConnectionFailed) as failed:
             opened(switch, limits=SHORT)
@@ -651,7 +671,7 @@ def test_g24_an_open_port_with_a_frozen_switch_behind_it_is_given_up():
 
 
 def test_g24_greenswitch_waits_for_ever():
-    with FakeSwitch(serve=lambda sock: gevent.sleep(3)) as switch, bare(switch) as client:
+    with FakeSwitch(serve=lambda _sock: gevent.sleep(3)) as switch, bare(switch) as client:
         assert hangs(client.connect)
 
 
@@ -704,7 +724,11 @@ def test_g27_the_socket_has_no_delay_and_notices_a_dead_peer():
         assert option(socket.TCP_NODELAY)
         assert connection.sock.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE)
         if hasattr(socket, "TCP_USER_TIMEOUT"):
-            assert (option(socket.TCP_KEEPIDLE), option(socket.TCP_KEEPINTVL), option(socket.TCP_KEEPCNT)) == (10, 3, 3)
+            assert (
+                option(socket.TCP_KEEPIDLE),
+                option(socket.TCP_KEEPINTVL),
+                option(socket.TCP_KEEPCNT),
+            ) == (10, 3, 3)
             assert option(socket.TCP_USER_TIMEOUT) == 10_000
         connection.stop()
 

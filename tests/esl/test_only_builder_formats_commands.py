@@ -17,8 +17,9 @@ SIMULATOR = PACKAGE / "sim"
 """It reads commands as a switch does, so it knows the words."""
 
 COMMAND = re.compile(
-    r"^\s*(?:api|bgapi|sendmsg|sendevent|userauth|auth|nixevent|event (?:plain|json|xml)|filter|sched_api|sched_del"
-    r"|sched_hangup|sched_transfer|luarun|hupall|global_setvar|global_getvar|show channels|originate|fsctl) "
+    r"^\s*(?:api|bgapi|sendmsg|sendevent|userauth|auth|nixevent|event (?:plain|json|xml)|filter"
+    r"|sched_api|sched_del|sched_hangup|sched_transfer|luarun|hupall"
+    r"|global_setvar|global_getvar|show channels|originate|fsctl) "
     r"|(?:^|[\s'\"])(?:uuid_[a-z_]+|bgapi|api uuid_[a-z]+|originate [{\[a-z]+/?) "
     r"|&park\(|^bgapi$|Job-UUID: |console_execute"
 )
