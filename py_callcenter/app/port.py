@@ -150,8 +150,8 @@ class HubPort:
         links = self._controller.links
         if not links:
             reasons.append("no node is configured")
-        if links and not any(link.state is State.UP for link in links.values()):
-            reasons.append("no switch is connected")
+        if links and not any(link.announced for link in links.values()):
+            reasons.append("no switch is connected and in step")
         if not self._store.working:
             reasons.append("records can't be written to the database")
         return Health(ok=not reasons, reasons=tuple(reasons))
