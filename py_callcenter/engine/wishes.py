@@ -57,7 +57,9 @@ def _exports(event: Event) -> tuple[tuple[str, str], ...]:
             continue
         value = event.get(f"variable_{name}")
         if value:
-            found.append((name, "".join(mark if mark in _PLAIN else "_" for mark in value[:_VALUE_MAX])))
+            plain = "".join(mark if mark in _PLAIN else "_" for mark in value[:_VALUE_MAX])
+            # `:_:` would split the originate, so the builder refuses it: no offer ever.
+            found.append((name, plain.replace(":_:", "___")))
     return tuple(found)
 
 
