@@ -16,14 +16,16 @@ BUILD_PROFILE: Final[str]
 class FrameError(ValueError):
     """The byte stream broke the event-socket framing. The connection must be closed: bytes after this
     point can't be trusted, and looking for "the next frame" is how events get forged. The message names
-    frame, line and fault, never the content."""
+    frame, line and fault, never the content.
+    """
 
 class EventError(ValueError):
     """A frame's body is not a well-formed event. The message names the place, never the content."""
 
 class RouterError(ValueError):
     """A call to `Router` that can't be carried out: unknown id, unknown name, number out of range, or a
-    step that the state doesn't allow. Nothing was changed."""
+    step that the state doesn't allow. Nothing was changed.
+    """
 
 @final
 class FrameParser:
@@ -71,7 +73,8 @@ class Frame:
 
     def header(self, name: str) -> str | None:
         """Envelope header by name, letter case ignored, the first of several; None when absent. Not
-        percent-decoded; bytes that aren't UTF-8 come out as U+FFFD."""
+        percent-decoded; bytes that aren't UTF-8 come out as U+FFFD.
+        """
 
     def event(self) -> Event:
         """Decode the body as an event, by content type (`text/event-plain` or `text/event-json`).
@@ -175,17 +178,27 @@ class AgentView:
 
     @property
     def state(self) -> str:
-        """`waiting` `reserved` `receiving` `in_a_queue_call` `wrap_up` `idle` `busy_elsewhere` `on_break` `logged_out`."""
+        """`waiting` `reserved` `receiving` `in_a_queue_call` `wrap_up` `idle` `busy_elsewhere` `on_break`
+        `logged_out`.
+
+        An open offer or conversation comes first, then the status, then wrap-up, then `idle`. In a delay
+        after a failed offer the state is `waiting`, with `ready_at_us` set. Nothing sets `busy_elsewhere`
+        yet.
+        """
 
     @property
-    def state_since_us(self) -> int: ...
+    def state_since_us(self) -> int:
+        """Moment of the last change of `state`."""
+
     @property
     def idle_since_us(self) -> int:
-        """End of the last conversation, or the moment of login: the order of `longest-idle-agent`."""
+        """End of the last conversation, or the moment of login (leaving `Logged Out` for any status): the
+        order of `longest-idle-agent`. 0 before the first login. Failed offers and breaks don't move it.
+        """
 
     @property
     def ready_at_us(self) -> int:
-        """End of a wrap-up or delay; 0 when none runs."""
+        """End of a wrap-up or delay; 0 when none runs. Runs on while on break or logged out."""
 
     @property
     def no_answer_count(self) -> int: ...
@@ -199,9 +212,12 @@ class Router:
     """Order of callers, agents, reservations and all timers.
 
     Pure: the same calls with the same arguments give the same results. Callers are ordered by priority
-    (higher first), then by score (time since `entered_us` plus base score; so by `entered_us - base_score_us`,
-    smaller first), then by order of `enqueue`. `now_us` may never go back: a smaller one counts as the last
-    one seen.
+    (higher first), then by score (time since `entered_us` plus base score; so by
+    `entered_us - base_score_us`, smaller first), then by order of `enqueue`. `now_us` may never go back: a
+    smaller one counts as the last one seen. All ids count up from 1 and are never used twice. Times and
+    durations are 0…10^17 µs, names have 1…10000 characters; anything else raises `RouterError`, as do unknown
+    ids and words in every method. An offer that was given to be withdrawn (by `leave`, `claim` or
+    `set_status`) is given once, can't be claimed any more, and keeps its agent until `fail`.
     """
 
     def __new__(cls) -> Router: ...
@@ -209,7 +225,10 @@ class Router:
     # Configuration.
     def put_queue(self, now_us: int, name: str, strategy: str, *, no_answer_status: str = "On Break") -> int:
         """Add or change a queue; give its id (kept over changes). Strategies: `longest-idle-agent`,
-        `round-robin`, `ring-all`. `no_answer_status` is what an agent gets who reaches max_no_answer."""
+        `round-robin`, `ring-all`. `no_answer_status` is what an agent gets who reaches max_no_answer; offers
+        keep the one they were made with. Another strategy holds from the next `decide` on; changing it costs
+        O(callers and agents of the queue).
+        """
 
     def remove_queue(self, now_us: int, queue: int) -> None:
         """Forget a queue and its tiers. Raises `RouterError` while callers are in it."""
@@ -227,15 +246,22 @@ class Router:
         path_error_delay_us: int = 5000000,
         max_no_answer: int = 0,
     ) -> int:
-        """Add (as `Logged Out`) or change an agent; give the id. A change keeps status, state and counters."""
+        """Add (as `Logged Out`) or change an agent; give the id. A change keeps status, state, counters and a
+        running wrap-up or delay. A delay of 0 makes the agent ready at once, and the same caller may be
+        offered again by the next `decide`.
+        """
 
     def remove_agent(self, now_us: int, agent: int) -> None:
         """Forget an agent and the tiers. Raises `RouterError` while an offer or conversation holds them."""
 
     def put_tier(self, now_us: int, queue: int, agent: int, level: int, position: int) -> None:
-        """Let an agent serve a queue. Lower level first. Level and position 0…86400."""
+        """Let an agent serve a queue. Lower level first. Level and position 0…86400. For a known pair both
+        are changed and the agent's turn in round-robin is kept.
+        """
 
-    def remove_tier(self, now_us: int, queue: int, agent: int) -> None: ...
+    def remove_tier(self, now_us: int, queue: int, agent: int) -> None:
+        """An agent serves a queue no longer; an open offer of the pair goes on. Raises when none is there."""
+
     def queue_id(self, name: str) -> int | None: ...
     def agent_id(self, name: str) -> int | None: ...
 
@@ -243,11 +269,15 @@ class Router:
     def enqueue(
         self, now_us: int, queue: int, *, entered_us: int, priority: int = 0, base_score_us: int = 0
     ) -> int:
-        """Put a caller in a queue; give an id that is never used twice. Priority −100…100."""
+        """Put a caller in a queue; give an id that is never used twice. Priority −100…100, base score
+        −10^17…10^17 µs.
+        """
 
     def leave(self, now_us: int, caller: int) -> list[int]:
-        """Take a caller out (abandoned, timed out, moved). Gives the offers that ring for this caller: they
-        keep their agents until each is ended by `fail(…, "withdrawn")`, when its legs are gone."""
+        """Take a caller out (abandoned, timed out, moved). Gives the open offers of this caller, a claimed
+        one too, oldest first: they keep their agents until each is ended by `fail(…, "withdrawn")`, when its
+        legs are gone.
+        """
 
     def position(self, caller: int) -> int:
         """Place in the queue, 1 = next. Claimed callers count until they are bridged."""
@@ -255,18 +285,23 @@ class Router:
     def callers(self, queue: int) -> list[int]:
         """Ids in the queue in order of service."""
 
-    def calls_waiting(self, queue: int) -> int: ...
+    def calls_waiting(self, queue: int) -> int:
+        """Length of `callers`: everybody not yet bridged. O(1)."""
+
     def staffed(self, queue: int) -> int:
         """Agents with a tier in this queue who aren't Logged Out."""
 
     def can_serve(self, queue: int) -> int:
-        """Agents in this queue who could take a call this instant."""
+        """Agents in this queue who could take a call this instant. O(1)."""
 
     # Agents.
     def set_status(self, now_us: int, agent: int, status: str) -> list[int]:
         """Set the status by mod_callcenter's name. Gives the agent's ringing offer (not yet claimed) to be
-        withdrawn when the new status takes no calls. Becoming `Available` from another status resets
-        no_answer_count; from `Logged Out` it also starts idle time. A conversation goes on in any status."""
+        withdrawn when the new status takes no calls; the caller is open again when that offer has failed.
+        Becoming `Available` from another status resets no_answer_count; leaving `Logged Out` for any status
+        starts idle time. Setting any status, the same one too, ends `idle`. A conversation goes on in any
+        status.
+        """
 
     def set_wrap_up_end(self, now_us: int, agent: int, end_us: int) -> None:
         """Move the end of a running wrap-up; a moment not after `now_us` ends it. Raises when none runs."""
@@ -281,30 +316,39 @@ class Router:
 
         Callers are looked at in rank order over all queues. A caller takes the best ready agent of its
         queue by the queue's strategy; a `ring-all` caller takes every ready agent, again and again as they
-        become ready, until claimed."""
+        become ready, until claimed.
+        """
 
     def ringing(self, now_us: int, offer: int) -> None:
-        """The phone rings: `reserved` → `receiving`."""
+        """The phone rings: `reserved` → `receiving`. Nothing when it rang before or was answered."""
 
     def claim(self, now_us: int, offer: int) -> list[int] | None:
-        """The agent answered. None: too late, the caller has left or is another's; else the offers that lost
-        (to be ended by `fail(…, "withdrawn")` when their legs are gone). At most one claim a caller holds."""
+        """The agent answered. None: too late, the caller has left, is another's, or the offer was given to be
+        withdrawn; else the offers that lost, oldest first (to be ended by `fail(…, "withdrawn")` when their
+        legs are gone). At most one claim a caller holds. Raises when this offer was claimed before.
+        """
 
     def bridged(self, now_us: int, offer: int) -> None:
-        """Caller and agent talk: the caller leaves the queue, the agent is `in_a_queue_call`, no_answer_count = 0."""
+        """Caller and agent talk: the caller leaves the queue, the agent is `in_a_queue_call`, no_answer_count
+        = 0. Raises unless the offer is claimed and the caller still there.
+        """
 
     def fail(self, now_us: int, offer: int, fault: str) -> str | None:
         """End an offer without a conversation; its legs are gone. A claimed caller is open again in the same
         place. Fault: `busy` `rejected` `no_answer` `unreachable` `unregistered` `path_error` `withdrawn`;
         each has its delay (withdrawn: none, idle time kept; unreachable counts as no_answer does).
-        Gives the new status when max_no_answer was reached."""
+        Gives the new status when max_no_answer was reached; an agent who meanwhile went on break or logged
+        out keeps that. Raises for a conversation: `finish` ends that.
+        """
 
     def finish(self, now_us: int, offer: int) -> None:
-        """The conversation is over and the agent's legs are gone: wrap-up, then ready (or `idle` when On Demand)."""
+        """The conversation is over and the agent's legs are gone: wrap-up, then ready (or `idle` when
+        the status is then On Demand). Raises when there was no conversation.
+        """
 
     # Timers.
     def set_timer(self, deadline_us: int, token: int) -> None:
-        """Arm or re-arm the engine's own deadline; tokens are opaque."""
+        """Arm or re-arm the engine's own deadline; tokens are opaque and fit in 64 bits, signed."""
 
     def cancel_timer(self, token: int) -> None:
         """Disarm; an unknown token is no error."""
@@ -313,5 +357,6 @@ class Router:
         """When `advance` next has something to do: the earliest of all timers, the core's own included."""
 
     def advance(self, now_us: int) -> list[int]:
-        """Let time pass: ends wrap-ups and delays that are due, and gives the engine's due tokens in order of
-        deadline, then of arming. Call `decide` afterwards."""
+        """Let time pass: ends wrap-ups and delays that are due (nothing else does), and gives the engine's
+        due tokens in order of deadline, then of arming. Call `decide` afterwards.
+        """

@@ -1,5 +1,6 @@
 //! The exceptions of this module, and the one place where the core's errors become them.
 
+use callcenter_core::router::RouterError as CoreRouterError;
 use callcenter_core::wire::{EventError as CoreEventError, FrameError as CoreFrameError};
 use pyo3::create_exception;
 use pyo3::exceptions::PyValueError;
@@ -39,6 +40,12 @@ impl Raise for CoreFrameError {
 impl Raise for CoreEventError {
     fn raise(self) -> PyErr {
         EventError::new_err(self.to_string())
+    }
+}
+
+impl Raise for CoreRouterError {
+    fn raise(self) -> PyErr {
+        RouterError::new_err(self.to_string())
     }
 }
 

@@ -6,12 +6,6 @@ use pyo3::exceptions::{PyOverflowError, PyUnicodeEncodeError};
 use pyo3::prelude::*;
 use pyo3::types::PyString;
 
-impl Raise for core::RouterError {
-    fn raise(self) -> PyErr {
-        RouterError::new_err(self.to_string())
-    }
-}
-
 fn refused(error: core::RouterError) -> PyErr {
     error.raise()
 }

@@ -61,6 +61,10 @@ impl Router {
         let Some(best) = queue.best(last) else {
             return Ok(None);
         };
+        if self.agents.get(best.slot)?.offer.is_some() {
+            // Would be proposed for ever: the ready sets are wrong.
+            return Err(RouterError::Defect("a held agent was ready"));
+        }
         let caller = self.callers.get_mut(caller_slot)?;
         let (offer_id, offer_slot) = self.offers.insert(Offer {
             caller: Some(caller_slot),

@@ -134,7 +134,7 @@ fn apply(
     let id = |number: &usize| *number as u64 + 1;
     match step {
         Step::Enqueue(queue, priority) => {
-            callers.push(router.enqueue(*now, id(queue), *now, *priority, 0)?)
+            callers.push(router.enqueue(*now, id(queue), *now, *priority, 0)?);
         }
         Step::Leave(number) => {
             if let Some(caller) = pick(callers, *number) {

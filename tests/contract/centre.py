@@ -1,0 +1,114 @@
+"""A small call centre around a router: names instead of ids, seconds instead of microseconds."""
+
+from __future__ import annotations
+
+from typing import Any
+
+START = 1_700_000_000
+SECOND = 1_000_000
+
+
+class Centre:
+    def __init__(self, router: Any):
+        self.router = router
+        self.now_us = START * SECOND
+        self.queues: dict[str, int] = {}
+        self.agents: dict[str, int] = {}
+        self.callers: dict[str, int] = {}
+        self.offers: dict[tuple[str, str], int] = {}
+
+    @property
+    def now(self) -> float:
+        return self.now_us / SECOND
+
+    def queue(self, name: str, strategy: str = "longest-idle-agent", **settings: Any) -> None:
+        self.queues[name] = self.router.put_queue(self.now_us, name, strategy, **settings)
+
+    def agent(self, name: str, *queues: str, level: int = 1, position: int = 1, **seconds: int) -> None:
+        """An agent who logs in now. Times of `settings` in seconds."""
+        settings = {
+            key if key == "max_no_answer" else f"{key}_us": value
+            if key == "max_no_answer"
+            else value * SECOND
+            for key, value in seconds.items()
+        }
+        self.agents[name] = self.router.put_agent(self.now_us, name, **settings)
+        for queue in queues:
+            self.tier(queue, name, level, position)
+        self.status(name, "Available")
+
+    def tier(self, queue: str, agent: str, level: int = 1, position: int = 1) -> None:
+        self.router.put_tier(self.now_us, self.queues[queue], self.agents[agent], level, position)
+
+    def status(self, agent: str, status: str) -> list[int]:
+        return self.router.set_status(self.now_us, self.agents[agent], status)
+
+    def call(
+        self, name: str, queue: str, *, priority: int = 0, base_score: float = 0, entered: float | None = None
+    ):
+        entered_us = self.now_us if entered is None else round(entered * SECOND)
+        self.callers[name] = self.router.enqueue(
+            self.now_us,
+            self.queues[queue],
+            entered_us=entered_us,
+            priority=priority,
+            base_score_us=round(base_score * SECOND),
+        )
+
+    def wait(self, seconds: float) -> list[int]:
+        self.now_us += round(seconds * SECOND)
+        return self.router.advance(self.now_us)
+
+    def decide(self) -> list[tuple[str, str]]:
+        """Decide; give (caller, agent) by name, in the order of decision."""
+        callers = {number: name for name, number in self.callers.items()}
+        agents = {number: name for name, number in self.agents.items()}
+        pairs = []
+        for proposal in self.router.decide(self.now_us):
+            pair = (callers[proposal.caller], agents[proposal.agent])
+            self.offers[pair] = proposal.offer
+            pairs.append(pair)
+        return pairs
+
+    def offer(self, caller: str, agent: str) -> int:
+        return self.offers[caller, agent]
+
+    def ring(self, caller: str, agent: str) -> None:
+        self.router.ringing(self.now_us, self.offer(caller, agent))
+
+    def claim(self, caller: str, agent: str) -> list[int] | None:
+        return self.router.claim(self.now_us, self.offer(caller, agent))
+
+    def bridge(self, caller: str, agent: str) -> None:
+        self.router.bridged(self.now_us, self.offer(caller, agent))
+
+    def fail(self, caller: str, agent: str, fault: str) -> str | None:
+        return self.router.fail(self.now_us, self.offer(caller, agent), fault)
+
+    def finish(self, caller: str, agent: str) -> None:
+        self.router.finish(self.now_us, self.offer(caller, agent))
+
+    def leave(self, caller: str) -> list[int]:
+        return self.router.leave(self.now_us, self.callers[caller])
+
+    def talk(self, caller: str, agent: str, seconds: float = 60) -> None:
+        """From the offer to the end of the conversation."""
+        self.ring(caller, agent)
+        self.claim(caller, agent)
+        self.bridge(caller, agent)
+        self.wait(seconds)
+        self.finish(caller, agent)
+
+    def view(self, agent: str) -> Any:
+        return self.router.agent(self.agents[agent])
+
+    def state(self, agent: str) -> str:
+        return self.view(agent).state
+
+    def line(self, queue: str) -> list[str]:
+        """Callers of a queue by name, in order of service."""
+        names = {number: name for name, number in self.callers.items()}
+        return [names[number] for number in self.router.callers(self.queues[queue])]
+
+    def position(self, caller: str) -> int:
+        return self.router.position(self.callers[caller])

@@ -1,0 +1,201 @@
+"""Whatever is passed in: a typed error and an unchanged router, or an answer at bounded cost."""
+
+import pytest
+
+from py_callcenter._router import RouterError
+
+pytestmark = pytest.mark.contract
+
+HUGE = (-1, -(2**63), 2**63 - 1, 2**63, 2**64, 10**30, -(10**30))
+
+
+@pytest.fixture
+def busy(centre):
+    """One of everything."""
+    centre.queue("support")
+    centre.agent("x", "support", wrap_up=10)
+    centre.call("ada", "support")
+    centre.decide()
+    centre.call("bob", "support")
+    return centre
+
+
+def picture(centre):
+    queue = centre.queues["support"]
+    router = centre.router
+    view = router.agent(centre.agents["x"])
+    return (
+        router.callers(queue),
+        router.staffed(queue),
+        router.can_serve(queue),
+        router.agents_by_state(),
+        router.next_deadline_us(),
+        {name: getattr(view, name) for name in ("status", "state", "state_since_us", "ready_at_us")},
+    )
+
+
+@pytest.mark.parametrize("bad", [*HUGE, 0, 999])
+def test_ids_that_were_never_handed_out(busy, bad):
+    router, now_us = busy.router, busy.now_us
+    queue, agent = busy.queues["support"], busy.agents["x"]
+    before = picture(busy)
+    calls = [
+        lambda: router.remove_queue(now_us, bad),
+        lambda: router.remove_agent(now_us, bad),
+        lambda: router.put_tier(now_us, bad, agent, 1, 1),
+        lambda: router.put_tier(now_us, queue, bad, 1, 1),
+        lambda: router.remove_tier(now_us, bad, agent),
+        lambda: router.remove_tier(now_us, queue, bad),
+        lambda: router.enqueue(now_us, bad, entered_us=now_us),
+        lambda: router.leave(now_us, bad),
+        lambda: router.position(bad),
+        lambda: router.callers(bad),
+        lambda: router.calls_waiting(bad),
+        lambda: router.staffed(bad),
+        lambda: router.can_serve(bad),
+        lambda: router.set_status(now_us, bad, "Available"),
+        lambda: router.set_wrap_up_end(now_us, bad, now_us),
+        lambda: router.agent(bad),
+        lambda: router.ringing(now_us, bad),
+        lambda: router.claim(now_us, bad),
+        lambda: router.bridged(now_us, bad),
+        lambda: router.fail(now_us, bad, "busy"),
+        lambda: router.finish(now_us, bad),
+    ]
+    for call in calls:
+        with pytest.raises(RouterError):
+            call()
+    assert picture(busy) == before
+
+
+@pytest.mark.parametrize("bad", HUGE)
+def test_numbers_out_of_range(busy, bad):
+    router, now_us = busy.router, busy.now_us
+    queue, agent, offer = busy.queues["support"], busy.agents["x"], busy.offer("ada", "x")
+    before = picture(busy)
+    calls = [
+        lambda: router.put_queue(bad, "support", "ring-all"),
+        lambda: router.put_agent(bad, "x"),
+        lambda: router.put_tier(bad, queue, agent, 1, 1),
+        lambda: router.put_tier(now_us, queue, agent, bad, 1),
+        lambda: router.put_tier(now_us, queue, agent, 1, bad),
+        lambda: router.enqueue(bad, queue, entered_us=now_us),
+        lambda: router.enqueue(now_us, queue, entered_us=bad),
+        lambda: router.set_status(bad, agent, "On Break"),
+        lambda: router.decide(bad),
+        lambda: router.ringing(bad, offer),
+        lambda: router.claim(bad, offer),
+        lambda: router.bridged(bad, offer),
+        lambda: router.fail(bad, offer, "busy"),
+        lambda: router.finish(bad, offer),
+        lambda: router.advance(bad),
+        lambda: router.set_timer(bad, 1),
+        lambda: router.leave(bad, busy.callers["ada"]),
+        lambda: router.remove_tier(bad, queue, agent),
+    ]
+    settings = (
+        "wrap_up_us",
+        "busy_delay_us",
+        "reject_delay_us",
+        "no_answer_delay_us",
+        "unregistered_delay_us",
+        "path_error_delay_us",
+        "max_no_answer",
+    )
+    calls += [lambda name=name: router.put_agent(now_us, "x", **{name: bad}) for name in settings]
+    for call in calls:
+        with pytest.raises(RouterError):
+            call()
+    assert picture(busy) == before
+
+
+@pytest.mark.parametrize("bad", [101, -101, *HUGE[1:]])
+def test_priority_is_bounded(busy, bad):
+    with pytest.raises(RouterError):
+        busy.router.enqueue(busy.now_us, busy.queues["support"], entered_us=busy.now_us, priority=bad)
+
+
+@pytest.mark.parametrize("bad", HUGE[1:])
+def test_base_score_and_tokens_fit_in_a_machine_word(busy, bad):
+    with pytest.raises(RouterError):
+        busy.router.enqueue(busy.now_us, busy.queues["support"], entered_us=busy.now_us, base_score_us=bad)
+    if not -(2**63) <= bad < 2**63:
+        for call in (lambda: busy.router.set_timer(1, bad), lambda: busy.router.cancel_timer(bad)):
+            with pytest.raises(RouterError):
+                call()
+
+
+def test_the_ends_of_the_ranges_are_taken(make_router):
+    router = make_router()
+    end_us = 10**17
+    queue = router.put_queue(0, "support", "longest-idle-agent")
+    agent = router.put_agent(0, "x", wrap_up_us=end_us, max_no_answer=1_000_000)
+    router.put_tier(0, queue, agent, 86_400, 86_400)
+    router.put_tier(0, queue, agent, 0, 0)
+    router.set_status(0, agent, "Available")
+    first = router.enqueue(0, queue, entered_us=0, priority=100, base_score_us=end_us)
+    last = router.enqueue(0, queue, entered_us=end_us, priority=-100, base_score_us=-end_us)
+    assert router.callers(queue) == [first, last]
+    (proposal,) = router.decide(end_us)
+    router.claim(end_us, proposal.offer)
+    router.bridged(end_us, proposal.offer)
+    router.finish(end_us, proposal.offer)
+    assert router.next_deadline_us() == 2 * end_us
+    assert router.advance(end_us) == []
+    assert router.agent(agent).state == "wrap_up"
+    router.set_timer(end_us, 2**63 - 1)
+    router.set_timer(end_us, -(2**63))
+    assert router.advance(end_us) == [2**63 - 1, -(2**63)]
+
+
+@pytest.mark.parametrize("word", ["", "longest-idle", "RING-ALL", "ring-all ", "ring\x00all", "\ud800"])
+def test_unknown_words(busy, word):
+    now_us, agent = busy.now_us, busy.agents["x"]
+    before = picture(busy)
+    for call in (
+        lambda: busy.router.put_queue(now_us, "support", word),
+        lambda: busy.router.put_queue(now_us, "support", "ring-all", no_answer_status=word),
+        lambda: busy.router.set_status(now_us, agent, word),
+        lambda: busy.router.fail(now_us, busy.offer("ada", "x"), word),
+    ):
+        with pytest.raises(RouterError):
+            call()
+    assert picture(busy) == before
+
+
+@pytest.mark.parametrize("name", ["", "x" * 10_001, "\U0001f600" * 10_001, "bad \ud800 half"])
+def test_names_that_are_refused(make_router, name):
+    router = make_router()
+    with pytest.raises(RouterError):
+        router.put_queue(0, name, "ring-all")
+    with pytest.raises(RouterError):
+        router.put_agent(0, name)
+
+
+@pytest.mark.parametrize("name", ["x", "x" * 10_000, "\U0001f600" * 10_000, "a\x00b", "پشتیبانی", " ", "\n"])
+def test_names_that_are_taken(make_router, name):
+    router = make_router()
+    queue = router.put_queue(0, name, "ring-all")
+    agent = router.put_agent(0, name)
+    assert router.put_queue(0, name, "ring-all") == queue == router.queue_id(name)
+    assert router.put_agent(0, name) == agent == router.agent_id(name)
+    assert router.agent(agent).name == name
+    assert router.queue_id(name + "y") is None
+    assert router.agent_id(name + "y") is None
+
+
+def test_a_tier_that_is_not_there(busy):
+    busy.queue("sales")
+    with pytest.raises(RouterError):
+        busy.router.remove_tier(busy.now_us, busy.queues["sales"], busy.agents["x"])
+
+
+def test_an_error_says_what_is_wrong_and_names_nobody(make_router):
+    router = make_router()
+    with pytest.raises(RouterError, match="strategy"):
+        router.put_queue(0, "secret name", "no such strategy")
+    queue = router.put_queue(0, "secret name", "ring-all")
+    router.enqueue(0, queue, entered_us=0)
+    with pytest.raises(RouterError) as caught:
+        router.remove_queue(0, queue)
+    assert "secret" not in str(caught.value)
