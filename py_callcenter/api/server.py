@@ -34,6 +34,7 @@ class ApiServer:
         try:
             self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             self._socket.bind((host, port))
+            self._socket.listen(128)  # two sockets may bind one address, but only one may listen
         except OSError as error:
             self._socket.close()
             raise ListenError(f"can't listen on {host} port {port}: {error.strerror}") from error

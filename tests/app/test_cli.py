@@ -1,0 +1,307 @@
+"""The command line as an operator types it."""
+
+import json
+
+import pytest
+from app.fake_controller import FakeController, agent_row, snapshot
+from typer.testing import CliRunner
+
+from py_callcenter.api import create_app
+from py_callcenter.api.server import ApiServer, ListenError
+from py_callcenter.cli import app
+
+pytestmark = pytest.mark.app
+
+TOKEN = "a-token-for-the-tests"
+
+CONFIG = """\
+[controller]
+listen = "127.0.0.1:{port}"
+[[nodes]]
+name = "fs1"
+password = "ClueCon"
+[[queues]]
+name = "support"
+[[queues]]
+name = "sales"
+[[agents]]
+name = "1000"
+contact = "user/1000@example.org"
+[[agents]]
+name = "1001"
+contact = "user/1001@example.org"
+[[tiers]]
+queue = "support"
+agent = "1000"
+[[tiers]]
+queue = "support"
+agent = "1001"
+"""
+
+
+class Shell:
+    """Runs `callcenter …` with one configuration file."""
+
+    def __init__(self, folder):
+        self.file = folder / "callcenter.toml"
+
+    def __call__(self, *words, code=0, config=True):
+        environment = {"CALLCENTER_CONFIG": str(self.file) if config else ""}
+        result = CliRunner().invoke(app, list(words), env=environment)
+        assert result.exit_code == code, (result.output, result.exception)
+        return result
+
+    def out(self, *words, **options):
+        return self(*words, **options).stdout
+
+    def err(self, *words, **options):
+        return self(*words, **options).stderr
+
+
+@pytest.fixture
+def shell(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    return Shell(tmp_path)
+
+
+@pytest.fixture
+def stopped(shell):
+    """No controller runs: nothing listens on a port that was free a moment ago."""
+    server = ApiServer("127.0.0.1", 0)
+    shell.file.write_text(CONFIG.format(port=server.port))
+    server.stop()
+    return shell
+
+
+@pytest.fixture
+def controller():
+    return FakeController()
+
+
+@pytest.fixture
+def running(shell, tmp_path, controller):
+    server = ApiServer("127.0.0.1", 0)
+    server.start(create_app(controller, token=TOKEN))
+    shell.file.write_text(CONFIG.format(port=server.port))
+    state = tmp_path / "state"
+    state.mkdir(0o700)
+    (state / "token").touch(0o600)
+    (state / "token").write_text(TOKEN + "\n")
+    yield shell
+    server.stop()
+
+
+@pytest.fixture(autouse=True)
+def clock(monkeypatch):
+    monkeypatch.setattr("py_callcenter.cli_support.time.time", lambda: 1_795_000_000.0)
+
+
+def test_queue_list(running):
+    assert running.out("queue", "list") == (
+        "QUEUE    STRATEGY            WAITING  LONGEST  SERVICE LEVEL  OFFERED  ANSWERED  ABANDONED\n"
+        "support  longest-idle-agent        2     0:12    88 % / 80 %       40        34          3\n"
+        "sales    longest-idle-agent        0        -    88 % / 80 %       40        34          3\n"
+    )
+
+
+def test_agent_list(running):
+    assert running.out("agent", "list") == (
+        "AGENT  STATUS     STATE            SINCE  QUEUE    WITH           ANSWERED  TALKED\n"
+        "1000   Available  waiting           1:01  -        -                     7   21:00\n"
+        "1001   Available  in_a_queue_call   1:30  support  +49•••••••456         7   21:00\n"
+    )
+
+
+def test_call_list(running):
+    assert running.out("call", "list") == (
+        "CALL    QUEUE    PLACE  STATE    SINCE  WAITED SINCE  CALLER         AGENT\n"
+        "call-1  support      1  waiting   0:12          0:12  +49•••••••123  -\n"
+        "call-2  support      2  waiting   0:04          0:04  +49•••••••123  -\n"
+        "call-3  support      -  talking   1:30          0:12  +49•••••••123  1001\n"
+    )
+
+
+def test_lists_are_json_for_programs(running):
+    assert [row["name"] for row in json.loads(running.out("queue", "list", "--json"))] == ["support", "sales"]
+    assert json.loads(running.out("agent", "list", "--json"))[1]["call"] == "call-3"
+    assert len(json.loads(running.out("call", "list", "--json", "--queue", "support"))) == 3
+    assert json.loads(running.out("call", "list", "--json", "--queue", "sales")) == []
+
+
+def test_call_trace(running):
+    assert running.out("call", "trace", "call-1") == (
+        "AFTER  WHAT               DETAILS\n"
+        "0.000  entered the queue  queue=support\n"
+        "1.000  rang an agent      agent=1000\n"
+    )
+    assert running.err("call", "trace", "call-9", code=2) == (
+        "error: nothing is known of this call\nhint: see `callcenter call list`\n"
+    )
+
+
+def test_queue_show(running):
+    out = running.out("queue", "show", "support")
+    assert out.startswith("QUEUE          support\nstrategy       longest-idle-agent\nwaiting        2\n")
+    assert "call-1" in out
+    assert "in_a_queue_call" in out
+    shown = json.loads(running.out("queue", "show", "support", "--json"))
+    assert shown["settings"]["agent-originate-timeout"] == 20
+    assert running.err("queue", "show", "nope", code=2) == (
+        'error: there is no queue "nope"\nhint: known: support, sales\n'
+    )
+
+
+def test_an_agents_status_is_set_at_once(running, controller):
+    assert running.out("agent", "set", "1000", "status", "On Break") == "1000: On Break (on_break)\n"
+    assert controller.asked == [("set_agent_status", "1000", "On Break")]
+    assert running.err("agent", "set", "1000", "status", "Asleep", code=2) == (
+        'error: "Asleep" is no status\n'
+        'hint: one of: "Available", "Available (On Demand)", "On Break", "Logged Out"\n'
+    )
+    assert "there is no agent" in running.err("agent", "set", "9", "status", "On Break", code=2)
+
+
+def test_a_wrap_up_is_ended(running, controller):
+    assert "no wrap-up" in running.err("agent", "set", "1000", "ready-time", "now", code=1)
+    controller.now = snapshot(agents=(agent_row("1000", "wrap_up"),))
+    assert running.out("agent", "set", "1000", "ready_time", "now") == "1000: Available (waiting)\n"
+
+
+def test_a_lasting_setting_of_an_agent_goes_through_apply(running, controller):
+    result = running("agent", "set", "1000", "wrap-up-time", "25")
+
+    assert (result.stdout, result.stderr) == ("changed  agent  1000: wrap-up-time\n", "1 change made\n")
+    assert controller.config.agents[0].wrap_up_time == 25
+    assert running.err("agent", "set", "1000", "wrap-up-time", "long", code=2).startswith(
+        "error: wrap-up-time: must be a number, not text in quotes"
+    )
+
+
+def test_apply_shows_first_and_changes_then(running, controller, tmp_path):
+    new = tmp_path / "new.toml"
+    new.write_text(
+        running.file.read_text().replace('name = "sales"', 'name = "sales"\nstrategy = "ring-all"')
+    )
+
+    dry = running("apply", str(new), "--dry-run")
+    assert (dry.stdout, dry.stderr) == ("changed  queue  sales: strategy\n", "1 change would be made\n")
+    assert controller.config.queues[1].strategy == "longest-idle-agent"
+    assert running.err("apply", str(new)) == "1 change made\n"
+    assert controller.config.queues[1].strategy == "ring-all"
+    assert running.err("apply", str(new)) == "nothing to change\n"
+
+
+def test_apply_that_would_drop_callers_fails_and_changes_nothing(running, controller, tmp_path):
+    new = tmp_path / "new.toml"
+    new.write_text(running.file.read_text().partition("[[queues]]")[0])
+    before = controller.config
+
+    assert running.err("apply", str(new), code=1) == (
+        'error: queue "support" still has callers\nhint: wait until it is empty, then apply again\n'
+    )
+    assert controller.config is before
+
+
+def test_a_token_that_may_not_be_read_is_explained(running, tmp_path):
+    (tmp_path / "state" / "token").chmod(0o644)
+
+    assert "chmod 600" in running.err("queue", "list", code=1)
+    (tmp_path / "state" / "token").unlink()
+    assert running.err("queue", "list", code=1).startswith("error: the token can't be read: No such file")
+
+
+def test_with_no_controller_the_database_answers(stopped):
+    result = stopped("apply", str(stopped.file))
+    assert result.stdout.splitlines() == [
+        "added    queue  support",
+        "added    queue  sales",
+        "added    agent  1000",
+        "added    agent  1001",
+        "added    tier   support / 1000",
+        "added    tier   support / 1001",
+    ]
+    assert result.stderr == "6 changes made in the database; no controller runs\n"
+    assert stopped.err("apply", str(stopped.file)) == "nothing to change\n"
+
+    stopped("agent", "set", "1000", "wrap-up-time", "25")
+    result = stopped("agent", "list")
+    assert result.stderr == "no controller runs; this is what it would start with\n"
+    assert "1000   Logged Out  -" in result.stdout
+    assert json.loads(stopped.out("queue", "list", "--json"))[0]["waiting"] is None
+    shown = json.loads(stopped.out("queue", "show", "support", "--json"))
+    assert len(shown["agent_rows"]) == 2
+
+
+def test_what_needs_a_controller_says_so(stopped):
+    assert stopped.err("agent", "set", "1000", "status", "Available", code=1) == (
+        'error: "1000" can\'t become Available: no controller runs\nhint: start it with `callcenter run`\n'
+    )
+    assert stopped.err("call", "trace", "x", code=2).startswith("error: nothing is known of this call\n")
+
+
+def test_a_good_file(stopped):
+    assert stopped.out("config", "check", "callcenter.toml") == (
+        "callcenter.toml: ok (1 node, 2 queues, 2 agents, 2 tiers)\n"
+    )
+
+
+BAD = """\
+[[nodes]]
+name = "fs1"
+password = "x"
+[[queues]]
+name = "support"
+strategy = "fastest"
+[[tiers]]
+queue = "support"
+agent = "1000"
+"""
+
+
+def test_a_bad_file_shows_all_problems_with_lines_and_starts_nothing(shell):
+    shell.file.write_text(BAD)
+    problems = (
+        'error: callcenter.toml:6: queues[0].strategy: "fastest" isn\'t known\n'
+        'hint: one of: "longest-idle-agent", "round-robin", "ring-all"\n'
+        'error: callcenter.toml:9: tiers[0].agent: there is no agent "1000"\n'
+        "hint: add it under [[agents]]\n"
+    )
+
+    assert shell.err("config", "check", "callcenter.toml", code=2) == problems + "2 problems\n"
+    for command in (["apply", "callcenter.toml"], ["run", "-c", "callcenter.toml"]):
+        assert shell.err(*command, code=2) == problems
+    assert [
+        row["line"] for row in json.loads(shell.out("config", "check", "callcenter.toml", "--json", code=2))
+    ] == [6, 9]
+    assert sorted(path.name for path in shell.file.parent.iterdir()) == ["callcenter.toml"]
+
+
+def test_no_file_at_all(shell):
+    assert shell.err("queue", "list", code=2, config=False).startswith(
+        "error: no configuration file\nhint: name one"
+    )
+
+
+def test_the_schema_is_json(shell):
+    assert json.loads(shell.out("config", "schema"))["title"] == "callcenter.toml"
+
+
+def test_a_wrong_command_is_bad_input(shell):
+    shell("frobnicate", code=2)
+    shell("queue", "list", "--nope", code=2)
+    shell("run", "-c", "callcenter.toml", "--log-level", "loud", code=2)
+
+
+def test_text_from_elsewhere_can_not_move_the_cursor(shell):
+    assert shell.err("queue", "show", "x", "-c", "a\x1b[2J\nb.toml", code=2).startswith(
+        "error: a\\x1b[2J\\nb.toml:1:"
+    )
+
+
+def test_a_taken_address_is_said_plainly():
+    first = ApiServer("127.0.0.1", 0)
+    with pytest.raises(
+        ListenError, match=f"can't listen on 127.0.0.1 port {first.port}: Address already in use"
+    ):
+        ApiServer("127.0.0.1", first.port)
+    first.stop()

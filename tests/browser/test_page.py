@@ -1,0 +1,260 @@
+"""The live page in a real Chromium."""
+
+import shutil
+import time
+from dataclasses import replace
+
+import pytest
+from app.busy_hour import busy_hour
+from app.fake_controller import FakeController, agent_row, call_row, queue_row, service_level, snapshot
+from playwright.sync_api import expect, sync_playwright
+
+from py_callcenter.api import create_app
+from py_callcenter.api.server import ApiServer
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.skipif(CHROMIUM is None, reason="no Chromium: install the package `chromium`"),
+]
+
+TOKEN = "a-token-for-the-tests"
+ARGUMENTS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+
+
+@pytest.fixture(scope="module")
+def chromium():
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def controller():
+    return FakeController(busy_hour(time.time()))
+
+
+@pytest.fixture
+def server(controller):
+    running = ApiServer("127.0.0.1", 0)
+    running.start(create_app(controller, token=TOKEN))
+    yield running
+    running.stop()
+
+
+@pytest.fixture
+def page(chromium, server):
+    context = chromium.new_context(viewport={"width": 1400, "height": 900}, color_scheme="light")
+    context.set_default_timeout(8000)
+    view = context.new_page()
+    view.complaints = []
+    view.on(
+        "console", lambda message: view.complaints.append(message.text) if message.type == "error" else None
+    )
+    view.on("pageerror", lambda error: view.complaints.append(str(error)))
+    view.goto(server.url)
+    expect(view.locator("#link")).to_have_attribute("data-state", "live")
+    yield view
+    context.close()
+
+
+def queue_card(page, name):
+    return page.locator(".queue", has=page.get_by_role("heading", name=name, exact=True))
+
+
+def test_queues_callers_and_agents_are_there_and_nothing_complains(page):
+    support = queue_card(page, "support")
+    expect(support.locator('[data-f="waiting"]')).to_have_text("5")
+    expect(support.locator('[data-f="sl"]')).to_have_text("71 %")
+    expect(support).to_have_attribute("data-level", "bad")
+    expect(queue_card(page, "sales")).to_have_attribute("data-level", "good")
+    expect(queue_card(page, "night").locator(".legend")).to_have_text("No agents logged in")
+    expect(page.locator("#calls tr")).to_have_count(8)
+    expect(page.locator("#agents tr")).to_have_count(18)
+    expect(page.locator('[data-total="talking"]')).to_have_text("9")
+    assert page.complaints == []
+
+
+def test_timers_run_in_the_browser_between_snapshots(page):
+    longest = queue_card(page, "support").locator('[data-f="longest"]')
+    before = longest.inner_text()
+
+    expect(longest).not_to_have_text(before, timeout=3000)
+
+
+def test_what_changes_in_the_controller_shows_without_a_reload(page, controller):
+    now = controller.now
+    queues = (replace(now.queues[0], waiting=4), queue_row("brand new", 0, None), *now.queues[1:])
+    agents = (replace(now.agents[0], state="on_break", number=None, queue=None), *now.agents[1:])
+    controller.show(
+        snapshot(2, at=time.time(), queues=queues, calls=now.calls[1:], agents=agents, nodes=now.nodes)
+    )
+
+    expect(queue_card(page, "support").locator('[data-f="waiting"]')).to_have_text("4")
+    expect(page.locator(".queue h3")).to_have_text(["support", "brand new", "sales", "billing", "night"])
+    expect(page.locator("#calls tr")).to_have_count(7)
+    expect(page.locator("#agents tr").first.locator(".pill")).to_have_text("On break")
+    assert page.complaints == []
+
+
+def test_agents_who_are_logged_out_can_be_shown(page):
+    page.get_by_role("button", name="All").click()
+
+    expect(page.locator("#agents tr")).to_have_count(24)
+    expect(page.locator("#agents-count")).to_have_text("24 of 24")
+
+
+def test_text_from_a_caller_or_a_file_never_becomes_markup(page, controller):
+    evil = "<img src=x onerror=alert(1)>"
+    controller.show(
+        snapshot(
+            2,
+            at=time.time(),
+            queues=(queue_row(evil, 1, time.time()),),
+            calls=(call_row("c", evil, number=evil),),
+            agents=(agent_row(evil, "in_a_queue_call", number=evil, queue=evil),),
+        )
+    )
+
+    expect(page.locator(".queue h3")).to_have_text([evil])
+    assert page.locator("main img").count() == 0
+    assert page.complaints == []
+
+
+def test_a_lost_connection_is_said_and_comes_back_by_itself(page, server, controller):
+    server.stop()
+    expect(page.locator("#banner")).to_contain_text("No connection to the controller for")
+    expect(page.locator("#link")).to_have_text("Connection lost")
+
+    again = ApiServer("127.0.0.1", server.port)
+    controller.now = busy_hour(time.time())
+    again.start(create_app(controller, token=TOKEN))
+    try:
+        expect(page.locator("#link")).to_have_text("Live", timeout=15000)
+        expect(page.locator("#banner")).to_be_hidden()
+    finally:
+        again.stop()
+
+
+def test_a_switch_that_is_not_connected_is_said(page, controller):
+    now = controller.now
+    down = replace(now.nodes[1], up=False, reason="connection refused")
+    controller.show(replace(now, version=2, at=time.time(), nodes=(now.nodes[0], down)))
+
+    expect(page.locator("#banner")).to_contain_text("No connection to FreeSWITCH: fs2 (connection refused)")
+    controller.show(replace(now, version=3, at=time.time()))
+    expect(page.locator("#banner")).to_be_hidden()
+
+
+def test_from_elsewhere_the_page_asks_for_the_token(chromium, server):
+    context = chromium.new_context(extra_http_headers={"x-forwarded-for": "203.0.113.9"})
+    context.set_default_timeout(8000)
+    page = context.new_page()
+    page.goto(server.url)
+    page.get_by_role("textbox", name="Token").fill("wrong")
+    page.get_by_role("button", name="Open").click()
+    expect(page.get_by_text("This token isn't right.")).to_be_visible()
+    page.get_by_role("textbox", name="Token").fill(TOKEN)
+    page.get_by_role("button", name="Open").click()
+
+    expect(page.locator("#link")).to_have_text("Live")
+    expect(page.locator(".queue")).to_have_count(4)
+    context.close()
+
+
+def test_light_and_dark_and_the_choice_is_remembered(page):
+    ground = "getComputedStyle(document.body).backgroundColor"
+    light = page.evaluate(ground)
+    page.get_by_role("button", name="Switch between light and dark").click()
+    dark = page.evaluate(ground)
+    assert light != dark
+    page.reload()
+    assert page.evaluate(ground) == dark
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_text_can_be_read_in_both_colours(chromium, server, scheme):
+    """Contrast of at least 4.5 : 1 (WCAG AA) for every text that is shown."""
+    context = chromium.new_context(color_scheme=scheme, viewport={"width": 1400, "height": 900})
+    page = context.new_page()
+    page.goto(server.url)
+    expect(page.locator("#agents tr")).to_have_count(18)
+    weak = page.evaluate(
+        """() => {
+      const rgb = (c) => c.match(/[\\d.]+/g).map(Number);
+      const linear = (v) => (v <= 0.03928 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4);
+      const lum = ([r, g, b]) => [r, g, b].map((v) => linear(v / 255))
+        .reduce((sum, v, i) => sum + v * [0.2126, 0.7152, 0.0722][i], 0);
+      const back = (node) => { for (; node; node = node.parentElement) {
+        const c = rgb(getComputedStyle(node).backgroundColor); if (c.length < 4 || c[3] > 0) return c; }
+        return [255, 255, 255]; };
+      const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+      const weak = [];
+      for (let text = walker.nextNode(); text; text = walker.nextNode()) {
+        const node = text.parentElement;
+        const words = text.textContent.trim();
+        if (!words || !node.checkVisibility() || ["SCRIPT", "NOSCRIPT"].includes(node.tagName)) continue;
+        const [a, b] = [lum(rgb(getComputedStyle(node).color)), lum(back(node))].sort((x, y) => y - x);
+        const ratio = (a + 0.05) / (b + 0.05);
+        if (ratio < 4.5) weak.push(`${words} ${ratio.toFixed(2)}`);
+      }
+      return weak; }"""
+    )
+    context.close()
+
+    assert weak == []
+
+
+@pytest.mark.parametrize("width", [360, 768, 1024, 1920])
+def test_nothing_sticks_out_at_any_width(chromium, server, width):
+    context = chromium.new_context(viewport={"width": width, "height": 800})
+    page = context.new_page()
+    page.goto(server.url)
+    expect(page.locator(".queue")).to_have_count(4)
+
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    context.close()
+
+
+def test_three_hundred_agents_and_callers_stay_quick(page, controller):
+    calls = tuple(call_row(f"c{n}", "support", n + 1) for n in range(300))
+    agents = tuple(agent_row(f"a{n}", since=time.time()) for n in range(300))
+    queues = tuple(queue_row(f"q{n}", 1, time.time(), service_level=service_level()) for n in range(30))
+    for version in range(2, 8):
+        shown = tuple(replace(row, calls_answered=version) for row in agents)
+        controller.show(
+            snapshot(version, at=time.time(), queues=queues, calls=calls[version:], agents=shown, nodes=())
+        )
+        expect(page.locator("#agents tr").last.locator("td").last).to_have_text(str(version))
+    draw_ms = page.evaluate(
+        """() => new Promise((done) => {
+          const begun = performance.now();
+          requestAnimationFrame(() => done(performance.now() - begun));
+        })"""
+    )
+
+    expect(page.locator("#calls tr")).to_have_count(293)
+    assert draw_ms < 500
+
+
+def test_the_view_of_the_api_needs_no_network(chromium, server):
+    context = chromium.new_context()
+    page = context.new_page()
+    asked = []
+    page.on("request", lambda request: asked.append(request.url))
+    page.goto(f"{server.url}/api/docs")
+    page.get_by_text("/api/v1/agents/{name}", exact=True).last.click()
+
+    expect(page.get_by_text("Set an agent's status").first).to_be_visible()
+    assert all(url.startswith(server.url) for url in asked)
+    context.close()
