@@ -8,7 +8,6 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Any
 
-import click
 import typer
 
 from py_callcenter import __version__, logs
@@ -68,7 +67,7 @@ JsonOption = Annotated[bool, typer.Option("--json", help="JSON on stdout, for pr
 
 def _version(wanted: bool) -> None:
     if wanted:
-        click.echo(f"callcenter {__version__}")
+        typer.echo(f"callcenter {__version__}")
         raise typer.Exit
 
 
@@ -145,7 +144,7 @@ def config_check(file: Annotated[Path, typer.Argument(metavar="FILE")], as_json:
         ("agent", config.agents),
         ("tier", config.tiers),
     )
-    click.echo(f"{file}: ok ({', '.join(_count(len(rows), word) for word, rows in parts)})")
+    typer.echo(f"{file}: ok ({', '.join(_count(len(rows), word) for word, rows in parts)})")
 
 
 @config_app.command("schema")
@@ -210,10 +209,10 @@ def queue_show(name: str, config: ConfigOption = None, as_json: JsonOption = Fal
         ],
     )
     if calls:
-        click.echo()
+        typer.echo()
         _print_calls(calls)
     if agents:
-        click.echo()
+        typer.echo()
         _print_agents(agents)
 
 
@@ -245,12 +244,12 @@ def agent_set(name: str, key: str, value: str, config: ConfigOption = None) -> N
                 hint = "one of: " + ", ".join(f'"{status}"' for status in STATUSES)
                 raise CliError(f'"{value}" is no status', hint, code=BAD_INPUT)
             row = behind.set_status(name, value)
-            click.echo(f"{row['name']}: {row['status']} ({row['state']})")
+            typer.echo(f"{row['name']}: {row['status']} ({row['state']})")
         elif key == "ready-time":
             if value not in {"now", "0"}:
                 raise CliError("ready-time can only be set to now", code=BAD_INPUT)
             row = behind.end_wrap_up(name)
-            click.echo(f"{row['name']}: {row['status']} ({row['state']})")
+            typer.echo(f"{row['name']}: {row['status']} ({row['state']})")
         else:
             wanted = _with_agent_key(file.with_routing(behind.routing()), name, key, value)
             _show_changes(behind.apply(wanted, dry_run=False), dry_run=False, live=behind.live)
@@ -346,7 +345,7 @@ def _pick(rows: list[dict[str, Any]], key: str, value: str, what: str) -> dict[s
 def _show_changes(changes: list[dict[str, Any]], *, dry_run: bool, live: bool) -> None:
     for change in changes:
         fields = f": {', '.join(change['fields'])}" if change["fields"] else ""
-        click.echo(f"{change['what']:<8} {change['kind']:<6} {change['name']}{fields}")
+        typer.echo(f"{change['what']:<8} {change['kind']:<6} {change['name']}{fields}")
     if not changes:
         note("nothing to change")
     elif dry_run:

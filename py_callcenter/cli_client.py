@@ -130,8 +130,8 @@ class Running:
             ) from error
         if answer.is_success:
             return answer.json()
-        error, hint = _reasons(answer)
-        raise CliError(error, hint, code=BAD_INPUT if answer.status_code in _BAD_REQUESTS else FAILED)
+        message, hint = _reasons(answer)
+        raise CliError(message, hint, code=BAD_INPUT if answer.status_code in _BAD_REQUESTS else FAILED)
 
     def _token(self) -> str:
         try:

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
 
-import click
+import typer
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
@@ -40,7 +40,7 @@ class CliError(Exception):
 class Commands(TyperGroup):
     """A group of commands that ends with our words and exit codes."""
 
-    def invoke(self, ctx: click.Context) -> Any:
+    def invoke(self, ctx: Any) -> Any:
         try:
             return super().invoke(ctx)
         except CliError as error:
@@ -55,15 +55,15 @@ class Commands(TyperGroup):
 def say_error(message: str, hint: str = "") -> None:
     """Stderr is for people, stdout for data."""
     colour = sys.stderr.isatty() and "NO_COLOR" not in os.environ
-    head = click.style("error:", fg="red", bold=True) if colour else "error:"
-    click.echo(f"{head} {_one_line(message)}", err=True)
+    head = typer.style("error:", fg="red", bold=True) if colour else "error:"
+    typer.echo(f"{head} {_one_line(message)}", err=True)
     if hint:
-        click.echo(f"hint: {_one_line(hint)}", err=True)
+        typer.echo(f"hint: {_one_line(hint)}", err=True)
 
 
 def note(text: str) -> None:
     """Something a person should know that is no error."""
-    click.echo(_one_line(text), err=True)
+    typer.echo(_one_line(text), err=True)
 
 
 def find_config(given: Path | None) -> Path:
@@ -85,7 +85,7 @@ def read_config(given: Path | None) -> Config:
 
 
 def print_json(value: Any) -> None:
-    click.echo(json.dumps(value, indent=2, ensure_ascii=False))
+    typer.echo(json.dumps(value, indent=2, ensure_ascii=False))
 
 
 def print_table(columns: Sequence[str], rows: Sequence[Sequence[str]], *, right: Sequence[str] = ()) -> None:
@@ -98,7 +98,7 @@ def print_table(columns: Sequence[str], rows: Sequence[Sequence[str]], *, right:
         table.add_row(*(Text(_one_line(cell)) for cell in row))
     with console.capture() as captured:
         console.print(table)
-    click.echo("\n".join(line.rstrip() for line in captured.get().splitlines()))
+    typer.echo("\n".join(line.rstrip() for line in captured.get().splitlines()))
 
 
 def span(seconds: float) -> str:

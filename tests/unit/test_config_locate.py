@@ -87,6 +87,12 @@ def test_lines_are_those_where_an_editor_would_look():
     assert [lines["a", "q.r", "t", 2]] == lines_with(TRICKY, "t =")
 
 
+def test_a_table_is_where_it_is_written_first():
+    lines = locate("[a]\nx = 1\n[a.b]\n[[rows]]\n[[rows]]\n")
+
+    assert (lines["a",], lines["a", "b"], lines["rows",], lines["rows", 1]) == (1, 3, 4, 5)
+
+
 @pytest.mark.parametrize("ending", ["\n", "\r\n"])
 def test_line_endings_of_either_kind(ending):
     text = 'a = 1\nb = """\nx\n"""\nc = 3\n'.replace("\n", ending)
