@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import httpx
-from live.sip import End, until
+from live.sip import End, StoryError, until
 from live.switch import FreeSwitch, free_port
 from prometheus_client.parser import text_string_to_metric_families
 
@@ -142,7 +142,10 @@ class Controller:
             seen[:] = [self.metric(name, **labels)]
             return seen[0] == value
 
-        until(reached, f"{name}{labels} becomes {value}, is {seen}", wait_s)
+        try:
+            until(reached, "", wait_s)
+        except StoryError:
+            raise StoryError(f"not within {wait_s} s: {name}{labels} = {value}; it is {seen}") from None
 
     def stop(self, how: signal.Signals = signal.SIGTERM) -> None:
         """SIGTERM is an operator's stop, SIGKILL a crash."""
