@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Callable
-from urllib.parse import unquote
 
 from py_callcenter.sim import sip, tables
 from py_callcenter.sim.dialstrings import split_words
@@ -51,6 +50,8 @@ class Api(Routing):
 
     def _api_uuid_kill(self, text: str) -> str:
         uuid, _, cause = text.partition(" ")
+        if not uuid:
+            return "-USAGE: <uuid> [cause]\n"
         leg = self.find(uuid)
         if leg is None:
             return NO_CHANNEL
@@ -62,8 +63,10 @@ class Api(Routing):
         if len(words) < 2:
             return "-USAGE: <uuid> <other_uuid>\n"
         first, second = self.find(words[0]), self.find(words[1])
-        if first is None or second is None or first is second:
+        if first is None or second is None:
             return "-ERR Invalid uuid\n"
+        if first is second:
+            return f"+OK {words[1]}\n"  # accepted like any other; nothing comes of it
         up = [leg.answer_state == "answered" for leg in (first, second)]
         if not any(up):
             return "-ERR Invalid uuid\n"
@@ -113,7 +116,7 @@ class Api(Routing):
         if form == "json":
             return to_json(lines)
         if form == "plain":  # the one format that is not encoded: switch_event_serialize(…, strcasecmp(…))
-            return unquote(lines, "utf-8", "surrogateescape") + "\n"
+            return lines + "\n"
         return lines + "\n"
 
     def _api_uuid_broadcast(self, text: str) -> str:
@@ -122,7 +125,7 @@ class Api(Routing):
             return "-USAGE: <uuid> <path> [aleg|bleg|holdb|both]\n"
         leg = self.find(words[0])
         if leg is None:
-            return NO_CHANNEL
+            return "-ERR invalid uuid\n"
         whom = words[-1] if words[-1] in {"aleg", "bleg", "both"} else "aleg"
         what = " ".join(words[1:-1] if words[-1] == whom and len(words) > 2 else words[1:])
         application, mark, data = what.partition("::")
@@ -191,9 +194,12 @@ class Api(Routing):
             return NO_CHANNEL
         targets = [leg]
         if words[0] in {"-bleg", "-both"}:
-            if leg.partner is None or len(words) < 2:
-                return "-ERR no partner\n"
-            targets = [leg.partner] if words[0] == "-bleg" else [leg, leg.partner]
+            both = words[0] == "-both"
+            if len(words) < 2:
+                return "-USAGE: <uuid> [-bleg|-both] <dest-exten> [<dialplan>] [<context>]\n"
+            targets = [leg] if both else []
+            if leg.partner is not None:
+                targets.append(leg.partner)
             words.pop(0)
         extension = words[0]
         dialplan = words[1] if len(words) > 1 else "XML"
@@ -206,13 +212,15 @@ class Api(Routing):
         uuid, _, digits = text.partition(" ")
         leg = self.find(uuid)
         if leg is None:
-            return NO_CHANNEL
+            return "-ERR Cannot locate session!\n"
         self.digits_arrive(leg, digits.strip(), source="APP")
         return f"+OK {uuid} received DTMF {digits}.\n"
 
     def _api_uuid_send_dtmf(self, text: str) -> str:
         uuid, _, digits = text.partition(" ")
-        return f"+OK {uuid} sent DTMF {digits}.\n" if self.find(uuid) is not None else NO_CHANNEL
+        if self.find(uuid) is None:
+            return "-ERR Cannot locate session!\n"
+        return f"+OK {uuid} sent DTMF {digits}.\n"
 
     def _api_hupall(self, text: str) -> str:
         """Hangs up every call when a value is missing; recorded, so that a test can prove its absence."""

@@ -24,6 +24,7 @@ class Bridges(Channels):
         """Accepted: both legs are told to leave what they do. Nothing asks whether they talk to others."""
         for leg in (first, second):
             leg.ticket += 1
+            leg.heeded = False
             rival = leg.bridging
             if rival is not None and rival.bridging is leg:
                 rival.bridging = None
@@ -69,12 +70,11 @@ class Bridges(Channels):
     def _heed_request(self, leg: Leg, ticket: int) -> None:
         """The leg's thread sees the request: it leaves its bridge or its park loop."""
         if not leg.alive or leg.ticket != ticket:
-            if leg.alive and leg.parked and leg.bridging is not None:
-                self.leave_park(leg)
             return
         if leg.partner is not None:
             self._part(leg)
         self.leave_park(leg)
+        leg.heeded = True
         leg.running = "CS_RESET"
         if not leg.leads:
             leg.set("call_uuid", leg.uuid)
@@ -88,43 +88,57 @@ class Bridges(Channels):
             self.after(delay, self._join, first, second, first.ticket, second.ticket)
 
     def _part(self, leg: Leg) -> None:
-        """A request takes a leg out of its bridge: the partner is told off."""
-        partner = leg.partner
-        if partner is None:
+        """A request takes a leg out of its bridge; the one left behind is on its own."""
+        left = leg.partner
+        if left is None:
             return
-        first, second = (leg, partner) if leg.leads_bridge else (partner, leg)
-        self._separate(leg, partner)
-        self._fire_unbridge(first, second)
-        if not partner.alive or partner.bridging is not None:
-            return
-        if partner.is_true("park_after_bridge"):
-            self.park(partner, "CS_PARK")
-        else:
-            self.hang_up(partner, "NORMAL_CLEARING")
-
-    def _separate(self, leg: Leg, partner: Leg) -> None:
-        leg.partner = partner.partner = None
+        leg.partner = left.partner = None
         leg.unset("bridge_to")
-        partner.unset("bridge_to")
+        left.unset("bridge_to")
+        if not left.alive or left.bridging is not None:
+            self._fire_unbridge(leg, left)
+        elif leg.leads_bridge:
+            self._left_second(left)
+            self._fire_unbridge(leg, left)
+            if left.reported:
+                self.destroy(left)
+        else:
+            self._fire_unbridge(left, leg)
+            self._after_bridge(left)
+
+    def _left_second(self, leg: Leg) -> None:
+        """The first leg went elsewhere: the second parks if it may, else its thread hangs it up."""
+        if leg.is_true("park_after_bridge"):
+            self.park(leg, "CS_PARK")
+            if leg.party is not None:
+                leg.party.parted(leg)
+            return
+        if leg.call_state in {"HELD", "UNHELD"}:
+            leg.call_state = "ACTIVE"
+        leg.hangup_cause = "NORMAL_CLEARING"
+        leg.pending = "CS_HANGUP"
+        leg.answer_state = "hangup"
+        leg.ticket += 1
+        self.fire(leg, "hangup")
+        self.report(leg)
 
     def _fire_unbridge(self, first: Leg, second: Leg) -> None:
+        if not first.leads_bridge:
+            first, second = second, first
         lead = line("Bridge-A-Unique-ID", first.uuid) + line("Bridge-B-Unique-ID", second.uuid)
         self.fire(first, "unbridge", lead=lead)
 
     def _join(self, first: Leg, second: Leg, ticket_1: int, ticket_2: int) -> None:
         """Both reached CS_SOFT_EXECUTE, or one of them is gone."""
         if not first.alive:
-            if second.alive and second.ticket == ticket_2:
-                second.bridging = None
-                # 1146-1284: the second leg may sleep on in CS_RESET, alive and silent.
-                if self.wake_us is None and self.random.random() < 0.5:
-                    self.hang_up(second, "NORMAL_CLEARING")
+            if second.ticket == ticket_2:
+                second.bridging = None  # it sleeps on in CS_RESET, alive and silent
             return
         if first.ticket != ticket_1:
             return
         if not second.alive or second.ticket != ticket_2:
             first.bridging = None
-            self._partner_vanished(first)
+            self._partner_vanished(first, second)
             return
         first.bridging = second.bridging = None
         first.running = second.running = "CS_SOFT_EXECUTE"
@@ -171,15 +185,20 @@ class Bridges(Channels):
             )
             self.fire(leg, "display", lead=lead)
 
-    def _partner_vanished(self, leg: Leg) -> None:
-        """The second leg died during the handshake."""
+    def _partner_vanished(self, leg: Leg, gone: Leg) -> None:
+        """The second leg died, before it left its park loop or after: two rules (1146-1284)."""
         leg.unset("uuid_bridge")
-        if leg.is_true("park_after_bridge") or leg.is_true("uuid_bridge_park_on_cancel"):
-            self.park(leg, "CS_PARK")
-        elif "transfer_after_bridge" in leg.values:
-            self.route(leg, leg.values["transfer_after_bridge"])
+        if gone.heeded:
+            parks, cause = "uuid_bridge_park_on_cancel", "ORIGINATOR_CANCEL"
         else:
-            self.hang_up(leg, "DESTINATION_OUT_OF_ORDER")
+            parks, cause = "park_after_bridge", "DESTINATION_OUT_OF_ORDER"
+        if leg.is_true(parks):
+            self.park(leg, "CS_PARK")
+        elif not gone.heeded and "transfer_after_bridge" in leg.values:
+            self.transfer(leg, leg.values["transfer_after_bridge"])
+        else:
+            leg.running = "CS_SOFT_EXECUTE"
+            self._hang_up_at_once(leg, cause)
 
     def _peer_never_came(self, first: Leg, ticket: int) -> None:
         other = first.bridging
@@ -362,22 +381,9 @@ class Bridges(Channels):
         if survivor and partner.routing is not None:
             self.wake(self._take_route, partner, partner.ticket)
         elif not survivor and partner.alive:
-            if partner.is_true("park_after_bridge"):
-                self.park(partner, "CS_PARK")
-                if partner.party is not None:
-                    partner.party.parted(partner)
-            else:
-                if partner.call_state in {"HELD", "UNHELD"}:
-                    partner.call_state = "ACTIVE"
-                partner.hangup_cause = "NORMAL_CLEARING"
-                partner.pending = "CS_HANGUP"
-                partner.answer_state = "hangup"
-                partner.ticket += 1
-                self.fire(partner, "hangup")
-                self.report(partner)
+            self._left_second(partner)
         leg.set("bridge_hangup_cause", "NORMAL_CLEARING")
-        first, second = (leg, partner) if leg.leads_bridge else (partner, leg)
-        self._fire_unbridge(first, second)
+        self._fire_unbridge(leg, partner)
         if partner.reported:
             partner.set("call_uuid", partner.uuid)
             self.destroy(partner)

@@ -125,9 +125,9 @@ class Channels(Core):
 
     def _played_out(self, leg: Leg, uuid: str) -> None:
         if leg.alive and leg.playback is not None and leg.playback.uuid == uuid:
-            self.stop_playback(leg, "done")
+            self.stop_playback(leg)
 
-    def stop_playback(self, leg: Leg, status: str = "break") -> None:
+    def stop_playback(self, leg: Leg, status: str = "done") -> None:
         """End what `play` started: PLAYBACK_STOP and the application's end."""
         playback = leg.playback
         if playback is None:
@@ -153,7 +153,7 @@ class Channels(Core):
 
     def _break(self, leg: Leg) -> None:
         if leg.alive:
-            self.stop_playback(leg)
+            self.stop_playback(leg, "break")
 
     # -- recording
 
@@ -198,7 +198,7 @@ class Channels(Core):
         self.fire(leg, "dtmf", tail=tail, variables=False)
         stop = leg.values.get("playback_terminators", "*")
         if leg.playback is not None and leg.playback.file and stop != "none" and digit in stop:
-            self.stop_playback(leg)
+            self.stop_playback(leg, "break")
 
     # -- hold
 
@@ -226,6 +226,8 @@ class Channels(Core):
         """Begin to hang a leg up. `bye` when the far end did it: then the leg's thread wakes at once."""
         if not leg.alive:
             return
+        if leg.bridging is not None and leg.heeded:
+            leg.running = "CS_SOFT_EXECUTE"
         leg.hangup_cause = cause
         leg.pending = "CS_HANGUP"
         leg.answer_state = "hangup"

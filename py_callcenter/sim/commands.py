@@ -166,7 +166,7 @@ class Commands(Api):
             connection.everything = False
             connection.queue.clear()
             return "+OK no longer listening for events"
-        if word == "filter":
+        if word == "filter" and arguments:
             return self._filter(connection, arguments)
         return "-ERR command not found"
 
@@ -215,14 +215,14 @@ class Commands(Api):
                 subclass = value
             elif key and key.lower() != "content-length":
                 text += line(key, value)
-        text += line("Event-UUID", uuid) + line("Command", f"sendevent {name}")
+        text = line("Command", f"sendevent {name}") + text + line("Event-UUID", uuid)
         self.announce("sent", text, name=name, subclass=subclass, body=body)
         return uuid
 
     def _send_message(self, uuid: str, headers: dict[str, str]) -> str:
         leg = self.find(uuid.strip())
         if leg is None:
-            return "-ERR invalid session id [c]"
+            return f"-ERR invalid session id [{uuid.strip()}]"
         command = headers.get("call-command", "")
         if command == "hangup":
             self.after(0, self.hang_up, leg, headers.get("hangup-cause", "NORMAL_CLEARING"))

@@ -107,9 +107,11 @@ class Core:
         if not takers:
             return
         head = self.letterhead.lines(kind, self.stamp_us, self.sequence, name)
+        # What a client sent stands before the headers of the switch.
+        text = lines + head if kind == "sent" else head + lines
         if subclass:
-            head = line("Event-Subclass", subclass) + head
-        self._deliver(Fired(known, subclass, head + lines, body), takers)
+            text = line("Event-Subclass", subclass) + text
+        self._deliver(Fired(known, subclass, text, body), takers)
 
     def _deliver(self, event: Fired, takers: list[Connection]) -> None:
         for connection in takers:

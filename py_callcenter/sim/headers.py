@@ -62,8 +62,7 @@ _ORIGINS: dict[str, tuple[str, str, str, int]] = {
     "job": ("BACKGROUND_JOB", "mod_event_socket.c", "api_exec", 1569),
     "heartbeat": ("HEARTBEAT", "switch_core.c", "send_heartbeat", 95),
     "dump": ("CHANNEL_DATA", "mod_commands.c", "uuid_dump_function", 6495),
-    "custom": ("CUSTOM", "mod_event_socket.c", "parse_command", 2112),
-    "sent": ("", "mod_event_socket.c", "parse_command", 2112),
+    "sent": ("", "mod_event_socket.c", "parse_command", 2272),
 }
 NAMES = {kind: origin[0] for kind, origin in _ORIGINS.items()}
 _CALLING = {

@@ -219,7 +219,8 @@ class Leg:
         self.leads_bridge = False  # first leg of the bridge it is in
         self.leads = False  # first leg of the bridge it was asked for
         self.ticket = 0  # moves on with each request; steps of an older one give up
-        self.bridging: Leg | None = None
+        self.bridging: Leg | None = None  # the other leg of a bridge that was asked for
+        self.heeded = False  # its thread has left what it did for that bridge
         # Hold.
         self.holding = False
         self.hold_from_us = 0

@@ -1,8 +1,8 @@
 """Replays a captured conversation in the simulated switch.
 
-From a capture only two things are taken as inputs: what the client wrote, and what people at SIP phones did (a
-call placed, 180, 200, a refusal, a BYE, a re-INVITE, a REFER), each at its moment. All that the switch wrote is
-the expectation.
+From a capture only two things are taken as inputs: what the client wrote, and what people at SIP phones did
+(a call placed, 180, 200, a refusal, a BYE, a re-INVITE, a REFER), each at its moment. All that the switch
+wrote is the expectation.
 """
 
 import json
