@@ -2,10 +2,10 @@
 
     .venv/bin/python bench/python/bench_call.py [--calls 2000]
 
-The simulated switch writes the bytes that a real one would (its headers are judged by captures), in virtual time; the stopwatch
-runs only while the controller's own code works: cutting and decoding frames, the engine with the core, building commands,
-folding records. A call: parked, music, one agent rung, answered, bridged, 30 s of talk, both legs gone, wrap-up. Not in it: system calls,
-the poke, HTTP. The budget is 700 µs.
+The simulated switch writes the bytes that a real one would (its headers are judged by captures), in virtual
+time; the stopwatch runs only while the controller's own code works: cutting and decoding frames, the engine with
+the core, building commands, folding records. A call: parked, music, one agent rung, answered, bridged, 30 s of
+talk, both legs gone, wrap-up. Not in it: system calls, the poke, HTTP. The budget is 700 µs.
 """
 
 from __future__ import annotations
@@ -75,7 +75,7 @@ def measure(calls: int, agents: int) -> tuple[Stopwatch, int]:
     world.event_parser = parser = TimedParser(watch)  # type: ignore[assignment]
     for name in ("on_event", "tick", "on_probe", "on_failure"):
         setattr(engine, name, watch.wrap("engine and core", getattr(engine, name)))
-    take = world._take
+    carry = world.carry_out
 
     def carry_out(outcome: Any) -> None:
         begun = time.perf_counter_ns()
@@ -88,9 +88,9 @@ def measure(calls: int, agents: int) -> tuple[Stopwatch, int]:
         watch.ns["commands"] += time.perf_counter_ns() - begun
         watch.calls["commands"] += len(outcome.actions)
         watch.calls["records"] += len(outcome.records)
-        take(outcome)
+        carry(outcome)
 
-    world._take = carry_out  # type: ignore[method-assign]
+    world.carry_out = carry_out  # type: ignore[method-assign]
     for number in range(calls):
         world.call(number=str(100_000 + number))
         world.run(0.5)

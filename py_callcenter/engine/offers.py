@@ -335,7 +335,7 @@ def _ring_overdue(state: State, offer: Offer) -> None:
 
 
 def _assume_parked(state: State, call: Call) -> None:
-    """The bridge ended before it began, and no PARK tells that the caller is back: ask, and go on meanwhile."""
+    """The bridge ended before it began, and no PARK tells that the caller is back: ask."""
     if not call.parked and call.phase in (Phase.WAITING, Phase.CONNECTING):
         call.parked = True
         call.playing = False
@@ -356,7 +356,7 @@ def _bridge_overdue(state: State, offer: Offer) -> None:
 
 
 def bridge_failed(state: State, offer: Offer) -> None:
-    """The bridge was refused or never happened. The caller's probe says whether the place is still needed."""
+    """The bridge was refused or never happened; a probe tells whether the caller still needs the place."""
     call = offer.call
     state.act(Probe(call.node, call.uuid))
     offer.fault, offer.cause = "path_error", "BRIDGE_FAILED"

@@ -62,7 +62,7 @@ def _is_bridged(dump: Event) -> bool:
 
 
 def _is_parked(dump: Event) -> bool:
-    """Parked, or hearing music while parked: that is a broadcast, and its application shows instead of `park`."""
+    """Parked, or hearing music while parked: a broadcast's application shows instead of `park`."""
     if dump.get("Channel-State") == "CS_PARK":
         return True
     return dump.get("Channel-State") == "CS_EXECUTE" and (

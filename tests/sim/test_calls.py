@@ -43,7 +43,8 @@ def test_a_caller_hears_music_and_reaches_the_agent(poked):
 
     assert world.agent("1000").state == "wrap_up"
     assert world.kinds(call) == [
-        "call-offered", "queue-entered", "offer-made", "offer-ended", "call-answered", "conversation-ended", "call-ended",
+        "call-offered", "queue-entered", "offer-made", "offer-ended", "call-answered", "conversation-ended",
+        "call-ended",
     ]  # fmt: skip
     answered = world.the("call-answered")
     assert 2 * SECOND <= answered.wait_us < 2.3 * SECOND
@@ -121,7 +122,7 @@ def test_an_abandoned_call_says_in_which_phase(poked):
     assert [record.phase for record in world.all("call-abandoned")] == ["short", "queued"]
 
     ringing = world.call(number="3")
-    world._take(world.engine.set_agent_status("1000", "Available", world.now_us))
+    world.carry_out(world.engine.set_agent_status("1000", "Available", world.now_us))
     world.run(1)
     world.does(world.phones["1000"].ring)
     world.run(10)

@@ -89,7 +89,7 @@ def test_somebody_who_logs_in_stops_that_clock():
     world.phone("1000", IGNORES)
     call = world.call()
     world.run(15)
-    world._take(world.engine.set_agent_status("1000", "On Break", world.now_us))
+    world.carry_out(world.engine.set_agent_status("1000", "On Break", world.now_us))
 
     world.run(60)
 
@@ -134,8 +134,12 @@ def test_an_exit_key_leaves_and_other_keys_do_not():
 def test_the_dialplan_may_override_the_exit():
     world = empty_queue(max_wait_time=5)
     world.switch.dialplan.add(
-        "own", Step("set", "cc_queue=support"), Step("set", "cc_exit_exten=voicemail@default"), Step("answer"), Step("park")
-    )  # fmt: skip
+        "own",
+        Step("set", "cc_queue=support"),
+        Step("set", "cc_exit_exten=voicemail@default"),
+        Step("answer"),
+        Step("park"),
+    )
     call = world.call("own")
 
     world.run(6)
@@ -147,8 +151,12 @@ def test_the_dialplan_may_override_the_exit():
 def test_an_override_that_would_be_a_command_is_not_used(text):
     world = empty_queue(max_wait_time=5, on_timeout="voicemail")
     world.switch.dialplan.add(
-        "evil", Step("set", "cc_queue=support"), Step("set", f"cc_exit_exten={text}"), Step("answer"), Step("park")
-    )  # fmt: skip
+        "evil",
+        Step("set", "cc_queue=support"),
+        Step("set", f"cc_exit_exten={text}"),
+        Step("answer"),
+        Step("park"),
+    )
     call = world.call("evil")
 
     world.run(6)
@@ -175,7 +183,12 @@ def test_an_unknown_queue_has_an_exit_a_record_and_no_offer():
 
 
 def test_an_exit_may_lead_to_another_queue():
-    world = World(everybody([queue("support", max_wait_time=5, on_timeout="queue_sales"), queue("sales")], [agent("1000", status="Logged Out")]))  # fmt: skip
+    world = World(
+        everybody(
+            [queue("support", max_wait_time=5, on_timeout="queue_sales"), queue("sales")],
+            [agent("1000", status="Logged Out")],
+        )
+    )
     call = world.call()
 
     world.run(7)

@@ -115,7 +115,7 @@ def test_a_lost_park_of_the_agent_is_replaced_by_the_job(poked):
 
 
 def test_a_lost_bridge_event_frees_the_agent_in_the_end(poked):
-    """Nothing says that the two talk: after the deadline the agent's leg is ended and the caller asked after."""
+    """Nothing says that the two talk: after the deadline the agent's leg is ended, the caller asked after."""
     world = centre("1000", poked=poked)
     losing(world, "CHANNEL_BRIDGE")
     call = world.call()

@@ -97,7 +97,7 @@ class World:
             statuses=statuses or {},
         )
         self.connect()
-        self._take(self.engine.start())
+        self.carry_out(self.engine.start())
         if self.epoch > 1:
             self.resync()
 
@@ -129,11 +129,13 @@ class World:
         for uuid in list(self.switch.legs):
             self.switch.receive(number, commands.uuid_dump(uuid))
             self.switch.run_until(self.now_us)
-            for frame in FrameParser().feed(self.switch.take_output(number)):
-                if not frame.body.startswith(b"-ERR"):
-                    dumps.append(Event.from_plain(frame.body))
+            dumps += [
+                Event.from_plain(frame.body)
+                for frame in FrameParser().feed(self.switch.take_output(number))
+                if not frame.body.startswith(b"-ERR")
+            ]
         self.switch.disconnect(number)
-        self._take(self.engine.resync(NODE, dumps, self.now_us))
+        self.carry_out(self.engine.resync(NODE, dumps, self.now_us))
         self._settle()
 
     def cut(self) -> None:
@@ -145,7 +147,7 @@ class World:
         self.now_us += SECOND
         self.connect()
         for action in lost:
-            self._take(self.engine.on_failure(action, None, self.now_us))
+            self.carry_out(self.engine.on_failure(action, None, self.now_us))
         self.resync()
 
     # Time.
@@ -155,15 +157,12 @@ class World:
         until_us = self.now_us + round(seconds * SECOND)
         while True:
             self._settle()
-            due = [until_us]
-            for next_us in (self.switch.next_due_us(), self.engine.next_deadline_us()):
-                if next_us is not None:
-                    due.append(next_us)
-            self.now_us = max(self.now_us, min(due))
+            due = (self.switch.next_due_us(), self.engine.next_deadline_us(), until_us)
+            self.now_us = max(self.now_us, min(moment for moment in due if moment is not None))
             self.switch.run_until(self.now_us)
             deadline_us = self.engine.next_deadline_us()
             if deadline_us is not None and deadline_us <= self.now_us:
-                self._take(self.engine.tick(self.now_us))
+                self.carry_out(self.engine.tick(self.now_us))
             self._settle()
             if self.now_us >= until_us:
                 return
@@ -181,7 +180,7 @@ class World:
                 if frame.content_type == "text/event-plain":
                     event = frame.event()
                     if not self.drop(event):
-                        self._take(self.engine.on_event(NODE, event, self.now_us))
+                        self.carry_out(self.engine.on_event(NODE, event, self.now_us))
             for frame in self.reply_parser.feed(replies):
                 if frame.content_type in ("api/response", "command/reply"):
                     self._answered(frame)
@@ -191,12 +190,12 @@ class World:
         action = self.unanswered.popleft()
         text = (frame.body.decode() or frame.header("Reply-Text") or "").strip()
         if isinstance(action, Probe):
-            self._take(self.engine.on_probe(action, text == "true", self.now_us))
+            self.carry_out(self.engine.on_probe(action, text == "true", self.now_us))
         elif action is not None and text.startswith(("-ERR", "-USAGE")):
             self.failures.append((action, text))
-            self._take(self.engine.on_failure(action, text, self.now_us))
+            self.carry_out(self.engine.on_failure(action, text, self.now_us))
 
-    def _take(self, outcome: Outcome) -> None:
+    def carry_out(self, outcome: Outcome) -> None:
         self.records += outcome.records
         for action in outcome.actions:
             self.actions.append(action)
@@ -206,7 +205,7 @@ class World:
                 data = commands.encode(action)
             except CommandError as error:
                 self.failures.append((action, str(error)))
-                self._take(self.engine.on_failure(action, str(error), self.now_us))
+                self.carry_out(self.engine.on_failure(action, str(error), self.now_us))
                 continue
             self.unanswered.append(action)
             self.switch.receive(self.commands, data)
@@ -273,5 +272,5 @@ class World:
         assert not state.legs
         assert not state.waiting
         assert not self.all("invariant-violated")
-        busy = [line for line in self.engine.view(self.now_us).agents if line.state in ("reserved", "receiving", "in_a_queue_call")]  # fmt: skip
-        assert not busy
+        held = ("reserved", "receiving", "in_a_queue_call")
+        assert not [line for line in self.engine.view(self.now_us).agents if line.state in held]
