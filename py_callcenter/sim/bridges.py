@@ -1,22 +1,27 @@
-"""Bridges of two legs and what ends them: `uuid_bridge` with its stealing, hold, transfers.
+"""Bridges of two legs and what ends them: `uuid_bridge` with its stealing.
 
-Rules by number of line are those of switch_ivr_bridge.c in 1.11.1, as `freeswitch-esl.md` 2.4 tells them.
+Rules by number of line are those of switch_ivr_bridge.c in 1.11.1.
 """
 
 from __future__ import annotations
 
-from py_callcenter.sim import sip
+from abc import abstractmethod
+
 from py_callcenter.sim.channels import Channels
+from py_callcenter.sim.core import TICK_US
 from py_callcenter.sim.headers import line
 from py_callcenter.sim.legs import Leg
 
-HANDSHAKE_US = (20_000, 37_000)  # park left → both in CS_SOFT_EXECUTE: with the wake-up 35–57 ms
+LATENCY_US = (35_000, 57_000)  # uuid_bridge → CHANNEL_BRIDGE, measured
 PEER_LIMIT_US = 20_000_000  # 1000 loops of 20 ms
-HOLD_MUSIC_US = 200_000
 
 
 class Bridges(Channels):
     """Two legs at a time."""
+
+    @abstractmethod
+    def transfer(self, leg: Leg, extension: str, context: str = "", dialplan: str = "XML") -> None:
+        """Send a leg to an extension."""
 
     # -- uuid_bridge
 
@@ -25,6 +30,7 @@ class Bridges(Channels):
         for leg in (first, second):
             leg.ticket += 1
             leg.heeded = False
+            leg.asked_us = self.now_us
             rival = leg.bridging
             if rival is not None and rival.bridging is leg:
                 rival.bridging = None
@@ -35,9 +41,9 @@ class Bridges(Channels):
         seen_by_second.times = type(seen_by_second.times)()
         seen_by_second.transfer_source = seen_by_second.rdnis = ""
         first.profile.callee_number = second.profile.callee_number
-        self._new_profile(second, f"uuid_br:{first.uuid}")
+        self.new_profile(second, f"uuid_br:{first.uuid}")
         seen_by_first = second.profile.copy(logical="inbound", transfer_source="", rdnis="")
-        self._new_profile(first, f"uuid_br:{second.uuid}")
+        self.new_profile(first, f"uuid_br:{second.uuid}")
         first.other, first.other_type = seen_by_first, "originatee"
         second.other, second.other_type = seen_by_second, "originator"
         second.profile.name, second.profile.number = first.profile.name, first.profile.number
@@ -58,7 +64,7 @@ class Bridges(Channels):
         leg.set("original_caller_id_name", leg.profile.name)
         leg.set("original_caller_id_number", leg.profile.number)
 
-    def _new_profile(self, leg: Leg, why: str) -> None:
+    def new_profile(self, leg: Leg, why: str) -> None:
         source = f"{self.stamp_us // 1_000_000}:{self.new_uuid()}:{why}"
         leg.push("transfer_history", source)
         leg.set("transfer_source", source)
@@ -82,8 +88,8 @@ class Bridges(Channels):
         if other is None:
             return  # the other one was taken away: this leg sleeps in CS_RESET
         if not other.alive or (other.running == "CS_RESET" and other.bridging is leg):
-            low, high = HANDSHAKE_US
-            delay = self.random.randint(low, high) if self.wake_us is None else low
+            latency = self.random.randint(*LATENCY_US)
+            delay = TICK_US if self.wake_us is not None else leg.asked_us + latency - self.now_us
             first, second = (leg, other) if leg.leads else (other, leg)
             self.after(delay, self._join, first, second, first.ticket, second.ticket)
 
@@ -96,17 +102,17 @@ class Bridges(Channels):
         leg.unset("bridge_to")
         left.unset("bridge_to")
         if not left.alive or left.bridging is not None:
-            self._fire_unbridge(leg, left)
+            self.fire_unbridge(leg, left)
         elif leg.leads_bridge:
-            self._left_second(left)
-            self._fire_unbridge(leg, left)
+            self.left_second(left)
+            self.fire_unbridge(leg, left)
             if left.reported:
                 self.destroy(left)
         else:
-            self._fire_unbridge(left, leg)
+            self.fire_unbridge(left, leg)
             self._after_bridge(left)
 
-    def _left_second(self, leg: Leg) -> None:
+    def left_second(self, leg: Leg) -> None:
         """The first leg went elsewhere: the second parks if it may, else its thread hangs it up."""
         if leg.is_true("park_after_bridge"):
             self.park(leg, "CS_PARK")
@@ -122,7 +128,7 @@ class Bridges(Channels):
         self.fire(leg, "hangup")
         self.report(leg)
 
-    def _fire_unbridge(self, first: Leg, second: Leg) -> None:
+    def fire_unbridge(self, first: Leg, second: Leg) -> None:
         if not first.leads_bridge:
             first, second = second, first
         lead = line("Bridge-A-Unique-ID", first.uuid) + line("Bridge-B-Unique-ID", second.uuid)
@@ -250,7 +256,7 @@ class Bridges(Channels):
                 first.set("transfer_after_bridge", gone.values["hold_hangup_xfer_exten"])
                 dropped = False
             first.set("bridge_hangup_cause", gone.hangup_cause)
-            self._fire_unbridge(first, gone)
+            self.fire_unbridge(first, gone)
             if dropped:
                 # 905-935: a leg that hangs up while it holds takes its partner along.
                 self._hang_up_at_once(first, gone.hangup_cause)
@@ -280,7 +286,7 @@ class Bridges(Channels):
                     self.report(second)
         gone.unset("bridge_to")
         self.stop_playback(gone)
-        self._fire_unbridge(gone, second)
+        self.fire_unbridge(gone, second)
         if not second.destroyed:
             second.set("bridge_hangup_cause", gone.hangup_cause)
             second.set("call_uuid", second.uuid)
@@ -331,147 +337,3 @@ class Bridges(Channels):
         leg.ticket += 1
         self.fire(leg, "hangup")
         self.after(0, self.finish_hangup, leg)
-
-    # -- transfers
-
-    def transfer(self, leg: Leg, extension: str, context: str = "", dialplan: str = "XML") -> None:
-        """Send a leg to an extension; a bridge it is in ends, its partner with it."""
-        leg.ticket += 1
-        leg.bridging = None
-        partner = leg.partner
-        if partner is not None:
-            leg.unset("bridge_to", "signal_bond")
-            partner.unset("bridge_to", "signal_bond")
-        context = context or leg.profile.context
-        hops = int(leg.values.get("max_forwards", "71")) - 1
-        leg.set("max_forwards", str(hops))
-        old = leg.profile.destination
-        self._new_profile(leg, f"bl_xfer:{extension}/{context}/{dialplan}")
-        leg.profile.rdnis, leg.profile.destination, leg.profile.context = old, extension, context
-        leg.other = None
-        leg.touch()
-        leg.pending = "CS_ROUTING"
-        leg.routing = extension
-        leg.steps = []
-        if hops <= 0:
-            self.hang_up(leg, "EXCHANGE_ROUTING_ERROR")
-        elif partner is None:
-            self.wake(self._take_route, leg, leg.ticket)
-        else:
-            self.wake(self._leave_bridge, leg, partner, leg.ticket)
-
-    def _take_route(self, leg: Leg, ticket: int) -> None:
-        if not leg.alive or leg.ticket != ticket or leg.routing is None:
-            return
-        extension = leg.routing
-        leg.routing = None
-        leg.broadcasts.clear()
-        if leg.parked:
-            self.leave_park(leg)
-        else:
-            self.stop_playback(leg)
-            self.finish_app(leg)
-        self.route(leg, extension)
-
-    def _leave_bridge(self, leg: Leg, partner: Leg, ticket: int) -> None:
-        if not leg.alive or leg.ticket != ticket or leg.partner is not partner:
-            return
-        leg.partner = partner.partner = None
-        survivor = partner.alive and (partner.bridging is not None or partner.routing is not None)
-        if survivor and partner.routing is not None:
-            self.wake(self._take_route, partner, partner.ticket)
-        elif not survivor and partner.alive:
-            self._left_second(partner)
-        leg.set("bridge_hangup_cause", "NORMAL_CLEARING")
-        self._fire_unbridge(leg, partner)
-        if partner.reported:
-            partner.set("call_uuid", partner.uuid)
-            self.destroy(partner)
-        if leg.party is not None:
-            leg.party.parted(leg)
-        extension = leg.routing
-        leg.routing = None
-        self.stop_playback(leg)
-        self.finish_app(leg)
-        if extension is not None:
-            self.route(leg, extension)
-
-    def refer(self, leg: Leg, extension: str) -> bool:
-        """A blind transfer by the phone (REFER): the partner goes to the extension, this leg is over."""
-        partner = leg.partner
-        if partner is None or not leg.alive or not partner.alive:
-            return False
-        partner.set("sip_h_Referred-By", "<sip:h@127.0.0.1>")
-        partner.set("sip_refer_to", f"<sip:{extension}@127.0.0.1:5060>")
-        self.transfer(partner, extension)
-        leg.set("transfer_disposition", "recv_replace")
-        leg.set("transfer_to", f"blind:{partner.uuid}")
-        leg.set("transfer_destination", f"blind:{extension}")
-        leg.set("transfer_fallback_extension", leg.sip.get("user", leg.profile.destination))
-        leg.set("endpoint_disposition", "BLIND_TRANSFER")
-        return True
-
-    def replace(self, leg: Leg, consultation: Leg) -> bool:
-        """An attended transfer (REFER with Replaces): far ends are joined, both near legs are over."""
-        far, other = leg.partner, consultation.partner
-        if far is None or not leg.alive or not consultation.alive:
-            return False
-        for near in (leg, consultation):
-            near.set("transfer_disposition", "recv_replace")
-            near.set("endpoint_disposition", "ATTENDED_TRANSFER")
-        if other is not None:
-            far.set("transfer_to", f"att:{other.uuid}")
-            self.request_bridge(far, other)
-            return True
-        # The consultation talks to no leg: the far end takes over its extension.
-        leg.set("transfer_destination", f"att:{consultation.profile.destination}")
-        self.transfer(far, consultation.profile.destination)
-        self.hang_up(consultation, "ATTENDED_TRANSFER")
-        return True
-
-    # -- hold by the phone, BYE
-
-    def phone_holds(self, leg: Leg) -> None:
-        """A re-INVITE with a=sendonly: the partner hears hold music."""
-        if not leg.alive or leg.holding or leg.partner is None:
-            return
-        sip.hold_received(leg)
-        self.hold(leg, "phone-hold")
-        sip.reinvite_answered(leg)
-        partner = leg.partner
-        partner.set("switch_m_sdp", leg.values["switch_r_sdp"])
-        self.after(HOLD_MUSIC_US, self._hold_music, leg, partner)
-
-    def _hold_music(self, leg: Leg, partner: Leg) -> None:
-        if (
-            leg.alive
-            and leg.holding
-            and leg.partner is partner
-            and partner.alive
-            and partner.playback is None
-        ):
-            self.play(partner, "playback", partner.values.get("hold_music", "local_stream://moh"))
-
-    def phone_unholds(self, leg: Leg) -> None:
-        """A re-INVITE with a=sendrecv."""
-        if not leg.alive or not leg.holding:
-            return
-        sip.unhold_received(leg)
-        self.unhold(leg, "phone-unhold")
-        leg.call_state = "ACTIVE"
-        sip.reinvite_answered(leg)
-        if leg.partner is not None:
-            self.stop_playback(leg.partner)
-
-    def bye(self, leg: Leg) -> None:
-        """The far end hangs up."""
-        if not leg.alive:
-            return
-        sip.bye_received(leg)
-        held = leg.holding
-        if held:
-            self.unhold(leg, "phone-unhold")
-            leg.holding = True  # for the rule of 905-935
-        if leg.partner is not None:
-            leg.set("last_bridge_role", "originator" if leg.leads_bridge else "originatee")
-        self.hang_up(leg, "NORMAL_CLEARING", bye=True)

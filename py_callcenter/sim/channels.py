@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 
-from py_callcenter.sim import sip
+from py_callcenter.sim import reporting
 from py_callcenter.sim.core import TICK_US, Core
 from py_callcenter.sim.headers import line
 from py_callcenter.sim.legs import Leg, Playback, Recording
@@ -273,7 +273,7 @@ class Channels(Core):
         leg.call_state = "HANGUP"
         leg.profile.times.hangup = self.stamp_us
         leg.touch()
-        sip.report(leg, self.now_us, self.stamp_us)
+        reporting.report(leg, self.now_us, self.stamp_us)
         self.fire(leg, "hangup-complete", lead=line("Hangup-Cause", leg.hangup_cause))
 
     def destroy(self, leg: Leg) -> None:

@@ -220,6 +220,7 @@ class Leg:
         self.leads = False  # first leg of the bridge it was asked for
         self.ticket = 0  # moves on with each request; steps of an older one give up
         self.bridging: Leg | None = None  # the other leg of a bridge that was asked for
+        self.asked_us = 0  # when that bridge was asked for
         self.heeded = False  # its thread has left what it did for that bridge
         # Hold.
         self.holding = False

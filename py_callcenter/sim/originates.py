@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from py_callcenter.sim import dialstrings, sip
-from py_callcenter.sim.bridges import Bridges
 from py_callcenter.sim.dialstrings import DialError, Request, Target
 from py_callcenter.sim.headers import line
 from py_callcenter.sim.legs import Leg, Profile, Times
+from py_callcenter.sim.transfers import Transfers
 
 if TYPE_CHECKING:
     from py_callcenter.sim.phones import Phone
@@ -46,7 +46,7 @@ class Originate:
     won: Callable[[Leg], None] | None = None
 
 
-class Originates(Bridges):
+class Originates(Transfers):
     """Outbound calls."""
 
     phones: dict[str, Phone]

@@ -5,18 +5,15 @@ Only names, order and shape are of interest; the values are those of a loopback 
 
 from __future__ import annotations
 
-import time
-
 from py_callcenter.sim.encoding import quote
-from py_callcenter.sim.legs import Q850, Leg
+from py_callcenter.sim.legs import Leg
 
 _PORT = "5060"
-_TIMES_ZERO = ("resurrect", "progress", "progress_media")
 
 _PREPARED: dict[tuple[str, str], str] = {}
 
 
-def _fixed(leg: Leg, *pairs: tuple[str, str]) -> None:
+def set_fixed(leg: Leg, *pairs: tuple[str, str]) -> None:
     """Set variables whose value is the same for every leg."""
     for pair in pairs:
         line = _PREPARED.get(pair)
@@ -59,38 +56,6 @@ _OFFER = (
     ("remote_text_media_flow", "inactive"),
 )
 
-_ZERO_RTP = tuple(
-    (f"rtp_audio_{name}", value)
-    for name, value in (
-        ("in_jitter_packet_count", "0"),
-        ("in_dtmf_packet_count", "0"),
-        ("in_cng_packet_count", "0"),
-        ("in_flush_packet_count", "0"),
-        ("in_largest_jb_size", "0"),
-        ("in_jitter_min_variance", "0.00"),
-        ("in_jitter_max_variance", "0.00"),
-        ("in_jitter_loss_rate", "0.00"),
-        ("in_jitter_burst_rate", "0.00"),
-        ("in_mean_interval", "0.00"),
-        ("in_flaw_total", "0"),
-        ("in_quality_percentage", "100.00"),
-        ("in_mos", "4.50"),
-        ("out_raw_bytes", "0"),
-        ("out_media_bytes", "0"),
-        ("out_packet_count", "0"),
-        ("out_media_packet_count", "0"),
-        ("out_skip_packet_count", "0"),
-        ("out_dtmf_packet_count", "0"),
-        ("out_cng_packet_count", "0"),
-        ("rtcp_packet_count", "0"),
-        ("rtcp_octet_count", "0"),
-    )
-)
-_NO_RTP = tuple(
-    (f"rtp_audio_in_{name}", "0")
-    for name in ("raw_bytes", "media_bytes", "packet_count", "media_packet_count")
-)
-
 
 def invite_received(leg: Leg, headers: dict[str, str], now_us: int) -> None:
     """An INVITE came in: all that CHANNEL_CREATE of an inbound leg shows."""
@@ -98,7 +63,7 @@ def invite_received(leg: Leg, headers: dict[str, str], now_us: int) -> None:
     number, host, port = sip["user"], sip["host"], sip["port"]
     uri = f"{number}@{host}:{port}"
     to = leg.profile.destination
-    _fixed(leg, ("direction", "inbound"))
+    set_fixed(leg, ("direction", "inbound"))
     leg.set("uuid", leg.uuid)
     leg.set("call_uuid", leg.uuid)
     leg.set("session_id", str(leg.session))
@@ -106,7 +71,7 @@ def invite_received(leg: Leg, headers: dict[str, str], now_us: int) -> None:
     leg.set("sip_from_port", port)
     leg.set("sip_from_uri", uri)
     leg.set("sip_from_host", host)
-    _fixed(leg, ("video_media_flow", "disabled"), ("text_media_flow", "disabled"))
+    set_fixed(leg, ("video_media_flow", "disabled"), ("text_media_flow", "disabled"))
     leg.set("channel_name", leg.profile.channel_name)
     leg.set("sip_call_id", sip["call_id"])
     leg.set("sip_local_network_addr", host)
@@ -115,10 +80,10 @@ def invite_received(leg: Leg, headers: dict[str, str], now_us: int) -> None:
     leg.set("sip_invite_stamp", str(now_us))
     leg.set("sip_received_ip", host)
     leg.set("sip_received_port", port)
-    _fixed(leg, ("sip_via_protocol", "udp"))
+    set_fixed(leg, ("sip_via_protocol", "udp"))
     leg.set("sip_from_user_stripped", number.lstrip("+"))
     leg.set("sip_from_tag", sip["from_tag"])
-    _fixed(
+    set_fixed(
         leg,
         ("sofia_profile_name", "internal"),
         ("sofia_profile_url", f"sip:mod_sofia@127.0.0.1:{_PORT}"),
@@ -138,11 +103,11 @@ def invite_received(leg: Leg, headers: dict[str, str], now_us: int) -> None:
     leg.set("sip_contact_host", host)
     leg.set("sip_via_host", host)
     leg.set("sip_via_port", port)
-    _fixed(leg, ("max_forwards", "70"))
+    set_fixed(leg, ("max_forwards", "70"))
     for name, value in headers.items():
         leg.set_checked(f"sip_h_{name}", value)
     leg.set("switch_r_sdp", _sdp("user1 53655765 2353687637", sip["rtp"], "0\r\na=rtpmap:0 PCMU/8000\r\n"))
-    _fixed(
+    set_fixed(
         leg,
         *_OFFER,
         ("remote_audio_media_flow", "sendrecv"),
@@ -150,7 +115,7 @@ def invite_received(leg: Leg, headers: dict[str, str], now_us: int) -> None:
     )
     leg.set("remote_media_ip", host)
     leg.set("remote_media_port", sip["rtp"])
-    _fixed(leg, *_AGREED, ("endpoint_disposition", "RECEIVED"))
+    set_fixed(leg, *_AGREED, ("endpoint_disposition", "RECEIVED"))
 
 
 def _from(leg: Leg) -> None:
@@ -178,9 +143,9 @@ def answered_inbound(leg: Leg) -> None:
 
 def _media(leg: Leg) -> None:
     sip = leg.sip
-    _fixed(leg, ("local_media_ip", "127.0.0.1"))
+    set_fixed(leg, ("local_media_ip", "127.0.0.1"))
     leg.set("local_media_port", sip["local_rtp"])
-    _fixed(leg, ("advertised_media_ip", "127.0.0.1"), ("rtp_use_timer_name", "soft"), ("rtp_use_pt", "0"))
+    set_fixed(leg, ("advertised_media_ip", "127.0.0.1"), ("rtp_use_timer_name", "soft"), ("rtp_use_pt", "0"))
     leg.set("rtp_use_ssrc", sip["ssrc"])
     leg.set("remote_media_ip", sip["host"])
     leg.set("remote_media_port", sip["rtp"])
@@ -191,7 +156,7 @@ def ack_received(leg: Leg) -> None:
     sip = leg.sip
     leg.set("sip_to_tag", sip["to_tag"])
     leg.set("sip_from_tag", sip["from_tag"])
-    _fixed(leg, ("sip_cseq", "1"))
+    set_fixed(leg, ("sip_cseq", "1"))
     leg.set("sip_call_id", sip["call_id"])
     leg.set("sip_full_via", f"SIP/2.0/UDP {sip['host']}:{sip['port']};branch={sip['branch']}-5")
     _from(leg)
@@ -202,11 +167,11 @@ def invite_sent(leg: Leg, variables: list[tuple[str, str]]) -> None:
     """We sent an INVITE: what an outbound CHANNEL_CREATE shows. `variables` are those of the dial string."""
     sip = leg.sip
     uri = sip["uri"]
-    _fixed(leg, ("direction", "outbound"), ("is_outbound", "true"))
+    set_fixed(leg, ("direction", "outbound"), ("is_outbound", "true"))
     leg.set("uuid", leg.uuid)
     leg.set("call_uuid", leg.uuid)
     leg.set("session_id", str(leg.session))
-    _fixed(
+    set_fixed(
         leg,
         ("sip_local_network_addr", "127.0.0.1"),
         ("sip_profile_name", "internal"),
@@ -218,7 +183,7 @@ def invite_sent(leg: Leg, variables: list[tuple[str, str]]) -> None:
     for name, value in variables:
         leg.set(name, value)
     early = "false" if leg.is_true("ignore_early_media") else "true"
-    _fixed(
+    set_fixed(
         leg,
         ("originate_early_media", early),
         ("originate_endpoint", "sofia"),
@@ -226,12 +191,12 @@ def invite_sent(leg: Leg, variables: list[tuple[str, str]]) -> None:
         ("local_media_ip", "127.0.0.1"),
     )
     leg.set("local_media_port", sip["local_rtp"])
-    _fixed(leg, ("advertised_media_ip", "127.0.0.1"), ("audio_media_flow", "sendrecv"))
+    set_fixed(leg, ("advertised_media_ip", "127.0.0.1"), ("audio_media_flow", "sendrecv"))
     _local_sdp(leg, 1)
-    _fixed(leg, ("sip_outgoing_contact_uri", f"<sip:mod_sofia@127.0.0.1:{_PORT}>"))
+    set_fixed(leg, ("sip_outgoing_contact_uri", f"<sip:mod_sofia@127.0.0.1:{_PORT}>"))
     leg.set("sip_req_uri", uri)
     leg.set("sip_to_host", uri.partition("@")[2])
-    _fixed(
+    set_fixed(
         leg,
         ("sip_from_host", "127.0.0.1"),
         ("sofia_profile_name", "internal"),
@@ -280,8 +245,8 @@ def first_reply(leg: Leg, *, contact_params: bool) -> None:
     leg.set("sip_to_uri", sip["uri"])
     leg.set("sip_to_host", host)
     if contact_params:
-        _fixed(leg, ("sip_contact_params", "transport=UDP"))
-    _fixed(leg, ("sip_contact_user", "nobody"))
+        set_fixed(leg, ("sip_contact_params", "transport=UDP"))
+    set_fixed(leg, ("sip_contact_user", "nobody"))
     leg.set("sip_contact_port", port)
     leg.set("sip_contact_uri", f"nobody@{here}")
     leg.set("sip_contact_host", host)
@@ -296,7 +261,7 @@ def answered_outbound(leg: Leg) -> None:
     leg.set(
         "switch_r_sdp", _sdp("user1 53655765 2353687637", leg.sip["rtp"], "0\r\na=rtpmap:0 PCMU/8000\r\n")
     )
-    _fixed(leg, *_OFFER, ("remote_audio_media_flow", "sendrecv"), *_AGREED)
+    set_fixed(leg, *_OFFER, ("remote_audio_media_flow", "sendrecv"), *_AGREED)
     _media(leg)
 
 
@@ -319,7 +284,7 @@ def refused(leg: Leg, status: int, phrase: str, q850: int, *, sent: bool) -> Non
 
 def bye_received(leg: Leg) -> None:
     """The far end said BYE."""
-    _fixed(
+    set_fixed(
         leg, ("sip_term_status", "200"), ("proto_specific_hangup_cause", "sip:200"), ("sip_term_cause", "16")
     )
 
@@ -330,13 +295,13 @@ def hold_received(leg: Leg) -> None:
         "switch_r_sdp",
         _sdp("u 1 2", leg.sip["rtp"], "0\r\na=rtpmap:0 PCMU/8000\r\na=sendonly\r\n"),
     )
-    _fixed(leg, *_OFFER, ("remote_audio_media_flow", "sendonly"), ("audio_media_flow", "recvonly"))
+    set_fixed(leg, *_OFFER, ("remote_audio_media_flow", "sendonly"), ("audio_media_flow", "recvonly"))
 
 
 def unhold_received(leg: Leg) -> None:
     """A re-INVITE with a=sendrecv."""
     leg.set("switch_r_sdp", _sdp("u 1 3", leg.sip["rtp"], "0\r\na=rtpmap:0 PCMU/8000\r\na=sendrecv\r\n"))
-    _fixed(leg, *_OFFER, ("remote_audio_media_flow", "sendrecv"), ("audio_media_flow", "sendrecv"))
+    set_fixed(leg, *_OFFER, ("remote_audio_media_flow", "sendrecv"), ("audio_media_flow", "sendrecv"))
 
 
 def reinvite_answered(leg: Leg) -> None:
@@ -344,13 +309,13 @@ def reinvite_answered(leg: Leg) -> None:
     sip = leg.sip
     leg.set("remote_media_ip", sip["host"])
     leg.set("remote_media_port", sip["rtp"])
-    _fixed(leg, ("rtp_audio_recv_pt", "0"), ("dtmf_type", "info"))
+    set_fixed(leg, ("rtp_audio_recv_pt", "0"), ("dtmf_type", "info"))
     _local_sdp(leg, 2)
     leg.set("sip_to_tag", sip["from_tag"])
     leg.set("sip_from_tag", sip["to_tag"])
-    _fixed(leg, ("sip_cseq", "10"))
+    set_fixed(leg, ("sip_cseq", "10"))
     leg.set("sip_call_id", sip["call_id"])
-    _fixed(leg, ("dlg_req_swap_direction", "true"))
+    set_fixed(leg, ("dlg_req_swap_direction", "true"))
     via = f"SIP/2.0/UDP {sip['host']}:{sip['port']};branch={sip['branch']}-7"
     leg.set("sip_full_via", via)
     leg.set("sip_recover_via", via)
@@ -361,100 +326,3 @@ def reinvite_answered(leg: Leg) -> None:
 def held_by_command(leg: Leg, version: int) -> None:
     """`uuid_hold` sends a re-INVITE of our own."""
     _local_sdp(leg, version)
-
-
-def report(leg: Leg, now_us: int, stamp_us: int) -> None:
-    """CS_REPORTING: causes, times and counters that CHANNEL_HANGUP_COMPLETE shows."""
-    if leg.bye_received and "sip_hangup_disposition" not in leg.values:
-        leg.set("sip_hangup_disposition", "recv_bye")
-    leg.set("hangup_cause", leg.hangup_cause)
-    leg.set("hangup_cause_q850", str(Q850.get(leg.hangup_cause, 16)))
-    leg.set("digits_dialed", leg.digits or "none")
-    _stamps(leg, stamp_us)
-    _durations(leg, stamp_us)
-    if leg.hangup_cause == "LOSE_RACE" and not leg.inbound:
-        _fixed(leg, ("call_completed_elsewhere", "true"))
-    answered = leg.profile.times.answered
-    if not leg.bye_received and not leg.refused:
-        if answered or leg.inbound:
-            _fixed(leg, ("sip_hangup_disposition", "send_bye"))
-        else:
-            _fixed(
-                leg,
-                ("sip_hangup_disposition", "send_cancel"),
-                ("sip_invite_failure_status", "487"),
-                ("sip_invite_failure_phrase", "CANCEL"),
-            )
-    if answered:
-        _fixed(leg, *_NO_RTP)
-        leg.set("rtp_audio_in_skip_packet_count", str((now_us - answered) // 20_000))
-        _fixed(leg, *_ZERO_RTP)
-
-
-def _stamp(us: int) -> str:
-    return time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime(us // 1_000_000))
-
-
-def _stamps(leg: Leg, end_us: int) -> None:
-    t = leg.profile.times
-    for name, value in (
-        ("start", t.created),
-        ("profile_start", t.profile),
-        ("answer", t.answered),
-        ("bridge", t.bridged),
-        ("hold", t.last_hold),
-        ("progress", t.progress),
-    ):
-        if value:
-            leg.set(f"{name}_stamp", _stamp(value))
-    if leg.hold_spans:
-        spans = ",".join(f"{{{start},{end}}}" for start, end in leg.hold_spans)
-        leg.set("hold_events", f"{{{spans}}}")
-    leg.set("end_stamp", _stamp(end_us))
-
-
-def _durations(leg: Leg, end_us: int) -> None:
-    t = leg.profile.times
-    for name, value in (
-        ("start", t.created),
-        ("profile_start", t.profile),
-        ("answer", t.answered),
-        ("bridge", t.bridged),
-        ("last_hold", t.last_hold),
-    ):
-        leg.set(f"{name}_epoch", str(value // 1_000_000))
-        leg.set(f"{name}_uepoch", str(value))
-    leg.set("hold_accum_seconds", str(t.hold_accum // 1_000_000))
-    leg.set("hold_accum_usec", str(t.hold_accum))
-    leg.set("hold_accum_ms", str(t.hold_accum // 1000))
-    for name, value in zip(_TIMES_ZERO, (0, t.progress, 0), strict=True):
-        leg.set(f"{name}_epoch", str(value // 1_000_000))
-        leg.set(f"{name}_uepoch", str(value))
-    leg.set("end_epoch", str(end_us // 1_000_000))
-    leg.set("end_uepoch", str(end_us))
-    if leg.last_app:
-        leg.set("last_app", leg.last_app)
-        if leg.last_arg:
-            leg.set("last_arg", leg.last_arg)
-    name, number = leg.profile.name, leg.profile.number
-    leg.set("caller_id", f'"{name}" <{number}>' if name else number)
-    spans = {
-        "duration": (t.created, end_us),
-        "bill": (t.answered, end_us),
-        "progress": (t.created, t.progress),
-        "answer": (t.created, t.answered),
-        "wait": (t.created, t.bridged),
-        "progress_media": (0, 0),
-        "flow_bill": (t.created if t.answered else 0, end_us),
-    }
-    us = {name: max(end - start, 0) if start and end else 0 for name, (start, end) in spans.items()}
-    # Seconds are differences of whole epochs, as the switch reckons them.
-    for name, (start, end) in spans.items():
-        seconds = end // 1_000_000 - start // 1_000_000 if us[name] else 0
-        leg.set("duration" if name == "duration" else f"{name}sec", str(seconds))
-    for unit, divisor in (("m", 1000), ("u", 1)):
-        for name, value in us.items():
-            if name == "duration":
-                leg.set(f"{unit}duration", str(value // divisor))
-            else:
-                leg.set(f"{name}{unit}sec", str(value // divisor))
