@@ -196,6 +196,7 @@ def contender(
                 result["invariant_violations"] = controller.metric("callcenter_invariant_violations_total")
             controller.stop()
     elif name == "script":
+        switch.api("sched_del cc_deadman")  # a controller that stopped leaves it armed
         script = Path(__file__).parent / "rival_script.py"
         with (folder / "script.log").open("wb") as log:
             process = subprocess.Popen(
@@ -214,18 +215,33 @@ def contender(
         yield None
 
 
+def idle(pid: int | None, switch: int, seconds: float = 5.0) -> dict[str, float]:
+    """What waiting costs, agents ready and the page open: percent of a core."""
+    before = (cpu_seconds(pid) if pid else 0.0, cpu_seconds(switch))
+    time.sleep(seconds)
+    after = (cpu_seconds(pid) if pid else 0.0, cpu_seconds(switch))
+    return {
+        "controller_percent_of_a_core": round(100 * (after[0] - before[0]) / seconds, 1),
+        "switch_percent_of_a_core": round(100 * (after[1] - before[1]) / seconds, 1),
+    }
+
+
 def measure(
     name: str, switch: FreeSwitch, ends: Endpoints, options: argparse.Namespace, folder: Path
 ) -> dict[str, Any]:
     agents = contacts(options.agents, ends.agent_port)
     result: dict[str, Any] = {"contender": name}
     with contender(name, switch, agents, folder, result) as pid:
+        result["idle"] = idle(pid, switch.pid)
+        hub_before = cpu_seconds(pid, thread=pid) if pid else 0.0
         before = (cpu_seconds(pid) if pid else 0.0, cpu_seconds(switch.pid), time.monotonic())
         tally = ends.run(options.rate, options.seconds, run_up=RUN_UP)
         calls = len(tally.callers) + RUN_UP
         after = (cpu_seconds(pid) if pid else 0.0, cpu_seconds(switch.pid), time.monotonic())
+        hub = (cpu_seconds(pid, thread=pid) if pid else 0.0) - hub_before
         result |= judge(tally)
         result["controller_cpu_us_per_call"] = round((after[0] - before[0]) * 1e6 / calls) if pid else None
+        result["of_it_main_thread"] = round(hub * 1e6 / calls) if pid else None
         result["switch_cpu_us_per_call"] = round((after[1] - before[1]) * 1e6 / calls)
         result["switch_cpu_percent_of_a_core"] = round(
             100 * (after[1] - before[1]) / (after[2] - before[2]), 1
@@ -268,10 +284,12 @@ def show(result: dict[str, Any]) -> None:
     ):
         print(f"  {key.replace('_', ' ')}: {result[key]}")
     print(
-        f"  CPU a call: controller {result['controller_cpu_us_per_call']} µs,"
+        f"  CPU a call: controller {result['controller_cpu_us_per_call']} µs"
+        f" (main thread {result['of_it_main_thread']}),"
         f" switch {result['switch_cpu_us_per_call']} µs"
         f" (switch {result['switch_cpu_percent_of_a_core']} % of a core)"
     )
+    print(f"  idle before: {result['idle']}")
     if "audience" in result:
         print(f"  audience: {result['audience']}")
 
