@@ -110,6 +110,8 @@ class Timings:
     refused_s: float = 30.0
     steady_s: float = 10.0
     """A connection that lived so long starts again with the shortest back-off."""
+    second_look_s: float = 1.0
+    """After a reconnect the picture is taken again: `show channels` lags behind (freeswitch-esl.md 0.8)."""
     resync_every_s: float = 5.0
     """Lost events ask for a new picture at most so often."""
     dead_man_every_s: float = 5.0
@@ -170,6 +172,7 @@ class NodeLink:
         self._held: deque[Event] | None = None
         self._let_in = gevent.event.Event()
         self._up = gevent.event.Event()
+        self._came_up = gevent.event.Event()
         self._resync_wanted = gevent.event.Event()
         self._heartbeat_at: float | None = None
         self._poke_wanted = False
@@ -388,6 +391,9 @@ class NodeLink:
         self.canaries.forget()
         self._hold()
         connection.send(commands.subscribe()).accepted()
+        self._sync(connection)
+        # A leg that was parked just before we subscribed may not have been in the switch's table yet.
+        connection.closed.wait(self._timings.second_look_s)
         while not connection.closed.ready():
             self._resync_wanted.clear()
             self._sync(connection)
@@ -452,6 +458,7 @@ class NodeLink:
             self.state = state
             if state is State.UP:
                 self._up.set()
+                self._came_up.set()
             else:
                 self._up.clear()
                 self.announced = False
@@ -521,6 +528,7 @@ class NodeLink:
     def _renew_dead_man(self) -> None:
         while True:
             self._up.wait()
+            self._came_up.clear()
             try:
                 # None may be armed yet, which the switch calls an error.
                 with suppress(CommandRefused):
@@ -531,4 +539,5 @@ class NodeLink:
                 log.warning("esl_dead_man_not_armed", node=self.name, problem=str(error))
             else:
                 self._set_announced()
-            gevent.sleep(self._timings.dead_man_every_s)
+            # A node that comes back is told at once: until then its dialplan turns callers away.
+            self._came_up.wait(self._timings.dead_man_every_s)
