@@ -29,7 +29,13 @@ AGENT_STATES: Final = (
     "logged_out",
 )  # fmt: skip
 COMMAND_OUTCOMES: Final = ("ok", "error", "unknown")
-RECONNECT_REASONS: Final = ("closed", "framing", "silent", "refused", "rejected", "password", "restarted")
+RECONNECT_REASONS: Final = (
+    "network", "goodbye", "canary", "framing", "protocol", "sync", "backlog", "write-stall", "frame-timeout",
+    "command-timeout", "no-greeting", "no-login", "name", "access-list", "wrong-password",
+)  # fmt: skip
+"""Words of `esl.errors.ConnectionFailed`; others would show as soon as they are counted."""
+VIOLATION_RULES: Final = ("I3",)
+"""Rules of the engine's watchdogs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -229,7 +235,7 @@ def _process_metrics(snapshot: MetricsSnapshot) -> Iterator[Metric]:
         "callcenter_invariant_violations",
         "Things that must not happen, found and repaired; anything above 0 is a bug.",
         ["rule"],
-        (((rule,), n) for rule, n in sorted({"any": 0, **snapshot.stats.violations}.items())),
+        (((rule,), n) for rule, n in _with_zeros(snapshot.stats.violations, VIOLATION_RULES)),
     )
     yield _counter("callcenter_records", "Records of what happened.", [], [((), snapshot.stats.records)])
     yield _counter(

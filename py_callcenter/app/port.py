@@ -35,7 +35,6 @@ from py_callcenter.store import Store
 
 ANSWER_S: Final = 5.0
 STUCK_S: Final = 10.0
-STREAM_EVERY_S: Final = 0.25
 
 T = TypeVar("T")
 
@@ -97,7 +96,6 @@ class HubPort:
         while True:
             change.clear()
             yield await self.snapshot()
-            await asyncio.sleep(STREAM_EVERY_S)
             await change.wait()
 
     def _listen(self, tell_loop: IntoLoop, change: asyncio.Event) -> None:

@@ -1,5 +1,6 @@
 import json
 import tomllib
+from pathlib import Path
 
 import jsonschema
 import pytest
@@ -9,7 +10,9 @@ from py_callcenter.config import (
     HANGUP,
     Agent,
     Config,
+    Controller,
     Exit,
+    Node,
     Queue,
     RuleError,
     Tier,
@@ -200,3 +203,10 @@ def test_one_key_of_one_agent_can_be_set_from_text(file, key, value, read):
 def test_setting_a_key_wrongly_says_why(file, name, key, value, words):
     with pytest.raises(RuleError, match=words):
         set_agent_key(load(file), name, key, value)
+
+
+def test_every_key_is_in_the_documentation():
+    text = (Path(__file__).parents[2] / "docs" / "configuration.md").read_text("utf-8")
+    for model in (Controller, Node, Queue, Agent, Tier):
+        for name, field in model.model_fields.items():
+            assert f"`{field.alias or name}`" in text, (model.__name__, name)
