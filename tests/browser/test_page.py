@@ -215,7 +215,7 @@ def test_text_can_be_read_in_both_colours(chromium, server, scheme):
     assert weak == []
 
 
-@pytest.mark.parametrize("width", [360, 768, 1024, 1920])
+@pytest.mark.parametrize("width", [360, 768, 1024, 1280, 1920])
 def test_nothing_sticks_out_at_any_width(chromium, server, width):
     context = chromium.new_context(viewport={"width": width, "height": 800})
     page = context.new_page()
@@ -223,6 +223,9 @@ def test_nothing_sticks_out_at_any_width(chromium, server, width):
     expect(page.locator(".queue")).to_have_count(4)
 
     assert page.evaluate("document.documentElement.scrollWidth") <= width
+    if width >= 1280:
+        cut = "[...document.querySelectorAll('.panel')].filter((p) => p.scrollWidth > p.clientWidth).length"
+        assert page.evaluate(cut) == 0
     context.close()
 
 
