@@ -5,6 +5,7 @@ ROUTER_EXAMPLES=20000 searches further than the fixed default run.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any
 
 import pytest
@@ -31,9 +32,17 @@ VIEW = (
     "talk_us",
 )
 
-number = st.integers(0, 30)
+number = st.integers(0, 99)
 small = st.integers(0, 3)
 seconds = st.sampled_from((0, 0, 0, 1, 1, 2, 3, 5, 10, 60, -5))
+
+newcomer = st.tuples(st.sampled_from((1, 1, 2)), small, small, st.sampled_from((*STATUSES[:2], "Available")))
+arrivals = st.lists(st.tuples(number, st.sampled_from((0, 0, 0, 1, -1))), max_size=4)
+outcomes = st.lists(
+    st.sampled_from(("talk", "talk", "talk", "claim", "ring", "keep", "leave", "no_answer", *FAULTS)),
+    min_size=3,
+    max_size=6,
+)
 
 
 def plain(value: Any) -> Any:
@@ -59,7 +68,7 @@ class Histories(RuleBasedStateMachine):
         self.strategy: dict[int, str] = {}
         self.tiers: set[tuple[int, int]] = set()
         self.waiting: dict[int, tuple[tuple[int, int, int], int]] = {}  # caller: (rank, queue)
-        self.open_offers: dict[int, tuple[int, int]] = {}  # offer: (caller, agent)
+        self.open_offers: dict[int, tuple[int, int, str]] = {}  # offer: (caller, agent, step)
         self.claims: dict[int, int] = {}  # caller: offer
 
     def both(self, method: str, *args: Any, **kwargs: Any) -> tuple[bool, Any]:
@@ -73,39 +82,38 @@ class Histories(RuleBasedStateMachine):
         assert answers[0] == answers[1], (method, args, kwargs)
         return answers[0]
 
-    def pick(self, known: list[int], index: int) -> int:
-        """One of those handed out, stale ones too; now and then one that never was."""
-        return known[-1 - index % len(known)] if known and index != 30 else 999
+    def pick(self, known: list[int], index: int, live: Collection[int] | None = None) -> int:
+        """One that is live, when there is one; now and then a stale one, or one that never was."""
+        if index == 37:
+            return 999
+        among = known if live is None or index % 8 == 7 else sorted(live)
+        return among[index % len(among)] if among else 999
+
+    def offers_in(self, *steps: str) -> list[int]:
+        return [offer for offer, (_caller, _agent, step) in self.open_offers.items() if step in steps]
 
     # The staff.
 
     @initialize(
-        strategies=st.lists(st.sampled_from(STRATEGIES), min_size=1, max_size=3), agents=st.integers(1, 5)
+        queues=st.lists(st.sampled_from(STRATEGIES), min_size=1, max_size=3),
+        agents=st.lists(newcomer, min_size=3, max_size=6),
+        level=st.sampled_from((1, 1, 2)),
     )
-    def open_the_centre(self, strategies, agents):
-        for index, strategy in enumerate(strategies):
+    def open_the_centre(self, queues, agents, level):
+        for index, strategy in enumerate(queues):
             self.put_queue(index, strategy, "On Break")
-        for index in range(agents):
-            self.put_agent(index, index % 3, index % 2, 0)
-            for queue in range(len(strategies)):
-                self.put_tier(queue, agents - 1 - index, 1, index % 2)
-            self.set_status(0, "Available")
+        for index, (position, wrap_up, limit, status) in enumerate(agents):
+            self.put_agent(index, wrap_up, position, limit)
+            for queue in self.queues:
+                self.tier("put_tier", (queue, self.agents[index]), 1 + index % level, position)
+            self.both("set_status", self.now_us, self.agents[index], status)
 
-    @rule(index=small, strategy=st.sampled_from(STRATEGIES), status=st.sampled_from(STATUSES))
     def put_queue(self, index, strategy, status):
         _, queue = self.both("put_queue", self.now_us, f"queue {index}", strategy, no_answer_status=status)
         self.strategy[queue] = strategy
         if queue not in self.queues:
             self.queues.append(queue)
 
-    @rule(index=number)
-    def remove_queue(self, index):
-        queue = self.pick(self.queues, index)
-        done, _ = self.both("remove_queue", self.now_us, queue)
-        if done:
-            self.tiers = {tier for tier in self.tiers if tier[0] != queue}
-
-    @rule(index=st.integers(0, 6), wrap_up=small, delay=small, limit=small)
     def put_agent(self, index, wrap_up, delay, limit):
         _, agent = self.both(
             "put_agent",
@@ -120,34 +128,52 @@ class Histories(RuleBasedStateMachine):
         if agent not in self.agents:
             self.agents.append(agent)
 
-    @rule(index=number)
-    def remove_agent(self, index):
-        agent = self.pick(self.agents, index)
-        done, _ = self.both("remove_agent", self.now_us, agent)
-        if done:
-            self.tiers = {tier for tier in self.tiers if tier[1] != agent}
-
-    @rule(queue=number, agent=number, level=small, position=small)
-    def put_tier(self, queue, agent, level, position):
-        pair = (self.pick(self.queues, queue), self.pick(self.agents, agent))
-        done, _ = self.both("put_tier", self.now_us, *pair, level, position)
-        if done:
+    def tier(self, method, pair, *where):
+        done, _ = self.both(method, self.now_us, *pair, *where)
+        if method == "remove_tier":
+            assert done == (pair in self.tiers)
+            self.tiers.discard(pair)
+        elif done:
             self.tiers.add(pair)
 
-    @rule(queue=number, agent=number)
-    def remove_tier(self, queue, agent):
-        pair = (self.pick(self.queues, queue), self.pick(self.agents, agent))
-        done, _ = self.both("remove_tier", self.now_us, *pair)
-        assert done == (pair in self.tiers)
-        self.tiers.discard(pair)
+    @rule(index=small, strategy=st.sampled_from(STRATEGIES), status=st.sampled_from(STATUSES))
+    def change_a_queue(self, index, strategy, status):
+        self.put_queue(index, strategy, status)
 
-    @rule(agent=number, status=st.sampled_from((*STATUSES, "Available", "Available", "on break")))
+    @rule(index=st.integers(0, 6), wrap_up=small, delay=small, limit=small)
+    def change_an_agent(self, index, wrap_up, delay, limit):
+        self.put_agent(index, wrap_up, delay, limit)
+
+    @rule(queue=number, agent=number, level=st.integers(1, 2), position=small)
+    def change_a_tier(self, queue, agent, level, position):
+        pair = (self.pick(self.queues, queue), self.pick(self.agents, agent))
+        self.tier("put_tier", pair, level, position)
+
+    @rule(index=number, what=st.sampled_from(("queue", "agent", "tier", "tier")))
+    def remove(self, index, what):
+        if index % 4:
+            return  # a centre without agents shows nothing
+        if what == "tier":
+            pair = sorted(self.tiers)[index % len(self.tiers)] if self.tiers else (1, 1)
+            self.tier("remove_tier", pair if index % 16 else (index, 1))
+            return
+        known = self.queues if what == "queue" else self.agents
+        gone = self.pick(known, index)
+        done, _ = self.both(f"remove_{what}", self.now_us, gone)
+        if done:
+            self.tiers = {tier for tier in self.tiers if tier[what == "agent"] != gone}
+
+    @rule(agent=number, status=st.sampled_from((*STATUSES, *["Available"] * 4, "on break")))
     def set_status(self, agent, status):
-        self.both("set_status", self.now_us, self.pick(self.agents, agent), status)
+        done, rings = self.both("set_status", self.now_us, self.pick(self.agents, agent), status)
+        for offer in rings if done else ():
+            self.step(offer, "withdrawn")
 
     @rule(agent=number, later=seconds)
     def set_wrap_up_end(self, agent, later):
-        self.both("set_wrap_up_end", self.now_us, self.pick(self.agents, agent), self.now_us + later * SECOND)
+        resting = {agent for _queue, agent in self.tiers if self.routers[0].agent(agent).ready_at_us}
+        agent = self.pick(self.agents, agent, resting)
+        self.both("set_wrap_up_end", self.now_us, agent, self.now_us + later * SECOND)
 
     # The callers.
 
@@ -175,18 +201,17 @@ class Histories(RuleBasedStateMachine):
     def enqueue(self, queue, entered, priority, base_score):
         self.arrive(queue, entered, priority, base_score)
 
-    @rule(queue=number, count=st.integers(1, 4))
-    def enqueue_several(self, queue, count):
-        for _ in range(count):
-            self.arrive(queue, 0, 0, 0)
-
     @rule(caller=number)
     def leave(self, caller):
-        caller = self.pick(self.callers, caller)
-        done, _ = self.both("leave", self.now_us, caller)
+        self.caller_leaves(self.pick(self.callers, caller, self.waiting))
+
+    def caller_leaves(self, caller):
+        done, rings = self.both("leave", self.now_us, caller)
         assert done == (caller in self.waiting)
         if done:
             self.forget(caller)
+            for offer in rings:
+                self.step(offer, "withdrawn")
 
     def forget(self, caller):
         del self.waiting[caller]
@@ -198,20 +223,55 @@ class Histories(RuleBasedStateMachine):
         if caller in self.claims:
             return False
         _rank, queue = self.waiting[caller]
-        rings = any(other == caller for other, _agent in self.open_offers.values())
+        rings = any(other == caller for other, *_ in self.open_offers.values())
         return self.strategy[queue] == "ring-all" or not rings
 
-    @rule()
-    def decide(self):
-        self.decide_now()
+    def rush(self, arrivals, outcomes):
+        """Callers come; each offer takes its own course. What is not named stays as it is."""
+        for queue, priority in arrivals:
+            self.arrive(queue, 0, priority, 0)
+        for (offer, caller, *_rest), outcome in zip(self.decide_now(), outcomes, strict=False):
+            if outcome in {"ring", "claim", "talk"}:
+                self.both("ringing", self.now_us, offer)
+            if outcome in {"claim", "talk"}:
+                self.claim_offer(offer)
+            if outcome == "talk":
+                self.bridge_offer(offer)
+            if outcome in FAULTS:
+                self.fail_offer(offer, outcome)
+            if outcome == "leave" and caller in self.waiting:
+                self.caller_leaves(caller)
 
-    @rule(count=st.integers(1, 3))
-    def decide_and_talk(self, count):
-        """The usual course, so that long histories reach conversations often."""
-        for offer, *_rest in self.decide_now()[:count]:
-            self.both("ringing", self.now_us, offer)
-            self.claim_offer(offer)
-            self.bridge_offer(offer)
+    @rule(arrivals=arrivals, outcomes=outcomes)
+    def a_few_call(self, arrivals, outcomes):
+        self.rush(arrivals, outcomes)
+
+    @rule(arrivals=arrivals, outcomes=outcomes, later=st.sampled_from((0, 1, 2)))
+    def agents_finish_and_others_call(self, arrivals, outcomes, later):
+        self.end_all(("talking", "withdrawn"))
+        self.pass_time(later)
+        self.rush(arrivals, outcomes)
+
+    @rule(outcomes=outcomes)
+    def everything_ends_and_the_rest_is_served(self, outcomes):
+        self.end_all(("talking", "withdrawn", "ringing"))
+        self.pass_time(10)
+        self.rush((), outcomes)
+
+    def end_all(self, steps):
+        for offer in self.offers_in(*steps):
+            if self.open_offers[offer][2] == "talking":
+                self.finish_offer(offer)
+            else:
+                self.fail_offer(offer, "withdrawn")
+
+    def pass_time(self, later):
+        self.now_us += later * SECOND
+        self.both("advance", self.now_us)
+
+    @rule(outcomes=outcomes)
+    def decide(self, outcomes):
+        self.rush((), outcomes)
 
     def decide_now(self):
         _, proposals = self.both("decide", self.now_us)
@@ -220,49 +280,62 @@ class Histories(RuleBasedStateMachine):
             assert own_queue == queue
             assert (queue, agent) in self.tiers
             assert self.is_open(caller)
-            assert agent not in {holder for _caller, holder in self.open_offers.values()}
+            assert agent not in {holder for _caller, holder, _step in self.open_offers.values()}
             for other, (other_rank, other_queue) in self.waiting.items():
                 if other_rank < rank and (other_queue, agent) in self.tiers:
                     assert not self.is_open(other), f"{other} should have had agent {agent} before {caller}"
             self.offers.append(offer)
-            self.open_offers[offer] = (caller, agent)
+            self.open_offers[offer] = (caller, agent, "ringing")
         for caller, (_rank, queue) in self.waiting.items():
             if self.is_open(caller):
                 assert self.routers[0].can_serve(queue) == 0, "a pair was left unmatched"
         return proposals
 
+    def step(self, offer, step):
+        caller, agent, before = self.open_offers[offer]
+        assert (before, step) not in {("withdrawn", "claimed"), ("withdrawn", "talking")}
+        self.open_offers[offer] = (caller, agent, step)
+
     @rule(offer=number)
     def ringing(self, offer):
-        self.both("ringing", self.now_us, self.pick(self.offers, offer))
+        self.both("ringing", self.now_us, self.pick(self.offers, offer, self.open_offers))
 
     @rule(offer=number)
     def claim(self, offer):
-        self.claim_offer(self.pick(self.offers, offer))
+        self.claim_offer(self.pick(self.offers, offer, self.offers_in("ringing", "withdrawn")))
 
     def claim_offer(self, offer):
         done, losers = self.both("claim", self.now_us, offer)
         if done and losers is not None:
-            caller, _agent = self.open_offers[offer]
+            caller, *_ = self.open_offers[offer]
             assert caller in self.waiting
             assert caller not in self.claims, "a caller was claimed twice"
             self.claims[caller] = offer
-            assert all(self.open_offers[loser][0] == caller for loser in losers)
+            self.step(offer, "claimed")
+            for loser in losers:
+                assert self.open_offers[loser][0] == caller
+                self.step(loser, "withdrawn")
 
     @rule(offer=number)
     def bridged(self, offer):
-        self.bridge_offer(self.pick(self.offers, offer))
+        self.bridge_offer(self.pick(self.offers, offer, self.offers_in("claimed")))
 
     def bridge_offer(self, offer):
         done, _ = self.both("bridged", self.now_us, offer)
         if done:
-            caller, _agent = self.open_offers[offer]
+            caller, *_ = self.open_offers[offer]
             assert self.claims[caller] == offer
+            self.step(offer, "talking")
             self.forget(caller)
 
-    @rule(offer=number, fault=st.sampled_from((*FAULTS, "withdrawn", "no_answer", "tired")))
+    @rule(offer=number, fault=st.sampled_from((*FAULTS, "no_answer", "no_answer", "tired")))
     def fail(self, offer, fault):
-        offer = self.pick(self.offers, offer)
-        caller, agent = self.open_offers.get(offer, (0, 0))
+        self.fail_offer(
+            self.pick(self.offers, offer, self.offers_in("ringing", "withdrawn", "claimed")), fault
+        )
+
+    def fail_offer(self, offer, fault):
+        caller, agent, _step = self.open_offers.get(offer, (0, 0, ""))
         idle_since_us = self.routers[0].agent(agent).idle_since_us if agent else 0
         done, _ = self.both("fail", self.now_us, offer, fault)
         if done:
@@ -273,25 +346,26 @@ class Histories(RuleBasedStateMachine):
 
     @rule(offer=number)
     def finish(self, offer):
-        offer = self.pick(self.offers, offer)
+        self.finish_offer(self.pick(self.offers, offer, self.offers_in("talking")))
+
+    def finish_offer(self, offer):
         done, _ = self.both("finish", self.now_us, offer)
         if done:
             del self.open_offers[offer]
 
     # Time.
 
-    @rule(later=seconds, token=small)
-    def set_timer(self, later, token):
-        self.both("set_timer", self.now_us + later * SECOND, token)
-
-    @rule(token=small)
-    def cancel_timer(self, token):
-        self.both("cancel_timer", token)
+    @rule(tokens=st.lists(st.tuples(small, st.sampled_from((None, -5, 0, 1, 1, 2, 10))), max_size=4))
+    def set_or_cancel_timers(self, tokens):
+        for token, later in tokens:
+            if later is None:
+                self.both("cancel_timer", token)
+            else:
+                self.both("set_timer", self.now_us + later * SECOND, token)
 
     @rule(later=seconds)
     def advance(self, later):
-        self.now_us += later * SECOND
-        self.both("advance", self.now_us)
+        self.pass_time(later)
 
     @rule()
     def advance_to_the_next_deadline(self):

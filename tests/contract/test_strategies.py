@@ -149,6 +149,15 @@ def test_round_robin_turn_passes_back_when_the_last_agent_leaves_the_queue(centr
     assert serve(centre, 2) == "a"
 
 
+def test_round_robin_keeps_the_turns_when_a_tier_changes(centre):
+    centre.queue("support", "round-robin")
+    for name in "xyz":
+        centre.agent(name, "support")
+    assert serve(centre, 0) == "x"
+    centre.tier("support", "x", 1, 1)
+    assert "".join(serve(centre, number) for number in range(1, 4)) == "yzx"
+
+
 def test_ring_all_rings_everybody_by_level_and_position(centre):
     staff(centre, "ring-all")
     assert all_at_once(centre, 1) == "bcaefdgh"
