@@ -26,13 +26,14 @@ class StoreError(Exception):
 
 
 class RecordLike(Protocol):
+    """A dataclass; fields beside these are its kind's own."""
+
     @property
     def id(self) -> str: ...
     @property
     def at_us(self) -> int: ...
     @property
     def kind(self) -> str: ...
-    def as_dict(self) -> dict[str, Any]: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +47,7 @@ class AppliedConfig:
 
 @dataclass(frozen=True, slots=True)
 class StoredRecord:
-    """A record as read back; `body` holds all its fields."""
+    """A record as read back; `body` holds all fields of the dataclass."""
 
     id: str
     at_us: int
@@ -200,13 +201,12 @@ def _append_config(connection: Connection, new: Config, now_us: int) -> int:
 
 
 def _row(record: RecordLike) -> dict[str, Any]:
-    fields = record.as_dict()
     return {
         "id": record.id,
         "at_us": record.at_us,
         "kind": record.kind,
-        "call": fields.get("call") or None,
-        "body": orjson.dumps(fields),
+        "call": getattr(record, "call", "") or None,
+        "body": orjson.dumps(record),
     }
 
 
@@ -215,9 +215,9 @@ def _last_statuses(batch: Sequence[RecordLike]) -> list[dict[str, Any]]:
     rows: dict[str, dict[str, Any]] = {}
     for record in batch:
         if record.kind == "agent-status":
-            fields = record.as_dict()
-            name = fields["agent"]
-            rows[name] = {"agent": name, "status": fields["status"], "changed_us": record.at_us}
+            change: Any = record
+            row = {"agent": change.agent, "status": change.status, "changed_us": change.at_us}
+            rows[change.agent] = row
     return list(rows.values())
 
 
