@@ -1,7 +1,7 @@
 """What a single value of the configuration may look like: names, contacts, exits, sounds, paths.
 
 All checks are allow-lists, because each of these texts ends up in a command or in a channel variable
-of a switch. `py_callcenter.esl.commands` checks again when it sends.
+of a switch. `py_callcenter.esl.commands` checks again when it sends, by the same `shapes`.
 """
 
 from __future__ import annotations
@@ -11,6 +11,8 @@ import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final
+
+from py_callcenter.config import shapes
 
 STATUSES: Final = ("Available", "Available (On Demand)", "On Break", "Logged Out")
 """Agent statuses by mod_callcenter's names (mod_callcenter.c, `AGENT_STATUS_CHART`)."""
@@ -22,16 +24,7 @@ DEFAULT_PASSWORD: Final = "ClueCon"  # noqa: S105 - what FreeSWITCH ships; known
 """Password of a stock event_socket.conf.xml."""
 
 _NAME = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9_.@ -]{0,62}[A-Za-z0-9_.@-])?\Z")
-_EXTENSION = re.compile(r"[A-Za-z0-9_*#+.-]{1,64}\Z")
-_CONTEXT = re.compile(r"[A-Za-z0-9_.-]{1,64}\Z")
-_CONTACT = re.compile(r"[A-Za-z0-9_.]{1,32}/[A-Za-z0-9_.@:;=+*#%~/?&\[\]-]{1,200}\Z")
 _CONTACT_ENDPOINTS = ("user", "sofia", "verto.rtc")
-_SOUND = re.compile(
-    r"(?:local_stream://[A-Za-z0-9_.@/-]{1,128}"
-    r"|tone_stream://[A-Za-z0-9%(),;=.+*#-]{1,200}"
-    r"|silence_stream://-?[0-9]{1,9}(?:,[0-9]{1,9})?"
-    r"|/[A-Za-z0-9_.@/-]{1,200})\Z"
-)
 _TEMPLATE_TEXT = re.compile(r"[A-Za-z0-9_.@/-]*\Z")
 _PLACEHOLDER = re.compile(r"\{([^{}]*)\}")
 _PLACEHOLDERS = ("call", "queue", "agent", "date", "time")
@@ -85,11 +78,11 @@ def parse_exit(text: object) -> Exit:
     extension, at, context = text.partition("@")
     if not at:
         context = DEFAULT_CONTEXT
-    if not _EXTENSION.match(extension) or not _CONTEXT.match(context):
+    if not shapes.is_extension(extension) or not shapes.is_context(context):
         raise RuleError(
             f"{shown(text)} is neither `hangup` nor an extension",
             'write "hangup" or an extension such as "voicemail@default"; '
-            "letters, digits and _ . - * # + are allowed",
+            "letters, digits and _ . - * # + are allowed, not beginning with - or .",
         )
     return Exit(extension, context)
 
@@ -127,10 +120,11 @@ def check_contact(text: str) -> str:
             f"{shown(text)} doesn't begin with an endpoint that can be rung",
             "begin with one of: " + ", ".join(f"{known}/" for known in _CONTACT_ENDPOINTS),
         )
-    if not _CONTACT.match(text) or text.endswith("/"):
+    if not shapes.is_contact(text):
         raise RuleError(
-            f"{shown(text)} has characters that a dial string of one phone doesn't need",
-            "write it plainly, such as user/1000@example.org; variables, spaces and quotes aren't allowed",
+            f"{shown(text)} isn't the plain dial string of one phone",
+            "write user/1000@example.org, sofia/gateway/NAME/NUMBER or sofia/PROFILE/USER@HOST:PORT; "
+            "variables, spaces, quotes and premium-rate numbers aren't allowed",
         )
     return text
 
@@ -147,7 +141,7 @@ def check_dial(text: str) -> str:
 
 def check_sound(text: str) -> str:
     """Music: a stream or an absolute file name on the switch."""
-    if not _SOUND.match(text) or ".." in text:
+    if not shapes.is_sound(text):
         raise RuleError(
             f"{shown(text)} is no sound that can be played while waiting",
             'for example "local_stream://moh", "tone_stream://%(1000,4000,425);loops=-1" '
@@ -170,6 +164,8 @@ def check_record_template(text: str) -> str:
         raise RuleError("a record template can't hold `..`", hint)
     if not _TEMPLATE_TEXT.match(plain) or len(text) > 200:
         raise RuleError(f"{shown(text)} has characters that a file name shouldn't have", hint)
+    if not shapes.is_recording_path(plain):
+        raise RuleError(f"{shown(text)} is no place for recordings", hint)
     if "{call}" not in text:
         raise RuleError("without {call} one recording would overwrite another", hint)
     if not _RECORD_SUFFIX.search(plain):

@@ -12,6 +12,8 @@ import re
 import unicodedata
 from typing import Final
 
+from py_callcenter.config import shapes
+from py_callcenter.engine.exports import is_exportable
 from py_callcenter.esl.errors import CommandError
 
 CAUSES: Final = frozenset({
@@ -63,59 +65,12 @@ VARIABLES: Final = frozenset({
 })  # fmt: skip
 """Channel variables with a meaning to FreeSWITCH that we set besides `cc_…`."""
 
-PREMIUM_PREFIXES: Final = (
-    "870", "881", "882", "883", "979",
-    "1900", "31900", "31906", "31909", "3389", "34803", "34806", "34807", "39899",
-    "41900", "41901", "41906", "43900", "43930", "44871", "44872", "44873", "449", "49900",
-)  # fmt: skip
-"""International numbers that cost the caller by the minute, satellite and network codes included: where a
-stolen dial string rings. An agent never sits there."""
-
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
 _VARIABLE = re.compile(r"cc_[A-Za-z0-9_]{1,60}")
-_OWN_VARIABLE = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,63}")
-_ACTED_UPON = re.compile(
-    r"absolute_|api_|bind_|bridge_|bypass_|campon|caller_|cc_|codec|conference_|continue_|default_|dialed_|dialplan|"
-    r"direction|disable_|dtmf|eavesdrop_|effective_|enable_|event_|exec|export_|fail_on_|failed_|force_|group_|"
-    r"hangup|hold_|ignore_|import|inbound_|inherit_|instant_|intercept_|jitterbuffer|last_|leg_|loopback|max_|media_|"
-    r"monitor_|no_|nolocal|originat|outbound_|park|pass_|playback_|presence_|process_|progress|proxy_|read_|"
-    r"record|recovery|remote_|ringback|rtcp_|rtp_|say_|sched_|send_|session_|signal_|sip_|skip_|socket_|sound_|soft_|"
-    r"srtp_|switch_|t38|temp_|timer_|transfer|tts_|unbridge|uuid|verto_|video_|write_|zrtp_|.*(?:_hook|_app|_exec)\Z",
-    re.IGNORECASE,
-)
-"""Beginnings of names that make FreeSWITCH run, send or write something (`api_on_answer`, `execute_on_…`,
-`group_confirm_key`, `sip_h_…`). Wide on purpose: an exported variable is the operator's own word."""
-_EXTENSION = re.compile(r"[A-Za-z0-9_+*#][A-Za-z0-9_.+*#-]{0,63}")
-_CONTEXT = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
-_AFTERWARDS = re.compile(rf"{_EXTENSION.pattern}(:XML(:{_CONTEXT.pattern})?)?")
 _GLOBAL_NAME = re.compile(r"[A-Za-z0-9_.-]{1,64}")
 _EVENT_NAME = re.compile(r"[A-Za-z_]{1,64}(?:::[A-Za-z_]{1,64})?")
-_HOST = r"[A-Za-z0-9](?:[A-Za-z0-9.-]{0,252}[A-Za-z0-9])?"
-_USER = r"[A-Za-z0-9_.~+*#-]{1,64}"
-_LOGIN_USER = re.compile(rf"{_USER}@{_HOST}")
-_ESCAPED = r"%(?:[2-6][0-9A-Fa-f]|7[0-9A-Ea-e])"
-"""A percent escape of a printable ASCII character: a decoded control character cuts the INVITE."""
-_URI_PARAMETERS = rf"(?:;[A-Za-z0-9_-]{{1,32}}(?:=(?:[A-Za-z0-9_.~:@+-]|{_ESCAPED}){{1,200}})?){{0,8}}"
-_CONTACTS = (
-    re.compile(rf"user/{_USER}(?:@{_HOST})?"),
-    re.compile(rf"verto\.rtc/{_USER}(?:@{_HOST})?"),
-    re.compile(rf"sofia/gateway/(?P<gateway>[A-Za-z0-9_.-]{{1,64}})/(?P<number>{_USER})"),
-    re.compile(
-        rf"sofia/(?!gateway/)[A-Za-z0-9_.-]{{1,64}}/(?:sips?:)?(?P<number>(?:[A-Za-z0-9_.~+*#-]|{_ESCAPED}){{1,64}})"
-        rf"@{_HOST}(?::[0-9]{{1,5}})?{_URI_PARAMETERS}"
-    ),
-)
-_STREAMS = (
-    re.compile(r"local_stream://[A-Za-z0-9_.@/-]{1,128}"),
-    re.compile(r"silence_stream://-?[0-9]{1,9}(?:,[0-9]{1,6})?"),
-    re.compile(r"tone_stream://(?:[A-Za-z0-9%(),.=:+-]|;(?!;)){1,400}"),
-)
+_LOGIN_USER = re.compile(rf"{shapes.USER}@{shapes.HOST}")
 _PLAIN_VALUE = re.compile(r"[A-Za-z0-9 _.:@/+*#-]*")
-_PATH = re.compile(r"[A-Za-z0-9_./][A-Za-z0-9_.+@/-]{0,254}")
-_RECORDING_SUFFIX = re.compile(r"\.[A-Za-z0-9]{1,8}")
-_DEVICES = ("/dev/", "/proc/", "/sys/")
-_SYSTEM_FOLDERS = ("/boot/", "/etc/", "/lib", "/bin", "/sbin", "/usr/bin", "/usr/lib", "/usr/sbin")
-_INTERNATIONAL = re.compile(r"(?:\+|00|011)([1-9][0-9]*)")
 _INVISIBLE_LETTERS = frozenset("\u115f\u1160\u3164\uffa0")
 
 
@@ -135,7 +90,7 @@ def variable_name(name: str) -> str:
     """
     if name in VARIABLES or _VARIABLE.fullmatch(name):
         return name
-    if not _OWN_VARIABLE.fullmatch(name) or _ACTED_UPON.match(name):
+    if not is_exportable(name):
         raise CommandError(
             "variable name", "`cc_…`, a name in VARIABLES, or one that FreeSWITCH gives no meaning"
         )
@@ -170,12 +125,19 @@ def variable_value(name: str, value: str) -> str:
     if (
         value
         and name in {"hold_hangup_xfer_exten", "transfer_after_bridge"}
-        and not _AFTERWARDS.fullmatch(value)
+        and not _is_place_afterwards(value)
     ):
         raise CommandError(f"value of {name}", "`exten`, `exten:XML` or `exten:XML:context`")
     if value and name == "hold_music":
         return sound(value)
     return value
+
+
+def _is_place_afterwards(value: str) -> bool:
+    extension_, *rest = value.split(":")
+    return shapes.is_extension(extension_) and (
+        not rest or (rest[0] == "XML" and len(rest) <= 2 and all(map(shapes.is_context, rest[1:])))
+    )
 
 
 def contact(value: str) -> str:
@@ -184,13 +146,8 @@ def contact(value: str) -> str:
     `user/1000@host`, `sofia/gateway/name/number`, `sofia/profile/user@host:port;parameters` or
     `verto.rtc/user@host`. No lists, no groups, no `loopback/` (it ignores our leg's name), no `error/`.
     """
-    for form in _CONTACTS:
-        found = form.fullmatch(value)
-        if found and len(value) <= 512:
-            number = found.groupdict().get("number")
-            if number and _is_premium(number):
-                raise CommandError("contact", "a number that isn't premium-rate, satellite or a network code")
-            return value
+    if shapes.is_contact(value):
+        return value
     raise CommandError(
         "contact",
         "`user/1000@host`, `sofia/gateway/name/number`, `sofia/profile/user@host` or `verto.rtc/user@host`,"
@@ -200,9 +157,7 @@ def contact(value: str) -> str:
 
 def sound(value: str) -> str:
     """A sound to play: one of three kinds of stream, or a file. Raises `CommandError`."""
-    if any(form.fullmatch(value) for form in _STREAMS) and "::" not in value:
-        return value
-    if _is_plain_path(value):
+    if shapes.is_sound(value):
         return value
     raise CommandError(
         "sound", "`local_stream://name`, `tone_stream://…`, `silence_stream://ms` or a file path without `..`"
@@ -211,13 +166,7 @@ def sound(value: str) -> str:
 
 def recording_path(value: str) -> str:
     """Where to record: an absolute path ending in a format such as `.wav`. Raises `CommandError`."""
-    suffix = value[value.rfind(".") :]
-    if (
-        not value.startswith("/")
-        or not _is_plain_path(value)
-        or value.startswith(_SYSTEM_FOLDERS)
-        or not _RECORDING_SUFFIX.fullmatch(suffix)
-    ):
+    if not shapes.is_recording_path(value):
         raise CommandError(
             "recording path",
             "an absolute path of letters, digits and `_ . + @ / -` without `..`, outside system folders,"
@@ -248,22 +197,6 @@ def _is_letter_or_digit(c: str) -> bool:
     return (category[0] == "L" or category == "Nd") and c not in _INVISIBLE_LETTERS
 
 
-def _is_plain_path(value: str) -> bool:
-    return (
-        _PATH.fullmatch(value) is not None
-        and ".." not in value
-        and "//" not in value
-        and not value.startswith(_DEVICES)
-    )
-
-
-def _is_premium(number: str) -> bool:
-    if found := _INTERNATIONAL.fullmatch(number):
-        return found.group(1).startswith(PREMIUM_PREFIXES)
-    # As dialled at home: North America with and without the 1, elsewhere with a 0.
-    return re.fullmatch(r"1?900[0-9]{7}|0900[0-9]{4,}", number) is not None
-
-
 def seconds(value: int, argument: str, most: int = 3600) -> str:
     """A whole number of seconds from 1 to `most`, as text. Raises `CommandError`."""
     if not 1 <= value <= most:
@@ -273,7 +206,7 @@ def seconds(value: int, argument: str, most: int = 3600) -> str:
 
 def extension(value: str) -> str:
     """An extension of the dialplan. Raises `CommandError`."""
-    if not _EXTENSION.fullmatch(value):
+    if not shapes.is_extension(value):
         raise CommandError(
             "extension", "1 to 64 letters, digits and `_ . + * # -`, not beginning with `-` or `.`"
         )
@@ -282,7 +215,7 @@ def extension(value: str) -> str:
 
 def context(value: str) -> str:
     """A context of the dialplan. Raises `CommandError`."""
-    if not _CONTEXT.fullmatch(value):
+    if not shapes.is_context(value):
         raise CommandError("context", "1 to 64 letters, digits and `_ . -`, beginning with a letter or digit")
     return value
 

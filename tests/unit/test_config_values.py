@@ -16,6 +16,7 @@ from py_callcenter.config import (
     Queue,
     RuleError,
     Tier,
+    check_contact,
     difference,
     expand_record_template,
     json_schema,
@@ -210,3 +211,18 @@ def test_every_key_is_in_the_documentation():
     for model in (Controller, Node, Queue, Agent, Tier):
         for name, field in model.model_fields.items():
             assert f"`{field.alias or name}`" in text, (model.__name__, name)
+
+
+@pytest.mark.parametrize(
+    "contact",
+    [
+        "sofia/internal/1000@[x]",
+        "user/1000?x",
+        "user/1000&y",
+        "sofia/gateway/core/+19005551234",
+        "user/a%0Ab",
+    ],
+)
+def test_what_the_builder_would_refuse_is_refused_in_the_file_already(contact):
+    with pytest.raises(RuleError):
+        check_contact(contact)
