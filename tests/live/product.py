@@ -55,12 +55,12 @@ class Setup:
         self.tiers.append({"queue": queue, "agent": name, "level": level, "position": 1})
         return self
 
-    def text(self, switch: FreeSwitch, port: int) -> str:
+    def text(self, switch: FreeSwitch, port: int, esl_port: int) -> str:
         parts = [
             table("[controller]", {"listen": f"127.0.0.1:{port}", "database": "sqlite:///callcenter.db"}),
             table(
                 "[[nodes]]",
-                {"name": "fs1", "host": "127.0.0.1", "port": switch.esl_port, "password": switch.password},
+                {"name": "fs1", "host": "127.0.0.1", "port": esl_port, "password": switch.password},
             ),
         ]
         parts += [table("[[queues]]", {"name": n, **v}) for n, v in self.queues.items()]
@@ -84,13 +84,15 @@ class Controller:
     setup: Setup
     port: int = field(default_factory=lambda: free_port(socket.SOCK_STREAM))
     process: subprocess.Popen[bytes] | None = None
+    esl_port: int = 0
+    """Where the event socket is reached when not at the switch itself."""
 
     def start(self, wait_s: float = 20.0) -> Controller:
         program = command()
         assert program is not None, "callcenter is not installed beside this Python"
         self.folder.mkdir(exist_ok=True)
         file = self.folder / "callcenter.toml"
-        file.write_text(self.setup.text(self.switch, self.port))
+        file.write_text(self.setup.text(self.switch, self.port, self.esl_port or self.switch.esl_port))
         with (self.folder / "controller.log").open("ab") as log:
             self.process = subprocess.Popen(
                 [*program, "run", "-c", str(file)],
@@ -100,17 +102,17 @@ class Controller:
                 cwd=self.folder,
             )
 
-        def ready() -> bool:
-            assert self.process is not None
-            if self.process.poll() is not None:
-                raise AssertionError(f"the controller ended at start:\n{self.log}")
-            try:
-                return httpx.get(f"{self.url}/readyz", timeout=2, trust_env=False).status_code == 200
-            except httpx.TransportError:
-                return False
-
-        until(ready, "the controller is ready", wait_s)
+        until(self.ready, "the controller is ready", wait_s)
         return self
+
+    def ready(self) -> bool:
+        assert self.process is not None
+        if self.process.poll() is not None:
+            raise AssertionError(f"the controller ended:\n{self.log}")
+        try:
+            return httpx.get(f"{self.url}/readyz", timeout=2, trust_env=False).status_code == 200
+        except httpx.TransportError:
+            return False
 
     @property
     def url(self) -> str:

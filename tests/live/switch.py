@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import os
 import shutil
+import signal
 import socket
 import struct
 import subprocess
@@ -191,12 +192,12 @@ class FreeSwitch:
     def channels(self) -> int:
         return int(self.api("show channels count").split()[0])
 
-    def stop(self) -> None:
+    def stop(self, how: signal.Signals = signal.SIGTERM) -> None:
         if self._esl is not None:
             self._esl.close()
             self._esl = None
         if self._process is not None:
-            self._process.terminate()
+            self._process.send_signal(how)
             try:
                 self._process.wait(10)
             except subprocess.TimeoutExpired:

@@ -120,12 +120,12 @@ def test_waiting_callers_are_taken_out_of_the_queue_when_the_controller_does_not
 class AsWritten(Setup):
     """The README's own file; only ports, password file and the phones' domain are this machine's."""
 
-    def text(self, switch: FreeSwitch, port: int) -> str:
+    def text(self, switch: FreeSwitch, port: int, esl_port: int) -> str:
         [block] = re.findall(
             r"^```toml\n(.*?)^```", (SNIPPETS / "README.md").read_text(), re.MULTILINE | re.DOTALL
         )
         for written, here in (
-            ("port = 8021", f"port = {switch.esl_port}"),
+            ("port = 8021", f"port = {esl_port}"),
             ("/etc/freeswitch/callcenter.password", str(switch.conf / "callcenter.password")),
             ("192.0.2.10", "127.0.0.1"),
         ):
