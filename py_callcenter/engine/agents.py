@@ -20,7 +20,9 @@ def set_status(state: State, name: str, status: str, reason: Literal["set", "ini
     proper = next((known for known in STATUSES if known.lower() == status.lower()), None)
     if proper is None:
         raise UnknownStatus(status, STATUSES)
-    if reason == "set" and state.router.agent(agent_id).status == proper:
+    agent = state.router.agent(agent_id)
+    # An agent on demand who rests after a call is called back by setting the same status again.
+    if reason == "set" and agent.status == proper and agent.state != "idle":
         return
     for offer_id in state.router.set_status(state.now_us, agent_id, proper):
         offers.withdraw(state, state.offers[offer_id], "ORIGINATOR_CANCEL")

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
 from typing import Final
 
 from py_callcenter._router import Event
 from py_callcenter.config import Exit, Queue
-from py_callcenter.config.rules import RuleError, parse_exit
 from py_callcenter.engine import music, offers, staffing, talk, wishes
-from py_callcenter.engine.actions import Kill, Probe, SetVariables, Transfer
+from py_callcenter.engine.actions import Kill, SetVariables, Transfer
 from py_callcenter.engine.calls import Call, OfferState, Phase, Stay
 from py_callcenter.engine.records import (
     AbandonPhase,
@@ -27,6 +25,9 @@ from py_callcenter.engine.state import State
 SETTLE_US: Final = 400_000
 """A PARK and the agent's HANGUP may swap; this long we wait for the second before deciding."""
 EXIT_DEADLINE_US: Final = 5_000_000
+"""Longer than a reconnection takes, whose look at the switch says more than a probe."""
+EXIT_AGAIN_US: Final = 1_000_000
+EXIT_TRIES: Final = 2
 RECHECK_US: Final = 1_000_000
 SHORT_ABANDON_US: Final = 5_000_000
 """An abandoned call shorter than this is counted apart (`phase="short"`)."""
@@ -62,6 +63,7 @@ def arrived(state: State, node: str, event: Event) -> None:
         wishes=wanted,
         first_us=entered_us,
         attempts=_number(event.get("variable_cc_attempt")) if stamped else 0,
+        stays=max(0, _number(event.get("variable_cc_leg")) - 1) if stamped else 0,
     )
     state.calls[uuid] = call
     if not stamped and queue is not None:
@@ -109,7 +111,7 @@ def enter(state: State, call: Call, queue: Queue, entered_us: int, *, counted: b
             priority=stay.priority,
         )
     if full and not counted:
-        _note_left(state, call, stay, "full", _exit_of(call, queue.on_full))
+        _note_left(state, call, stay, "full", str(call.wishes.exit or queue.on_full))
         leave(state, call, "full", queue.on_full)
         return
     _queue_up(state, call, stay)
@@ -146,7 +148,9 @@ def _stamps(state: State, call: Call, stay: Stay) -> tuple[tuple[str, str], ...]
         ("cc_agent_bridged", ""),
         ("cc_cause", ""),
         ("cc_cancel_reason", ""),
+        ("cc_queue_terminated_epoch", ""),
         ("cc_call", call.id),
+        ("cc_leg", str(stay.index)),
         ("cc_member_uuid", call.id),
         ("cc_entered_us", str(stay.entered_us)),
         ("cc_queue_joined_epoch", str(stay.entered_us // 1_000_000)),
@@ -165,25 +169,32 @@ def parked_again(state: State, call: Call, event: Event) -> None:
     name = event.get("variable_cc_queue") or ""
     match call.phase:
         case Phase.WAITING:
-            if call.stay is not None and name and name != call.stay.queue.name:
-                _moved(state, call, event)
-            else:
-                call.playing = False
-                music.start(state, call)
+            _parked_while_waiting(state, call, event)
         case Phase.CONNECTING:
             _parked_while_connecting(state, call)
         case Phase.TALKING:
+            call.parked_by = event
             state.stop_timer(call.settle_timer)
             call.settle_timer = state.start_timer(SETTLE_US, _settled, call, event)
         case Phase.PARTED:
             _after_talk(state, call, event)
-        case Phase.LEAVING | Phase.AWAY:
-            if name:
+        case Phase.LEAVING:
+            # Without the mark that `leave` sets it is old news: the caller was parked before leaving.
+            if name and event.get("variable_cc_queue_terminated_epoch"):
                 _moved(state, call, event)
-            elif call.phase is Phase.AWAY and call.stay is not None:
-                leave(state, call, None, call.stay.queue.after_call)
+        case Phase.AWAY:
+            _back(state, call, event)
         case Phase.ENDED:
             pass
+
+
+def _parked_while_waiting(state: State, call: Call, event: Event) -> None:
+    name = event.get("variable_cc_queue")
+    if call.stay is not None and name and name != call.stay.queue.name:
+        _moved(state, call, event)
+    else:
+        call.playing = False
+        music.start(state, call)
 
 
 def _parked_while_connecting(state: State, call: Call) -> None:
@@ -194,15 +205,24 @@ def _parked_while_connecting(state: State, call: Call) -> None:
         offers.connect(state, call)
 
 
+def _back(state: State, call: Call, event: Event) -> None:
+    """Whoever had the caller let go of them."""
+    if event.get("variable_cc_queue"):
+        _moved(state, call, event)
+    elif call.stay is not None:
+        leave(state, call, None, call.stay.queue.after_call)
+
+
 def _settled(state: State, call: Call, event: Event) -> None:
     """Parked, and the agent's leg didn't hang up: somebody else parted them, or they never met."""
     if call.phase is not Phase.TALKING:
         return
     stay = call.stay
-    if talk.undo(state, call) and stay is not None:
+    queue = None if stay is None else state.queues.get(stay.queue.name)
+    if stay is not None and queue is not None and talk.undo(state, call):
         again = Stay(
-            queue=stay.queue,
-            queue_id=stay.queue_id,
+            queue=queue,
+            queue_id=state.queue_ids[queue.name],
             caller_id=0,
             index=stay.index,
             entered_us=stay.entered_us,
@@ -212,14 +232,44 @@ def _settled(state: State, call: Call, event: Event) -> None:
         call.stay = again
         call.phase = Phase.WAITING
         _queue_up(state, call, again)
+        state.act(SetVariables(call.node, call.uuid, _stamps(state, call, again)))
         music.start(state, call)
         return
     talk.end(state, call, "system", hang_up=True)
     _after_talk(state, call, event)
 
 
+def parted(state: State, call: Call) -> None:
+    """The agent's leg is gone. The caller's PARK may have been told before that."""
+    if call.phase is Phase.PARTED and call.parked_by is not None:
+        _after_talk(state, call, call.parked_by)
+
+
+def seen_leaving(state: State, call: Call, dump: Event, *, parked: bool) -> None:
+    """A look at the switch finds a caller sent to an exit: there, in a queue again, or not gone yet."""
+    if parked:
+        parked_again(state, call, dump)
+    if call.phase is not Phase.LEAVING:
+        return
+    arrived_there = dump.get("Caller-Destination-Number") == call.exit.extension
+    if (parked or call.parked) and not arrived_there:
+        call.exit_tries = 0
+        _go(state, call)
+    else:
+        call.parked = False
+
+
+def elsewhere(state: State, call: Call) -> None:
+    """A look at the switch finds a caller in the dialplan, neither parked nor bridged."""
+    if call.phase is Phase.PARTED:  # the agent transferred them while nobody was looking
+        state.stop_timer(call.settle_timer)
+        call.parked = False
+        call.transferred = call.handed_on = True
+
+
 def _after_talk(state: State, call: Call, event: Event) -> None:
     state.stop_timer(call.settle_timer)
+    call.parked_by = None
     stay = call.stay
     name = event.get("variable_cc_queue") or ""
     if call.transferred or (stay is not None and name != stay.queue.name):
@@ -249,39 +299,40 @@ def _moved(state: State, call: Call, event: Event) -> None:
 def leave(state: State, call: Call, reason: LeftReason | None, to: Exit) -> None:
     """Send the caller to an exit: never into silence (design 8). `reason` None: after a conversation."""
     stay = call.stay
-    target = _exit_of(call, to)
+    to = call.wishes.exit or to
     if stay is not None and stay.open and reason is not None:
-        _note_left(state, call, stay, reason, target)
+        _note_left(state, call, stay, reason, str(to))
         _out_of_core(state, call, stay)
-    variables = list(talk.NO_LONGER_OURS)
-    if reason is not None:
-        variables += [("cc_cause", "cancel"), ("cc_cancel_reason", _CANCEL_REASONS[reason])]
-    variables.append(("cc_queue_terminated_epoch", str(state.now_us // 1_000_000)))
-    music.stop(state, call)
-    state.act(SetVariables(call.node, call.uuid, tuple(variables)))
     call.phase = Phase.LEAVING
-    _send(state, call, to)
+    call.exit, call.exit_tries = to, 0
+    call.cancel_reason = "" if reason is None else _CANCEL_REASONS[reason]
+    music.stop(state, call)
+    _go(state, call)
 
 
-def _exit_of(call: Call, to: Exit) -> str:
-    return call.wishes.exit_exten or str(to)
-
-
-def _send(state: State, call: Call, to: Exit) -> None:
-    if call.wishes.exit_exten:
-        with suppress(RuleError):  # an override that can't be used leaves the queue's own exit
-            to = parse_exit(call.wishes.exit_exten)
-    if to.is_hangup:
+def _go(state: State, call: Call) -> None:
+    """Let go of the caller and send them on their way; once more if the first time came to nothing."""
+    variables = list(talk.NO_LONGER_OURS)
+    if call.cancel_reason:
+        variables += [("cc_cause", "cancel"), ("cc_cancel_reason", call.cancel_reason)]
+    variables.append(("cc_queue_terminated_epoch", str(state.now_us // 1_000_000)))
+    state.act(SetVariables(call.node, call.uuid, tuple(variables)))
+    state.stop_timer(call.settle_timer)
+    call.exit_tries += 1
+    if call.exit.is_hangup or call.exit_tries > EXIT_TRIES:
+        call.parked = True
         state.act(Kill(call.node, call.uuid, "NORMAL_CLEARING"))
-        state.start_timer(EXIT_DEADLINE_US, _exit_overdue, call)
+        call.settle_timer = state.start_timer(EXIT_DEADLINE_US, _exit_overdue, call)
     else:
         call.parked = False
-        state.act(Transfer(call.node, call.uuid, to.extension, to.context))
+        state.act(Transfer(call.node, call.uuid, call.exit.extension, call.exit.context))
 
 
 def _exit_overdue(state: State, call: Call) -> None:
+    """As far as we know the caller is still in the park: ask until the answer comes."""
     if call.phase is Phase.LEAVING and call.parked:
-        state.act(Probe(call.node, call.uuid))
+        offers.ask(state, call)
+        call.settle_timer = state.start_timer(EXIT_DEADLINE_US, _exit_overdue, call)
 
 
 def _out_of_core(state: State, call: Call, stay: Stay) -> None:
@@ -370,10 +421,15 @@ def _note_abandoned(state: State, call: Call, stay: Stay) -> None:
     )
 
 
-def exit_failed(state: State, call: Call) -> None:
-    """The transfer to an exit was refused: no silence, so the channel ends if it still lives."""
-    call.parked = True
-    state.act(Probe(call.node, call.uuid))
+def exit_failed(state: State, call: Call, *, refused: bool) -> None:
+    """The transfer to an exit was refused, or nobody knows: try again, and end the call rather than leave it
+    in silence.
+    """
+    if call.phase is Phase.LEAVING and not call.parked:
+        call.parked = True
+        state.stop_timer(call.settle_timer)
+        after_us = EXIT_AGAIN_US if refused else EXIT_DEADLINE_US
+        call.settle_timer = state.start_timer(after_us, _exit_overdue, call)
 
 
 def probed(state: State, call: Call, *, alive: bool) -> None:
@@ -382,9 +438,11 @@ def probed(state: State, call: Call, *, alive: bool) -> None:
         gone(state, call, "UNSEEN", lost=True)
         return
     match call.phase:
+        case Phase.WAITING:
+            music.start(state, call)
         case Phase.LEAVING if call.parked:
-            state.act(Kill(call.node, call.uuid, "NORMAL_CLEARING"))
-        case Phase.PARTED if call.stay is not None:
+            _go(state, call)
+        case Phase.PARTED if call.stay is not None and not call.handed_on:
             call.parked = True
             leave(state, call, None, call.stay.queue.after_call)
         case _:

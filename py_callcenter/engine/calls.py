@@ -9,7 +9,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from enum import Enum, auto
 
-from py_callcenter.config import Agent, Queue
+from py_callcenter._router import Event
+from py_callcenter.config import Agent, Exit, Queue
+from py_callcenter.config.rules import HANGUP
 from py_callcenter.engine.causes import Fault
 
 
@@ -126,7 +128,7 @@ class Wishes:
     priority: int
     base_score_us: int
     exit_keys: str
-    exit_exten: str
+    exit: Exit | None
     moh_override: str
     name_prefix: str
     exports: tuple[tuple[str, str], ...]
@@ -151,5 +153,14 @@ class Call:
     attempts: int = 0
     winner: Offer | None = None
     transferred: bool = False
-    """The agent transferred the caller blindly; the next PARK is a new queue leg."""
+    """The agent sent the caller to an extension; the next PARK is a new queue leg."""
+    handed_on: bool = False
+    """The agent transferred the caller, in whatever way: somebody else cares for them."""
+    parked_by: Event | None = None
+    """The PARK that ended the conversation, while the end of the agent's leg isn't told yet."""
+    exit: Exit = HANGUP
+    """Where a leaving caller was sent."""
+    exit_tries: int = 0
+    cancel_reason: str = ""
     settle_timer: int | None = None
+    """The one deadline of the call itself: parted, or leaving."""

@@ -29,8 +29,8 @@ from py_callcenter.engine.identity import Sealer
 from py_callcenter.engine.records import AgentWrapUp, AnyRecord
 from py_callcenter.engine.state import State
 
-_PROBE_AFTER_US: Final = 1_000_000
-"""A command that found no channel hints at a HANGUP on its way: so long it may take."""
+_AGAIN_US: Final = 5_000_000
+"""When to try again what had no way to the switch."""
 
 
 @dataclass(slots=True)
@@ -121,7 +121,7 @@ class Engine:
         return self._finish()
 
     def next_deadline_us(self) -> int | None:
-        return self._state.router.next_deadline_us()
+        return self._state.next_deadline_us()
 
     # Wishes of people.
 
@@ -212,23 +212,33 @@ class Engine:
         return outcome
 
     def _on_create(self, node: str, event: Event) -> None:
-        state = self._state
         uuid = event.unique_id
-        offer = state.legs.get(uuid)
+        offer = self._state.legs.get(uuid)
         if offer is not None:
-            offers.leg_created(state, offer, offer.legs[uuid])
-        elif state.cancelled.pop(uuid, 0) > state.now_us:
-            state.act(Kill(node, uuid, "ORIGINATOR_CANCEL"))
+            offers.leg_created(self._state, offer, offer.legs[uuid])
+        else:
+            self._ghost(node, uuid)
 
-    def _on_progress(self, _node: str, event: Event) -> None:
-        offer = self._state.legs.get(event.unique_id)
+    def _on_progress(self, node: str, event: Event) -> None:
+        uuid = event.unique_id
+        offer = self._state.legs.get(uuid)
         if offer is not None:
-            offers.leg_rings(self._state, offer, offer.legs[event.unique_id])
+            offers.leg_rings(self._state, offer, offer.legs[uuid])
+        else:
+            self._ghost(node, uuid)
 
-    def _on_answer(self, _node: str, event: Event) -> None:
-        offer = self._state.legs.get(event.unique_id)
+    def _on_answer(self, node: str, event: Event) -> None:
+        uuid = event.unique_id
+        offer = self._state.legs.get(uuid)
         if offer is not None:
-            offers.leg_answered(self._state, offer, offer.legs[event.unique_id])
+            offers.leg_answered(self._state, offer, offer.legs[uuid])
+        else:
+            self._ghost(node, uuid)
+
+    def _ghost(self, node: str, uuid: str) -> None:
+        """A leg that was called off before it existed (races R1, R2)."""
+        if self._state.cancelled.pop(uuid, 0) > self._state.now_us:
+            self._state.act(Kill(node, uuid, "ORIGINATOR_CANCEL"))
 
     def _on_park(self, node: str, event: Event) -> None:
         state = self._state
@@ -240,7 +250,9 @@ class Engine:
         call = state.calls.get(uuid)
         if call is not None:
             callers.parked_again(state, call, event)
-        elif event.get("variable_cc_queue") and event.get("variable_cc_side") != "agent":
+        elif event.get("variable_cc_side") == "agent":
+            resynchronise.orphan(state, node, uuid, event)
+        elif event.get("variable_cc_queue"):
             callers.arrived(state, node, event)
 
     def _on_bridge(self, _node: str, event: Event) -> None:
@@ -274,6 +286,7 @@ class Engine:
             state.cancelled.pop(uuid, None)
         elif offer.state is OfferState.TALKING and offer.talk_leg == uuid:
             talk.agent_gone(state, offer, offer.legs[uuid], cause, transfer)
+            callers.parted(state, offer.call)
         else:
             offers.leg_gone(state, offer, offer.legs[uuid], cause)
 
@@ -300,9 +313,11 @@ class Engine:
             case PlayMusic(source=source) if call is not None and error is not None:
                 self._play_something_else(call.uuid, source)
             case Transfer() if call is not None:
-                callers.exit_failed(state, call)
+                callers.exit_failed(state, call, refused=error is not None)
             case SetVariables() | PlayMusic() if call is not None:
-                state.start_timer(_PROBE_AFTER_US, _probe, action.node, action.uuid)
+                state.start_timer(offers.ASK_AFTER_US, offers.ask, call)
+            case Probe() if call is not None:
+                state.start_timer(_AGAIN_US, offers.ask, call)
             case _:
                 pass  # a kill that found nothing, or a question: the watchdogs ask again
 
@@ -315,13 +330,8 @@ class Engine:
             call.wishes = configure.without_override(call.wishes)
             music.start(state, call)
         else:
-            state.start_timer(_PROBE_AFTER_US, _probe, call.node, call.uuid)
+            state.start_timer(_AGAIN_US, offers.ask, call)
 
 
 def _rings_no_phone(action: Action) -> bool:
     return not isinstance(action, Originate)
-
-
-def _probe(state: State, node: str, uuid: str) -> None:
-    if uuid in state.calls:
-        state.act(Probe(node, uuid))

@@ -7,10 +7,12 @@ can't take another call, and no second originate may overtake the first one's en
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Final
 
 from py_callcenter._router import Event, Proposal
 from py_callcenter.config import expand_record_template
+from py_callcenter.config.rules import RuleError
 from py_callcenter.engine import music, staffing
 from py_callcenter.engine.actions import (
     Bridge,
@@ -44,7 +46,8 @@ REGAIN_US: Final = 500_000
 BRIDGE_DEADLINE_US: Final = 3 * SECOND_US
 KILL_DEADLINE_US: Final = 2 * SECOND_US
 KILL_ROUNDS: Final = 3
-CANCEL_MEMORY_US: Final = 120 * SECOND_US
+ASK_AFTER_US: Final = SECOND_US
+"""A command that found no channel hints at a HANGUP on its way: so long it may take."""
 HOLD_EXTENSION: Final = "callcenter_hold"
 """Only its presence matters: with it, a hang-up from hold spares the caller (freeswitch-esl.md 2.4)."""
 
@@ -162,19 +165,25 @@ def connect(state: State, call: Call) -> None:
     if leg is None:
         return
     music.stop(state, call)
-    template = offer.stay.queue.record_template
-    if template is not None:
-        path = expand_record_template(
-            template, call=call.id, queue=offer.stay.queue.name, agent=offer.agent.name, at_us=state.now_us
-        )
-        state.act(SetVariables(call.node, call.uuid, (("cc_record_filename", path),)))
-        state.act(StartRecording(call.node, call.uuid, path))
-        state.note(RecordingStarted, call.node, call=call.id, agent=offer.agent.name, path=path)
+    with suppress(RuleError):  # a name that makes no file name costs the recording, not the call
+        _record(state, call, offer)
     offer.state = OfferState.BRIDGING
     offer.talk_leg = leg.uuid
     call.parked = False
     state.act(Bridge(call.node, call.uuid, leg.uuid))
     _watch(state, offer, BRIDGE_DEADLINE_US, _bridge_overdue)
+
+
+def _record(state: State, call: Call, offer: Offer) -> None:
+    template = offer.stay.queue.record_template
+    if template is None:
+        return
+    path = expand_record_template(
+        template, call=call.id, queue=offer.stay.queue.name, agent=offer.agent.name, at_us=state.now_us
+    )
+    state.act(SetVariables(call.node, call.uuid, (("cc_record_filename", path),)))
+    state.act(StartRecording(call.node, call.uuid, path))
+    state.note(RecordingStarted, call.node, call=call.id, agent=offer.agent.name, path=path)
 
 
 def job_ended(state: State, offer: Offer, event: Event) -> None:
@@ -212,7 +221,7 @@ def leg_gone(state: State, offer: Offer, leg: Leg, cause: str) -> None:
     if offer.state in (OfferState.CLAIMED, OfferState.BRIDGING) and not any(
         other.answered and not other.dead for other in offer.legs.values()
     ):
-        _give_up(state, offer, fault_of(cause, answered=leg.answered), cause)
+        _give_up(state, offer, _fault(cause, answered=leg.answered), cause)
     if offer.state in (OfferState.RINGING, OfferState.ENDING) and offer.legs_gone:
         offer.cause = offer.cause or cause
         _conclude(state, offer)
@@ -243,6 +252,14 @@ def end_after_talk(state: State, offer: Offer, *, hang_up: bool) -> None:
 # Ends.
 
 
+def _fault(cause: str, *, answered: bool) -> Fault:
+    """Whose fault it is. What we called off ourselves is marked by `withdraw`; a phone that cancels on its
+    own would be rung again at once, and for ever, if that counted as withdrawn.
+    """
+    fault = fault_of(cause, answered=answered)
+    return "path_error" if fault == "withdrawn" else fault
+
+
 def _give_up(state: State, offer: Offer, fault: Fault, cause: str) -> None:
     """An answered offer came to nothing before the bridge: the caller keeps the place (race R5)."""
     if offer.state is OfferState.BRIDGING:
@@ -267,7 +284,7 @@ def _end(state: State, offer: Offer, cause: str, *, kill_talk_leg: bool = True) 
 
 def _kill(state: State, offer: Offer, leg: Leg, cause: str) -> None:
     if not leg.created:
-        state.cancelled[leg.uuid] = state.now_us + CANCEL_MEMORY_US
+        state.forbid(leg.uuid)
     state.act(Kill(offer.call.node, leg.uuid, cause))
 
 
@@ -277,14 +294,14 @@ def _conclude(state: State, offer: Offer) -> None:
         return
     call, stay = offer.call, offer.stay
     talked = offer.talk_since_us > 0
-    fault = offer.fault or fault_of(offer.cause, answered=offer.answered)
+    fault = offer.fault or _fault(offer.cause, answered=offer.answered)
     offer.state = OfferState.OVER
     state.stop_timer(offer.watchdog)
     _forget(state, offer)
     if talked:
         state.router.finish(state.now_us, offer.id)
         view = state.router.agent(offer.agent_id)
-        if view.state == "wrap_up":
+        if view.ready_at_us > state.now_us:
             state.note(AgentWrapUp, call.node, agent=offer.agent.name, until_us=view.ready_at_us)
     else:
         status = state.router.fail(state.now_us, offer.id, fault)
@@ -316,7 +333,7 @@ def _forget(state: State, offer: Offer) -> None:
     for leg in offer.legs.values():
         state.legs.pop(leg.uuid, None)
         if not leg.created:
-            state.cancelled[leg.uuid] = state.now_us + CANCEL_MEMORY_US
+            state.forbid(leg.uuid)
 
 
 # Deadlines.
@@ -339,7 +356,7 @@ def _assume_parked(state: State, call: Call) -> None:
     if not call.parked and call.phase in (Phase.WAITING, Phase.CONNECTING):
         call.parked = True
         call.playing = False
-        state.act(Probe(call.node, call.uuid))
+        ask(state, call)
         music.start(state, call)
         connect(state, call)
 
@@ -347,6 +364,12 @@ def _assume_parked(state: State, call: Call) -> None:
 def _park_overdue(state: State, offer: Offer, leg: Leg) -> None:
     if offer.state is OfferState.CLAIMED and not leg.dead:
         leg_parked(state, offer, leg)
+
+
+def ask(state: State, call: Call) -> None:
+    """Does the caller's channel live?"""
+    if call.phase is not Phase.ENDED:
+        state.act(Probe(call.node, call.uuid))
 
 
 def _bridge_overdue(state: State, offer: Offer) -> None:
@@ -358,7 +381,7 @@ def _bridge_overdue(state: State, offer: Offer) -> None:
 def bridge_failed(state: State, offer: Offer) -> None:
     """The bridge was refused or never happened; a probe tells whether the caller still needs the place."""
     call = offer.call
-    state.act(Probe(call.node, call.uuid))
+    state.start_timer(ASK_AFTER_US, ask, call)
     offer.fault, offer.cause = "path_error", "BRIDGE_FAILED"
     call.parked = True
     _end(state, offer, "NORMAL_CLEARING")
@@ -372,6 +395,8 @@ def _kill_overdue(state: State, offer: Offer) -> None:
     if offer.kill_rounds > KILL_ROUNDS:
         state.note(InvariantViolated, offer.call.node, rule="I3", call=offer.call.id)
         for leg in offer.legs.values():
+            if not leg.dead:
+                state.forbid(leg.uuid)
             leg.created = leg.dead = True
         _conclude(state, offer)
         return

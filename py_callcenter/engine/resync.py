@@ -18,6 +18,7 @@ from py_callcenter.engine.calls import OfferState, Phase
 from py_callcenter.engine.state import State
 
 _BRIDGED_STATES: Final = frozenset({"CS_SOFT_EXECUTE", "CS_EXCHANGE_MEDIA"})
+_DIALPLAN_STATES: Final = frozenset({"CS_ROUTING", "CS_EXECUTE"})
 
 
 def resync(state: State, node: str, dumps: Iterable[Event]) -> None:
@@ -53,27 +54,39 @@ def _leg_gone(state: State, uuid: str) -> None:
     leg = offer.legs[uuid]
     if offer.state is OfferState.TALKING and offer.talk_leg == uuid:
         talk.agent_gone(state, offer, leg, "UNSEEN", "")
+        callers.parted(state, offer.call)
     else:
         offers.leg_gone(state, offer, leg, "UNSEEN")
 
 
+def _application(dump: Event) -> str:
+    """The application that runs, or ran last: a broadcast's shows instead of `park` even when it is over."""
+    return dump.get("variable_current_application") or ""
+
+
 def _is_bridged(dump: Event) -> bool:
-    return dump.get("Channel-State") in _BRIDGED_STATES
+    """By `uuid_bridge`, or as the first leg of the dialplan's `bridge`, which stays in CS_EXECUTE."""
+    state = dump.get("Channel-State")
+    in_dialplan = state == "CS_EXECUTE" and _application(dump) == "bridge"
+    return state in _BRIDGED_STATES or (in_dialplan and bool(dump.get("variable_bridge_to")))
 
 
 def _is_parked(dump: Event) -> bool:
-    """Parked, or hearing music while parked: a broadcast's application shows instead of `park`."""
+    """Parked, or hearing our music while parked. A caller who has talked may hear somebody else's."""
     if dump.get("Channel-State") == "CS_PARK":
         return True
-    return dump.get("Channel-State") == "CS_EXECUTE" and (
-        dump.get("variable_current_application") == "park" or dump.get("variable_cc_side") == "member"
+    if dump.get("Channel-State") != "CS_EXECUTE":
+        return False
+    hears_ours = dump.get("variable_cc_side") == "member" and dump.get("variable_cc_agent_bridged") != "true"
+    return _application(dump) == "park" or (
+        _application(dump) == "playback" and hears_ours and bool(dump.get("variable_cc_queue"))
     )
 
 
 def _agent_leg(state: State, node: str, uuid: str, dump: Event) -> None:
     offer = state.legs.get(uuid)
     if offer is None:
-        _orphan(state, node, uuid, dump)
+        orphan(state, node, uuid, dump)
         return
     leg = offer.legs[uuid]
     if _is_parked(dump):
@@ -82,7 +95,7 @@ def _agent_leg(state: State, node: str, uuid: str, dump: Event) -> None:
         offers.leg_answered(state, offer, leg)
 
 
-def _orphan(state: State, node: str, uuid: str, dump: Event) -> None:
+def orphan(state: State, node: str, uuid: str, dump: Event) -> None:
     """A leg that carries our seal and belongs to nothing here; never one that talks, never a stranger's."""
     call, _, attempt = (dump.get("variable_cc_offer") or "").rpartition("/")
     sealed = state.sealer.holds(
@@ -100,7 +113,12 @@ def _caller_leg(state: State, node: str, uuid: str, dump: Event) -> None:
         return
     if _is_bridged(dump):
         partner = dump.get("variable_signal_bond") or dump.get("Other-Leg-Unique-ID") or ""
-        if call.phase in (Phase.WAITING, Phase.CONNECTING) and partner:
+        if partner:
             talk.bridged(state, uuid, partner)
-    elif _is_parked(dump) and not (call.phase is Phase.WAITING and call.parked):
-        callers.parked_again(state, call, dump)
+    elif call.phase is Phase.LEAVING:
+        callers.seen_leaving(state, call, dump, parked=_is_parked(dump))
+    elif _is_parked(dump):
+        if call.phase is not Phase.WAITING or not call.parked:
+            callers.parked_again(state, call, dump)
+    elif dump.get("Channel-State") in _DIALPLAN_STATES:
+        callers.elsewhere(state, call)

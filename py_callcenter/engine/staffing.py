@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Final
 
 from py_callcenter.engine.calls import Call, Stay
 from py_callcenter.engine.state import State
+
+RECHECK_US: Final = 1_000_000
 
 GiveUp = Callable[[State, Call, Stay], None]
 
@@ -47,5 +50,7 @@ def _check(state: State, call: Call, stay: Stay, give_up: GiveUp) -> None:
     staffed = state.router.staffed(stay.queue_id) > 0
     if not staffed and _due_us(state, stay) <= state.now_us:
         give_up(state, call, stay)
+        if stay.open:  # an agent is just being connected: look again
+            stay.no_agent_timer = state.start_timer(RECHECK_US, _check, call, stay, give_up)
     else:
         _arm(state, call, stay, give_up)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Final
 
 from py_callcenter._router import Router
 from py_callcenter.config import Agent, Config, Queue
@@ -11,6 +12,8 @@ from py_callcenter.engine.actions import Action
 from py_callcenter.engine.calls import Call, Offer, Stay
 from py_callcenter.engine.identity import Sealer
 from py_callcenter.engine.records import AnyRecord
+
+CANCEL_MEMORY_US: Final = 120_000_000
 
 
 class State:
@@ -44,6 +47,7 @@ class State:
         self.records: list[AnyRecord] = []
         self._sequence = 0
         self._next_token = 1
+        self._due: deque[int] = deque()
         self._timers: dict[int, tuple[Callable[..., None], tuple[Any, ...]]] = {}
 
     def act(self, action: Action) -> None:
@@ -70,8 +74,21 @@ class State:
 
     def run_timers(self) -> None:
         """Run what is due at `now_us`, in order of deadline."""
-        for token in self.router.advance(self.now_us):
-            due = self._timers.pop(token, None)
+        # Kept in the state: should one of them raise, the others are run at the next input.
+        self._due.extend(self.router.advance(self.now_us))
+        while self._due:
+            due = self._timers.pop(self._due.popleft(), None)
             if due is not None:
                 run, arguments = due
                 run(self, *arguments)
+
+    def next_deadline_us(self) -> int | None:
+        """When `run_timers` next has something to do."""
+        return self.now_us if self._due else self.router.next_deadline_us()
+
+    def forbid(self, uuid: str) -> None:
+        """A leg that doesn't exist yet must not live; remembered for a while."""
+        self.cancelled.pop(uuid, None)
+        self.cancelled[uuid] = self.now_us + CANCEL_MEMORY_US
+        while self.cancelled[oldest := next(iter(self.cancelled))] <= self.now_us:
+            del self.cancelled[oldest]

@@ -6,7 +6,7 @@ from typing import Final, Literal
 
 from py_callcenter._router import Event
 from py_callcenter.engine import music, offers
-from py_callcenter.engine.actions import Probe, SetVariables
+from py_callcenter.engine.actions import SetVariables
 from py_callcenter.engine.calls import Call, Leg, Offer, OfferState, Phase
 from py_callcenter.engine.records import CallAnswered, CallLeft, ConversationEnded, OfferEnded, Side
 from py_callcenter.engine.state import State
@@ -54,6 +54,7 @@ def _begin(state: State, call: Call, offer: Offer, leg: Leg) -> None:
     offer.talk_leg = leg.uuid
     offer.talk_since_us = state.now_us
     call.phase = Phase.TALKING
+    call.parked_by, call.handed_on = None, False
     state.stop_timer(offer.watchdog)
     offer.answer_timer = state.start_timer(ANSWER_PROOF_US, _answer_proven, offer)
     state.act(
@@ -153,25 +154,26 @@ def agent_gone(state: State, offer: Offer, leg: Leg, cause: str, transfer: Trans
     call = offer.call
     blind = transfer == "blind"
     end(state, call, "agent", transferred=transfer != "")
-    call.transferred = blind
+    call.transferred, call.handed_on = blind, transfer != ""
     offers.leg_gone(state, offer, leg, cause)
-    if call.phase is Phase.PARTED and not blind:
+    if call.phase is Phase.PARTED and not call.handed_on and call.parked_by is None:
+        state.stop_timer(call.settle_timer)
         call.settle_timer = state.start_timer(PARTED_DEADLINE_US, _still_parted, call)
 
 
 def _still_parted(state: State, call: Call) -> None:
     """Neither parked, bridged nor gone: ask whether the channel lives."""
     if call.phase is Phase.PARTED:
-        state.act(Probe(call.node, call.uuid))
+        offers.ask(state, call)
 
 
 def transferred_by(event: Event) -> Transferred:
     """What the HANGUP of an agent's leg says about a transfer.
 
-    A blind one names its destination , an attended one shows as
-    the leg's disposition or cause (read in mod_sofia, sofia.c).
+    A blind one names its destination, and so does an attended one that ends in an extension; any other
+    attended one shows as the leg's disposition or cause (read in mod_sofia, sofia.c).
     """
-    if (event.get("variable_transfer_destination") or "").startswith("blind:"):
+    if (event.get("variable_transfer_destination") or "").startswith(("blind:", "att:")):
         return "blind"
     attended = "ATTENDED_TRANSFER"
     if attended in (event.get("variable_endpoint_disposition"), event.get("Hangup-Cause")):

@@ -9,14 +9,14 @@ from __future__ import annotations
 from typing import Final
 
 from py_callcenter._router import Event
+from py_callcenter.config import Exit
+from py_callcenter.config.rules import RuleError, parse_exit
+from py_callcenter.engine import exports
 from py_callcenter.engine.calls import Wishes
 
 PRIORITY_MIN: Final = -100
 PRIORITY_MAX: Final = 100
 BASE_SCORE_MAX_S: Final = 10 * 365 * 86_400
-_EXPORTS_MAX: Final = 16
-_VALUE_MAX: Final = 128
-_PLAIN: Final = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.@:/+*#-")
 
 
 def read(event: Event) -> Wishes:
@@ -28,10 +28,10 @@ def read(event: Event) -> Wishes:
         exit_keys="".join(
             key for key in event.get("variable_cc_exit_keys") or "" if key in "0123456789*#ABCD"
         ),
-        exit_exten=event.get("variable_cc_exit_exten") or "",
+        exit=_exit(event.get("variable_cc_exit_exten") or ""),
         moh_override=event.get("variable_cc_moh_override") or "",
         name_prefix=(event.get("variable_cc_outbound_cid_name_prefix") or "")[:32],
-        exports=_exports(event),
+        exports=exports.read(event),
     )
 
 
@@ -44,42 +44,9 @@ def _bounded(text: str | None, low: int, high: int) -> int:
     return max(low, min(high, int(digits)))
 
 
-def _exports(event: Event) -> tuple[tuple[str, str], ...]:
-    """Variables named by `cc_export_vars`, for the agent's leg.
-
-    Their values may come from the caller: only plain characters pass, the rest becomes `_`.
-    Names that FreeSWITCH itself acts upon never pass.
-    """
-    found: list[tuple[str, str]] = []
-    for word in (event.get("variable_cc_export_vars") or "").split(",")[:_EXPORTS_MAX]:
-        name = word.strip()
-        if not _is_exportable(name):
-            continue
-        value = event.get(f"variable_{name}")
-        if value:
-            plain = "".join(mark if mark in _PLAIN else "_" for mark in value[:_VALUE_MAX])
-            # `:_:` would split the originate, so the builder refuses it: no offer ever.
-            found.append((name, plain.replace(":_:", "___")))
-    return tuple(found)
-
-
-_ACTED_UPON: Final = (
-    "api_",
-    "exec",
-    "bridge_",
-    "sip_",
-    "origination_",
-    "originate",
-    "park",
-    "transfer",
-    "hangup",
-    "session_",
-    "absolute_codec",
-    "hold_",
-    "cc_",
-)
-
-
-def _is_exportable(name: str) -> bool:
-    plain = 0 < len(name) <= 64 and name.replace("_", "").replace("-", "").isalnum() and name.isascii()
-    return plain and not name.lower().startswith(_ACTED_UPON)
+def _exit(text: str) -> Exit | None:
+    """The exit to use in place of the queue's own; None when there is none or it can't be used."""
+    try:
+        return parse_exit(text) if text else None
+    except RuleError:
+        return None
