@@ -3,9 +3,9 @@
     .venv/bin/python bench/python/bench_call.py [--calls 2000]
 
 The simulated switch writes the bytes that a real one would (its headers are judged by captures), in virtual
-time; the stopwatch runs only while the controller's own code works: cutting and decoding frames, the engine with
-the core, building commands, folding records. A call: parked, music, one agent rung, answered, bridged, 30 s of
-talk, both legs gone, wrap-up. Not in it: system calls, the poke, HTTP. The budget is 700 µs.
+time; the stopwatch runs only while the controller's own code works: cutting and decoding frames, the engine
+with the core, building commands, folding records. A call: parked, music, one agent rung, answered, bridged,
+30 s of talk, both legs gone, wrap-up. Not in it: system calls, the poke, HTTP. The budget is 700 µs.
 """
 
 from __future__ import annotations
