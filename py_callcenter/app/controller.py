@@ -38,6 +38,7 @@ DEAD_MAN_S: Final = 15
 DEAD_MAN_PLANNED_S: Final = 120
 """After a stop that we know of: time for an upgrade and the next start."""
 IDLE_TICK_S: Final = 1.0
+FAULT_PAUSE_US: Final = 100_000
 EVENT_LAG_EVERY_US: Final = 1_000_000
 
 
@@ -86,6 +87,8 @@ class Controller:
         self.stats = Stats()
         self.traces = Traces()
         self.started_us = self.clock.now_us()
+        self.faults = 0
+        """Inputs that the engine failed on."""
         self.changed: Callable[[], None] = lambda: None
         """Called after each input that may show on the page."""
         self._store = store
@@ -141,17 +144,17 @@ class Controller:
     # From the switches (esl.node.App).
 
     def on_event(self, node: str, event: Event) -> None:
-        self._carry_out(self.engine.on_event(node, event, self.clock.now_us()))
+        self._input(self.engine.on_event, node, event)
 
     def on_failure(self, action: Action, error: str | None) -> None:
-        self._carry_out(self.engine.on_failure(action, error, self.clock.now_us()))
+        self._input(self.engine.on_failure, action, error)
 
     def on_probe(self, action: Probe, alive: bool) -> None:
-        self._carry_out(self.engine.on_probe(action, alive, self.clock.now_us()))
+        self._input(self.engine.on_probe, action, alive)
 
     def on_sync(self, node: str, dumps: list[Event], _core_uuid: str, _restarted: bool) -> None:
         """A restarted switch has none of our channels, which is what its dumps say."""
-        self._carry_out(self.engine.resync(node, dumps, self.clock.now_us()))
+        self._input(self.engine.resync, node, dumps)
         self.changed()
 
     def on_state(self, node: str, state: State) -> None:
@@ -207,13 +210,30 @@ class Controller:
     def _set_targets(self, config: Config) -> None:
         self.stats.configure({queue.name: queue.service_level.us for queue in config.queues})
 
+    def _input(self, take: Callable[..., Outcome], *arguments: object) -> None:
+        """Give the engine one input. A fault of ours in it costs that input, not the calls of all others:
+        what the engine had decided until then is carried out, and its deadlines go on.
+        """
+        now_us = self.clock.now_us()
+        try:
+            outcome = take(*arguments, now_us)
+        except Exception:  # noqa: BLE001 - whatever it was, it is logged and the calls go on
+            self.faults += 1
+            _log.exception("engine_fault", input=getattr(take, "__name__", ""))
+            try:
+                outcome = self.engine.tick(now_us)
+            except Exception:  # noqa: BLE001 - likewise
+                _log.exception("engine_fault", input="tick")
+                self._due_us = now_us + FAULT_PAUSE_US
+                self._wake.set()
+                return
+        self._carry_out(outcome)
+
     def _carry_out(self, outcome: Outcome) -> None:
         for action in outcome.actions:
             link = self.links.get(action.node)
             if link is not None:
                 link.perform(action)
-        if outcome.records:
-            self._keep(outcome.records)
         due_us = self.engine.next_deadline_us()
         if due_us is not None and (self._due_us is None or due_us < self._due_us):
             self._due_us = due_us
@@ -221,6 +241,8 @@ class Controller:
         attention = self.engine.wants_attention()
         for link in self.links.values():
             link.poke_wanted = attention
+        if outcome.records:
+            self._keep(outcome.records)
 
     def _keep(self, records: list[AnyRecord]) -> None:
         for record in records:
@@ -242,7 +264,8 @@ class Controller:
             now_us = self.clock.now_us()
             if self._due_us is not None and self._due_us <= now_us:
                 self._due_us = None
-                self._carry_out(self.engine.tick(now_us))
+                self._input(self.engine.tick)
+                self.changed()
 
     def _measure_hub(self) -> None:
         measured_us = 0

@@ -11,6 +11,7 @@ from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future
 from contextlib import suppress
+from threading import Lock
 from typing import Any
 
 import gevent
@@ -26,24 +27,27 @@ class IntoHub:
         # Started once and kept: it also keeps the hub's loop alive while nothing else is pending.
         self._watcher = gevent.get_hub().loop.async_()
         self._watcher.start(self._waiting.set)
+        self._lock = Lock()
         self._closed = False
         self._greenlet = gevent.spawn(self._work)
 
     def call(self, function: Callable[[], Any]) -> Future[Any]:
         """From any thread: have `function` called in the hub; it must not block for long."""
         future: Future[Any] = Future()
-        if self._closed:
-            future.set_exception(RuntimeError("the controller is stopping"))
-            return future
-        self._jobs.append((future, function))
-        self._watcher.send()
+        with self._lock:  # a closed watcher may not be sent to
+            if not self._closed:
+                self._jobs.append((future, function))
+                self._watcher.send()
+                return future
+        future.set_exception(RuntimeError("the controller is stopping"))
         return future
 
     def close(self) -> None:
         """From the hub: refuse what still waits."""
-        self._closed = True
-        self._watcher.stop()
-        self._watcher.close()
+        with self._lock:
+            self._closed = True
+            self._watcher.stop()
+            self._watcher.close()
         self._greenlet.kill(block=False)
         while self._jobs:
             future, _ = self._jobs.popleft()

@@ -47,7 +47,8 @@ class HubPort:
         self._store = store
         self._into_hub = into_hub
         self._version = 0
-        self._change: asyncio.Event | None = None
+        self._listening = False
+        self._pages: set[asyncio.Event] = set()
 
     async def _ask(self, question: Callable[[], T]) -> T:
         try:
@@ -88,18 +89,26 @@ class HubPort:
         return controller.view(), figures, nodes, controller.config
 
     async def subscribe(self) -> AsyncIterator[Snapshot]:
-        change = self._change
-        if change is None:
-            change = self._change = asyncio.Event()
-            tell_loop = IntoLoop(asyncio.get_running_loop())
-            await self._ask(partial(self._listen, tell_loop, change))
-        while True:
-            change.clear()
-            yield await self.snapshot()
-            await change.wait()
+        if not self._listening:
+            await self._ask(partial(self._listen, IntoLoop(asyncio.get_running_loop())))
+            self._listening = True
+        # One each: a page that clears a common one would take the news from the others.
+        change = asyncio.Event()
+        self._pages.add(change)
+        try:
+            while True:
+                change.clear()
+                yield await self.snapshot()
+                await change.wait()
+        finally:
+            self._pages.discard(change)
 
-    def _listen(self, tell_loop: IntoLoop, change: asyncio.Event) -> None:
-        self._controller.changed = partial(tell_loop.call, change.set)
+    def _listen(self, tell_loop: IntoLoop) -> None:
+        self._controller.changed = partial(tell_loop.call, self._changed)
+
+    def _changed(self) -> None:
+        for page in self._pages:
+            page.set()
 
     async def set_agent_status(self, agent: str, status: str) -> AgentRow:
         await self._ask(partial(self._controller.set_agent_status, agent, status))
