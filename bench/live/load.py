@@ -6,7 +6,8 @@ For each contender, on the same switch one after the other: callers dial the que
 each call lasts `--talk` seconds. Measured: from the caller's 200 OK to the agent's INVITE, both stamped by
 the kernel at the SIP ends on one clock, matched by the caller's number, which is another for every call.
 With our controller a page is open (one SSE client) and /metrics is read each second.
-Ends with 1 if a caller went unserved, was served twice, or an agent was rung after the caller had left.
+Ends with 1 if a caller went unserved, was served twice, an agent was rung after the caller had left, or
+the page or /metrics failed.
 """
 
 from __future__ import annotations
@@ -87,7 +88,8 @@ class Audience(threading.Thread):
     def __init__(self, port: int) -> None:
         super().__init__(daemon=True)
         self.port, self.going = port, True
-        self.scrapes, self.scrape_s, self.page_bytes, self.errors = 0, 0.0, 0, Counter[str]()
+        self.scrapes, self.scrape_s, self.page_bytes, self.page_pieces = 0, 0.0, 0, 0
+        self.errors = Counter[str]()
         self.page = threading.Thread(target=self._page, daemon=True)
 
     def _page(self) -> None:
@@ -100,6 +102,9 @@ class Audience(threading.Thread):
                 return
             while self.going and (data := answer.read1(65536)):
                 self.page_bytes += len(data)
+                self.page_pieces += 1
+            if self.going:
+                self.errors["page closed by the controller"] += 1
         except OSError as error:
             self.errors[f"page {type(error).__name__}"] += 1
 
@@ -124,6 +129,7 @@ class Audience(threading.Thread):
             "metrics_scrapes": self.scrapes,
             "slowest_scrape_ms": round(self.scrape_s * 1000, 1),
             "page_bytes": self.page_bytes,
+            "page_pieces": self.page_pieces,
             "errors": dict(self.errors),
         }
 
@@ -352,7 +358,7 @@ def main() -> int:
         options.json.write_text(json.dumps(report, indent=2) + "\n")
     ours = next((r for r in results if r["contender"] == OURS), None)
     bad = ("unserved", "served_twice", "rung_after_the_caller_left", "callers_never_ended")
-    return 1 if ours and any(ours[key] for key in bad) else 0
+    return 1 if ours and (ours["audience"]["errors"] or any(ours[key] for key in bad)) else 0
 
 
 if __name__ == "__main__":
