@@ -216,6 +216,7 @@ def _back(state: State, call: Call, event: Event) -> None:
 def _settled(state: State, call: Call, event: Event) -> None:
     """Parked, and the agent's leg didn't hang up: somebody else parted them, or they never met."""
     if call.phase is not Phase.TALKING:
+        parted(state, call)
         return
     stay = call.stay
     queue = None if stay is None else state.queues.get(stay.queue.name)

@@ -37,6 +37,8 @@ def bridged(state: State, first: str, second: str) -> None:
     offer = state.legs.get(partner)
     if offer is None or offer.call is not call:
         _taken_elsewhere(state, call)
+        if offer is not None:
+            _lent(state, offer, partner)
         return
     leg = offer.legs[partner]
     if offer.state is OfferState.RINGING:
@@ -190,6 +192,19 @@ def unheld(state: State, offer: Offer) -> None:
     if offer.hold_since_us is not None:
         offer.hold_us += state.now_us - offer.hold_since_us
         offer.hold_since_us = None
+
+
+def _lent(state: State, offer: Offer, leg: str) -> None:
+    """An agent goes on talking, with another caller: somebody rang the queue and then connected the two.
+
+    The agent is free when the leg ends, and nobody hangs it up until then.
+    """
+    if offer.talk_leg != leg:
+        return
+    if offer.state is OfferState.TALKING:
+        end(state, offer.call, "caller", transferred=True)
+        offer.call.transferred = False  # whoever rang is done: the usual way after a conversation
+    state.stop_timer(offer.watchdog)
 
 
 def _taken_elsewhere(state: State, call: Call) -> None:

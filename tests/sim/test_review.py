@@ -317,6 +317,31 @@ def test_two_looks_in_a_row_with_old_news_after_them_change_nothing_for_the_call
     world.assert_quiet()
 
 
+@pytest.mark.parametrize("after_s", [2.3, 2.9, 6.0])
+def test_an_attended_transfer_to_a_queue_joins_the_caller_and_the_agent_there(after_s):
+    """The agent rings another queue, speaks to the agent there and connects the two."""
+    world = two_queues(after_call="voicemail")
+    call = world.call()
+    world.run(5)
+    world.does(
+        lambda: world.phones["1000"].attended_transfer("queue_billing", consult_us=round(after_s * SECOND))
+    )
+    world.run(after_s + 1)
+    assert world.talks_with(call) == "2000"
+
+    world.run(10)
+
+    assert world.talks_with(call) == "2000"
+    assert world.agent("2000").state == "in_a_queue_call"
+    assert world.agent("1000").state in ("wrap_up", "waiting")
+    assert len(world.all("offer-made")) == 2
+    world.does(call.hang_up)
+    world.run(20)
+    assert {world.agent(name).state for name in ("1000", "2000")} == {"waiting"}
+    assert len(world.all("call-answered")) == len(world.all("conversation-ended")) == 2
+    world.assert_quiet()
+
+
 # Events that cross.
 
 
