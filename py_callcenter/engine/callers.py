@@ -402,6 +402,7 @@ def gone(state: State, call: Call, cause: str, *, lost: bool = False) -> None:
     call.phase = Phase.ENDED
     state.stop_timer(call.settle_timer)
     state.calls.pop(call.uuid, None)
+    state.bury(call.uuid)
     state.note(CallEnded, call.node, call=call.id, cause=cause)
 
 

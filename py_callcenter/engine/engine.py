@@ -252,7 +252,7 @@ class Engine:
             callers.parked_again(state, call, event)
         elif event.get("variable_cc_side") == "agent":
             resynchronise.orphan(state, node, uuid, event)
-        elif event.get("variable_cc_queue"):
+        elif event.get("variable_cc_queue") and uuid not in state.dead:
             callers.arrived(state, node, event)
 
     def _on_bridge(self, _node: str, event: Event) -> None:
@@ -278,6 +278,8 @@ class Engine:
             callers.gone(self._state, call, cause)
         elif uuid in self._state.legs:
             self._leg_gone(uuid, cause, talk.transferred_by(event))
+        elif event.get("variable_cc_queue"):
+            self._state.bury(uuid)
 
     def _leg_gone(self, uuid: str, cause: str, transfer: talk.Transferred) -> None:
         state = self._state

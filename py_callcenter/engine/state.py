@@ -14,6 +14,7 @@ from py_callcenter.engine.identity import Sealer
 from py_callcenter.engine.records import AnyRecord
 
 CANCEL_MEMORY_US: Final = 120_000_000
+DEAD_MEMORY_US: Final = 60_000_000
 
 
 class State:
@@ -42,6 +43,8 @@ class State:
         self.jobs: dict[str, Offer] = {}
         self.cancelled: dict[str, int] = {}
         """Legs that must not live, with the moment until which we remember it (races R1, R2)."""
+        self.dead: dict[str, int] = {}
+        """Callers' channels that hung up lately: a PARK that comes after that is old news (race R8)."""
         self.no_agent_since_us: dict[str, int] = {}
         self.actions: list[Action] = []
         self.records: list[AnyRecord] = []
@@ -88,7 +91,14 @@ class State:
 
     def forbid(self, uuid: str) -> None:
         """A leg that doesn't exist yet must not live; remembered for a while."""
-        self.cancelled.pop(uuid, None)
-        self.cancelled[uuid] = self.now_us + CANCEL_MEMORY_US
-        while self.cancelled[oldest := next(iter(self.cancelled))] <= self.now_us:
-            del self.cancelled[oldest]
+        self._remember(self.cancelled, uuid, CANCEL_MEMORY_US)
+
+    def bury(self, uuid: str) -> None:
+        """A caller's channel has hung up, which is final."""
+        self._remember(self.dead, uuid, DEAD_MEMORY_US)
+
+    def _remember(self, where: dict[str, int], uuid: str, for_us: int) -> None:
+        where.pop(uuid, None)
+        where[uuid] = self.now_us + for_us
+        while where[oldest := next(iter(where))] <= self.now_us:
+            del where[oldest]

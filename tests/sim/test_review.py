@@ -376,6 +376,23 @@ def test_a_caller_who_is_parked_before_the_agents_hangup_is_told_does_not_wait_i
     assert call.leg.profile.destination == "voicemail"
 
 
+@pytest.mark.parametrize("known", [True, False], ids=["doubled", "overtaken"])
+def test_a_park_that_is_told_after_the_hangup_makes_no_caller(known):
+    """Race R8: a hang-up is final, whatever comes after it."""
+    world = centre("1000", behaviour=MANUAL)
+    parks: list = []
+    world.drop = lambda event: event.name == "CHANNEL_PARK" and (parks.append(event) or not known)
+    call = world.call()
+    world.run(1)
+    world.does(call.hang_up)
+    world.run(1)
+
+    feed(world, parks[0])
+
+    assert not world.engine.view(world.now_us).calls
+    assert len(world.all("queue-entered")) == known
+
+
 def test_a_late_answer_to_a_question_does_not_end_a_transferred_call():
     """A command for the caller failed, and the question after it is answered when the agent has
     transferred them already."""
