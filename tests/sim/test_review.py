@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import random
+from functools import partial
+
 import gevent
 import pytest
+from sim.test_swarm import random_centre, traffic
 from sim.world import ANSWERS, KEY, MANUAL, NODE, SECOND, World, agent, everybody, queue
 
 from py_callcenter._router import Event
@@ -453,6 +457,56 @@ def test_a_phone_nobody_waits_for_any_more_is_stopped_by_whatever_is_heard_of_it
     assert ghost in [kill.uuid for kill in world.sent(Kill)[before:]]
 
 
+@pytest.mark.parametrize("seed", range(8))
+def test_news_that_comes_late_or_twice_and_commands_of_unknown_outcome_lose_nobody(seed):
+    rng = random.Random(seed)
+    world = random_centre(rng, seed)
+    callers_ = traffic(world, rng, seed)
+    later: list = []
+
+    def late_or_twice(event) -> bool:
+        luck = rng.random()
+        if luck < 0.06:
+            later.append((world.now_us + rng.randrange(600_000), partial(world.engine.on_event, NODE, event)))
+        return luck < 0.03
+
+    def not_known(action) -> bool:
+        luck = rng.random()
+        if luck < 0.04:
+            outcome = None if luck < 0.02 else NOT_SENT
+            later.append(
+                (world.now_us + rng.randrange(SECOND), partial(world.engine.on_failure, action, outcome))
+            )
+        return luck < 0.01 or 0.02 <= luck < 0.04
+
+    world.drop, world.swallow = late_or_twice, not_known
+    callers_.start()
+    for _ in range(300):
+        world.run(0.1)
+        for item in [item for item in later if item[0] <= world.now_us]:
+            later.remove(item)
+            world.carry_out(item[1](world.now_us))
+    callers_.stop()
+    world.drop = world.swallow = lambda _: False
+    world.resync()
+    world.run(30)
+
+    calls = world.engine._state.calls
+    for leg in world.switch.legs.values():
+        if leg.inbound and leg.parked:  # in the park with music, or just being connected
+            assert leg.playback is not None or calls[leg.uuid].phase.name == "CONNECTING"
+    for call in callers_.living:
+        call.hang_up()
+    world.run(60)
+    world.resync()
+    world.run(200)
+    world.assert_quiet()
+    ends = ("call-answered", "call-abandoned", "call-left", "call-lost")
+    ended = [(record.call, record.leg) for kind in ends for record in world.all(kind)]
+    assert sorted(ended) == sorted((record.call, record.leg) for record in world.all("queue-entered"))
+    assert len(world.all("offer-made")) == len(world.all("offer-ended"))
+
+
 # Agents.
 
 
@@ -682,7 +736,7 @@ def test_the_deadlines_go_on_after_a_fault_in_one_of_them(monkeypatch):
 
     monkeypatch.setattr(callers, "leave", leave)
     keeper = gevent.spawn(controller._keep_time)
-    gevent.sleep(0.05)
+    gevent.sleep(0.2)
 
     assert not keeper.dead
     assert controller.faults == 1
