@@ -147,6 +147,34 @@ class Event:
         """Number of headers, repeated ones counted."""
 
 @final
+class Poker:
+    """Newlines on an event connection, from a native thread that never takes the interpreter's lock.
+
+    FreeSWITCH looks at the events of an idle connection every 20 ms, and at once when a byte arrives. The
+    thread works on a duplicate of the descriptor; the connection must be non-blocking and nobody else may
+    write to it. Full buffers are passed over; any other error ends the thread.
+    """
+
+    def __new__(cls, fd: int, *, interval_us: int = 500, hurry_us: int = 150) -> Poker:
+        """Rests until wanted.
+
+        Raises `ValueError` for intervals outside 50…1000000 µs, `OSError` when `fd` is not open.
+        """
+
+    def want(self, wanted: bool) -> None:
+        """Poke every `interval_us` from now on, or rest."""
+
+    def hurry(self, count: int = 16) -> None:
+        """The next `count` pokes follow each other after `hurry_us`: more events are on their way."""
+
+    def stop(self) -> None:
+        """End the thread. Nothing starts it again."""
+
+    @property
+    def sent(self) -> int:
+        """How many newlines were written."""
+
+@final
 class Proposal:
     """A reservation just made: this agent is kept for this caller until `fail` or `finish`. Immutable."""
 

@@ -26,7 +26,7 @@ import gevent.event
 import greenswitch
 import structlog
 
-from py_callcenter._router import Event, EventError, Frame, FrameError, FrameParser
+from py_callcenter._router import Event, EventError, Frame, FrameError, FrameParser, Poker
 from py_callcenter.esl import commands
 from py_callcenter.esl.dial import dial
 from py_callcenter.esl.errors import (
@@ -198,6 +198,9 @@ class Connection(greenswitch.InboundESL):  # type: ignore[misc]
         self._watchers.clear()
         self._unsent.clear()
         if self.sock is not None:
+            # The poker has a duplicate of the descriptor: closing ours alone would leave the connection open.
+            with contextlib.suppress(OSError):
+                self.sock.shutdown(socket.SHUT_RDWR)
             self.sock.close()
         now = self._clock()
         unknown = UnknownOutcome(f"connection ended: {error.reason}")
@@ -250,11 +253,10 @@ class Connection(greenswitch.InboundESL):  # type: ignore[misc]
         self._waiting.append(_Waiting(deadline, result, callback))
         self._write(data)
 
-    def poke(self) -> None:
-        """Send a bare newline: FreeSWITCH ignores it, but looks at its events at once, not after 20 ms."""
-        if self.connected and not self._unsent:
-            self.counters.pokes += 1
-            self._write(b"\n")
+    def make_poker(self, *, interval_us: int, hurry_us: int) -> Poker:
+        """A thread that wakes the switch's listener of this connection; nothing may be sent here any more."""
+        assert self.sock is not None  # noqa: S101 - only a connected one is poked; this is for mypy
+        return Poker(self.sock.fileno(), interval_us=interval_us, hurry_us=hurry_us)
 
     def _write(self, data: bytes) -> None:
         assert self.sock is not None  # noqa: S101 - connected means that there is one; this is for mypy

@@ -17,13 +17,13 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import partial
-from typing import Any, Protocol
+from typing import Protocol
 
 import gevent
 import gevent.event
 import structlog
 
-from py_callcenter._router import Event
+from py_callcenter._router import Event, Poker
 from py_callcenter.engine.actions import Action, Bridge, Originate, Probe, StartRecording
 from py_callcenter.esl import commands
 from py_callcenter.esl.canary import Canaries
@@ -40,6 +40,7 @@ from py_callcenter.esl.errors import (
 from py_callcenter.esl.sync import Picture, take_picture
 from py_callcenter.esl.values import Counters, Limits, Reply
 
+_MORE_FOLLOWS = frozenset({"CHANNEL_CREATE", "CHANNEL_ANSWER"})
 _SLICE_S = 0.005
 """Held events are replayed for so long before others may run."""
 
@@ -102,7 +103,9 @@ class NodeSettings:
 class Timings:
     """Periods in seconds."""
 
-    poke_s: float = 0.001
+    poke_s: float = 0.0005
+    hurry_s: float = 0.00015
+    """Between pokes when a leg was just made or answered: its next event follows within milliseconds."""
     canary_s: float = 1.0
     canaries_missed: int = 3
     back_off_first_s: float = 0.1
@@ -176,7 +179,7 @@ class NodeLink:
         self._resync_wanted = gevent.event.Event()
         self._heartbeat_at: float | None = None
         self._poke_wanted = False
-        self._poker: Any = None
+        self._poker: Poker | None = None
         self._tasks: list[gevent.Greenlet[..., None]] = []
 
     def __repr__(self) -> str:
@@ -191,17 +194,13 @@ class NodeLink:
         self._tasks.append(gevent.spawn(self._watch))
         if self.settings.dead_man_s:
             self._tasks.append(gevent.spawn(self._renew_dead_man))
-        self._poker = gevent.get_hub().loop.timer(self._timings.poke_s, self._timings.poke_s)
-        self._set_poker()
 
     def stop(self) -> None:
         """Close all connections and forget the node. Channels are left as they are."""
         for task in self._tasks:
             task.kill(block=False)
         self._tasks.clear()
-        if self._poker is not None:
-            self._poker.close()
-            self._poker = None
+        self._stop_poker()
         for slot in (self._events, *self._quick, *self._background):
             if slot.connection is not None:
                 slot.connection.stop()
@@ -249,7 +248,8 @@ class NodeLink:
     def poke_wanted(self, wanted: bool) -> None:
         if wanted != self._poke_wanted:
             self._poke_wanted = wanted
-            self._set_poker()
+            if self._poker is not None:
+                self._poker.want(wanted)
 
     @property
     def heartbeat_age_s(self) -> float | None:
@@ -325,6 +325,7 @@ class NodeLink:
             started = self._clock()
             error = self._live(slot)
             if slot is self._events:
+                self._stop_poker()
                 self._let_in.clear()
                 self.synced = False
                 self._held = None
@@ -391,6 +392,7 @@ class NodeLink:
         self.canaries.forget()
         self._hold()
         connection.send(commands.subscribe()).accepted()
+        self._start_poker(connection)
         self._sync(connection)
         # A leg that was parked just before we subscribed may not have been in the switch's table yet.
         connection.closed.wait(self._timings.second_look_s)
@@ -472,6 +474,8 @@ class NodeLink:
         if name == "CUSTOM" and event.subclass == commands.CANARY_SUBCLASS:
             self.canaries.arrived(event)
             return
+        if name in _MORE_FOLLOWS and self._poker is not None:
+            self._poker.hurry()
         if name == "HEARTBEAT":
             self._heartbeat_at = self._clock()
             core = event.get("Core-UUID")
@@ -483,16 +487,19 @@ class NodeLink:
         else:
             self._app.on_event(self.name, event)
 
-    def _set_poker(self) -> None:
-        if self._poker is None:
-            return
-        self._poker.stop()
-        if self._poke_wanted:
-            self._poker.start(self._poke)
+    def _start_poker(self, connection: Connection) -> None:
+        """From now on nothing else is written to this connection."""
+        self._stop_poker()
+        self._poker = connection.make_poker(
+            interval_us=round(self._timings.poke_s * 1e6), hurry_us=round(self._timings.hurry_s * 1e6)
+        )
+        self._poker.want(self._poke_wanted)
 
-    def _poke(self) -> None:
-        if connection := self._events.open:
-            connection.poke()
+    def _stop_poker(self) -> None:
+        if self._poker is not None:
+            self.counters.pokes += self._poker.sent
+            self._poker.stop()
+            self._poker = None
 
     # --- Proof of life ---------------------------------------------------------------------------------
 

@@ -1,6 +1,7 @@
 //! `py_callcenter._router`: conversion between Python and `callcenter_core`, and nothing else.
 
 mod error;
+mod poke;
 mod router;
 mod wire;
 
@@ -9,7 +10,9 @@ use pyo3::prelude::*;
 /// The compiled half of `py_callcenter`; documented in `py_callcenter/_router.pyi`.
 #[pymodule(gil_used = true)]
 mod _router {
-    use super::{Bound, PyAnyMethods, PyModule, PyModuleMethods, PyResult, error, router, wire};
+    use super::{
+        Bound, PyAnyMethods, PyModule, PyModuleMethods, PyResult, error, poke, router, wire,
+    };
 
     #[pymodule_init]
     fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
@@ -23,6 +26,7 @@ mod _router {
         error::register(module)?;
         wire::register(module)?;
         router::register(module)?;
+        poke::register(module)?;
         // PyO3 adds it name by name; the stub, which stubtest compares, shouldn't have to repeat them.
         module.as_any().delattr("__all__")
     }

@@ -130,11 +130,43 @@ def test_events_reach_the_sink_in_order():
 def test_a_poke_is_a_bare_newline_and_shifts_no_reply():
     with FakeSwitch() as switch:
         connection = opened(switch)
-        for _ in range(10):
-            connection.poke()
+        poker = connection.make_poker(interval_us=1000, hurry_us=100)
+        gevent.sleep(0.05)
+        assert switch.peers[0].pokes == 0
+        poker.hurry(10)
+        wait_for(lambda: switch.peers[0].pokes == 10)
+        assert poker.sent == 10
         assert connection.send(commands.get_global("core_uuid")).text == switch.core_uuid
-        assert switch.peers[0].pokes == 10
-        assert connection.counters.pokes == 10
+        poker.want(True)
+        wait_for(lambda: switch.peers[0].pokes > 20)
+        poker.stop()
+        gevent.sleep(0.02)
+        stopped = switch.peers[0].pokes
+        gevent.sleep(0.05)
+        assert switch.peers[0].pokes == stopped
+        connection.stop()
+
+
+def test_a_poker_of_a_closed_connection_ends_quietly():
+    with FakeSwitch() as switch:
+        connection = opened(switch)
+        poker = connection.make_poker(interval_us=1000, hurry_us=100)
+        poker.want(True)
+        wait_for(lambda: poker.sent > 3)
+        connection.stop()
+        gevent.sleep(0.1)
+        sent = poker.sent
+        gevent.sleep(0.1)
+        assert poker.sent <= sent + 100  # the duplicate may live a moment longer; it ends with the peer
+        poker.stop()
+
+
+@pytest.mark.parametrize(("interval_us", "hurry_us"), [(0, 100), (49, 100), (1000, 2_000_000)])
+def test_a_poker_has_a_sane_rhythm(interval_us, hurry_us):
+    with FakeSwitch() as switch:
+        connection = opened(switch)
+        with pytest.raises(ValueError, match="between 50 and 1000000"):
+            connection.make_poker(interval_us=interval_us, hurry_us=hurry_us)
         connection.stop()
 
 

@@ -447,10 +447,22 @@ def test_the_events_connection_is_poked_while_it_matters_and_only_then():
         link.poke_wanted = False
         gevent.sleep(0.02)
         poked = events.pokes
-        assert 50 <= poked <= 220
+        assert 100 <= poked <= 450
         gevent.sleep(0.05)
         assert events.pokes == poked
         assert all(peer.pokes == 0 for peer in switch.peers if peer is not events)
+
+
+def test_a_new_leg_is_a_reason_to_hurry():
+    app = Recorder()
+    with FakeSwitch() as switch, linked(switch, app):
+        events = next(peer for peer in switch.peers if peer.subscribed)
+        gevent.sleep(0.05)
+        assert events.pokes == 0
+        switch.fire(event("CHANNEL_CREATE"))
+        wait_for(lambda: events.pokes == 16)
+        gevent.sleep(0.05)
+        assert events.pokes == 16
 
 
 def test_the_dead_man_is_renewed_before_callers_are_told_that_we_live():
