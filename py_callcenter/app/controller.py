@@ -24,7 +24,6 @@ from py_callcenter.app.traces import Traces
 from py_callcenter.config import Change, Config, difference
 from py_callcenter.engine import Action, AnyRecord, Engine, Outcome, View
 from py_callcenter.engine.actions import Probe
-from py_callcenter.esl import commands
 from py_callcenter.esl.errors import EslError
 from py_callcenter.esl.node import NodeLink, NodeSettings, State
 from py_callcenter.stats import DECISION_BOUNDS_US, LAG_BOUNDS_US, Histogram, Stats
@@ -134,9 +133,7 @@ class Controller:
         for link in self.links.values():
             if link.state is State.UP:
                 with suppress(EslError):
-                    link.ask(commands.disarm_dead_man(), 1.0)
-                with suppress(EslError):
-                    link.ask(commands.arm_dead_man(DEAD_MAN_PLANNED_S), 1.0)
+                    link.say_goodbye(DEAD_MAN_PLANNED_S)
             link.stop()
         gevent.killall(self._greenlets, block=True, timeout=1)
         _log.info("controller_stopped")

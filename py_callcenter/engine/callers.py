@@ -5,42 +5,24 @@ from __future__ import annotations
 from typing import Final
 
 from py_callcenter._router import Event
-from py_callcenter.config import Exit, Queue
-from py_callcenter.engine import music, offers, staffing, talk, wishes
-from py_callcenter.engine.actions import Kill, SetVariables, Transfer
+from py_callcenter.config import Queue
+from py_callcenter.engine import exits, music, offers, staffing, talk, wishes
+from py_callcenter.engine.actions import SetVariables
 from py_callcenter.engine.calls import Call, OfferState, Phase, Stay
 from py_callcenter.engine.records import (
     AbandonPhase,
     CallAbandoned,
     CallEnded,
-    CallLeft,
     CallLost,
     CallOffered,
-    LeftReason,
     QueueEntered,
-    UnknownQueue,
 )
 from py_callcenter.engine.state import State
 
 SETTLE_US: Final = 400_000
 """A PARK and the agent's HANGUP may swap; this long we wait for the second before deciding."""
-EXIT_DEADLINE_US: Final = 5_000_000
-"""Longer than a reconnection takes, whose look at the switch says more than a probe."""
-EXIT_AGAIN_US: Final = 1_000_000
-EXIT_TRIES: Final = 2
-RECHECK_US: Final = 1_000_000
 SHORT_ABANDON_US: Final = 5_000_000
 """An abandoned call shorter than this is counted apart (`phase="short"`)."""
-
-_CANCEL_REASONS: Final[dict[LeftReason, str]] = {
-    "timeout": "TIMEOUT",
-    "no-agent": "NO_AGENT_TIMEOUT",
-    "full": "QUEUE_FULL",
-    "exit-key": "EXIT_WITH_KEY",
-    "unknown-queue": "UNKNOWN_QUEUE",
-    "transferred": "BREAK_OUT",
-    "taken-elsewhere": "BREAK_OUT",
-}
 
 
 def arrived(state: State, node: str, event: Event) -> None:
@@ -69,16 +51,13 @@ def arrived(state: State, node: str, event: Event) -> None:
     if not stamped and queue is not None:
         state.note(CallOffered, node, call=call.id, queue=queue.name)
     if queue is None:
-        unknown_queue(state, call)
+        exits.unknown_queue(state, call)
     elif stamped and event.get("variable_cc_agent_bridged") == "true":
-        leave(state, call, None, queue.after_call)  # the conversation ended while nobody of us was there
+        exits.leave(
+            state, call, None, queue.after_call
+        )  # the conversation ended while nobody of us was there
     else:
         enter(state, call, queue, min(entered_us, state.now_us), counted=stamped)
-
-
-def unknown_queue(state: State, call: Call) -> None:
-    state.note(UnknownQueue, call.node, call=call.id)
-    leave(state, call, "unknown-queue", state.config.controller.on_unknown_queue)
 
 
 def enter(state: State, call: Call, queue: Queue, entered_us: int, *, counted: bool = False) -> None:
@@ -111,8 +90,8 @@ def enter(state: State, call: Call, queue: Queue, entered_us: int, *, counted: b
             priority=stay.priority,
         )
     if full and not counted:
-        _note_left(state, call, stay, "full", str(call.wishes.exit or queue.on_full))
-        leave(state, call, "full", queue.on_full)
+        exits.note_left(state, call, stay, "full", str(call.wishes.exit or queue.on_full))
+        exits.leave(state, call, "full", queue.on_full)
         return
     _queue_up(state, call, stay)
     state.act(SetVariables(call.node, call.uuid, _stamps(state, call, stay)))
@@ -132,8 +111,8 @@ def _queue_up(state: State, call: Call, stay: Stay) -> None:
     limit_us = stay.queue.max_wait_time_us
     if limit_us > 0:
         left_us = max(0, stay.entered_us + limit_us - state.now_us)
-        stay.wait_timer = state.start_timer(left_us, _wait_over, call, stay)
-    staffing.watch(state, call, stay, _no_agent_over)
+        stay.wait_timer = state.start_timer(left_us, exits.wait_over, call, stay)
+    staffing.watch(state, call, stay, exits.no_agent_over)
 
 
 def _stamps(state: State, call: Call, stay: Stay) -> tuple[tuple[str, str], ...]:
@@ -210,7 +189,7 @@ def _back(state: State, call: Call, event: Event) -> None:
     if event.get("variable_cc_queue"):
         _moved(state, call, event)
     elif call.stay is not None:
-        leave(state, call, None, call.stay.queue.after_call)
+        exits.leave(state, call, None, call.stay.queue.after_call)
 
 
 def _settled(state: State, call: Call, event: Event) -> None:
@@ -255,7 +234,7 @@ def seen_leaving(state: State, call: Call, dump: Event, *, parked: bool) -> None
     arrived_there = dump.get("Caller-Destination-Number") == call.exit.extension
     if (parked or call.parked) and not arrived_there:
         call.exit_tries = 0
-        _go(state, call)
+        exits.go(state, call)
     else:
         call.parked = False
 
@@ -276,106 +255,22 @@ def _after_talk(state: State, call: Call, event: Event) -> None:
     if call.transferred or (stay is not None and name != stay.queue.name):
         _moved(state, call, event)
     elif stay is not None:
-        leave(state, call, None, stay.queue.after_call)
+        exits.leave(state, call, None, stay.queue.after_call)
 
 
 def _moved(state: State, call: Call, event: Event) -> None:
     """The dialplan put the caller into a queue anew: another queue leg of the same call."""
     stay = call.stay
     if stay is not None and stay.open:
-        _note_left(state, call, stay, "transferred", "")
-        _out_of_core(state, call, stay)
+        exits.note_left(state, call, stay, "transferred", "")
+        exits.out_of_core(state, call, stay)
     call.wishes = wishes.read(event)
     call.playing = False
     queue = state.queues.get(event.get("variable_cc_queue") or "")
     if queue is None:
-        unknown_queue(state, call)
+        exits.unknown_queue(state, call)
     else:
         enter(state, call, queue, state.now_us)
-
-
-# Out.
-
-
-def leave(state: State, call: Call, reason: LeftReason | None, to: Exit) -> None:
-    """Send the caller to an exit: never into silence (design 8). `reason` None: after a conversation."""
-    stay = call.stay
-    to = call.wishes.exit or to
-    if stay is not None and stay.open and reason is not None:
-        _note_left(state, call, stay, reason, str(to))
-        _out_of_core(state, call, stay)
-    call.phase = Phase.LEAVING
-    call.exit, call.exit_tries = to, 0
-    call.cancel_reason = "" if reason is None else _CANCEL_REASONS[reason]
-    music.stop(state, call)
-    _go(state, call)
-
-
-def _go(state: State, call: Call) -> None:
-    """Let go of the caller and send them on their way; once more if the first time came to nothing."""
-    variables = list(talk.NO_LONGER_OURS)
-    if call.cancel_reason:
-        variables += [("cc_cause", "cancel"), ("cc_cancel_reason", call.cancel_reason)]
-    variables.append(("cc_queue_terminated_epoch", str(state.now_us // 1_000_000)))
-    state.act(SetVariables(call.node, call.uuid, tuple(variables)))
-    state.stop_timer(call.settle_timer)
-    call.exit_tries += 1
-    if call.exit.is_hangup or call.exit_tries > EXIT_TRIES:
-        call.parked = True
-        state.act(Kill(call.node, call.uuid, "NORMAL_CLEARING"))
-        call.settle_timer = state.start_timer(EXIT_DEADLINE_US, _exit_overdue, call)
-    else:
-        call.parked = False
-        state.act(Transfer(call.node, call.uuid, call.exit.extension, call.exit.context))
-
-
-def _exit_overdue(state: State, call: Call) -> None:
-    """As far as we know the caller is still in the park: ask until the answer comes."""
-    if call.phase is Phase.LEAVING and call.parked:
-        offers.ask(state, call)
-        call.settle_timer = state.start_timer(EXIT_DEADLINE_US, _exit_overdue, call)
-
-
-def _out_of_core(state: State, call: Call, stay: Stay) -> None:
-    for offer_id in state.router.leave(state.now_us, stay.caller_id):
-        offers.withdraw(state, state.offers[offer_id], "ORIGINATOR_CANCEL")
-    call.winner = None
-    talk.close_stay(state, call)
-
-
-def _note_left(state: State, call: Call, stay: Stay, reason: LeftReason, target: str) -> None:
-    state.note(
-        CallLeft,
-        call.node,
-        call=call.id,
-        queue=stay.queue.name,
-        leg=stay.index,
-        wait_us=state.now_us - stay.entered_us,
-        reason=reason,
-        target=target,
-    )
-
-
-def pressed(state: State, call: Call, digit: str) -> None:
-    """A key while waiting: one of the exit keys leaves the queue."""
-    stay = call.stay
-    if call.phase is Phase.WAITING and stay is not None and digit and digit in call.wishes.exit_keys:
-        state.act(SetVariables(call.node, call.uuid, (("cc_exit_key", digit),)))
-        leave(state, call, "exit-key", stay.queue.on_exit_key)
-
-
-def _wait_over(state: State, call: Call, stay: Stay) -> None:
-    if call.stay is not stay or not stay.open:
-        return
-    if call.phase is Phase.WAITING:
-        leave(state, call, "timeout", stay.queue.on_timeout)
-    else:  # an agent is just being connected: look again
-        stay.wait_timer = state.start_timer(RECHECK_US, _wait_over, call, stay)
-
-
-def _no_agent_over(state: State, call: Call, stay: Stay) -> None:
-    if call.stay is stay and stay.open and call.phase is Phase.WAITING:
-        leave(state, call, "no-agent", stay.queue.on_no_agent)
 
 
 # Gone.
@@ -398,7 +293,7 @@ def gone(state: State, call: Call, cause: str, *, lost: bool = False) -> None:
             )
         else:
             _note_abandoned(state, call, stay)
-        _out_of_core(state, call, stay)
+        exits.out_of_core(state, call, stay)
     call.phase = Phase.ENDED
     state.stop_timer(call.settle_timer)
     state.calls.pop(call.uuid, None)
@@ -423,17 +318,6 @@ def _note_abandoned(state: State, call: Call, stay: Stay) -> None:
     )
 
 
-def exit_failed(state: State, call: Call, *, refused: bool) -> None:
-    """The transfer to an exit was refused, or nobody knows: try again, and end the call rather than leave it
-    in silence.
-    """
-    if call.phase is Phase.LEAVING and not call.parked:
-        call.parked = True
-        state.stop_timer(call.settle_timer)
-        after_us = EXIT_AGAIN_US if refused else EXIT_DEADLINE_US
-        call.settle_timer = state.start_timer(after_us, _exit_overdue, call)
-
-
 def probed(state: State, call: Call, *, alive: bool) -> None:
     """Answer to a probe of the caller's channel."""
     if not alive:
@@ -443,10 +327,10 @@ def probed(state: State, call: Call, *, alive: bool) -> None:
         case Phase.WAITING:
             music.start(state, call)
         case Phase.LEAVING if call.parked:
-            _go(state, call)
+            exits.go(state, call)
         case Phase.PARTED if call.stay is not None and not call.handed_on:
             call.parked = True
-            leave(state, call, None, call.stay.queue.after_call)
+            exits.leave(state, call, None, call.stay.queue.after_call)
         case _:
             pass
 

@@ -148,6 +148,7 @@ class Call:
     phase: Phase = Phase.WAITING
     parked: bool = True
     playing: bool = False
+    music_since_us: int = 0
     stay: Stay | None = None
     stays: int = 0
     attempts: int = 0

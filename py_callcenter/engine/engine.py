@@ -11,7 +11,7 @@ from typing import Final
 
 from py_callcenter._router import Event, Router
 from py_callcenter.config import Config
-from py_callcenter.engine import agents, callers, configure, music, offers, talk, view
+from py_callcenter.engine import agents, callers, configure, exits, music, offers, talk, view
 from py_callcenter.engine import resync as resynchronise
 from py_callcenter.engine.actions import (
     Action,
@@ -71,6 +71,7 @@ class Engine:
             "CHANNEL_HANGUP": self._on_hangup,
             "CHANNEL_DESTROY": self._on_hangup,
             "DTMF": self._on_dtmf,
+            "PLAYBACK_STOP": self._on_playback_stop,
             "BACKGROUND_JOB": self._on_job,
         }
         configure.apply(self._state, config, statuses or {})
@@ -295,7 +296,12 @@ class Engine:
     def _on_dtmf(self, _node: str, event: Event) -> None:
         call = self._state.calls.get(event.unique_id)
         if call is not None:
-            callers.pressed(self._state, call, event.get("DTMF-Digit") or "")
+            exits.pressed(self._state, call, event.get("DTMF-Digit") or "")
+
+    def _on_playback_stop(self, _node: str, event: Event) -> None:
+        call = self._state.calls.get(event.unique_id)
+        if call is not None and event.get("Playback-Status") == "done":
+            music.ended(self._state, call)
 
     def _on_job(self, _node: str, event: Event) -> None:
         offer = self._state.jobs.get(event.get("Job-UUID") or "")
@@ -315,7 +321,7 @@ class Engine:
             case PlayMusic(source=source) if call is not None and error is not None:
                 self._play_something_else(call.uuid, source)
             case Transfer() if call is not None:
-                callers.exit_failed(state, call, refused=error is not None)
+                exits.failed(state, call, refused=error is not None)
             case SetVariables() | PlayMusic() if call is not None:
                 state.start_timer(offers.ASK_AFTER_US, offers.ask, call)
             case Probe() if call is not None:

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from py_callcenter.engine.actions import PlayMusic, StopMusic
 from py_callcenter.engine.calls import Call, Phase
 from py_callcenter.engine.state import State
+
+SHORTEST_US: Final = 1_000_000
+"""A sound that ends sooner is not begun again before this: an empty file must not keep the switch busy."""
 
 
 def start(state: State, call: Call) -> None:
@@ -15,6 +20,19 @@ def start(state: State, call: Call) -> None:
     if source:
         state.act(PlayMusic(call.node, call.uuid, source))
         call.playing = True
+        call.music_since_us = state.now_us
+
+
+def ended(state: State, call: Call) -> None:
+    """A file came to its end: the caller still waits, so it begins again."""
+    if not call.playing:
+        return
+    call.playing = False
+    early_us = call.music_since_us + SHORTEST_US - state.now_us
+    if early_us > 0:
+        state.start_timer(early_us, start, call)
+    else:
+        start(state, call)
 
 
 def stop(state: State, call: Call) -> None:

@@ -71,7 +71,7 @@ EVENTS: Final = (
     "HEARTBEAT",
     "RECORD_START",
     "RECORD_STOP",
-    "PLAYBACK_START",
+    "PLAYBACK_STOP",
     "SHUTDOWN",
     # FreeSWITCH takes each word after CUSTOM for a subclass, so these stay last.
     "CUSTOM",

@@ -13,7 +13,6 @@ import time
 import zlib
 from collections import deque
 from collections.abc import Callable, Iterable
-from contextlib import suppress
 from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import partial
@@ -234,6 +233,27 @@ class NodeLink:
             if connection := slot.open:
                 return connection.send(data, timeout_s).accepted()
         raise ConnectionFailed("not-connected", NOT_SENT)
+
+    def arm_dead_man(self, after_s: int, timeout_s: float | None = None) -> None:
+        """Let the node see to our callers itself after so many seconds without another word of ours.
+
+        The old task is taken away and the new one set in one breath, so that at no moment none is armed.
+        Raises as `ask` does.
+        """
+        for slot in self._quick:
+            if connection := slot.open:
+                # None may be armed yet, which the switch calls an error.
+                connection.submit(commands.disarm_dead_man(), lambda _reply, _error: None)
+                connection.send(commands.arm_dead_man(after_s), timeout_s).accepted()
+                return
+        raise ConnectionFailed("not-connected", NOT_SENT)
+
+    def say_goodbye(self, after_s: int, timeout_s: float = 1.0) -> None:
+        """A planned stop: new callers get the fallback at once, those who wait have `after_s` seconds
+        until the node sees to them. Raises as `ask` does.
+        """
+        self.arm_dead_man(after_s, timeout_s)
+        self.ask(commands.set_global("cc_alive", "false"), timeout_s)
 
     def request_resync(self) -> None:
         """Take a new picture of the node's channels soon; for lost events and doubts."""
@@ -537,10 +557,7 @@ class NodeLink:
             self._up.wait()
             self._came_up.clear()
             try:
-                # None may be armed yet, which the switch calls an error.
-                with suppress(CommandRefused):
-                    self.ask(commands.disarm_dead_man())
-                self.ask(commands.arm_dead_man(self.settings.dead_man_s))
+                self.arm_dead_man(self.settings.dead_man_s)
                 self.ask(commands.set_global("cc_alive", "true"))
             except EslError as error:
                 log.warning("esl_dead_man_not_armed", node=self.name, problem=str(error))

@@ -371,3 +371,29 @@ def test_nobody_else_is_ever_hung_up():
 
     assert other.alive
     assert not [kill for kill in world.sent(Kill) if kill.uuid == other.uuid]
+
+
+def test_a_file_that_ends_begins_again_as_long_as_the_caller_waits(poked):
+    world = one_agent(poked, IGNORES, queue_settings={"moh_sound": "/sounds/hold.wav"})
+    call = world.call()
+
+    world.run(15)
+
+    assert len(world.sent(PlayMusic)) >= 4
+    assert call.leg.playback is not None
+
+    world.does(call.hang_up)
+    before = len(world.sent(PlayMusic))
+    world.run(10)
+    assert len(world.sent(PlayMusic)) == before
+
+
+def test_a_file_without_a_sound_in_it_does_not_keep_the_switch_busy():
+    world = one_agent(behaviour=IGNORES, queue_settings={"moh_sound": "/sounds/empty.wav"})
+    call = world.call()
+    for _ in range(20):
+        world.run(0.1)
+        if call.leg.playback is not None:
+            world.does(lambda: world.switch.stop_playback(call.leg))
+
+    assert 2 <= len(world.sent(PlayMusic)) <= 4

@@ -14,7 +14,7 @@ from py_callcenter._router import Event
 from py_callcenter.app.controller import Controller
 from py_callcenter.app.crossing import IntoHub
 from py_callcenter.config import Config, Tier
-from py_callcenter.engine import callers, music
+from py_callcenter.engine import exits, music
 from py_callcenter.engine.actions import Kill, Originate, PlayMusic, Probe, SetVariables, Transfer
 from py_callcenter.esl.node import NOT_SENT
 from py_callcenter.sim import Behaviour, Step
@@ -726,7 +726,7 @@ def test_the_deadlines_go_on_after_a_fault_in_one_of_them(monkeypatch):
     controller, store = shell(max_wait_time=0.02)
     for uuid in ("c1", "c2", "c3"):
         controller.on_event("fs1", park(uuid))
-    real, failed = callers.leave, []
+    real, failed = exits.leave, []
 
     def leave(state, call, *rest):
         if call.uuid == "c2" and not failed:
@@ -734,7 +734,7 @@ def test_the_deadlines_go_on_after_a_fault_in_one_of_them(monkeypatch):
             raise RuntimeError("a fault of ours")
         real(state, call, *rest)
 
-    monkeypatch.setattr(callers, "leave", leave)
+    monkeypatch.setattr(exits, "leave", leave)
     keeper = gevent.spawn(controller._keep_time)
     gevent.sleep(0.2)
 

@@ -1,0 +1,125 @@
+"""Ways out of a queue: each has a name and a destination, and none is silence (design 8)."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from py_callcenter.config import Exit
+from py_callcenter.engine import music, offers, talk
+from py_callcenter.engine.actions import Kill, SetVariables, Transfer
+from py_callcenter.engine.calls import Call, Phase, Stay
+from py_callcenter.engine.records import CallLeft, LeftReason, UnknownQueue
+from py_callcenter.engine.state import State
+
+EXIT_DEADLINE_US: Final = 5_000_000
+"""Longer than a reconnection takes, whose look at the switch says more than a probe."""
+EXIT_AGAIN_US: Final = 1_000_000
+EXIT_TRIES: Final = 2
+RECHECK_US: Final = 1_000_000
+
+_CANCEL_REASONS: Final[dict[LeftReason, str]] = {
+    "timeout": "TIMEOUT",
+    "no-agent": "NO_AGENT_TIMEOUT",
+    "full": "QUEUE_FULL",
+    "exit-key": "EXIT_WITH_KEY",
+    "unknown-queue": "UNKNOWN_QUEUE",
+    "transferred": "BREAK_OUT",
+    "taken-elsewhere": "BREAK_OUT",
+}
+
+
+def unknown_queue(state: State, call: Call) -> None:
+    state.note(UnknownQueue, call.node, call=call.id)
+    leave(state, call, "unknown-queue", state.config.controller.on_unknown_queue)
+
+
+def leave(state: State, call: Call, reason: LeftReason | None, to: Exit) -> None:
+    """Send the caller to an exit: never into silence (design 8). `reason` None: after a conversation."""
+    stay = call.stay
+    to = call.wishes.exit or to
+    if stay is not None and stay.open and reason is not None:
+        note_left(state, call, stay, reason, str(to))
+        out_of_core(state, call, stay)
+    call.phase = Phase.LEAVING
+    call.exit, call.exit_tries = to, 0
+    call.cancel_reason = "" if reason is None else _CANCEL_REASONS[reason]
+    music.stop(state, call)
+    go(state, call)
+
+
+def go(state: State, call: Call) -> None:
+    """Let go of the caller and send them on their way; once more if the first time came to nothing."""
+    variables = list(talk.NO_LONGER_OURS)
+    if call.cancel_reason:
+        variables += [("cc_cause", "cancel"), ("cc_cancel_reason", call.cancel_reason)]
+    variables.append(("cc_queue_terminated_epoch", str(state.now_us // 1_000_000)))
+    state.act(SetVariables(call.node, call.uuid, tuple(variables)))
+    state.stop_timer(call.settle_timer)
+    call.exit_tries += 1
+    if call.exit.is_hangup or call.exit_tries > EXIT_TRIES:
+        call.parked = True
+        state.act(Kill(call.node, call.uuid, "NORMAL_CLEARING"))
+        call.settle_timer = state.start_timer(EXIT_DEADLINE_US, _overdue, call)
+    else:
+        call.parked = False
+        state.act(Transfer(call.node, call.uuid, call.exit.extension, call.exit.context))
+
+
+def _overdue(state: State, call: Call) -> None:
+    """As far as we know the caller is still in the park: ask until the answer comes."""
+    if call.phase is Phase.LEAVING and call.parked:
+        offers.ask(state, call)
+        call.settle_timer = state.start_timer(EXIT_DEADLINE_US, _overdue, call)
+
+
+def failed(state: State, call: Call, *, refused: bool) -> None:
+    """The transfer to an exit was refused, or nobody knows: try again, and end the call rather than leave it
+    in silence.
+    """
+    if call.phase is Phase.LEAVING and not call.parked:
+        call.parked = True
+        state.stop_timer(call.settle_timer)
+        after_us = EXIT_AGAIN_US if refused else EXIT_DEADLINE_US
+        call.settle_timer = state.start_timer(after_us, _overdue, call)
+
+
+def out_of_core(state: State, call: Call, stay: Stay) -> None:
+    for offer_id in state.router.leave(state.now_us, stay.caller_id):
+        offers.withdraw(state, state.offers[offer_id], "ORIGINATOR_CANCEL")
+    call.winner = None
+    talk.close_stay(state, call)
+
+
+def note_left(state: State, call: Call, stay: Stay, reason: LeftReason, target: str) -> None:
+    state.note(
+        CallLeft,
+        call.node,
+        call=call.id,
+        queue=stay.queue.name,
+        leg=stay.index,
+        wait_us=state.now_us - stay.entered_us,
+        reason=reason,
+        target=target,
+    )
+
+
+def pressed(state: State, call: Call, digit: str) -> None:
+    """A key while waiting: one of the exit keys leaves the queue."""
+    stay = call.stay
+    if call.phase is Phase.WAITING and stay is not None and digit and digit in call.wishes.exit_keys:
+        state.act(SetVariables(call.node, call.uuid, (("cc_exit_key", digit),)))
+        leave(state, call, "exit-key", stay.queue.on_exit_key)
+
+
+def wait_over(state: State, call: Call, stay: Stay) -> None:
+    if call.stay is not stay or not stay.open:
+        return
+    if call.phase is Phase.WAITING:
+        leave(state, call, "timeout", stay.queue.on_timeout)
+    else:  # an agent is just being connected: look again
+        stay.wait_timer = state.start_timer(RECHECK_US, wait_over, call, stay)
+
+
+def no_agent_over(state: State, call: Call, stay: Stay) -> None:
+    if call.stay is stay and stay.open and call.phase is Phase.WAITING:
+        leave(state, call, "no-agent", stay.queue.on_no_agent)
