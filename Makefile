@@ -6,7 +6,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 RUST := Cargo.toml Cargo.lock $(shell find rust_router -name '*.rs' -o -name Cargo.toml)
 
-.PHONY: build demo test test-fast test-live test-browser lint rust-check stubs bench bench-wire format clean help
+.PHONY: build demo test test-fast test-live test-browser lint rust-check stubs bench bench-live format clean help
 
 help: ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 16
@@ -58,11 +58,12 @@ rust-check: ## rustfmt, clippy (warnings are errors) and the Rust tests
 	PYO3_PYTHON=$(CURDIR)/$(BIN)/python cargo clippy --quiet --locked --workspace --all-targets -- -D warnings
 	cargo test --quiet --locked -p callcenter_core
 
-bench: build ## decisions, decoding and the whole call, with machine and versions
-	$(BIN)/python -m pip install --quiet --group bench --group test
-	$(BIN)/python bench/python/bench_wire.py
-	$(BIN)/python bench/python/bench_router.py
-	$(BIN)/python bench/python/bench_call.py
+bench: $(VENV)/.test ## the whole call, decoding, decisions → bench/RESULTS.md
+	$(BIN)/python bench/results.py
+
+bench-live: $(VENV)/.test ## the same and the benches on a real FreeSWITCH
+	@scripts/system-packages sip-tester
+	$(BIN)/python bench/results.py --live
 
 format: $(VENV)/.test ## put every file into its shape
 	$(BIN)/ruff check --fix

@@ -209,9 +209,9 @@ class AgentView:
         """`waiting` `reserved` `receiving` `in_a_queue_call` `wrap_up` `idle` `busy_elsewhere` `on_break`
         `logged_out`.
 
-        An open offer or conversation comes first, then the status, then wrap-up, then `idle`. In a delay
-        after a failed offer the state is `waiting`, with `ready_at_us` set. Nothing sets `busy_elsewhere`
-        yet.
+        An open offer or conversation comes first, then the status, then wrap-up, then `idle`, then calls
+        that aren't the queues' (`busy_elsewhere`). In a delay after a failed offer, or held back by
+        `set_ready_at`, the state is `waiting`, with `ready_at_us` set.
         """
 
     @property
@@ -226,7 +226,9 @@ class AgentView:
 
     @property
     def ready_at_us(self) -> int:
-        """End of a wrap-up or delay; 0 when none runs. Runs on while on break or logged out."""
+        """End of a wrap-up or delay, or the moment of `set_ready_at`, the later one; 0 when none runs. Runs
+        on while on break or logged out.
+        """
 
     @property
     def no_answer_count(self) -> int: ...
@@ -234,6 +236,8 @@ class AgentView:
     def calls_answered(self) -> int: ...
     @property
     def talk_us(self) -> int: ...
+    @property
+    def external_calls(self) -> int: ...
 
 @final
 class Router:
@@ -244,18 +248,55 @@ class Router:
     `entered_us - base_score_us`, smaller first), then by order of `enqueue`. `now_us` may never go back: a
     smaller one counts as the last one seen. All ids count up from 1 and are never used twice. Times and
     durations are 0…10^17 µs, names have 1…10000 characters; anything else raises `RouterError`, as do unknown
-    ids and words in every method. An offer that was given to be withdrawn (by `leave`, `claim` or
+    ids and words in every method. An offer that was given to be withdrawn (by `leave`, `claim`, `move` or
     `set_status`) is given once, can't be claimed any more, and keeps its agent until `fail`.
     """
 
-    def __new__(cls) -> Router: ...
+    def __new__(cls, *, seed: int = 0) -> Router:
+        """`seed` (64 bits) is what the lots of `random` and `weighted-random` are drawn from."""
 
     # Configuration.
-    def put_queue(self, now_us: int, name: str, strategy: str, *, no_answer_status: str = "On Break") -> int:
-        """Add or change a queue; give its id (kept over changes). Strategies: `longest-idle-agent`,
-        `round-robin`, `ring-all`. `no_answer_status` is what an agent gets who reaches max_no_answer; offers
-        keep the one they were made with. Another strategy holds from the next `decide` on; changing it costs
-        O(callers and agents of the queue).
+    def put_queue(
+        self,
+        now_us: int,
+        name: str,
+        strategy: str,
+        *,
+        no_answer_status: str = "On Break",
+        ring_progressively_delay_us: int = 10000000,
+        ring_count: int = 2,
+        occupancy_window_us: int = 1800000000,
+        tier_rules_apply: bool = False,
+        tier_rule_wait_us: int = 0,
+        tier_rule_wait_multiply_level: bool = False,
+        tier_rule_no_agent_no_wait: bool = True,
+        tier_rules_compatible: bool = False,
+        skip_agents_with_external_calls: bool = True,
+        refusal_memory: bool = True,
+    ) -> int:
+        """Add or change a queue; give its id (kept over changes). A change holds from the next `decide` on
+        and costs O(callers and agents of the queue); offers keep the `no_answer_status` (what an agent gets
+        who reaches max_no_answer) that they were made with.
+
+        Strategies; lower levels come first in each, and the age of the agent's id breaks ties:
+        `longest-idle-agent` (idle time, position), `agent-with-least-talk-time` (talk_us, position),
+        `agent-with-fewest-calls` (calls_answered, position), `sequentially-by-agent-order` (position,
+        oldest offer), `round-robin` (on the level of the queue's newest offer the positions above it; then
+        position, oldest offer), `top-down` (behind the agent whom this caller tried last; then from the top
+        again), `random`, `weighted-random` (by the tier's `weight`), `least-occupied` (conversations and
+        wrap-ups within `occupancy_window_us`, one minute to one hour, that moves in 32 steps; then
+        position), `ring-k` (`ring_count` phones at a time, longest idle first), `ring-all`,
+        `ring-progressively` (by position, one more each `ring_progressively_delay_us`, or at once when no
+        phone rings any more; earlier ones ring on). The last three make several offers for one caller: the
+        first `claim` wins.
+
+        Tier rules: a level opens to a caller who waited (since `entered_us`) `tier_rule_wait_us`, with
+        `…_multiply_level` so many times the level; with `…_no_agent_no_wait` also while nobody is present
+        on a lower level. Level 0 never waits. Ours: level 1 never waits either, and who is On Break is not
+        present. `tier_rules_compatible`: level 1 waits and On Break counts, as in mod_callcenter.
+
+        `refusal_memory`: an agent whose offer failed (but for `withdrawn` and `path_error`) comes after all
+        others for this caller, on whatever level; among several such the earliest first. The last 64 count.
         """
 
     def remove_queue(self, now_us: int, queue: int) -> None:
@@ -273,18 +314,31 @@ class Router:
         unregistered_delay_us: int = 5000000,
         path_error_delay_us: int = 5000000,
         max_no_answer: int = 0,
+        reset_counters: bool = False,
     ) -> int:
-        """Add (as `Logged Out`) or change an agent; give the id. A change keeps status, state, counters and a
-        running wrap-up or delay. A delay of 0 makes the agent ready at once, and the same caller may be
-        offered again by the next `decide`.
+        """Add (as `Logged Out`) or change an agent; give the id. `reset_counters`: becoming `Available` from
+        another status clears calls_answered and talk_us, as in mod_callcenter. A change keeps status,
+        state, counters and a running wrap-up or delay. A delay of 0 makes the agent ready at once, and the
+        same caller may be offered again by the next `decide`.
         """
 
     def remove_agent(self, now_us: int, agent: int) -> None:
         """Forget an agent and the tiers. Raises `RouterError` while an offer or conversation holds them."""
 
-    def put_tier(self, now_us: int, queue: int, agent: int, level: int, position: int) -> None:
-        """Let an agent serve a queue. Lower level first. Level and position 0…86400. For a known pair both
-        are changed and the agent's turn in round-robin is kept.
+    def put_tier(
+        self,
+        now_us: int,
+        queue: int,
+        agent: int,
+        level: int,
+        position: int,
+        *,
+        opening_delay_us: int = 0,
+        weight: int = 1,
+    ) -> None:
+        """Let an agent serve a queue, for callers who waited `opening_delay_us` at least. Level and position
+        0…86400, weight (lots in `weighted-random`) 1…1000. For a known pair all are changed and the agent's
+        turn in round-robin is kept.
         """
 
     def remove_tier(self, now_us: int, queue: int, agent: int) -> None:
@@ -295,10 +349,35 @@ class Router:
 
     # Callers.
     def enqueue(
-        self, now_us: int, queue: int, *, entered_us: int, priority: int = 0, base_score_us: int = 0
+        self,
+        now_us: int,
+        queue: int,
+        *,
+        entered_us: int,
+        priority: int = 0,
+        base_score_us: int = 0,
+        preferred_agent: int | None = None,
+        preferred_for_us: int = 0,
     ) -> int:
         """Put a caller in a queue; give an id that is never used twice. Priority −100…100, base score
-        −10^17…10^17 µs.
+        −10^17…10^17 µs. An `entered_us` in the past lets an earlier wait count, in the order and in tier
+        rules.
+
+        For `preferred_for_us` from now the caller is offered to `preferred_agent` only, whatever tier rules
+        and opening delay say; then to anybody. That ends early when an offer fails (as in
+        `refusal_memory`), and when that agent logs out or doesn't serve the queue.
+        """
+
+    def set_priority(self, now_us: int, caller: int, priority: int) -> None:
+        """Change a waiting caller's priority; open offers go on."""
+
+    def set_base_score(self, now_us: int, caller: int, base_score_us: int) -> None:
+        """Change a waiting caller's base score; open offers go on."""
+
+    def move(self, now_us: int, caller: int, queue: int, *, keep_entered: bool = True) -> list[int]:
+        """Move a caller to a queue (or the same one); the id stays, and priority, base score and refusals.
+        `keep_entered=False`: the wait begins anew. Gives the open offers as `leave` does; until these have
+        failed the caller counts as ringing there. Raises when an agent has answered.
         """
 
     def leave(self, now_us: int, caller: int) -> list[int]:
@@ -309,6 +388,9 @@ class Router:
 
     def position(self, caller: int) -> int:
         """Place in the queue, 1 = next. Claimed callers count until they are bridged."""
+
+    def ahead(self, caller: int) -> int | None:
+        """Id of the caller who is next before this one in the queue; None for the first. O(log n)."""
 
     def callers(self, queue: int) -> list[int]:
         """Ids in the queue in order of service."""
@@ -334,6 +416,17 @@ class Router:
     def set_wrap_up_end(self, now_us: int, agent: int, end_us: int) -> None:
         """Move the end of a running wrap-up; a moment not after `now_us` ends it. Raises when none runs."""
 
+    def set_ready_at(self, now_us: int, agent: int, ready_at_us: int) -> None:
+        """Offer this agent nothing before a moment, whatever wrap-up and delays say; a moment not after
+        `now_us` ends that. What rings goes on.
+        """
+
+    def set_external_calls(self, now_us: int, agent: int, count: int) -> None:
+        """Note how many calls that aren't the queues' this agent has. Above 0 the state is `busy_elsewhere`
+        instead of `waiting`, and only queues without `skip_agents_with_external_calls` make offers. What
+        rings goes on.
+        """
+
     def agent(self, agent: int) -> AgentView: ...
     def agents_by_state(self) -> list[tuple[str, int]]:
         """How many agents are in each state, all nine states, in a fixed order. O(1)."""
@@ -343,8 +436,8 @@ class Router:
         """Match until no eligible pair is left; reserve each pair; give them in the order of decision.
 
         Callers are looked at in rank order over all queues. A caller takes the best ready agent of its
-        queue by the queue's strategy; a `ring-all` caller takes every ready agent, again and again as they
-        become ready, until claimed.
+        queue by the queue's strategy among those whom its wait opens; in the strategies that ring several, as
+        many as these want, again as agents become ready, until claimed.
         """
 
     def ringing(self, now_us: int, offer: int) -> None:
@@ -385,6 +478,7 @@ class Router:
         """When `advance` next has something to do: the earliest of all timers, the core's own included."""
 
     def advance(self, now_us: int) -> list[int]:
-        """Let time pass: ends wrap-ups and delays that are due (nothing else does), and gives the engine's
-        due tokens in order of deadline, then of arming. Call `decide` afterwards.
+        """Let time pass: ends wrap-ups, delays and holds that are due (nothing else does), and gives the
+        engine's due tokens in order of deadline, then of arming. Call `decide` afterwards. What opens to a
+        caller by waiting needs no `advance`: any `now_us` opens it.
         """

@@ -31,10 +31,10 @@ from typing import Any
 
 sys.path[:0] = [str(Path(__file__).parents[2] / "tests"), str(Path(__file__).parent)]
 
-from endpoints import FIRST_NUMBER, Endpoints, Tally  # noqa: E402 - the paths first
-from live.product import Controller, Setup, cpu_seconds  # noqa: E402 - the paths first
-from live.sip import until  # noqa: E402 - the paths first
-from live.switch import FreeSwitch, missing  # noqa: E402 - the paths first
+from endpoints import FIRST_NUMBER, Endpoints, Tally
+from live.product import Controller, Setup, cpu_seconds
+from live.sip import until
+from live.switch import FreeSwitch, missing
 
 OURS = "callcenter"
 RIVALS = ("mod_callcenter", "script")

@@ -83,6 +83,9 @@ class Offer:
     hold_us: int = 0
     watchdog: int | None = None
     kill_rounds: int = 0
+    unsure: bool = False
+    """Nobody knows whether the switch got the bridge command: a look at it will tell."""
+    recording: bool = False
     answer_timer: int | None = None
     """Runs until the bridge has lasted long enough to count as an answer (race R7)."""
 

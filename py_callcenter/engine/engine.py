@@ -317,7 +317,10 @@ class Engine:
             case Bridge(agent=leg) if leg in state.legs:
                 offer = state.legs[leg]
                 if offer.state is OfferState.BRIDGING:
-                    offers.bridge_failed(state, offer)
+                    if error is not None and error.startswith("-"):  # the switch's own words
+                        offers.bridge_failed(state, offer)
+                    else:
+                        offer.unsure = True
             case PlayMusic(source=source) if call is not None and error is not None:
                 self._play_something_else(call.uuid, source)
             case Transfer() if call is not None:

@@ -176,6 +176,9 @@ def connect(state: State, call: Call) -> None:
 
 def _record(state: State, call: Call, offer: Offer) -> None:
     template = offer.stay.queue.record_template
+    if offer.recording:  # a second bridge of the same legs
+        return
+    offer.recording = True
     if template is None:
         return
     path = expand_record_template(
@@ -376,6 +379,14 @@ def _bridge_overdue(state: State, offer: Offer) -> None:
     """No CHANNEL_BRIDGE: let the agent go and look whether the caller lives."""
     if offer.state in (OfferState.CLAIMED, OfferState.BRIDGING):
         bridge_failed(state, offer)
+
+
+def bridge_again(state: State, offer: Offer) -> None:
+    """A look at the switch finds both legs parked: the bridge command never arrived."""
+    offer.unsure = False
+    offer.state = OfferState.CLAIMED
+    offer.call.parked = True
+    connect(state, offer.call)
 
 
 def bridge_failed(state: State, offer: Offer) -> None:

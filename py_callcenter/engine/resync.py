@@ -14,7 +14,7 @@ from typing import Final
 from py_callcenter._router import Event
 from py_callcenter.engine import callers, offers, talk
 from py_callcenter.engine.actions import Kill
-from py_callcenter.engine.calls import OfferState, Phase
+from py_callcenter.engine.calls import Call, OfferState, Phase
 from py_callcenter.engine.state import State
 
 _BRIDGED_STATES: Final = frozenset({"CS_SOFT_EXECUTE", "CS_EXCHANGE_MEDIA"})
@@ -105,6 +105,17 @@ def orphan(state: State, node: str, uuid: str, dump: Event) -> None:
         state.act(Kill(node, uuid, "ORIGINATOR_CANCEL"))
 
 
+def _parked_caller(state: State, call: Call, dump: Event) -> None:
+    winner = call.winner
+    if winner is not None and winner.state is OfferState.BRIDGING:
+        # A bridge under way shows both legs parked for some 40 ms; only one that was perhaps never asked for
+        # is asked for again, any other has its own deadline.
+        if winner.unsure:
+            offers.bridge_again(state, winner)
+    elif call.phase is not Phase.WAITING or not call.parked:
+        callers.parked_again(state, call, dump)
+
+
 def _caller_leg(state: State, node: str, uuid: str, dump: Event) -> None:
     call = state.calls.get(uuid)
     if call is None:
@@ -118,7 +129,6 @@ def _caller_leg(state: State, node: str, uuid: str, dump: Event) -> None:
     elif call.phase is Phase.LEAVING:
         callers.seen_leaving(state, call, dump, parked=_is_parked(dump))
     elif _is_parked(dump):
-        if call.phase is not Phase.WAITING or not call.parked:
-            callers.parked_again(state, call, dump)
+        _parked_caller(state, call, dump)
     elif dump.get("Channel-State") in _DIALPLAN_STATES:
         callers.elsewhere(state, call)

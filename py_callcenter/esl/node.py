@@ -108,10 +108,16 @@ class Timings:
     canary_s: float = 1.0
     canaries_missed: int = 3
     back_off_first_s: float = 0.1
+    back_off_soon_s: float = 1.0
+    """Longest pause at first: a switch that restarts is back in seconds and has callers at once."""
+    soon_for_s: float = 60.0
     back_off_most_s: float = 10.0
+    """Longest pause when a node has been away for longer."""
     refused_s: float = 30.0
     steady_s: float = 10.0
     """A connection that lived so long starts again with the shortest back-off."""
+    hands_s: float = 1.0
+    """So long the first picture waits for the connections that commands go out by."""
     second_look_s: float = 1.0
     """After a reconnect the picture is taken again: `show channels` lags behind (freeswitch-esl.md 0.8)."""
     resync_every_s: float = 5.0
@@ -119,9 +125,13 @@ class Timings:
     dead_man_every_s: float = 5.0
 
 
-def back_off_s(attempt: int, rng: random.Random, timings: Timings) -> float:
-    """Seconds before attempt number `attempt` + 1, with full jitter so that nodes don't come back in step."""
-    return rng.uniform(0.0, min(timings.back_off_most_s, timings.back_off_first_s * 2.0 ** min(attempt, 20)))
+def back_off_s(attempt: int, rng: random.Random, timings: Timings, away_s: float = 0.0) -> float:
+    """Seconds before attempt number `attempt` + 1, with full jitter so that nodes don't come back in step.
+
+    `away_s`: how long the node has been away.
+    """
+    most_s = timings.back_off_soon_s if away_s < timings.soon_for_s else timings.back_off_most_s
+    return rng.uniform(0.0, min(most_s, timings.back_off_first_s * 2.0 ** min(attempt, 20)))
 
 
 @dataclass(slots=True, eq=False)
@@ -175,6 +185,7 @@ class NodeLink:
         self._let_in = gevent.event.Event()
         self._up = gevent.event.Event()
         self._came_up = gevent.event.Event()
+        self._hands = gevent.event.Event()
         self._resync_wanted = gevent.event.Event()
         self._heartbeat_at: float | None = None
         self._poke_wanted = False
@@ -338,6 +349,7 @@ class NodeLink:
 
     def _keep(self, slot: _Slot) -> None:
         attempt = 0
+        away_since: float | None = None
         while True:
             if slot is not self._events:
                 # One connection finds out whether the node lets us in; the others follow it.
@@ -354,7 +366,10 @@ class NodeLink:
             refused = isinstance(error, RudeRejection | AuthRefused)
             self.counters.reconnects[error.reason] = self.counters.reconnects.get(error.reason, 0) + 1
             attempt = 0 if self._clock() - started >= self._timings.steady_s else attempt + 1
-            pause_s = back_off_s(attempt - 1 if attempt else 0, self._rng, self._timings)
+            if attempt == 0 or away_since is None:
+                away_since = self._clock()
+            away_s = self._clock() - away_since
+            pause_s = back_off_s(attempt - 1 if attempt else 0, self._rng, self._timings, away_s)
             if refused:
                 pause_s = self._timings.refused_s * self._rng.uniform(1.0, 1.5)
                 log.error(
@@ -413,6 +428,8 @@ class NodeLink:
         self._hold()
         connection.send(commands.subscribe()).accepted()
         self._start_poker(connection)
+        # What the picture leads to must find connections to go out by.
+        gevent.wait([connection.closed, self._hands], self._timings.hands_s, count=1)
         self._sync(connection)
         # A leg that was parked just before we subscribed may not have been in the switch's table yet.
         connection.closed.wait(self._timings.second_look_s)
@@ -459,16 +476,17 @@ class NodeLink:
             self._tell(self._app.on_state, self.name, self.state)
 
     def _update_state(self, *, refused: bool = False) -> None:
+        hands = any(slot.open for slot in self._quick) and any(slot.open for slot in self._background)
+        if hands:
+            self._hands.set()
+        else:
+            self._hands.clear()
         if refused:
             self._set_state(State.REFUSED)
         elif self._events.open is None:
             if self.state is not State.REFUSED:
                 self._set_state(State.DOWN)
-        elif (
-            self.synced
-            and any(slot.open for slot in self._quick)
-            and any(slot.open for slot in self._background)
-        ):
+        elif self.synced and hands:
             self._set_state(State.UP)
         else:
             self._set_state(State.CONNECTING)

@@ -26,10 +26,9 @@ class Centre:
 
     def agent(self, name: str, *queues: str, level: int = 1, position: int = 1, **seconds: int) -> None:
         """An agent who logs in now. Times of `settings` in seconds."""
+        plain = {"max_no_answer", "reset_counters"}
         settings = {
-            key if key == "max_no_answer" else f"{key}_us": value
-            if key == "max_no_answer"
-            else value * SECOND
+            key if key in plain else f"{key}_us": value if key in plain else value * SECOND
             for key, value in seconds.items()
         }
         self.agents[name] = self.router.put_agent(self.now_us, name, **settings)
@@ -37,14 +36,22 @@ class Centre:
             self.tier(queue, name, level, position)
         self.status(name, "Available")
 
-    def tier(self, queue: str, agent: str, level: int = 1, position: int = 1) -> None:
-        self.router.put_tier(self.now_us, self.queues[queue], self.agents[agent], level, position)
+    def tier(self, queue: str, agent: str, level: int = 1, position: int = 1, **settings: int) -> None:
+        self.router.put_tier(self.now_us, self.queues[queue], self.agents[agent], level, position, **settings)
 
     def status(self, agent: str, status: str) -> list[int]:
         return self.router.set_status(self.now_us, self.agents[agent], status)
 
     def call(
-        self, name: str, queue: str, *, priority: int = 0, base_score: float = 0, entered: float | None = None
+        self,
+        name: str,
+        queue: str,
+        *,
+        priority: int = 0,
+        base_score: float = 0,
+        entered: float | None = None,
+        preferred: str | None = None,
+        preferred_for: float = 0,
     ):
         entered_us = self.now_us if entered is None else round(entered * SECOND)
         self.callers[name] = self.router.enqueue(
@@ -53,11 +60,22 @@ class Centre:
             entered_us=entered_us,
             priority=priority,
             base_score_us=round(base_score * SECOND),
+            preferred_agent=None if preferred is None else self.agents[preferred],
+            preferred_for_us=round(preferred_for * SECOND),
         )
 
     def wait(self, seconds: float) -> list[int]:
         self.now_us += round(seconds * SECOND)
         return self.router.advance(self.now_us)
+
+    def wait_for_deadline(self) -> float:
+        """Let time pass until the router wants it; give the seconds that it took."""
+        deadline_us = self.router.next_deadline_us()
+        assert deadline_us is not None
+        passed_us = deadline_us - self.now_us
+        self.now_us = deadline_us
+        self.router.advance(self.now_us)
+        return passed_us / SECOND
 
     def decide(self) -> list[tuple[str, str]]:
         """Decide; give (caller, agent) by name, in the order of decision."""

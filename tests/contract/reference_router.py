@@ -14,7 +14,20 @@ MAX_US = 10**17
 MAX_NAME = 10_000
 MAX_INT = 2**63 - 1
 
-STRATEGIES = ("longest-idle-agent", "round-robin", "ring-all")
+STRATEGIES = (
+    "longest-idle-agent",
+    "round-robin",
+    "top-down",
+    "agent-with-least-talk-time",
+    "agent-with-fewest-calls",
+    "sequentially-by-agent-order",
+    "random",
+    "weighted-random",
+    "least-occupied",
+    "ring-all",
+    "ring-progressively",
+    "ring-k",
+)
 STATUSES = ("Available", "Available (On Demand)", "On Break", "Logged Out")
 TAKES_CALLS = ("Available", "Available (On Demand)")
 STATES = (
@@ -28,6 +41,7 @@ STATES = (
     "on_break",
     "logged_out",
 )
+REFUSALS = ("busy", "rejected", "no_answer", "unreachable", "unregistered")
 FAULTS = ("busy", "rejected", "no_answer", "unreachable", "unregistered", "path_error", "withdrawn")
 
 
@@ -50,6 +64,7 @@ class AgentView:
     no_answer_count: int
     calls_answered: int
     talk_us: int
+    external_calls: int
 
 
 @dataclass
@@ -58,6 +73,16 @@ class Queue:
     name: str
     strategy: str
     no_answer_status: str
+    ring_progressively_delay_us: int
+    ring_count: int
+    occupancy_window_us: int
+    tier_rules_apply: bool
+    tier_rule_wait_us: int
+    tier_rule_wait_multiply_level: bool
+    tier_rule_no_agent_no_wait: bool
+    tier_rules_compatible: bool
+    skip_agents_with_external_calls: bool
+    refusal_memory: bool
 
 
 @dataclass
@@ -65,6 +90,7 @@ class Agent:
     id: int
     name: str
     settings: dict[str, int]
+    reset_counters: bool
     status: str = "Logged Out"
     state: str = "logged_out"
     state_since_us: int = 0
@@ -75,12 +101,18 @@ class Agent:
     no_answer_count: int = 0
     calls_answered: int = 0
     talk_us: int = 0
+    hold_until_us: int = 0
+    external_calls: int = 0
+    work: list[tuple[int, int]] = field(default_factory=list)
+    work_since_us: int | None = None
 
 
 @dataclass
 class Tier:
     level: int
     position: int
+    opening_delay_us: int
+    weight: int
     last_offer: int = 0
 
 
@@ -92,6 +124,11 @@ class Caller:
     priority: int
     base_score_us: int
     claimed_by: int = 0
+    offered_us: int = 0
+    tried: tuple[int, int, int] | None = None
+    refused: list[int] = field(default_factory=list)
+    preferred: int = 0
+    preferred_until_us: int = 0
 
     @property
     def rank(self) -> tuple[int, int, int]:
@@ -140,8 +177,19 @@ def _name(value: str) -> None:
         raise RouterError("a name must have 1…10000 characters")
 
 
-@dataclass
+def _splitmix(seed: int, number: int) -> int:
+    """The number-th lot of a seed, counted from 1: 64 bits by SplitMix64 (Steele, Lea, Flood 2014)."""
+    word = (1 << 64) - 1
+    mixed = (seed + number * 0x9E3779B97F4A7C15) & word
+    mixed = ((mixed ^ (mixed >> 30)) * 0xBF58476D1CE4E5B9) & word
+    mixed = ((mixed ^ (mixed >> 27)) * 0x94D049BB133111EB) & word
+    return mixed ^ (mixed >> 31)
+
+
+@dataclass(kw_only=True)
 class Router:
+    seed: int = 0
+    _draws: int = 0
     _now_us: int = 0
     _queues: dict[int, Queue] = field(default_factory=dict)
     _agents: dict[int, Agent] = field(default_factory=dict)
@@ -152,6 +200,9 @@ class Router:
     _handed_out: dict[str, int] = field(
         default_factory=lambda: dict.fromkeys(("queue", "agent", "caller", "offer", "timer"), 0)
     )
+
+    def __post_init__(self) -> None:
+        _number("seed", self.seed, 0, 2**64 - 1)
 
     # Helpers.
 
@@ -206,6 +257,8 @@ class Router:
             return "wrap_up"
         if agent.served_on_demand:
             return "idle"
+        if agent.external_calls:
+            return "busy_elsewhere"
         return "waiting"
 
     def _settle(self) -> None:
@@ -215,45 +268,149 @@ class Router:
             if state != agent.state:
                 agent.state = state
                 agent.state_since_us = self._now_us
+                works = state in {"in_a_queue_call", "wrap_up"}
+                if works and agent.work_since_us is None:
+                    agent.work_since_us = self._now_us
+                if not works and agent.work_since_us is not None:
+                    agent.work.append((agent.work_since_us, self._now_us))
+                    agent.work_since_us = None
 
-    def _is_ready(self, agent: Agent) -> bool:
-        return self._state(agent) == "waiting" and agent.rest == ""
+    def _is_ready(self, queue: int, agent: Agent) -> bool:
+        """Whether this agent could take a call of this queue now, were there a caller."""
+        if agent.rest or agent.hold_until_us:
+            return False
+        if agent.external_calls and self._queues[queue].skip_agents_with_external_calls:
+            return False
+        return self._state(agent) in {"waiting", "busy_elsewhere"}
+
+    def _work_lately(self, agent: Agent, window_us: int) -> int:
+        """Work in a window that moves on in 32 steps."""
+        begin_us = self._now_us - self._now_us % (window_us // 32) - window_us
+        return sum(max(0, end - max(begin, begin_us)) for begin, end in agent.work)
+
+    # Which agents a wait opens.
+
+    def _level_wait_us(self, queue: Queue, level: int) -> int:
+        """The wait that opens a level, when that doesn't depend on who is there."""
+        if not queue.tier_rules_apply or level == 0:
+            return 0
+        if level == 1 and not queue.tier_rules_compatible:
+            return 0
+        return queue.tier_rule_wait_us * (level if queue.tier_rule_wait_multiply_level else 1)
+
+    def _is_present(self, queue: Queue, agent: Agent) -> bool:
+        if agent.status == "On Break":
+            return queue.tier_rules_compatible
+        return agent.status in TAKES_CALLS
+
+    def _is_level_open(self, queue: Queue, level: int, waited_us: int) -> bool:
+        if waited_us >= self._level_wait_us(queue, level):
+            return True
+        lower = [
+            agent
+            for (q, agent), tier in self._tiers.items()
+            if q == queue.id and tier.level < level and self._is_present(queue, self._agents[agent])
+        ]
+        return queue.tier_rule_no_agent_no_wait and not lower
+
+    def _opens_to(self, caller: Caller, agent: Agent) -> bool:
+        queue = self._queues[caller.queue]
+        tier = self._tiers[queue.id, agent.id]
+        waited_us = max(0, self._now_us - caller.entered_us)
+        return waited_us >= tier.opening_delay_us and self._is_level_open(queue, tier.level, waited_us)
+
+    def _is_held(self, caller: Caller) -> bool:
+        """Whether this caller waits for one agent only."""
+        return caller.preferred > 0 and self._now_us < caller.preferred_until_us
+
+    def _release(self, agent: int, queue: int | None = None) -> None:
+        """Nobody (of this queue) waits for this agent any more."""
+        for caller in self._callers.values():
+            if caller.preferred == agent and queue in {None, caller.queue}:
+                caller.preferred = 0
+
+    # Which agent of them.
 
     def _ready(self, queue: int) -> list[Agent]:
-        """The agents who could take a call of this queue, the best first."""
-        agents = [self._agents[a] for q, a in self._tiers if q == queue and self._is_ready(self._agents[a])]
+        agents = [self._agents[agent] for q, agent in self._tiers if q == queue]
+        return [agent for agent in agents if self._is_ready(queue, agent)]
 
-        def tier(agent: Agent) -> Tier:
-            return self._tiers[queue, agent.id]
+    def _choice(self, caller: Caller) -> Agent | None:
+        """The agent whom this caller gets now."""
+        ready = self._ready(caller.queue)
+        if self._is_held(caller):
+            return next((agent for agent in ready if agent.id == caller.preferred), None)
+        ready = [agent for agent in ready if self._opens_to(caller, agent)]
+        refused = caller.refused if self._queues[caller.queue].refusal_memory else []
+        willing = [agent for agent in ready if agent.id not in refused]
+        if willing:
+            return self._best(caller, willing)
+        return min(ready, key=lambda agent: refused.index(agent.id), default=None)
 
-        strategy = self._queues[queue].strategy
-        if strategy == "longest-idle-agent":
-            return sorted(agents, key=lambda a: (tier(a).level, a.idle_since_us, tier(a).position, a.id))
-        if strategy == "ring-all":
-            return sorted(agents, key=lambda a: (tier(a).level, tier(a).position, a.id))
-
-        offered = [t for (q, _), t in self._tiers.items() if q == queue and t.last_offer > 0]
+    def _best(self, caller: Caller, agents: list[Agent]) -> Agent:
+        queue = self._queues[caller.queue]
+        tiers = {agent.id: self._tiers[queue.id, agent.id] for agent in agents}
+        strategy = queue.strategy
+        if strategy in {"random", "weighted-random"}:
+            return self._by_lot(strategy, agents, tiers)
+        offered = [t for (q, _), t in self._tiers.items() if q == queue.id and t.last_offer > 0]
         last = max(offered, key=lambda t: t.last_offer, default=None)
 
-        def after_last(agent: Agent) -> bool:
-            t = tier(agent)
-            return last is not None and t.level == last.level and t.position > last.position
+        def order(agent: Agent) -> tuple[int | bool, ...]:
+            tier = tiers[agent.id]
+            position = tier.position
+            in_place = (tier.level, position, agent.id)
+            match strategy:
+                case "round-robin":
+                    behind = last is not None and tier.level == last.level and position > last.position
+                    return (not behind, tier.level, position, tier.last_offer, agent.id)
+                case "sequentially-by-agent-order":
+                    return (tier.level, position, tier.last_offer, agent.id)
+                case "top-down":
+                    behind = caller.tried is not None and in_place > caller.tried
+                    return (not behind, *in_place)
+                case "longest-idle-agent" | "ring-k":
+                    return (tier.level, agent.idle_since_us, position, agent.id)
+                case "agent-with-least-talk-time":
+                    return (tier.level, agent.talk_us, position, agent.id)
+                case "agent-with-fewest-calls":
+                    return (tier.level, agent.calls_answered, position, agent.id)
+                case "least-occupied":
+                    lately = self._work_lately(agent, queue.occupancy_window_us)
+                    return (tier.level, lately, position, agent.id)
+                case _:
+                    return in_place
 
-        return sorted(
-            agents,
-            key=lambda a: (
-                not after_last(a),
-                tier(a).level,
-                tier(a).position,
-                tier(a).last_offer,
-                a.id,
-            ),
+        return min(agents, key=order)
+
+    def _by_lot(self, strategy: str, agents: list[Agent], tiers: dict[int, Tier]) -> Agent:
+        level = min(tiers[agent.id].level for agent in agents)
+
+        def weight(agent: Agent) -> int:
+            return tiers[agent.id].weight if strategy == "weighted-random" else 1
+
+        row = sorted(
+            (agent for agent in agents if tiers[agent.id].level == level),
+            key=lambda agent: (tiers[agent.id].opening_delay_us, weight(agent), agent.id),
         )
+        lots = [agent for agent in row for _ in range(weight(agent))]
+        self._draws += 1
+        return lots[_splitmix(self.seed, self._draws) * len(lots) >> 64]
 
     def _is_open(self, caller: Caller) -> bool:
         if caller.claimed_by:
             return False
-        return self._queues[caller.queue].strategy == "ring-all" or not self._offers_of_caller(caller.id)
+        queue = self._queues[caller.queue]
+        rings = len(self._offers_of_caller(caller.id))
+        match queue.strategy:
+            case "ring-all":
+                return True
+            case "ring-k":
+                return rings < queue.ring_count
+            case "ring-progressively":
+                return rings == 0 or self._now_us >= caller.offered_us + queue.ring_progressively_delay_us
+            case _:
+                return rings == 0
 
     def _withdraw(self, offers: list[Offer]) -> list[int]:
         given = []
@@ -265,18 +422,50 @@ class Router:
 
     # Configuration.
 
-    def put_queue(self, now_us: int, name: str, strategy: str, *, no_answer_status: str = "On Break") -> int:
+    def put_queue(
+        self,
+        now_us: int,
+        name: str,
+        strategy: str,
+        *,
+        no_answer_status: str = "On Break",
+        ring_progressively_delay_us: int = 10_000_000,
+        ring_count: int = 2,
+        occupancy_window_us: int = 1_800_000_000,
+        tier_rules_apply: bool = False,
+        tier_rule_wait_us: int = 0,
+        tier_rule_wait_multiply_level: bool = False,
+        tier_rule_no_agent_no_wait: bool = True,
+        tier_rules_compatible: bool = False,
+        skip_agents_with_external_calls: bool = True,
+        refusal_memory: bool = True,
+    ) -> int:
         _number("now_us", now_us, 0, MAX_US)
         _name(name)
         _word("strategy", strategy, STRATEGIES)
         _word("status", no_answer_status, STATUSES)
+        _number("ring_progressively_delay_us", ring_progressively_delay_us, 1, MAX_US)
+        _number("ring_count", ring_count, 1, 10_000)
+        _number("occupancy_window_us", occupancy_window_us, 60_000_000, 3_600_000_000)
+        _number("tier_rule_wait_us", tier_rule_wait_us, 0, 10**12)
         self._clock(now_us)
         known = self.queue_id(name)
-        if known is not None:
-            self._queues[known].strategy = strategy
-            self._queues[known].no_answer_status = no_answer_status
-            return known
-        queue = Queue(self._next("queue"), name, strategy, no_answer_status)
+        queue = Queue(
+            known or self._next("queue"),
+            name,
+            strategy,
+            no_answer_status,
+            ring_progressively_delay_us,
+            ring_count,
+            occupancy_window_us,
+            tier_rules_apply,
+            tier_rule_wait_us,
+            tier_rule_wait_multiply_level,
+            tier_rule_no_agent_no_wait,
+            tier_rules_compatible,
+            skip_agents_with_external_calls,
+            refusal_memory,
+        )
         self._queues[queue.id] = queue
         return queue.id
 
@@ -301,6 +490,7 @@ class Router:
         unregistered_delay_us: int = 5_000_000,
         path_error_delay_us: int = 5_000_000,
         max_no_answer: int = 0,
+        reset_counters: bool = False,
     ) -> int:
         settings = {
             "wrap_up": wrap_up_us,
@@ -321,8 +511,9 @@ class Router:
         known = self.agent_id(name)
         if known is not None:
             self._agents[known].settings = settings
+            self._agents[known].reset_counters = reset_counters
             return known
-        agent = Agent(self._next("agent"), name, settings, state_since_us=self._now_us)
+        agent = Agent(self._next("agent"), name, settings, reset_counters, state_since_us=self._now_us)
         self._agents[agent.id] = agent
         return agent.id
 
@@ -333,17 +524,31 @@ class Router:
             raise RouterError("an offer or conversation holds this agent")
         self._clock(now_us)
         del self._agents[agent]
+        self._release(agent)
         self._tiers = {key: tier for key, tier in self._tiers.items() if key[1] != agent}
 
-    def put_tier(self, now_us: int, queue: int, agent: int, level: int, position: int) -> None:
+    def put_tier(
+        self,
+        now_us: int,
+        queue: int,
+        agent: int,
+        level: int,
+        position: int,
+        *,
+        opening_delay_us: int = 0,
+        weight: int = 1,
+    ) -> None:
         _number("now_us", now_us, 0, MAX_US)
         _number("level", level, 0, 86_400)
         _number("position", position, 0, 86_400)
+        _number("opening_delay_us", opening_delay_us, 0, MAX_US)
+        _number("weight", weight, 1, 1000)
         self._queue(queue)
         self._agent(agent)
         self._clock(now_us)
         before = self._tiers.get((queue, agent))
-        self._tiers[queue, agent] = Tier(level, position, before.last_offer if before else 0)
+        last_offer = before.last_offer if before else 0
+        self._tiers[queue, agent] = Tier(level, position, opening_delay_us, weight, last_offer)
 
     def remove_tier(self, now_us: int, queue: int, agent: int) -> None:
         _number("now_us", now_us, 0, MAX_US)
@@ -353,6 +558,7 @@ class Router:
             raise RouterError("no such tier")
         self._clock(now_us)
         del self._tiers[queue, agent]
+        self._release(agent, queue)
 
     def queue_id(self, name: str) -> int | None:
         _text(name)
@@ -365,17 +571,67 @@ class Router:
     # Callers.
 
     def enqueue(
-        self, now_us: int, queue: int, *, entered_us: int, priority: int = 0, base_score_us: int = 0
+        self,
+        now_us: int,
+        queue: int,
+        *,
+        entered_us: int,
+        priority: int = 0,
+        base_score_us: int = 0,
+        preferred_agent: int | None = None,
+        preferred_for_us: int = 0,
     ) -> int:
         _number("now_us", now_us, 0, MAX_US)
         _number("entered_us", entered_us, 0, MAX_US)
         _number("priority", priority, -100, 100)
         _number("base_score_us", base_score_us, -MAX_US, MAX_US)
+        if preferred_agent is not None:
+            _number("preferred_for_us", preferred_for_us, 0, MAX_US)
+            self._agent(preferred_agent)
         self._queue(queue)
         self._clock(now_us)
         caller = Caller(self._next("caller"), queue, entered_us, priority, base_score_us)
+        caller.preferred = preferred_agent or 0
+        caller.preferred_until_us = self._now_us + preferred_for_us
         self._callers[caller.id] = caller
+        self._drop_vain_preference(caller)
         return caller.id
+
+    def _drop_vain_preference(self, caller: Caller) -> None:
+        """Nobody waits for an agent who doesn't serve the queue, or who is logged out."""
+        agent = self._agents.get(caller.preferred)
+        serves = (caller.queue, caller.preferred) in self._tiers
+        if agent is None or not serves or agent.status == "Logged Out":
+            caller.preferred = 0
+
+    def set_priority(self, now_us: int, caller: int, priority: int) -> None:
+        _number("now_us", now_us, 0, MAX_US)
+        _number("priority", priority, -100, 100)
+        self._caller(caller)
+        self._clock(now_us)
+        self._callers[caller].priority = priority
+
+    def set_base_score(self, now_us: int, caller: int, base_score_us: int) -> None:
+        _number("now_us", now_us, 0, MAX_US)
+        _number("base_score_us", base_score_us, -MAX_US, MAX_US)
+        self._caller(caller)
+        self._clock(now_us)
+        self._callers[caller].base_score_us = base_score_us
+
+    def move(self, now_us: int, caller: int, queue: int, *, keep_entered: bool = True) -> list[int]:
+        _number("now_us", now_us, 0, MAX_US)
+        entry = self._caller(caller)
+        self._queue(queue)
+        if entry.claimed_by:
+            raise RouterError("an agent has answered this caller")
+        self._clock(now_us)
+        given = self._withdraw(self._offers_of_caller(caller))
+        entry.queue = queue
+        entry.tried = None
+        if not keep_entered:
+            entry.entered_us = self._now_us
+        self._drop_vain_preference(entry)
+        return given
 
     def leave(self, now_us: int, caller: int) -> list[int]:
         _number("now_us", now_us, 0, MAX_US)
@@ -387,6 +643,11 @@ class Router:
 
     def position(self, caller: int) -> int:
         return self.callers(self._caller(caller).queue).index(caller) + 1
+
+    def ahead(self, caller: int) -> int | None:
+        row = self.callers(self._caller(caller).queue)
+        place = row.index(caller)
+        return row[place - 1] if place else None
 
     def callers(self, queue: int) -> list[int]:
         self._queue(queue)
@@ -420,6 +681,10 @@ class Router:
     def _change_status(self, agent: Agent, status: str) -> None:
         if status == "Available" and agent.status != "Available":
             agent.no_answer_count = 0
+            if agent.reset_counters:
+                agent.calls_answered = agent.talk_us = 0
+        if status == "Logged Out":
+            self._release(agent.id)
         if agent.status == "Logged Out" and status != "Logged Out":
             agent.idle_since_us = self._now_us
         agent.status = status
@@ -436,6 +701,22 @@ class Router:
         self._rest(entry, "wrap_up", end_us - self._now_us)
         self._settle()
 
+    def set_ready_at(self, now_us: int, agent: int, ready_at_us: int) -> None:
+        _number("now_us", now_us, 0, MAX_US)
+        _number("ready_at_us", ready_at_us, 0, MAX_US)
+        entry = self._agent(agent)
+        self._clock(now_us)
+        entry.hold_until_us = ready_at_us if ready_at_us > self._now_us else 0
+        self._settle()
+
+    def set_external_calls(self, now_us: int, agent: int, count: int) -> None:
+        _number("now_us", now_us, 0, MAX_US)
+        _number("count", count, 0, 1_000_000)
+        entry = self._agent(agent)
+        self._clock(now_us)
+        entry.external_calls = count
+        self._settle()
+
     def _rest(self, agent: Agent, kind: str, length_us: int) -> None:
         agent.rest = kind if length_us > 0 else ""
         agent.rest_until_us = self._now_us + length_us if length_us > 0 else 0
@@ -448,10 +729,11 @@ class Router:
             entry.state,
             entry.state_since_us,
             entry.idle_since_us,
-            entry.rest_until_us,
+            max(entry.rest_until_us, entry.hold_until_us),
             entry.no_answer_count,
             entry.calls_answered,
             entry.talk_us,
+            entry.external_calls,
         )
 
     def agents_by_state(self) -> list[tuple[str, int]]:
@@ -466,17 +748,20 @@ class Router:
         proposals = []
         for caller in sorted(self._callers.values(), key=lambda caller: caller.rank):
             while self._is_open(caller):
-                ready = self._ready(caller.queue)
-                if not ready:
+                agent = self._choice(caller)
+                if agent is None:
                     break
-                proposals.append(self._reserve(caller, ready[0]))
+                proposals.append(self._reserve(caller, agent))
         return proposals
 
     def _reserve(self, caller: Caller, agent: Agent) -> Proposal:
         queue = self._queues[caller.queue]
         offer = Offer(self._next("offer"), caller.id, agent.id, queue.id, queue.no_answer_status)
         self._offers[offer.id] = offer
-        self._tiers[queue.id, agent.id].last_offer = offer.id
+        tier = self._tiers[queue.id, agent.id]
+        tier.last_offer = offer.id
+        caller.offered_us = self._now_us
+        caller.tried = (tier.level, tier.position, agent.id)
         self._settle()
         return Proposal(offer.id, caller.id, agent.id, queue.id)
 
@@ -526,6 +811,9 @@ class Router:
         caller = self._callers.get(entry.caller)
         if caller is not None and caller.claimed_by == offer:
             caller.claimed_by = 0
+        if caller is not None and fault in REFUSALS:
+            caller.refused = [*(a for a in caller.refused if a != entry.agent), entry.agent][-64:]
+            caller.preferred = 0
         agent = self._agents[entry.agent]
         self._rest(agent, "delay", agent.settings[fault])
         new_status = None
@@ -565,8 +853,27 @@ class Router:
         self._timers = [timer for timer in self._timers if timer.token != token]
 
     def next_deadline_us(self) -> int | None:
-        rests = [agent.rest_until_us for agent in self._agents.values() if agent.rest]
-        return min([timer.deadline_us for timer in self._timers] + rests, default=None)
+        moments = [timer.deadline_us for timer in self._timers]
+        for agent in self._agents.values():
+            moments += [agent.rest_until_us] if agent.rest else []
+            moments += [agent.hold_until_us] if agent.hold_until_us else []
+        for caller in self._callers.values():
+            moments += [moment for moment in self._changes(caller) if moment > self._now_us]
+        return min(moments, default=None)
+
+    def _changes(self, caller: Caller) -> list[int]:
+        """When, by waiting alone, this caller may have somebody else."""
+        queue = self._queues[caller.queue]
+        moments = []
+        for (q, _agent), tier in self._tiers.items():
+            if q == queue.id:
+                waits = (self._level_wait_us(queue, tier.level), tier.opening_delay_us)
+                moments += [caller.entered_us + wait for wait in waits if wait > 0]
+        if caller.preferred:
+            moments.append(caller.preferred_until_us)
+        if queue.strategy == "ring-progressively" and self._offers_of_caller(caller.id):
+            moments.append(caller.offered_us + queue.ring_progressively_delay_us)
+        return moments
 
     def advance(self, now_us: int) -> list[int]:
         _number("now_us", now_us, 0, MAX_US)
@@ -574,6 +881,8 @@ class Router:
         for agent in self._agents.values():
             if agent.rest and agent.rest_until_us <= self._now_us:
                 self._rest(agent, "", 0)
+            if agent.hold_until_us <= self._now_us:
+                agent.hold_until_us = 0
         self._settle()
         due = [timer for timer in self._timers if timer.deadline_us <= self._now_us]
         self._timers = [timer for timer in self._timers if timer.deadline_us > self._now_us]

@@ -30,12 +30,38 @@ VIEW = (
     "no_answer_count",
     "calls_answered",
     "talk_us",
+    "external_calls",
 )
 
 number = st.integers(0, 99)
 small = st.integers(0, 3)
 seconds = st.sampled_from((0, 0, 0, 1, 1, 2, 3, 5, 10, 60, -5))
 
+flag = st.booleans()
+strategies = st.sampled_from((*STRATEGIES, "ring-progressively", "ring-k", "top-down"))
+queue_settings = st.fixed_dictionaries(
+    {},
+    optional={
+        "no_answer_status": st.sampled_from(STATUSES),
+        "ring_progressively_delay_us": st.sampled_from((1, 2, 5)).map(lambda s: s * SECOND),
+        "ring_count": st.integers(1, 3),
+        "occupancy_window_us": st.sampled_from((60, 3600)).map(lambda s: s * SECOND),
+        "tier_rules_apply": flag,
+        "tier_rule_wait_us": st.sampled_from((0, 1, 3)).map(lambda s: s * SECOND),
+        "tier_rule_wait_multiply_level": flag,
+        "tier_rule_no_agent_no_wait": flag,
+        "tier_rules_compatible": flag,
+        "skip_agents_with_external_calls": flag,
+        "refusal_memory": flag,
+    },
+)
+tier_settings = st.fixed_dictionaries(
+    {},
+    optional={
+        "opening_delay_us": st.sampled_from((0, 0, 1, 2)).map(lambda s: s * SECOND),
+        "weight": st.integers(1, 3),
+    },
+)
 newcomer = st.tuples(st.sampled_from((1, 1, 2)), small, small, st.sampled_from((*STATUSES[:2], "Available")))
 arrivals = st.lists(st.tuples(number, st.sampled_from((0, 0, 0, 1, -1))), max_size=4)
 outcomes = st.lists(
@@ -59,17 +85,21 @@ class Histories(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        self.routers = (Router(), ReferenceRouter())
+        self.routers = (Router(seed=5), ReferenceRouter(seed=5))
         self.now_us = 1000 * SECOND
         self.queues: list[int] = []
         self.agents: list[int] = []
         self.callers: list[int] = []
         self.offers: list[int] = []
-        self.strategy: dict[int, str] = {}
+        self.plans: dict[int, tuple[str, dict[str, Any]]] = {}
+        self.offered_us: dict[int, int] = {}
         self.tiers: set[tuple[int, int]] = set()
+        self.entered: dict[int, int] = {}
         self.waiting: dict[int, tuple[tuple[int, int, int], int]] = {}  # caller: (rank, queue)
         self.open_offers: dict[int, tuple[int, int, str]] = {}  # offer: (caller, agent, step)
         self.claims: dict[int, int] = {}  # caller: offer
+        self.held: set[int] = set()  # callers who came with a preferred agent
+        self.delayed: set[int] = set()  # queues that had an opening delay once
 
     def both(self, method: str, *args: Any, **kwargs: Any) -> tuple[bool, Any]:
         """Call a method on both; give whether it was carried out, and the answer."""
@@ -95,22 +125,22 @@ class Histories(RuleBasedStateMachine):
     # The staff.
 
     @initialize(
-        queues=st.lists(st.sampled_from(STRATEGIES), min_size=1, max_size=3),
+        queues=st.lists(st.tuples(strategies, queue_settings), min_size=1, max_size=3),
         agents=st.lists(newcomer, min_size=3, max_size=6),
         level=st.sampled_from((1, 1, 2)),
     )
     def open_the_centre(self, queues, agents, level):
-        for index, strategy in enumerate(queues):
-            self.put_queue(index, strategy, "On Break")
+        for index, (strategy, rules) in enumerate(queues):
+            self.put_queue(index, strategy, rules)
         for index, (position, wrap_up, limit, status) in enumerate(agents):
             self.put_agent(index, wrap_up, position, limit)
             for queue in self.queues:
                 self.tier("put_tier", (queue, self.agents[index]), 1 + index % level, position)
             self.both("set_status", self.now_us, self.agents[index], status)
 
-    def put_queue(self, index, strategy, status):
-        _, queue = self.both("put_queue", self.now_us, f"queue {index}", strategy, no_answer_status=status)
-        self.strategy[queue] = strategy
+    def put_queue(self, index, strategy, settings):
+        _, queue = self.both("put_queue", self.now_us, f"queue {index}", strategy, **settings)
+        self.plans[queue] = (strategy, settings)
         if queue not in self.queues:
             self.queues.append(queue)
 
@@ -124,30 +154,33 @@ class Histories(RuleBasedStateMachine):
             reject_delay_us=SECOND,
             no_answer_delay_us=delay * 2 * SECOND,
             max_no_answer=limit,
+            reset_counters=wrap_up == 1,
         )
         if agent not in self.agents:
             self.agents.append(agent)
 
-    def tier(self, method, pair, *where):
-        done, _ = self.both(method, self.now_us, *pair, *where)
+    def tier(self, method, pair, *where, **settings):
+        done, _ = self.both(method, self.now_us, *pair, *where, **settings)
         if method == "remove_tier":
             assert done == (pair in self.tiers)
             self.tiers.discard(pair)
         elif done:
             self.tiers.add(pair)
+            if settings.get("opening_delay_us"):
+                self.delayed.add(pair[0])
 
-    @rule(index=small, strategy=st.sampled_from(STRATEGIES), status=st.sampled_from(STATUSES))
-    def change_a_queue(self, index, strategy, status):
-        self.put_queue(index, strategy, status)
+    @rule(index=small, strategy=strategies, settings=queue_settings)
+    def change_a_queue(self, index, strategy, settings):
+        self.put_queue(index, strategy, settings)
 
     @rule(index=st.integers(0, 6), wrap_up=small, delay=small, limit=small)
     def change_an_agent(self, index, wrap_up, delay, limit):
         self.put_agent(index, wrap_up, delay, limit)
 
-    @rule(queue=number, agent=number, level=st.integers(1, 2), position=small)
-    def change_a_tier(self, queue, agent, level, position):
+    @rule(queue=number, agent=number, level=small, position=small, settings=tier_settings)
+    def change_a_tier(self, queue, agent, level, position, settings):
         pair = (self.pick(self.queues, queue), self.pick(self.agents, agent))
-        self.tier("put_tier", pair, level, position)
+        self.tier("put_tier", pair, level, position, **settings)
 
     @rule(index=number, what=st.sampled_from(("queue", "agent", "tier", "tier")))
     def remove(self, index, what):
@@ -175,10 +208,20 @@ class Histories(RuleBasedStateMachine):
         agent = self.pick(self.agents, agent, resting)
         self.both("set_wrap_up_end", self.now_us, agent, self.now_us + later * SECOND)
 
+    @rule(agent=number, later=seconds)
+    def set_ready_at(self, agent, later):
+        self.both("set_ready_at", self.now_us, self.pick(self.agents, agent), self.now_us + later * SECOND)
+
+    @rule(agent=number, count=st.sampled_from((0, 0, 1, 2)))
+    def set_external_calls(self, agent, count):
+        self.both("set_external_calls", self.now_us, self.pick(self.agents, agent), count)
+
     # The callers.
 
-    def arrive(self, queue, entered, priority, base_score):
+    def arrive(self, queue, entered, priority, base_score, preferred=None, held=0):
         queue = self.pick(self.queues, queue)
+        if preferred is not None:
+            preferred = self.pick(self.agents, preferred)
         entered_us, base_score_us = self.now_us - entered * SECOND, base_score * SECOND
         done, caller = self.both(
             "enqueue",
@@ -187,9 +230,14 @@ class Histories(RuleBasedStateMachine):
             entered_us=entered_us,
             priority=priority,
             base_score_us=base_score_us,
+            preferred_agent=preferred,
+            preferred_for_us=held * SECOND,
         )
         if done:
             self.callers.append(caller)
+            if preferred is not None:
+                self.held.add(caller)
+            self.entered[caller] = entered_us
             self.waiting[caller] = ((-priority, entered_us - base_score_us, caller), queue)
 
     @rule(
@@ -197,9 +245,44 @@ class Histories(RuleBasedStateMachine):
         entered=seconds,
         priority=st.integers(-1, 1),
         base_score=st.sampled_from((0, 0, 1, -1, 5)),
+        preferred=st.one_of(st.none(), number),
+        held=small,
     )
-    def enqueue(self, queue, entered, priority, base_score):
-        self.arrive(queue, entered, priority, base_score)
+    def enqueue(self, queue, entered, priority, base_score, preferred, held):
+        self.arrive(queue, entered, priority, base_score, preferred, held)
+
+    @rule(caller=number, priority=st.integers(-1, 1))
+    def set_priority(self, caller, priority):
+        caller = self.pick(self.callers, caller, self.waiting)
+        done, _ = self.both("set_priority", self.now_us, caller, priority)
+        assert done == (caller in self.waiting)
+        if done:
+            (_priority, *rest), queue = self.waiting[caller]
+            self.waiting[caller] = ((-priority, *rest), queue)
+
+    @rule(caller=number, base_score=st.integers(-3, 3))
+    def set_base_score(self, caller, base_score):
+        caller = self.pick(self.callers, caller, self.waiting)
+        done, _ = self.both("set_base_score", self.now_us, caller, base_score * SECOND)
+        if done:
+            (priority, _since, _id), queue = self.waiting[caller]
+            since_us = self.entered[caller] - base_score * SECOND
+            self.waiting[caller] = ((priority, since_us, caller), queue)
+
+    @rule(caller=number, queue=number, keep=flag)
+    def move(self, caller, queue, keep):
+        caller = self.pick(self.callers, caller, self.waiting)
+        queue = self.pick(self.queues, queue)
+        done, rings = self.both("move", self.now_us, caller, queue, keep_entered=keep)
+        if not done:
+            return
+        (priority, since_us, _id), _queue = self.waiting[caller]
+        if not keep:
+            since_us += self.now_us - self.entered[caller]
+            self.entered[caller] = self.now_us
+        self.waiting[caller] = ((priority, since_us, caller), queue)
+        for offer in rings:
+            self.step(offer, "withdrawn")
 
     @rule(caller=number)
     def leave(self, caller):
@@ -223,8 +306,15 @@ class Histories(RuleBasedStateMachine):
         if caller in self.claims:
             return False
         _rank, queue = self.waiting[caller]
-        rings = any(other == caller for other, *_ in self.open_offers.values())
-        return self.strategy[queue] == "ring-all" or not rings
+        rings = sum(other == caller for other, *_ in self.open_offers.values())
+        strategy, settings = self.plans[queue]
+        if strategy == "ring-all":
+            return True
+        if strategy == "ring-k":
+            return rings < settings.get("ring_count", 2)
+        delay_us = settings.get("ring_progressively_delay_us", 10 * SECOND)
+        late = strategy == "ring-progressively" and self.now_us >= self.offered_us.get(caller, 0) + delay_us
+        return rings == 0 or late
 
     def rush(self, arrivals, outcomes):
         """Callers come; each offer takes its own course. What is not named stays as it is."""
@@ -273,6 +363,12 @@ class Histories(RuleBasedStateMachine):
     def decide(self, outcomes):
         self.rush((), outcomes)
 
+    def is_plain(self, queue, agent=None):
+        """Whether every agent of the queue (this agent) may serve every caller of it at once."""
+        _strategy, settings = self.plans[queue]
+        busy = agent is not None and self.routers[0].agent(agent).external_calls
+        return queue not in self.delayed and not settings.get("tier_rules_apply") and not busy
+
     def decide_now(self):
         _, proposals = self.both("decide", self.now_us)
         for offer, caller, agent, queue in proposals:
@@ -282,12 +378,15 @@ class Histories(RuleBasedStateMachine):
             assert self.is_open(caller)
             assert agent not in {holder for _caller, holder, _step in self.open_offers.values()}
             for other, (other_rank, other_queue) in self.waiting.items():
-                if other_rank < rank and (other_queue, agent) in self.tiers:
-                    assert not self.is_open(other), f"{other} should have had agent {agent} before {caller}"
+                plain_queue = self.is_plain(other_queue, agent)
+                if other_rank < rank and plain_queue and (other_queue, agent) in self.tiers:
+                    held = other in self.held
+                    assert held or not self.is_open(other), f"{other} should have had {agent} before {caller}"
             self.offers.append(offer)
             self.open_offers[offer] = (caller, agent, "ringing")
+            self.offered_us[caller] = self.now_us
         for caller, (_rank, queue) in self.waiting.items():
-            if self.is_open(caller):
+            if self.is_open(caller) and caller not in self.held and self.is_plain(queue):
                 assert self.routers[0].can_serve(queue) == 0, "a pair was left unmatched"
         return proposals
 
@@ -384,6 +483,7 @@ class Histories(RuleBasedStateMachine):
         for caller in self.callers[-40:]:
             done, _ = self.both("position", caller)
             assert done == (caller in self.waiting)
+            self.both("ahead", caller)
         for agent in self.agents:
             views = []
             for router in self.routers:

@@ -1,5 +1,7 @@
 """Which agent: `mod_callcenter`'s orders, on a table of eight agents on three levels."""
 
+import itertools
+
 import pytest
 
 pytestmark = pytest.mark.contract
@@ -17,8 +19,9 @@ TABLE = [
 ]
 
 
-def staff(centre, strategy):
-    centre.queue("support", strategy)
+def staff(centre, strategy, **settings):
+    """By default without the memory of who let a caller ring, which mod_callcenter hasn't."""
+    centre.queue("support", strategy, **{"refusal_memory": False, **settings})
     for name, level, position in TABLE:
         centre.agent(name, "support", level=level, position=position)
         centre.wait(1)
@@ -36,6 +39,18 @@ def serve(centre, number, *, keep=False):
     else:
         centre.talk(caller, agent, seconds=1)
     return agent
+
+
+def refused(centre, count):
+    """One caller whom everybody lets ring: the agents in the order of the offers."""
+    centre.call("ada", "support")
+    turns = ""
+    for _ in range(count):
+        ((_caller, agent),) = centre.decide()
+        turns += agent
+        centre.wait(1)
+        centre.fail("ada", agent, "no_answer")
+    return turns
 
 
 def all_at_once(centre, count):
@@ -213,3 +228,210 @@ def test_a_changed_tier_holds_from_the_next_decision_on(centre):
     centre.tier("support", "h", 0, 1)
     centre.tier("support", "a", 9, 1)
     assert all_at_once(centre, 8) == "hbcdefga"
+
+
+def test_top_down_all_at_once(centre):
+    staff(centre, "top-down")
+    assert all_at_once(centre, 8) == "bcaefdgh"
+
+
+def test_top_down_starts_at_the_top_for_each_caller(centre):
+    staff(centre, "top-down")
+    assert "".join(serve(centre, number) for number in range(4)) == "bbbb"
+
+
+def test_top_down_goes_down_for_one_caller_and_begins_again(centre):
+    staff(centre, "top-down")
+    # mod_callcenter passes f over, who is at the same position as e; we don't.
+    assert refused(centre, 11) == "bcaefdghbca"
+
+
+def test_top_down_does_not_stall_when_the_last_in_order_is_busy(centre):
+    """mod_callcenter never starts again as long as a row exists behind the last tried agent."""
+    staff(centre, "top-down")
+    centre.status("h", "On Break")
+    assert refused(centre, 9) == "bcaefdgbc"
+
+
+def test_top_down_goes_on_behind_an_agent_who_meanwhile_left(centre):
+    staff(centre, "top-down")
+    assert refused(centre, 2) == "bc"
+    centre.router.remove_agent(centre.now_us, centre.agents["c"])
+    assert centre.decide() == [("ada", "a")]
+
+
+def talked(centre, strategy, **settings):
+    """Level 1 has served: a two calls of 10 s, b one of 60 s, c one of 30 s."""
+    staff(centre, "longest-idle-agent")
+    for name in "defgh":
+        centre.status(name, "On Break")
+    for number, (agent, seconds) in enumerate((("a", 10), ("b", 60), ("c", 30), ("a", 10))):
+        centre.call(str(number), "support")
+        assert centre.decide() == [(str(number), agent)]
+        centre.talk(str(number), agent, seconds)
+    for name in "defgh":
+        centre.status(name, "Available")
+    centre.queue("support", strategy, **{"refusal_memory": False, **settings})
+
+
+def test_least_talk_time(centre):
+    talked(centre, "agent-with-least-talk-time")
+    # Nobody on levels 2 and 3 has talked: there it goes by position, then by age.
+    assert all_at_once(centre, 8) == "acbefdgh"
+
+
+def test_fewest_calls(centre):
+    talked(centre, "agent-with-fewest-calls")
+    # b and c have one call each, b has the lower position.
+    assert all_at_once(centre, 8) == "bcaefdgh"
+
+
+@pytest.mark.parametrize(
+    ("strategy", "first"), [("agent-with-least-talk-time", "b"), ("agent-with-fewest-calls", "b")]
+)
+def test_counters_begin_anew_at_login_only_when_asked_to(centre, strategy, first):
+    centre.queue("support", strategy)
+    centre.agent("a", "support", position=1)
+    centre.agent("b", "support", position=2)
+    for number in range(4):
+        centre.call(str(number), "support")
+        ((_caller, agent),) = centre.decide()
+        centre.talk(str(number), agent, 10)
+    centre.call("four", "support")
+    assert centre.decide() == [("four", "a")]
+    centre.talk("four", "a", 10)
+    centre.status("a", "On Break")
+    centre.status("a", "Available")
+    centre.call("five", "support")
+    assert centre.decide() == [("five", first)]
+    centre.fail("five", first, "withdrawn")
+    centre.router.put_agent(centre.now_us, "a", reset_counters=True)
+    centre.status("a", "Available (On Demand)")
+    centre.status("a", "Available")
+    assert (centre.view("a").calls_answered, centre.view("a").talk_us) == (0, 0)
+    assert centre.decide() == [("five", "a")]
+
+
+def test_sequentially_all_at_once(centre):
+    staff(centre, "sequentially-by-agent-order")
+    assert all_at_once(centre, 8) == "bcaefdgh"
+
+
+def test_sequentially_takes_the_first_in_order_every_time(centre):
+    staff(centre, "sequentially-by-agent-order")
+    assert "".join(serve(centre, number) for number in range(3)) == "bbb"
+
+
+def test_sequentially_takes_turns_at_one_position(centre):
+    staff(centre, "sequentially-by-agent-order")
+    for name in "abc":
+        centre.status(name, "On Break")
+    assert "".join(serve(centre, number) for number in range(5)) == "efefe"
+
+
+def test_random_stays_within_a_level(centre):
+    staff(centre, "random")
+    orders = set()
+    for round_ in range(60):
+        for number in range(8):
+            centre.call(f"{round_}.{number}", "support")
+        pairs = centre.decide()
+        for pair in pairs:
+            centre.talk(*pair, seconds=0)
+        order = "".join(agent for _caller, agent in pairs)
+        assert (sorted(order[:3]), sorted(order[3:6]), sorted(order[6:])) == (
+            list("abc"),
+            list("def"),
+            list("gh"),
+        )
+        orders.add(order)
+    # 3! x 3! x 2! orders are possible.
+    assert len(orders) > 40
+
+
+def test_random_gives_everybody_of_a_level_an_equal_share(centre):
+    staff(centre, "random")
+    turns = "".join(serve(centre, number) for number in range(900))
+    # 300 each; a standard deviation is 14.
+    assert all(250 < turns.count(agent) < 350 for agent in "abc")
+    # No memory: the one before is as likely as the others.
+    assert 250 < sum(one == other for one, other in itertools.pairwise(turns)) < 350
+
+
+def test_random_is_the_same_again_with_the_same_seed(make_router):
+    def turns(**seed):
+        router = make_router(**seed)
+        queue = router.put_queue(0, "support", "random")
+        for number in range(50):
+            agent = router.put_agent(0, str(number))
+            router.put_tier(0, queue, agent, 1, 1)
+            router.set_status(0, agent, "Available")
+        for _ in range(50):
+            router.enqueue(0, queue, entered_us=0)
+        return [proposal.agent for proposal in router.decide(0)]
+
+    assert turns(seed=3) == turns(seed=3)
+    assert turns(seed=0) == turns()
+    assert turns(seed=3) != turns(seed=4)
+
+
+def test_weighted_random_gives_shares_by_weight(centre):
+    centre.queue("support", "weighted-random")
+    for name, weight in (("one", 1), ("two", 2), ("five", 5)):
+        centre.agent(name, "support")
+        centre.tier("support", name, weight=weight)
+    turns = [serve(centre, number) for number in range(800)]
+    # 100, 200 and 500 expected; standard deviations 9, 12 and 14.
+    assert 65 < turns.count("one") < 135
+    assert 150 < turns.count("two") < 250
+    assert 440 < turns.count("five") < 560
+
+
+def test_random_leaves_out_who_let_this_caller_ring(centre):
+    staff(centre, "random", refusal_memory=True)
+    order = refused(centre, 8)
+    assert (sorted(order[:3]), sorted(order[3:6]), sorted(order[6:])) == (
+        list("abc"),
+        list("def"),
+        list("gh"),
+    )
+
+
+def test_least_occupied_counts_work_within_the_window_only(centre):
+    centre.queue("support", "least-occupied", occupancy_window_us=32 * 60 * 10**6)
+    centre.agent("much_long_ago", "support", position=1)
+    centre.agent("little_lately", "support", position=2)
+    centre.status("little_lately", "On Break")
+    centre.call("ada", "support")
+    centre.decide()
+    centre.talk("ada", "much_long_ago", 20 * 60)
+    centre.status("much_long_ago", "On Break")
+    centre.status("little_lately", "Available")
+    centre.call("bob", "support")
+    centre.decide()
+    centre.talk("bob", "little_lately", 5 * 60)
+    centre.status("much_long_ago", "Available")
+    assert serve(centre, 0) == "little_lately"
+    # The 20 minutes have left the window by and by; the five are still in it.
+    centre.wait(25 * 60)
+    assert serve(centre, 1) == "much_long_ago"
+
+
+def test_least_occupied_counts_wrap_up_as_work(centre):
+    centre.queue("support", "least-occupied")
+    centre.agent("writes", "support", position=1, wrap_up=100)
+    centre.agent("talks", "support", position=2)
+    assert serve(centre, 0) == "writes"
+    assert serve(centre, 1) == "talks"
+    centre.wait(100)
+    assert serve(centre, 2) == "talks"
+
+
+def test_least_occupied_does_not_begin_anew_at_login(centre):
+    centre.queue("support", "least-occupied")
+    centre.agent("x", "support", position=1)
+    centre.agent("y", "support", position=2)
+    assert serve(centre, 0) == "x"
+    centre.status("x", "Logged Out")
+    centre.status("x", "Available")
+    assert serve(centre, 1) == "y"

@@ -225,13 +225,22 @@ def test_a_lost_command_connection_comes_back_without_a_new_look_around():
 def test_back_off_doubles_up_to_ten_seconds_and_never_marches_in_step():
     def pauses(seed: int) -> list[float]:
         rng = random.Random(seed)
-        return [back_off_s(attempt, rng, Timings()) for attempt in range(30)]
+        return [back_off_s(attempt, rng, Timings(), away_s=61.0) for attempt in range(30)]
 
     for attempt, pause in enumerate(pauses(1)):
         assert 0.0 <= pause <= min(10.0, 0.1 * 2**attempt)
     assert pauses(1) == pauses(1)
     assert pauses(1) != pauses(2)
     assert max(pauses(1)[10:]) > 5.0
+
+
+def test_in_the_first_minute_a_node_is_tried_at_least_every_second():
+    """A switch that restarts is back in seconds, and its callers are there at once."""
+    rng = random.Random(1)
+    pauses = [back_off_s(attempt, rng, Timings(), away_s=59.0) for attempt in range(60)]
+
+    assert max(pauses) <= 1.0
+    assert max(pauses) > 0.8
 
 
 @pytest.mark.parametrize(("case", "hint"), [("password", "password"), ("acl", "apply-inbound-acl")])

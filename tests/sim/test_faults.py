@@ -321,3 +321,59 @@ def test_the_same_seed_gives_the_same_story(seed):
         ]
 
     assert story() == story()
+
+
+@pytest.mark.parametrize("after_ms", [0, 5, 15, 25, 35, 45, 60])
+def test_a_look_while_the_two_are_being_connected_disturbs_nothing(after_ms, poked):
+    world = centre("1000", "1001", poked=poked, behaviour=MANUAL)
+    call = world.call()
+    world.run(1)
+    first = next(name for name in ("1000", "1001") if world.phones[name].legs)
+    world.does(world.phones[first].answer)
+    while not world.sent(Bridge):
+        world.run(0.001)
+    world.run(after_ms / 1000)
+
+    world.resync()
+    world.run(2)
+
+    assert world.talks_with(call) == first
+    assert len(world.sent(Originate)) == 1
+
+
+def test_a_bridge_lost_with_the_connection_is_made_after_it_and_nobody_else_is_rung(poked):
+    """The agent answered, the command to bridge went down with the connection: a look finds both parked."""
+    world = centre("1000", "1001", poked=poked, record_template="/rec/{call}.wav")
+    call = world.call()
+    world.swallow = lambda action: isinstance(action, Bridge) and len(world.sent(Bridge)) == 1
+    while not world.sent(Bridge):
+        world.run(0.001)
+    [lost] = world.sent(Bridge)
+
+    world.carry_out(world.engine.on_failure(lost, None, world.now_us))
+    world.run(0.5)
+    world.resync()
+    world.run(1)
+
+    assert world.talks_with(call) == "1000"
+    assert len(world.sent(Originate)) == 1
+    assert len(world.all("recording-started")) == 1
+    world.does(call.hang_up)
+    world.run(20)
+    world.assert_quiet()
+
+
+@pytest.mark.parametrize("error", ["-ERR Invalid uuid", "-ERR No such channel"])
+def test_a_bridge_that_the_switch_refuses_gives_the_caller_to_the_next_agent(error):
+    world = centre("1000", "1001")
+    call = world.call()
+    world.swallow = lambda action: isinstance(action, Bridge) and len(world.sent(Bridge)) == 1
+    while not world.sent(Bridge):
+        world.run(0.001)
+    [refused] = world.sent(Bridge)
+
+    world.carry_out(world.engine.on_failure(refused, error, world.now_us))
+    world.run(5)
+
+    assert world.talks_with(call) == "1001"
+    assert len(world.all("queue-entered")) == 1

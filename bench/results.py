@@ -1,0 +1,75 @@
+"""Run the benches and write what they print into bench/RESULTS.md, with the machine and the moment.
+
+    .venv/bin/python bench/results.py [--live]
+
+`--live` adds the benches on a real FreeSWITCH (FREESWITCH_HOME or PATH). Takes minutes; nothing else should run.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import platform
+import subprocess
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+BENCHES = (
+    ("A whole call: CPU of the controller", ["bench/python/bench_call.py"]),
+    ("Decoding events, against greenswitch", ["bench/python/bench_wire.py"]),
+    ("Decisions of the core, through Python", ["bench/python/bench_router.py"]),
+)
+LIVE = (
+    (
+        "A real FreeSWITCH: the caller's 200 OK to the agent's INVITE, with two rivals on the same switch",
+        ["bench/live/load.py", "--rival", "script", "--rival", "mod_callcenter"],
+    ),
+    ("A real FreeSWITCH: connections cut, switch killed", ["bench/live/cut.py"]),
+)
+
+
+def machine() -> str:
+    cpu = next(
+        (
+            line.partition(":")[2].strip()
+            for line in Path("/proc/cpuinfo").read_text("utf-8").splitlines()
+            if line.startswith("model name")
+        ),
+        platform.processor(),
+    )
+    return f"{cpu}, {os.cpu_count()} cores, {platform.platform()}, Python {platform.python_version()}"
+
+
+def main() -> int:
+    options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    options.add_argument("--live", action="store_true")
+    live = options.parse_args().live
+    commit = subprocess.run(
+        ["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, cwd=ROOT, check=False
+    ).stdout.strip()
+    parts = [
+        "# Measured\n",
+        "Written by `make bench` (`make bench-live` with a real FreeSWITCH); how each figure is taken stands at the top",
+        "of its script. Figures of another machine differ: compare ratios, and run it again before you rely on one.\n",
+        f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC, commit {commit}. {machine()}.\n",
+    ]
+    failed = False
+    for title, command in (*BENCHES, *(LIVE if live else ())):
+        print(f"{title} …", flush=True)
+        done = subprocess.run(
+            [sys.executable, *command], capture_output=True, text=True, cwd=ROOT, check=False,
+            env={**os.environ, "PYTHONPATH": str(ROOT / "tests")},
+        )  # fmt: skip
+        failed |= done.returncode != 0
+        verdict = "" if done.returncode == 0 else f"\n(ended with {done.returncode})\n{done.stderr[-2000:]}"
+        parts.append(
+            f"## {title}\n\n`python {' '.join(command)}`\n\n```\n{done.stdout.strip()}{verdict}\n```\n"
+        )
+    (ROOT / "bench/RESULTS.md").write_text("\n".join(parts), "utf-8")
+    return int(failed)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
