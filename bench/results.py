@@ -51,8 +51,8 @@ def main() -> int:
     ).stdout.strip()
     parts = [
         "# Measured\n",
-        "Written by `make bench` (`make bench-live` with a real FreeSWITCH); how each figure is taken stands at the top",
-        "of its script. Figures of another machine differ: compare ratios, and run it again before you rely on one.\n",
+        "Written by `make bench` (`make bench-live` with a real FreeSWITCH); how each figure is taken stands",
+        "at the top of its script. Compare ratios, and run it again on your machine before you rely on one.\n",
         f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC, commit {commit}. {machine()}.\n",
     ]
     failed = False
