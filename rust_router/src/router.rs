@@ -1,7 +1,9 @@
 //! `Router`, `Proposal` and `AgentView` for Python.
 
 use crate::error::{Raise, RouterError};
-use callcenter_core::router::{self as core, AgentSettings, Fault, Status, Strategy};
+use callcenter_core::router::{
+    self as core, AgentSettings, Arrival, Fault, QueueSettings, Status, Strategy, TierSettings,
+};
 use pyo3::exceptions::{PyOverflowError, PyUnicodeEncodeError};
 use pyo3::prelude::*;
 use pyo3::types::PyString;
@@ -24,6 +26,17 @@ fn number(value: &Bound<'_, PyAny>) -> PyResult<i64> {
 /// An id; a negative one was never handed out, and neither was 0.
 fn id(value: &Bound<'_, PyAny>) -> PyResult<u64> {
     Ok(u64::try_from(number(value)?).unwrap_or(0))
+}
+
+/// A number of 64 bits without a sign.
+fn seed(value: &Bound<'_, PyAny>) -> PyResult<u64> {
+    value.extract().map_err(|error: PyErr| {
+        if error.is_instance_of::<PyOverflowError>(value.py()) {
+            RouterError::new_err("seed must be 0…18446744073709551615")
+        } else {
+            error
+        }
+    })
 }
 
 /// Any text that is valid Unicode.
@@ -128,6 +141,11 @@ impl AgentView {
     fn talk_us(&self) -> i64 {
         self.0.talk_us
     }
+
+    #[getter]
+    fn external_calls(&self) -> i64 {
+        self.0.external_calls
+    }
 }
 
 /// The routing core; documented in `py_callcenter/_router.pyi`.
@@ -137,27 +155,59 @@ struct Router(core::Router);
 #[pymethods]
 impl Router {
     #[new]
-    fn new() -> Self {
-        Self(core::Router::new())
+    #[pyo3(signature = (*, seed = 0))]
+    fn new(#[pyo3(from_py_with = seed)] seed: u64) -> Self {
+        Self(core::Router::new(seed))
     }
 
-    #[pyo3(signature = (now_us, name, strategy, *, no_answer_status = None),
-           text_signature = "($self, now_us, name, strategy, *, no_answer_status='On Break')")]
+    #[pyo3(signature = (now_us, name, strategy, *, no_answer_status = None,
+                        ring_progressively_delay_us = 10_000_000, ring_count = 2,
+                        occupancy_window_us = 1_800_000_000, tier_rules_apply = false,
+                        tier_rule_wait_us = 0, tier_rule_wait_multiply_level = false,
+                        tier_rule_no_agent_no_wait = true, tier_rules_compatible = false,
+                        skip_agents_with_external_calls = true, refusal_memory = true),
+           text_signature = "($self, now_us, name, strategy, *, no_answer_status='On Break', ring_progressively_delay_us=10000000, ring_count=2, occupancy_window_us=1800000000, tier_rules_apply=False, tier_rule_wait_us=0, tier_rule_wait_multiply_level=False, tier_rule_no_agent_no_wait=True, tier_rules_compatible=False, skip_agents_with_external_calls=True, refusal_memory=True)")]
+    #[expect(
+        clippy::too_many_arguments,
+        clippy::fn_params_excessive_bools,
+        reason = "a queue has as many settings as it has"
+    )]
     fn put_queue(
         &mut self,
         #[pyo3(from_py_with = number)] now_us: i64,
         #[pyo3(from_py_with = text)] name: String,
         #[pyo3(from_py_with = text)] strategy: String,
         no_answer_status: Option<Bound<'_, PyAny>>,
+        #[pyo3(from_py_with = number)] ring_progressively_delay_us: i64,
+        #[pyo3(from_py_with = number)] ring_count: i64,
+        #[pyo3(from_py_with = number)] occupancy_window_us: i64,
+        tier_rules_apply: bool,
+        #[pyo3(from_py_with = number)] tier_rule_wait_us: i64,
+        tier_rule_wait_multiply_level: bool,
+        tier_rule_no_agent_no_wait: bool,
+        tier_rules_compatible: bool,
+        skip_agents_with_external_calls: bool,
+        refusal_memory: bool,
     ) -> PyResult<u64> {
-        let status = match no_answer_status {
+        let no_answer_status = match no_answer_status {
             Some(word) => Status::parse(&text(&word)?).map_err(refused)?,
             None => Status::OnBreak,
         };
-        let strategy = Strategy::parse(&strategy).map_err(refused)?;
-        self.0
-            .put_queue(now_us, &name, strategy, status)
-            .map_err(refused)
+        let settings = QueueSettings {
+            strategy: Strategy::parse(&strategy).map_err(refused)?,
+            no_answer_status,
+            ring_progressively_delay_us,
+            ring_count,
+            occupancy_window_us,
+            tier_rules_apply,
+            tier_rule_wait_us,
+            tier_rule_wait_multiply_level,
+            tier_rule_no_agent_no_wait,
+            tier_rules_compatible,
+            skip_agents_with_external_calls,
+            refusal_memory,
+        };
+        self.0.put_queue(now_us, &name, settings).map_err(refused)
     }
 
     fn remove_queue(
@@ -170,8 +220,8 @@ impl Router {
 
     #[pyo3(signature = (now_us, name, *, wrap_up_us = 0, busy_delay_us = 0, reject_delay_us = 0,
                         no_answer_delay_us = 0, unregistered_delay_us = 5_000_000,
-                        path_error_delay_us = 5_000_000, max_no_answer = 0),
-           text_signature = "($self, now_us, name, *, wrap_up_us=0, busy_delay_us=0, reject_delay_us=0, no_answer_delay_us=0, unregistered_delay_us=5000000, path_error_delay_us=5000000, max_no_answer=0)")]
+                        path_error_delay_us = 5_000_000, max_no_answer = 0, reset_counters = false),
+           text_signature = "($self, now_us, name, *, wrap_up_us=0, busy_delay_us=0, reject_delay_us=0, no_answer_delay_us=0, unregistered_delay_us=5000000, path_error_delay_us=5000000, max_no_answer=0, reset_counters=False)")]
     #[expect(
         clippy::too_many_arguments,
         reason = "an agent has as many settings as it has"
@@ -187,6 +237,7 @@ impl Router {
         #[pyo3(from_py_with = number)] unregistered_delay_us: i64,
         #[pyo3(from_py_with = number)] path_error_delay_us: i64,
         #[pyo3(from_py_with = number)] max_no_answer: i64,
+        reset_counters: bool,
     ) -> PyResult<u64> {
         let settings = AgentSettings {
             wrap_up_us,
@@ -196,6 +247,7 @@ impl Router {
             unregistered_delay_us,
             path_error_delay_us,
             max_no_answer,
+            reset_counters,
         };
         self.0.put_agent(now_us, &name, settings).map_err(refused)
     }
@@ -208,6 +260,11 @@ impl Router {
         self.0.remove_agent(now_us, agent).map_err(refused)
     }
 
+    #[pyo3(signature = (now_us, queue, agent, level, position, *, opening_delay_us = 0, weight = 1))]
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "a tier has as many settings as it has"
+    )]
     fn put_tier(
         &mut self,
         #[pyo3(from_py_with = number)] now_us: i64,
@@ -215,9 +272,17 @@ impl Router {
         #[pyo3(from_py_with = id)] agent: u64,
         #[pyo3(from_py_with = number)] level: i64,
         #[pyo3(from_py_with = number)] position: i64,
+        #[pyo3(from_py_with = number)] opening_delay_us: i64,
+        #[pyo3(from_py_with = number)] weight: i64,
     ) -> PyResult<()> {
+        let settings = TierSettings {
+            level,
+            position,
+            opening_delay_us,
+            weight,
+        };
         self.0
-            .put_tier(now_us, queue, agent, level, position)
+            .put_tier(now_us, queue, agent, settings)
             .map_err(refused)
     }
 
@@ -238,7 +303,9 @@ impl Router {
         self.0.agent_id(&name)
     }
 
-    #[pyo3(signature = (now_us, queue, *, entered_us, priority = 0, base_score_us = 0))]
+    #[pyo3(signature = (now_us, queue, *, entered_us, priority = 0, base_score_us = 0,
+                        preferred_agent = None, preferred_for_us = 0))]
+    #[expect(clippy::too_many_arguments, reason = "as much as is known of a caller")]
     fn enqueue(
         &mut self,
         #[pyo3(from_py_with = number)] now_us: i64,
@@ -246,9 +313,54 @@ impl Router {
         #[pyo3(from_py_with = number)] entered_us: i64,
         #[pyo3(from_py_with = number)] priority: i64,
         #[pyo3(from_py_with = number)] base_score_us: i64,
+        preferred_agent: Option<Bound<'_, PyAny>>,
+        #[pyo3(from_py_with = number)] preferred_for_us: i64,
     ) -> PyResult<u64> {
+        let preferred = match preferred_agent {
+            Some(agent) => Some((id(&agent)?, preferred_for_us)),
+            None => None,
+        };
+        let arrival = Arrival {
+            entered_us,
+            priority,
+            base_score_us,
+            preferred,
+        };
+        self.0.enqueue(now_us, queue, arrival).map_err(refused)
+    }
+
+    fn set_priority(
+        &mut self,
+        #[pyo3(from_py_with = number)] now_us: i64,
+        #[pyo3(from_py_with = id)] caller: u64,
+        #[pyo3(from_py_with = number)] priority: i64,
+    ) -> PyResult<()> {
         self.0
-            .enqueue(now_us, queue, entered_us, priority, base_score_us)
+            .set_priority(now_us, caller, priority)
+            .map_err(refused)
+    }
+
+    fn set_base_score(
+        &mut self,
+        #[pyo3(from_py_with = number)] now_us: i64,
+        #[pyo3(from_py_with = id)] caller: u64,
+        #[pyo3(from_py_with = number)] base_score_us: i64,
+    ) -> PyResult<()> {
+        self.0
+            .set_base_score(now_us, caller, base_score_us)
+            .map_err(refused)
+    }
+
+    #[pyo3(name = "move", signature = (now_us, caller, queue, *, keep_entered = true))]
+    fn move_caller(
+        &mut self,
+        #[pyo3(from_py_with = number)] now_us: i64,
+        #[pyo3(from_py_with = id)] caller: u64,
+        #[pyo3(from_py_with = id)] queue: u64,
+        keep_entered: bool,
+    ) -> PyResult<Vec<u64>> {
+        self.0
+            .move_caller(now_us, caller, queue, keep_entered)
             .map_err(refused)
     }
 
@@ -262,6 +374,10 @@ impl Router {
 
     fn position(&self, #[pyo3(from_py_with = id)] caller: u64) -> PyResult<usize> {
         self.0.position(caller).map_err(refused)
+    }
+
+    fn ahead(&self, #[pyo3(from_py_with = id)] caller: u64) -> PyResult<Option<u64>> {
+        self.0.ahead(caller).map_err(refused)
     }
 
     fn callers(&self, #[pyo3(from_py_with = id)] queue: u64) -> PyResult<Vec<u64>> {
@@ -299,6 +415,28 @@ impl Router {
     ) -> PyResult<()> {
         self.0
             .set_wrap_up_end(now_us, agent, end_us)
+            .map_err(refused)
+    }
+
+    fn set_ready_at(
+        &mut self,
+        #[pyo3(from_py_with = number)] now_us: i64,
+        #[pyo3(from_py_with = id)] agent: u64,
+        #[pyo3(from_py_with = number)] ready_at_us: i64,
+    ) -> PyResult<()> {
+        self.0
+            .set_ready_at(now_us, agent, ready_at_us)
+            .map_err(refused)
+    }
+
+    fn set_external_calls(
+        &mut self,
+        #[pyo3(from_py_with = number)] now_us: i64,
+        #[pyo3(from_py_with = id)] agent: u64,
+        #[pyo3(from_py_with = number)] count: i64,
+    ) -> PyResult<()> {
+        self.0
+            .set_external_calls(now_us, agent, count)
             .map_err(refused)
     }
 

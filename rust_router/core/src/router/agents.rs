@@ -1,7 +1,11 @@
 //! Agents: status, state, wrap-up and delays.
 
+use super::gates::count;
 use super::timers::Due;
-use super::{AgentView, Phase, Rest, Result, Router, RouterError, State, Status, types};
+use super::{
+    AgentView, MAX_EXTERNAL_CALLS, Phase, Readiness, Rest, Result, Router, RouterError, State,
+    Status, types,
+};
 
 impl Router {
     /// Set the status; give the offer to be withdrawn, if any.
@@ -11,7 +15,7 @@ impl Router {
     pub fn set_status(&mut self, now_us: i64, agent: u64, status: Status) -> Result<Option<u64>> {
         Self::check_time(now_us)?;
         let slot = self.agent_slot(agent)?;
-        self.clock(now_us);
+        self.clock(now_us)?;
         self.change_status(slot, status)?;
         let Some(offer_slot) = self
             .agents
@@ -36,20 +40,46 @@ impl Router {
         agent.served = false;
         if status != before && status == Status::Available {
             agent.no_answer_count = 0;
+            if agent.settings.reset_counters {
+                agent.calls_answered = 0;
+                agent.talk_us = 0;
+            }
         }
         let (was_in, is_in) = (before != Status::LoggedOut, status != Status::LoggedOut);
         if is_in && !was_in {
             agent.idle_since_us = now_us;
         }
-        if is_in != was_in {
+        if status != before {
             for tier in &agent.tiers {
                 let queue = self.queues.get_mut(tier.queue)?;
-                queue.staffed = if is_in {
-                    queue.staffed.saturating_add(1)
-                } else {
-                    queue.staffed.saturating_sub(1)
-                };
+                if is_in != was_in {
+                    queue.staffed = if is_in {
+                        queue.staffed.saturating_add(1)
+                    } else {
+                        queue.staffed.saturating_sub(1)
+                    };
+                }
+                let (was, is) = (
+                    queue.counts_as_present(before),
+                    queue.counts_as_present(status),
+                );
+                if was != is {
+                    count(&mut queue.present, tier.settings.level, is);
+                    // A higher level may be open now.
+                    if !queue.dirty && queue.open > 0 && queue.ready.len() > 0 {
+                        queue.dirty = true;
+                        self.dirty.push(tier.queue);
+                    }
+                }
             }
+            if agent.settings.reset_counters && agent.readiness != Readiness::None {
+                // On Demand becomes Available: still ready, but elsewhere in the order.
+                agent.readiness = Readiness::None;
+                self.sync_tiers(slot)?;
+            }
+        }
+        if was_in && !is_in {
+            self.release_fans(slot, None)?;
         }
         self.refresh_agent(slot)
     }
@@ -82,7 +112,7 @@ impl Router {
         if !self.agents.get(slot)?.rest.is_some_and(|rest| rest.wrap_up) {
             return Err(RouterError::WrongStep("no wrap-up runs"));
         }
-        let now_us = self.clock(now_us);
+        let now_us = self.clock(now_us)?;
         self.begin_rest(slot, end_us - now_us, true)?;
         self.refresh_agent(slot)
     }
@@ -90,7 +120,7 @@ impl Router {
     /// Derive state and readiness from offer, status and rest; the only place that changes either.
     pub(super) fn refresh_agent(&mut self, slot: u32) -> Result<()> {
         let agent = self.agents.get_mut(slot)?;
-        let resting = agent.rest.is_some();
+        let resting = agent.rest.is_some() || agent.hold.is_some();
         let state = if let Some(offer) = agent.offer {
             match self.offers.get(offer)?.phase {
                 Phase::Reserved => State::Reserved,
@@ -104,6 +134,7 @@ impl Router {
                 Status::Available | Status::OnDemand => match agent.rest {
                     Some(rest) if rest.wrap_up => State::WrapUp,
                     _ if agent.served => State::Idle,
+                    _ if agent.external_calls > 0 => State::BusyElsewhere,
                     _ => State::Waiting,
                 },
             }
@@ -111,30 +142,120 @@ impl Router {
         let before = std::mem::replace(&mut agent.state, state);
         if state != before {
             agent.state_since_us = self.now_us;
+            let works = matches!(state, State::InAQueueCall | State::WrapUp);
+            agent.work.set(works, self.now_us);
         }
-        let ready = state == State::Waiting && !resting;
-        if ready != std::mem::replace(&mut agent.ready, ready) {
-            let id = self.agents.id(slot)?;
-            let agent = self.agents.get(slot)?;
-            for tier in &agent.tiers {
-                let queue = self.queues.get_mut(tier.queue)?;
-                let key = queue.ready_key(slot, id, agent, tier);
-                if !ready {
-                    queue.ready.remove(&key);
-                    continue;
-                }
-                queue.ready.insert(key);
-                if !queue.dirty && !queue.open.is_empty() {
-                    queue.dirty = true;
-                    self.dirty.push(tier.queue);
-                }
-            }
+        let readiness = match state {
+            _ if resting => Readiness::None,
+            State::Waiting => Readiness::Free,
+            State::BusyElsewhere => Readiness::Elsewhere,
+            _ => Readiness::None,
+        };
+        if readiness != std::mem::replace(&mut agent.readiness, readiness) {
+            self.sync_tiers(slot)?;
         }
         if state != before {
             self.count_state(before, false);
             self.count_state(state, true);
         }
         Ok(())
+    }
+
+    /// Put the agent into the ready sets of the queues, or take them out, as the readiness asks for.
+    pub(super) fn sync_tiers(&mut self, slot: u32) -> Result<()> {
+        let id = self.agents.id(slot)?;
+        let now_us = self.now_us;
+        let agent = self.agents.get_mut(slot)?;
+        let mut tiers = std::mem::take(&mut agent.tiers);
+        for tier in &mut tiers {
+            let queue = self.queues.get_mut(tier.queue)?;
+            let ready = match agent.readiness {
+                Readiness::None => false,
+                Readiness::Free => true,
+                Readiness::Elsewhere => !queue.settings.skip_agents_with_external_calls,
+            };
+            let place = ready.then(|| queue.place(slot, id, agent, tier, now_us));
+            if place == tier.ready {
+                continue;
+            }
+            if let Some(place) = std::mem::replace(&mut tier.ready, place) {
+                queue.ready.remove(&place);
+            }
+            if let Some(place) = place {
+                queue.ready.insert(place);
+                if !queue.dirty && queue.open > 0 {
+                    queue.dirty = true;
+                    self.dirty.push(tier.queue);
+                }
+            }
+        }
+        agent.tiers = tiers;
+        self.mark_agent(slot)
+    }
+
+    /// The same for all agents of one queue.
+    pub(super) fn sync_members(&mut self, queue_slot: u32) -> Result<()> {
+        let members: Vec<u32> = {
+            let queue = self.queues.get(queue_slot)?;
+            queue.members.iter().copied().collect()
+        };
+        for member in members {
+            self.sync_tiers(member)?;
+        }
+        Ok(())
+    }
+
+    /// Have the next decision look at the callers who wait for this agent, if there is something to match.
+    pub(super) fn mark_agent(&mut self, slot: u32) -> Result<()> {
+        let agent = self.agents.get_mut(slot)?;
+        if !agent.dirty && !agent.wanted.is_empty() && agent.readiness != Readiness::None {
+            agent.dirty = true;
+            self.dirty_agents.push(slot);
+        }
+        Ok(())
+    }
+
+    /// Let the callers who prefer this agent have anybody: all of them, or those of one queue.
+    pub(super) fn release_fans(&mut self, slot: u32, queue: Option<u32>) -> Result<()> {
+        let fans: Vec<u32> = self.agents.get(slot)?.fans.iter().copied().collect();
+        for fan in fans {
+            let caller = self.callers.get_mut(fan)?;
+            if queue.is_none_or(|queue| queue == caller.queue) {
+                self.drop_preference(fan)?;
+                self.refresh_caller(fan)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Not ready before this moment, whatever else; a moment not after `now_us` ends that.
+    ///
+    /// # Errors
+    /// `UnknownAgent`, `OutOfRange`.
+    pub fn set_ready_at(&mut self, now_us: i64, agent: u64, ready_at_us: i64) -> Result<()> {
+        Self::check_time(now_us)?;
+        types::duration("ready_at_us", ready_at_us)?;
+        let slot = self.agent_slot(agent)?;
+        let now_us = self.clock(now_us)?;
+        let hold = (ready_at_us > now_us).then(|| self.timers.arm(ready_at_us, Due::Agent(slot)));
+        let before = std::mem::replace(&mut self.agents.get_mut(slot)?.hold, hold);
+        if let Some(timer) = before {
+            self.timers.cancel(timer);
+        }
+        self.refresh_agent(slot)
+    }
+
+    /// Calls of this agent that aren't the queues'.
+    ///
+    /// # Errors
+    /// `UnknownAgent`, `OutOfRange`.
+    pub fn set_external_calls(&mut self, now_us: i64, agent: u64, count: i64) -> Result<()> {
+        Self::check_time(now_us)?;
+        types::range("count", count, 0, MAX_EXTERNAL_CALLS)?;
+        let slot = self.agent_slot(agent)?;
+        self.clock(now_us)?;
+        self.agents.get_mut(slot)?.external_calls = count;
+        self.refresh_agent(slot)
     }
 
     pub(super) fn count_state(&mut self, state: State, add: bool) {
@@ -159,10 +280,14 @@ impl Router {
             state: agent.state,
             state_since_us: agent.state_since_us,
             idle_since_us: agent.idle_since_us,
-            ready_at_us: agent.rest.map_or(0, |rest| rest.timer.0),
+            ready_at_us: agent
+                .rest
+                .map_or(0, |rest| rest.timer.0)
+                .max(agent.hold.map_or(0, |timer| timer.0)),
             no_answer_count: agent.no_answer_count,
             calls_answered: agent.calls_answered,
             talk_us: agent.talk_us,
+            external_calls: agent.external_calls,
         })
     }
 

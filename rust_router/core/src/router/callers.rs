@@ -1,28 +1,65 @@
 //! Callers and their order.
 
+use super::timers::Due;
 use super::{
-    Caller, CallerKey, MAX_PRIORITY, MAX_US, Result, Router, RouterError, Strategy, types,
+    Caller, CallerKey, MAX_PRIORITY, MAX_US, Result, Router, RouterError, Spot, Status, Strategy,
+    types,
 };
+
+/// So many refusals a caller remembers, the latest.
+const REMEMBERED: usize = 64;
+
+/// What is known of a caller who comes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Arrival {
+    /// Since when the caller waits.
+    pub entered_us: i64,
+    /// Higher is first.
+    pub priority: i64,
+    /// Counts as wait.
+    pub base_score_us: i64,
+    /// Id of an agent to wait for, and how long.
+    pub preferred: Option<(u64, i64)>,
+}
+
+impl Arrival {
+    /// Came at this moment, like everybody else.
+    #[must_use]
+    pub const fn at(entered_us: i64) -> Self {
+        Self {
+            entered_us,
+            priority: 0,
+            base_score_us: 0,
+            preferred: None,
+        }
+    }
+}
 
 impl Router {
     /// Put a caller in a queue; give an id that is never used twice.
     ///
     /// # Errors
     /// `UnknownQueue`, `OutOfRange`.
-    pub fn enqueue(
-        &mut self,
-        now_us: i64,
-        queue: u64,
-        entered_us: i64,
-        priority: i64,
-        base_score_us: i64,
-    ) -> Result<u64> {
+    pub fn enqueue(&mut self, now_us: i64, queue: u64, arrival: Arrival) -> Result<u64> {
+        let Arrival {
+            entered_us,
+            priority,
+            base_score_us,
+            preferred,
+        } = arrival;
         Self::check_time(now_us)?;
         types::duration("entered_us", entered_us)?;
         types::range("priority", priority, -MAX_PRIORITY, MAX_PRIORITY)?;
         types::range("base_score_us", base_score_us, -MAX_US, MAX_US)?;
+        if let Some((_, length_us)) = preferred {
+            types::duration("preferred_for_us", length_us)?;
+        }
         let queue_slot = self.queue_slot(queue)?;
-        self.clock(now_us);
+        let preferred = match preferred {
+            Some((agent, length_us)) => Some((self.agent_slot(agent)?, length_us)),
+            None => None,
+        };
+        let now_us = self.clock(now_us)?;
         let key = CallerKey {
             priority: -priority,
             since_us: entered_us - base_score_us,
@@ -31,17 +68,144 @@ impl Router {
         };
         let caller = Caller {
             key,
+            entered_us,
             queue: queue_slot,
             offers: Vec::new(),
             claimed: false,
-            open: false,
+            spot: Spot::None,
+            wake: None,
+            offered_us: 0,
+            marker: None,
+            refused: Vec::new(),
+            preferred: None,
         };
         let (id, slot) = self.callers.insert(caller)?;
         let key = CallerKey { id, slot, ..key };
         self.callers.get_mut(slot)?.key = key;
         self.queues.get_mut(queue_slot)?.waiting.insert(key);
+        if let Some((agent, length_us)) = preferred
+            && length_us > 0
+            && self.serves(agent, queue_slot)?
+        {
+            self.callers.get_mut(slot)?.preferred = Some((agent, now_us + length_us));
+            self.agents.get_mut(agent)?.fans.insert(slot);
+        }
         self.refresh_caller(slot)?;
         Ok(id)
+    }
+
+    /// Whether the agent has a tier in the queue and isn't logged out: worth waiting for.
+    fn serves(&self, agent: u32, queue_slot: u32) -> Result<bool> {
+        let agent = self.agents.get(agent)?;
+        Ok(agent.tier(queue_slot).is_some() && agent.status != Status::LoggedOut)
+    }
+
+    /// Change a caller's priority.
+    ///
+    /// # Errors
+    /// `UnknownCaller`, `OutOfRange`.
+    pub fn set_priority(&mut self, now_us: i64, caller: u64, priority: i64) -> Result<()> {
+        Self::check_time(now_us)?;
+        types::range("priority", priority, -MAX_PRIORITY, MAX_PRIORITY)?;
+        let slot = self.caller_slot(caller)?;
+        self.clock(now_us)?;
+        let key = self.callers.get(slot)?.key;
+        self.rank(
+            slot,
+            CallerKey {
+                priority: -priority,
+                ..key
+            },
+        )
+    }
+
+    /// Change what counts as a caller's wait besides the wait.
+    ///
+    /// # Errors
+    /// `UnknownCaller`, `OutOfRange`.
+    pub fn set_base_score(&mut self, now_us: i64, caller: u64, base_score_us: i64) -> Result<()> {
+        Self::check_time(now_us)?;
+        types::range("base_score_us", base_score_us, -MAX_US, MAX_US)?;
+        let slot = self.caller_slot(caller)?;
+        self.clock(now_us)?;
+        let caller = self.callers.get(slot)?;
+        let since_us = caller.entered_us - base_score_us;
+        let key = caller.key;
+        self.rank(slot, CallerKey { since_us, ..key })
+    }
+
+    /// Give a caller another place in the queue.
+    fn rank(&mut self, slot: u32, key: CallerKey) -> Result<()> {
+        self.take_out(slot)?;
+        let caller = self.callers.get_mut(slot)?;
+        caller.key = key;
+        self.queues.get_mut(caller.queue)?.waiting.insert(key);
+        self.refresh_caller(slot)
+    }
+
+    /// Take a caller out of everything that is in order.
+    fn take_out(&mut self, slot: u32) -> Result<()> {
+        self.put_at(slot, Spot::None)?;
+        let caller = self.callers.get(slot)?;
+        let queue = self.queues.get_mut(caller.queue)?;
+        queue.waiting.remove(&caller.key);
+        Ok(())
+    }
+
+    /// Move a caller to a queue, keeping the id; give the offers to be withdrawn, oldest first.
+    ///
+    /// # Errors
+    /// `UnknownCaller`, `UnknownQueue`, `OutOfRange`; `WrongStep` when an agent has answered.
+    pub fn move_caller(
+        &mut self,
+        now_us: i64,
+        caller: u64,
+        queue: u64,
+        keep_entered: bool,
+    ) -> Result<Vec<u64>> {
+        Self::check_time(now_us)?;
+        let slot = self.caller_slot(caller)?;
+        let queue_slot = self.queue_slot(queue)?;
+        if self.callers.get(slot)?.claimed {
+            return Err(RouterError::WrongStep("an agent has answered this caller"));
+        }
+        let now_us = self.clock(now_us)?;
+        let withdrawn = self.withdraw(slot, None)?;
+        self.take_out(slot)?;
+        let caller = self.callers.get_mut(slot)?;
+        caller.queue = queue_slot;
+        caller.marker = None;
+        if !keep_entered {
+            caller.key.since_us += now_us - caller.entered_us;
+            caller.entered_us = now_us;
+        }
+        self.queues.get_mut(queue_slot)?.waiting.insert(caller.key);
+        if let Some((agent, _)) = caller.preferred
+            && !self.serves(agent, queue_slot)?
+        {
+            self.drop_preference(slot)?;
+        }
+        self.refresh_caller(slot)?;
+        Ok(withdrawn)
+    }
+
+    /// Let a caller have anybody; `refresh_caller` must follow.
+    pub(super) fn drop_preference(&mut self, slot: u32) -> Result<()> {
+        if let Some((agent, _)) = self.callers.get_mut(slot)?.preferred.take() {
+            self.agents.get_mut(agent)?.fans.remove(&slot);
+        }
+        Ok(())
+    }
+
+    /// Note that an agent let this caller ring.
+    pub(super) fn note_refusal(&mut self, slot: u32, agent: u64) -> Result<()> {
+        let caller = self.callers.get_mut(slot)?;
+        caller.refused.retain(|other| *other != agent);
+        if caller.refused.len() >= REMEMBERED {
+            caller.refused.remove(0);
+        }
+        caller.refused.push(agent);
+        self.drop_preference(slot)
     }
 
     /// Take a caller out; give the offers to be withdrawn, oldest first.
@@ -51,7 +215,7 @@ impl Router {
     pub fn leave(&mut self, now_us: i64, caller: u64) -> Result<Vec<u64>> {
         Self::check_time(now_us)?;
         let slot = self.caller_slot(caller)?;
-        self.clock(now_us);
+        self.clock(now_us)?;
         let withdrawn = self.withdraw(slot, None)?;
         self.drop_caller(slot)?;
         Ok(withdrawn)
@@ -73,44 +237,118 @@ impl Router {
 
     /// Forget a caller; offers that are left have no caller any more.
     pub(super) fn drop_caller(&mut self, slot: u32) -> Result<()> {
+        self.take_out(slot)?;
+        self.drop_preference(slot)?;
         let caller = self
             .callers
             .remove(slot)
             .ok_or(RouterError::Defect("caller dropped twice"))?;
+        if let Some(timer) = caller.wake {
+            self.wakes.cancel(timer);
+        }
         for offer in caller.offers {
             self.offers.get_mut(offer)?.caller = None;
-        }
-        let queue = self.queues.get_mut(caller.queue)?;
-        queue.waiting.remove(&caller.key);
-        if caller.open {
-            queue.open.remove(&caller.key);
         }
         Ok(())
     }
 
-    /// Put a caller into the open set, or take them out, as their offers ask for.
+    /// Derive where a caller stands, and when that changes by waiting, from claim, offers and wait; the only
+    /// place that changes either, but for those who leave.
     pub(super) fn refresh_caller(&mut self, slot: u32) -> Result<()> {
+        let now_us = self.now_us;
+        let caller = self.callers.get(slot)?;
+        if caller
+            .preferred
+            .is_some_and(|(_, until_us)| until_us <= now_us)
+        {
+            self.drop_preference(slot)?;
+        }
+        let caller = self.callers.get(slot)?;
+        let queue = self.queues.get(caller.queue)?;
+        let settings = &queue.settings;
+        let rings = caller.offers.len();
+        let next_us = caller.offered_us + settings.ring_progressively_delay_us;
+        let progressively = settings.strategy == Strategy::RingProgressively && rings > 0;
+        let open = !caller.claimed
+            && match settings.strategy {
+                Strategy::RingAll => true,
+                Strategy::RingK => (rings as u64) < settings.ring_count.unsigned_abs(),
+                Strategy::RingProgressively => rings == 0 || next_us <= now_us,
+                _ => rings == 0,
+            };
+        let waited_us = (now_us - caller.entered_us).max(0);
+        let stage = queue.stage(waited_us);
+        let stand = match caller.preferred {
+            _ if !open => Spot::None,
+            Some((agent, _)) => Spot::Wanted(agent),
+            None => Spot::Stage(stage),
+        };
+        let ages = queue
+            .thresholds
+            .get(queue.stage(now_us - caller.entered_us))
+            .map(|wait| caller.entered_us + wait);
+        let wakes = [
+            ages,
+            caller.preferred.map(|(_, until_us)| until_us),
+            (progressively && next_us > now_us).then_some(next_us),
+        ];
+        let wake_us = wakes.into_iter().flatten().min();
+        let armed = caller.wake;
+        if armed.map(|timer| timer.0) != wake_us {
+            if let Some(timer) = armed {
+                self.wakes.cancel(timer);
+            }
+            let timer = wake_us.map(|at_us| self.wakes.arm(at_us, Due::Caller(slot)));
+            self.callers.get_mut(slot)?.wake = timer;
+        }
+        self.put_at(slot, stand)
+    }
+
+    /// Put a caller where open callers stand, or nowhere.
+    fn put_at(&mut self, slot: u32, to: Spot) -> Result<()> {
         let caller = self.callers.get_mut(slot)?;
-        let queue_slot = caller.queue;
-        let queue = self.queues.get_mut(queue_slot)?;
-        let open =
-            !caller.claimed && (caller.offers.is_empty() || queue.strategy == Strategy::RingAll);
-        if open != caller.open {
-            caller.open = open;
-            if open {
-                queue.open.insert(caller.key);
-                self.mark(queue_slot)?;
-            } else {
-                queue.open.remove(&caller.key);
+        let (key, queue_slot) = (caller.key, caller.queue);
+        let before = std::mem::replace(&mut caller.spot, to);
+        if before == to {
+            return Ok(());
+        }
+        match before {
+            Spot::None => {}
+            Spot::Wanted(agent) => {
+                self.agents.get_mut(agent)?.wanted.remove(&key);
+            }
+            Spot::Stage(stage) => {
+                let queue = self.queues.get_mut(queue_slot)?;
+                if let Some(stage) = queue.stages.get_mut(stage)
+                    && stage.remove(&key)
+                {
+                    queue.open -= 1;
+                }
             }
         }
-        Ok(())
+        match to {
+            Spot::None => Ok(()),
+            Spot::Wanted(agent) => {
+                self.agents.get_mut(agent)?.wanted.insert(key);
+                self.mark_agent(agent)
+            }
+            Spot::Stage(stage) => {
+                let queue = self.queues.get_mut(queue_slot)?;
+                let stage = queue
+                    .stages
+                    .get_mut(stage)
+                    .ok_or(RouterError::Defect("no such stage"))?;
+                stage.insert(key);
+                queue.open += 1;
+                self.mark(queue_slot)
+            }
+        }
     }
 
     /// Have the next decision look at this queue if there is something to match.
     pub(super) fn mark(&mut self, slot: u32) -> Result<()> {
         let queue = self.queues.get_mut(slot)?;
-        if !queue.dirty && !queue.open.is_empty() && !queue.ready.is_empty() {
+        if !queue.dirty && queue.open > 0 && queue.ready.len() > 0 {
             queue.dirty = true;
             self.dirty.push(slot);
         }
@@ -127,6 +365,16 @@ impl Router {
         place
             .map(|place| place + 1)
             .ok_or(RouterError::Defect("caller without a place"))
+    }
+
+    /// Id of the caller who is served just before this one; None for the first.
+    ///
+    /// # Errors
+    /// `UnknownCaller`.
+    pub fn ahead(&self, caller: u64) -> Result<Option<u64>> {
+        let caller = self.callers.get(self.caller_slot(caller)?)?;
+        let waiting = &self.queues.get(caller.queue)?.waiting;
+        Ok(waiting.before(&caller.key).map(|key| key.id))
     }
 
     /// Ids in the queue in order of service.

@@ -1,46 +1,21 @@
 //! Queues, agents and tiers.
 
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::gates::count;
 use super::{
-    Agent, AgentSettings, MAX_TIER, Queue, Ranked, ReadyKey, Result, Router, RouterError, State,
-    Status, Strategy, Tier, types,
+    Agent, AgentSettings, Queue, QueueSettings, Ranked, Readiness, Ready, Result, Router,
+    RouterError, State, Status, Tier, TierSettings, Work, types,
 };
 
 impl Queue {
-    pub(super) fn ready_key(&self, slot: u32, id: u64, agent: &Agent, tier: &Tier) -> ReadyKey {
-        let (first, second) = match self.strategy {
-            Strategy::LongestIdleAgent => (agent.idle_since_us, tier.position),
-            Strategy::RoundRobin => (tier.position, tier.last_offer.cast_signed()),
-            Strategy::RingAll => (tier.position, 0),
-        };
-        ReadyKey {
-            level: tier.level,
-            first,
-            second,
-            id,
-            slot,
+    /// Count a tier in, or out.
+    fn count_tier(&mut self, tier: &TierSettings, present: bool, add: bool) {
+        count(&mut self.levels, tier.level, add);
+        count(&mut self.delays, tier.opening_delay_us, add);
+        if present {
+            count(&mut self.present, tier.level, add);
         }
-    }
-
-    /// The best of the ready agents; for round-robin this depends on who was offered last.
-    pub(super) fn best(&self, last: Option<(i64, i64)>) -> Option<ReadyKey> {
-        if let (Strategy::RoundRobin, Some((level, position))) = (self.strategy, last) {
-            let after = ReadyKey {
-                level,
-                first: position + 1,
-                second: 0,
-                id: 0,
-                slot: 0,
-            };
-            if let Some(key) = self
-                .ready
-                .range(after..)
-                .next()
-                .filter(|key| key.level == level)
-            {
-                return Some(*key);
-            }
-        }
-        self.ready.first().copied()
     }
 }
 
@@ -63,38 +38,37 @@ impl Agent {
 }
 
 impl Router {
-    /// Add or change a queue; give its id. A change of strategy costs O(callers + agents of the queue).
+    /// Add or change a queue; give its id. A change costs O(callers + agents of the queue).
     ///
     /// # Errors
     /// `BadName`, `OutOfRange`.
-    pub fn put_queue(
-        &mut self,
-        now_us: i64,
-        name: &str,
-        strategy: Strategy,
-        no_answer_status: Status,
-    ) -> Result<u64> {
+    pub fn put_queue(&mut self, now_us: i64, name: &str, settings: QueueSettings) -> Result<u64> {
         Self::check_time(now_us)?;
         types::name(name)?;
-        self.clock(now_us);
+        settings.check()?;
+        self.clock(now_us)?;
         if let Some(&id) = self.queue_names.get(name) {
             let slot = self.queue_slot(id)?;
             let queue = self.queues.get_mut(slot)?;
-            queue.no_answer_status = no_answer_status;
-            if queue.strategy != strategy {
-                queue.strategy = strategy;
-                self.reorder(slot)?;
+            if queue.settings != settings {
+                queue.settings = settings;
+                self.review_queue(slot)?;
             }
             return Ok(id);
         }
         let (id, _) = self.queues.insert(Queue {
             name: name.to_owned(),
-            strategy,
-            no_answer_status,
+            settings,
             waiting: Ranked::default(),
-            open: std::collections::BTreeSet::new(),
-            ready: std::collections::BTreeSet::new(),
-            members: std::collections::BTreeSet::new(),
+            stages: vec![BTreeSet::new()],
+            open: 0,
+            thresholds: Vec::new(),
+            levels: BTreeMap::new(),
+            delays: BTreeMap::new(),
+            present: BTreeMap::new(),
+            ready: Ready::default(),
+            sorted_us: i64::MIN,
+            members: BTreeSet::new(),
             staffed: 0,
             last_offered: None,
             dirty: false,
@@ -103,19 +77,15 @@ impl Router {
         Ok(id)
     }
 
-    /// Sort a queue anew after its strategy changed.
-    fn reorder(&mut self, slot: u32) -> Result<()> {
-        let queue = self.queues.get_mut(slot)?;
-        let ready = std::mem::take(&mut queue.ready);
-        for key in ready {
-            let agent = self.agents.get(key.slot)?;
-            let tier = agent
-                .tier(slot)
-                .ok_or(RouterError::Defect("ready without a tier"))?;
-            let key = queue.ready_key(key.slot, key.id, agent, tier);
-            queue.ready.insert(key);
-        }
-        let callers: Vec<u32> = queue.waiting.iter().map(|key| key.slot).collect();
+    /// Put everything of a queue where its changed settings want it.
+    fn review_queue(&mut self, slot: u32) -> Result<()> {
+        self.review_presence(slot)?;
+        self.sync_members(slot)?;
+        self.review_thresholds(slot)?;
+        let callers: Vec<u32> = {
+            let queue = self.queues.get(slot)?;
+            queue.waiting.iter().map(|key| key.slot).collect()
+        };
         for caller in callers {
             self.refresh_caller(caller)?;
         }
@@ -132,7 +102,7 @@ impl Router {
         if self.queues.get(slot)?.waiting.len() > 0 {
             return Err(RouterError::WrongStep("callers are in this queue"));
         }
-        self.clock(now_us);
+        self.clock(now_us)?;
         if let Some(gone) = self.queues.remove(slot) {
             self.queue_names.remove(&gone.name);
             for member in gone.members {
@@ -153,7 +123,7 @@ impl Router {
         Self::check_time(now_us)?;
         types::name(name)?;
         settings.check()?;
-        let now_us = self.clock(now_us);
+        let now_us = self.clock(now_us)?;
         if let Some(&id) = self.agent_names.get(name) {
             let slot = self.agent_slot(id)?;
             self.agents.get_mut(slot)?.settings = settings;
@@ -168,11 +138,17 @@ impl Router {
             idle_since_us: 0,
             served: false,
             rest: None,
+            hold: None,
+            external_calls: 0,
             offer: None,
-            ready: false,
+            readiness: Readiness::None,
             no_answer_count: 0,
             calls_answered: 0,
             talk_us: 0,
+            work: Work::default(),
+            fans: BTreeSet::new(),
+            wanted: BTreeSet::new(),
+            dirty: false,
             tiers: Vec::new(),
         })?;
         self.agent_names.insert(name.to_owned(), id);
@@ -192,7 +168,7 @@ impl Router {
                 "an offer or conversation holds this agent",
             ));
         }
-        self.clock(now_us);
+        self.clock(now_us)?;
         let queues: Vec<u32> = self
             .agents
             .get(slot)?
@@ -206,14 +182,19 @@ impl Router {
         if let Some(gone) = self.agents.remove(slot) {
             self.agent_names.remove(&gone.name);
             self.count_state(gone.state, false);
-            if let Some(rest) = gone.rest {
-                self.timers.cancel(rest.timer);
+            for timer in gone
+                .rest
+                .map(|rest| rest.timer)
+                .into_iter()
+                .chain(gone.hold)
+            {
+                self.timers.cancel(timer);
             }
         }
         Ok(())
     }
 
-    /// Let an agent serve a queue, or change level and position.
+    /// Let an agent serve a queue, or change how.
     ///
     /// # Errors
     /// `UnknownQueue`, `UnknownAgent`, `OutOfRange`.
@@ -222,52 +203,50 @@ impl Router {
         now_us: i64,
         queue: u64,
         agent: u64,
-        level: i64,
-        position: i64,
+        settings: TierSettings,
     ) -> Result<()> {
         Self::check_time(now_us)?;
-        types::range("level", level, 0, MAX_TIER)?;
-        types::range("position", position, 0, MAX_TIER)?;
+        settings.check()?;
         let queue_slot = self.queue_slot(queue)?;
         let slot = self.agent_slot(agent)?;
-        self.clock(now_us);
+        self.clock(now_us)?;
         let queue = self.queues.get_mut(queue_slot)?;
         let entry = self.agents.get_mut(slot)?;
-        let mut tier = Tier {
-            queue: queue_slot,
-            level,
-            position,
-            last_offer: 0,
-        };
-        match entry
+        let present = queue.counts_as_present(entry.status);
+        let before = match entry
             .tiers
             .binary_search_by_key(&queue_slot, |tier| tier.queue)
         {
             Ok(at) => {
-                let place = entry
+                let tier = entry
                     .tiers
                     .get_mut(at)
                     .ok_or(RouterError::Defect("tier out of range"))?;
-                let before = std::mem::replace(place, tier);
-                tier.last_offer = before.last_offer;
-                *place = tier;
-                queue
-                    .ready
-                    .remove(&queue.ready_key(slot, agent, entry, &before));
+                Some(std::mem::replace(&mut tier.settings, settings))
             }
             Err(at) => {
+                let tier = Tier {
+                    queue: queue_slot,
+                    settings,
+                    last_offer: 0,
+                    ready: None,
+                };
                 entry.tiers.insert(at, tier);
                 queue.members.insert(slot);
                 queue.staffed += usize::from(entry.status != Status::LoggedOut);
+                None
             }
+        };
+        if before == Some(settings) {
+            return Ok(());
         }
-        if entry.ready {
-            queue
-                .ready
-                .insert(queue.ready_key(slot, agent, entry, &tier));
-            self.mark(queue_slot)?;
+        queue.count_tier(&settings, present, true);
+        if let Some(before) = before {
+            queue.count_tier(&before, present, false);
         }
-        Ok(())
+        self.sync_tiers(slot)?;
+        self.review_thresholds(queue_slot)?;
+        self.mark(queue_slot)
     }
 
     /// An agent serves a queue no longer. An open offer of the pair goes on.
@@ -281,18 +260,21 @@ impl Router {
         if self.agents.get(slot)?.tier(queue_slot).is_none() {
             return Err(RouterError::UnknownTier { queue, agent });
         }
-        self.clock(now_us);
+        self.clock(now_us)?;
         self.drop_tier(queue_slot, slot)
     }
 
     fn drop_tier(&mut self, queue_slot: u32, slot: u32) -> Result<()> {
         let queue = self.queues.get_mut(queue_slot)?;
-        let id = self.agents.id(slot)?;
         let agent = self.agents.get_mut(slot)?;
         let Some(tier) = agent.tier(queue_slot).copied() else {
             return Ok(());
         };
-        queue.ready.remove(&queue.ready_key(slot, id, agent, &tier));
+        if let Some(place) = tier.ready {
+            queue.ready.remove(&place);
+        }
+        let present = queue.counts_as_present(agent.status);
+        queue.count_tier(&tier.settings, present, false);
         queue.members.remove(&slot);
         queue.staffed = queue
             .staffed
@@ -314,7 +296,9 @@ impl Router {
                 }
             }
         }
-        Ok(())
+        self.release_fans(slot, Some(queue_slot))?;
+        self.review_thresholds(queue_slot)?;
+        self.mark(queue_slot)
     }
 
     /// Id of a queue by name.

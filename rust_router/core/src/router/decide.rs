@@ -2,7 +2,8 @@
 
 use std::cmp::Reverse;
 
-use super::{Offer, Phase, Proposal, Result, Router, RouterError, Strategy, types};
+use super::ready::ReadyKey;
+use super::{CallerKey, Offer, Phase, Proposal, Result, Router, RouterError, Source, Spot, types};
 
 impl Router {
     /// Match until no eligible pair is left; reserve each pair; give them in the order of decision.
@@ -14,57 +15,89 @@ impl Router {
     /// `OutOfRange`.
     pub fn decide(&mut self, now_us: i64) -> Result<Vec<Proposal>> {
         Self::check_time(now_us)?;
-        self.clock(now_us);
+        self.clock(now_us)?;
         let mut proposals = Vec::new();
-        if self.dirty.is_empty() {
+        if self.dirty.is_empty() && self.dirty_agents.is_empty() {
             return Ok(proposals);
         }
         let mut heads = std::mem::take(&mut self.heads);
         heads.clear();
-        for slot in self.dirty.drain(..) {
+        while let Some(slot) = self.dirty.pop() {
             // The slot may be another queue's by now, or nobody's.
             if let Ok(queue) = self.queues.get_mut(slot) {
                 queue.dirty = false;
-                if let (Some(&head), false) = (queue.open.first(), queue.ready.is_empty()) {
-                    heads.push(Reverse((head, slot)));
-                }
+                heads.extend(
+                    queue
+                        .head()
+                        .map(|head| Reverse((head, Source::Queue(slot)))),
+                );
             }
         }
-        while let Some(Reverse((head, slot))) = heads.pop() {
-            let ring_all = self.queues.get(slot)?.strategy == Strategy::RingAll;
-            while let Some(proposal) = self.propose(slot, head.slot)? {
-                proposals.push(proposal);
-                if !ring_all {
-                    break;
-                }
+        while let Some(slot) = self.dirty_agents.pop() {
+            if let Ok(agent) = self.agents.get_mut(slot) {
+                agent.dirty = false;
+                let source = Source::Agent(slot);
+                heads.extend(self.head(source)?.map(|head| Reverse((head, source))));
             }
-            let queue = self.queues.get(slot)?;
-            if let (Some(&head), false) = (queue.open.first(), queue.ready.is_empty()) {
-                heads.push(Reverse((head, slot)));
+        }
+        while let Some(Reverse((head, source))) = heads.pop() {
+            // The agents may have gone to others since this head was put here.
+            let now = self.head(source)?;
+            if now == Some(head) {
+                self.serve(head.slot, &mut proposals)?;
             }
+            let next = if now == Some(head) {
+                self.head(source)?
+            } else {
+                now
+            };
+            if next == Some(head) {
+                return Err(RouterError::Defect("a head that nobody could serve"));
+            }
+            heads.extend(next.map(|head| Reverse((head, source))));
         }
         self.heads = heads;
         Ok(proposals)
     }
 
-    /// Reserve the queue's best ready agent for a caller; None when nobody is ready.
-    fn propose(&mut self, queue_slot: u32, caller_slot: u32) -> Result<Option<Proposal>> {
-        let queue = self.queues.get(queue_slot)?;
-        let last = match queue.last_offered {
-            Some(last) => self
-                .agents
-                .get(last)?
-                .tier(queue_slot)
-                .map(|tier| (tier.level, tier.position)),
-            None => None,
+    /// The best open caller for whom somebody is ready.
+    fn head(&self, source: Source) -> Result<Option<CallerKey>> {
+        let slot = match source {
+            Source::Queue(slot) => return Ok(self.queues.get(slot)?.head()),
+            Source::Agent(slot) => slot,
         };
-        let Some(best) = queue.best(last) else {
-            return Ok(None);
-        };
+        let agent = self.agents.get(slot)?;
+        for key in &agent.wanted {
+            let tier = agent.tier(self.callers.get(key.slot)?.queue);
+            if tier.is_some_and(|tier| tier.ready.is_some()) {
+                return Ok(Some(*key));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Reserve agents for a caller until no more are wanted, or there.
+    fn serve(&mut self, caller_slot: u32, proposals: &mut Vec<Proposal>) -> Result<()> {
+        loop {
+            let caller = self.callers.get(caller_slot)?;
+            let queue_slot = caller.queue;
+            if caller.spot == Spot::None {
+                return Ok(());
+            }
+            let Some(best) = self.pick(queue_slot, caller_slot)? else {
+                return Ok(());
+            };
+            proposals.push(self.reserve(queue_slot, caller_slot, best)?);
+        }
+    }
+
+    /// Keep an agent for a caller.
+    fn reserve(&mut self, queue_slot: u32, caller_slot: u32, best: ReadyKey) -> Result<Proposal> {
         if self.agents.get(best.slot)?.offer.is_some() {
             // Would be proposed for ever: the ready sets are wrong.
             return Err(RouterError::Defect("a held agent was ready"));
         }
+        let queue = self.queues.get(queue_slot)?;
         let caller = self.callers.get_mut(caller_slot)?;
         let (offer_id, offer_slot) = self.offers.insert(Offer {
             caller: Some(caller_slot),
@@ -72,24 +105,27 @@ impl Router {
             agent: best.slot,
             phase: Phase::Reserved,
             withdrawn: false,
-            no_answer_status: queue.no_answer_status,
+            no_answer_status: queue.settings.no_answer_status,
         })?;
         caller.offers.push(offer_slot);
+        caller.offered_us = self.now_us;
         let proposal = Proposal {
             offer: offer_id,
             caller: caller.key.id,
             agent: best.id,
             queue: self.queues.id(queue_slot)?,
         };
-        self.agents.get_mut(best.slot)?.offer = Some(offer_slot);
-        // The ready sets hold the tier's old last offer: leave them before it changes.
-        self.refresh_agent(best.slot)?;
-        let tier = self.agents.get_mut(best.slot)?.tier_mut(queue_slot);
-        tier.ok_or(RouterError::Defect("ready without a tier"))?
-            .last_offer = offer_id;
+        let agent = self.agents.get_mut(best.slot)?;
+        agent.offer = Some(offer_slot);
+        let tier = agent
+            .tier_mut(queue_slot)
+            .ok_or(RouterError::Defect("ready without a tier"))?;
+        tier.last_offer = offer_id;
+        caller.marker = Some((tier.settings.level, tier.settings.position, best.id));
         self.queues.get_mut(queue_slot)?.last_offered = Some(best.slot);
+        self.refresh_agent(best.slot)?;
         self.refresh_caller(caller_slot)?;
-        Ok(Some(proposal))
+        Ok(proposal)
     }
 
     /// Check that no open caller and ready agent of one queue are left. For tests: looks at everything.
@@ -98,7 +134,7 @@ impl Router {
         let ids: Vec<u64> = self.queue_names.values().copied().collect();
         ids.iter()
             .filter_map(|id| self.queues.get(self.queues.slot(*id)?).ok())
-            .filter(|queue| !queue.open.is_empty() && !queue.ready.is_empty())
+            .filter(|queue| queue.head().is_some())
             .count()
     }
 }

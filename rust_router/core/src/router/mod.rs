@@ -9,25 +9,33 @@ mod callers;
 mod config;
 mod decide;
 mod error;
+mod gates;
 mod offers;
+mod pick;
 mod ranked;
+mod ready;
 mod slots;
 mod timers;
 mod types;
+mod work;
 
-use std::collections::{BTreeSet, BinaryHeap};
+use std::collections::{BTreeMap, BTreeSet, BinaryHeap};
 
 use rustc_hash::FxHashMap;
 
+pub use callers::Arrival;
 pub use error::{Result, RouterError};
 pub use types::{
-    AgentSettings, AgentView, Fault, MAX_NAME, MAX_NO_ANSWER, MAX_PRIORITY, MAX_TIER, MAX_US,
-    Proposal, State, Status, Strategy,
+    AgentSettings, AgentView, Fault, MAX_EXTERNAL_CALLS, MAX_NAME, MAX_NO_ANSWER, MAX_PRIORITY,
+    MAX_RING_COUNT, MAX_TIER, MAX_TIER_WAIT_US, MAX_US, MAX_WEIGHT, MAX_WINDOW_US, MIN_WINDOW_US,
+    Proposal, QueueSettings, State, Status, Strategy, TierSettings,
 };
 
 use ranked::Ranked;
+use ready::{Place, Ready};
 use slots::Slots;
 use timers::{TimerKey, Timers};
+use work::Work;
 
 /// Place of a caller among all callers: smaller is served first. The id follows the order of `enqueue`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -40,27 +48,28 @@ struct CallerKey {
     slot: u32,
 }
 
-/// Place of a ready agent in one queue: smaller is better. What the two numbers are depends on the strategy.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-struct ReadyKey {
-    level: i64,
-    first: i64,
-    second: i64,
-    id: u64,
-    slot: u32,
-}
-
 #[derive(Debug)]
 struct Queue {
     name: String,
-    strategy: Strategy,
-    no_answer_status: Status,
+    settings: QueueSettings,
     /// All callers until they are bridged or leave.
     waiting: Ranked<CallerKey>,
-    /// Those who may be offered now.
-    open: BTreeSet<CallerKey>,
+    /// Those who may be offered now to anybody whom their wait opens, by the number of thresholds passed.
+    stages: Vec<BTreeSet<CallerKey>>,
+    /// Callers in `stages`.
+    open: usize,
+    /// Waits at which more agents open, ascending; none is 0.
+    thresholds: Vec<i64>,
+    /// Tiers by level.
+    levels: BTreeMap<i64, usize>,
+    /// Tiers by opening delay.
+    delays: BTreeMap<i64, usize>,
+    /// Tiers of agents who are present, by level.
+    present: BTreeMap<i64, usize>,
     /// Agents who may be offered now, in the order of the strategy.
-    ready: BTreeSet<ReadyKey>,
+    ready: Ready,
+    /// `least-occupied`: the moment that the order of `ready` was made for.
+    sorted_us: i64,
     /// Slots of all agents with a tier here.
     members: BTreeSet<u32>,
     /// Members who aren't logged out.
@@ -75,16 +84,27 @@ struct Queue {
 #[derive(Debug, Clone, Copy)]
 struct Tier {
     queue: u32,
-    level: i64,
-    position: i64,
+    settings: TierSettings,
     /// Newest offer of this queue to this agent; 0 = none. Offers are numbered in order of time.
     last_offer: u64,
+    /// Where the agent stands in the queue's ready set.
+    ready: Option<Place>,
 }
 
 #[derive(Debug, Clone, Copy)]
 struct Rest {
     timer: TimerKey,
     wrap_up: bool,
+}
+
+/// For which queues an agent could take a call now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Readiness {
+    None,
+    /// All.
+    Free,
+    /// Those that don't skip agents with external calls.
+    Elsewhere,
 }
 
 #[derive(Debug)]
@@ -99,26 +119,56 @@ struct Agent {
     served: bool,
     /// A running wrap-up or delay.
     rest: Option<Rest>,
+    /// Not ready before a moment that was set by hand.
+    hold: Option<TimerKey>,
+    external_calls: i64,
     /// The open offer or conversation.
     offer: Option<u32>,
-    /// Member of the ready sets.
-    ready: bool,
+    readiness: Readiness,
     no_answer_count: i64,
     calls_answered: u64,
     talk_us: i64,
+    work: Work,
+    /// Callers who prefer this agent, open or not.
+    fans: BTreeSet<u32>,
+    /// Those of them who may be offered now.
+    wanted: BTreeSet<CallerKey>,
+    /// In the list of agents to look at.
+    dirty: bool,
     /// Sorted by slot of the queue.
     tiers: Vec<Tier>,
+}
+
+/// Where an open caller stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Spot {
+    /// Nowhere: not open.
+    None,
+    /// In this stage of the queue.
+    Stage(usize),
+    /// Waits for the agent in this slot.
+    Wanted(u32),
 }
 
 #[derive(Debug)]
 struct Caller {
     key: CallerKey,
+    entered_us: i64,
     queue: u32,
     /// Slots of the offers made and not ended, in no order.
     offers: Vec<u32>,
     claimed: bool,
-    /// Member of the queue's open set.
-    open: bool,
+    spot: Spot,
+    /// When something opens or closes for this caller.
+    wake: Option<TimerKey>,
+    /// Moment of the newest offer.
+    offered_us: i64,
+    /// `top-down`: level, position and id of the agent tried last.
+    marker: Option<(i64, i64, u64)>,
+    /// Ids of agents who let this caller ring, the latest last.
+    refused: Vec<u64>,
+    /// Slot of the agent to wait for, and until when.
+    preferred: Option<(u32, i64)>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -142,6 +192,13 @@ struct Offer {
     no_answer_status: Status,
 }
 
+/// What a decision looks at: the best open caller of a queue, or of those who wait for one agent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Source {
+    Queue(u32),
+    Agent(u32),
+}
+
 /// Order of callers, agents, reservations and all timers. See `py_callcenter/_router.pyi` for each method.
 #[derive(Debug, Default)]
 pub struct Router {
@@ -153,29 +210,49 @@ pub struct Router {
     queue_names: FxHashMap<String, u64>,
     agent_names: FxHashMap<String, u64>,
     timers: Timers,
+    /// When something opens or closes for a caller; looked at whenever the clock moves.
+    wakes: Timers,
+    /// What lots are drawn from, and how many were.
+    seed: u64,
+    draws: u64,
     /// Agents in each state, by the order of `State::ALL`.
     states: [usize; State::ALL.len()],
     /// Queues in which an open caller met a ready agent since the last decision.
     dirty: Vec<u32>,
+    /// Agents who became ready, or whom an open caller waits for, since then.
+    dirty_agents: Vec<u32>,
     /// Room for `decide`, kept to save the allocation.
-    heads: BinaryHeap<std::cmp::Reverse<(CallerKey, u32)>>,
+    heads: BinaryHeap<std::cmp::Reverse<(CallerKey, Source)>>,
 }
 
 impl Router {
-    /// An empty router at the beginning of time.
+    /// An empty router at the beginning of time, with a seed for its lots.
     #[must_use]
-    pub fn new() -> Self {
-        Self::default()
+    pub fn new(seed: u64) -> Self {
+        Self {
+            seed,
+            ..Self::default()
+        }
     }
 
     fn check_time(now_us: i64) -> Result<()> {
         types::duration("now_us", now_us)
     }
 
-    /// The clock after a checked call: never back.
-    fn clock(&mut self, now_us: i64) -> i64 {
+    /// The clock after a checked call: never back. What opens or closes by waiting does so here.
+    fn clock(&mut self, now_us: i64) -> Result<i64> {
         self.now_us = self.now_us.max(now_us);
-        self.now_us
+        while let Some((timer, due)) = self.wakes.pop(self.now_us) {
+            let timers::Due::Caller(slot) = due else {
+                return Err(RouterError::Defect("not a caller's timer"));
+            };
+            let caller = self.callers.get_mut(slot)?;
+            if caller.wake == Some(timer) {
+                caller.wake = None;
+                self.refresh_caller(slot)?;
+            }
+        }
+        Ok(self.now_us)
     }
 
     fn queue_slot(&self, queue: u64) -> Result<u32> {
@@ -222,16 +299,17 @@ impl Router {
     /// When `advance` next has something to do.
     #[must_use]
     pub fn next_deadline_us(&self) -> Option<i64> {
-        self.timers.next_us()
+        let both = [self.timers.next_us(), self.wakes.next_us()];
+        both.into_iter().flatten().min()
     }
 
-    /// End wrap-ups and delays that are due; give the engine's due tokens in order.
+    /// End wrap-ups, delays and holds that are due; give the engine's due tokens in order.
     ///
     /// # Errors
     /// `OutOfRange`.
     pub fn advance(&mut self, now_us: i64) -> Result<Vec<i64>> {
         Self::check_time(now_us)?;
-        let now_us = self.clock(now_us);
+        let now_us = self.clock(now_us)?;
         let mut tokens = Vec::new();
         while let Some((timer, due)) = self.timers.pop(now_us) {
             match due {
@@ -242,7 +320,13 @@ impl Router {
                     if agent.rest.is_some_and(|rest| rest.timer == timer) {
                         agent.rest = None;
                         self.refresh_agent(slot)?;
+                    } else if agent.hold == Some(timer) {
+                        agent.hold = None;
+                        self.refresh_agent(slot)?;
                     }
+                }
+                timers::Due::Caller(_) => {
+                    return Err(RouterError::Defect("a caller's timer among the agents'"));
                 }
             }
         }

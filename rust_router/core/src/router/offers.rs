@@ -10,7 +10,7 @@ impl Router {
     pub fn ringing(&mut self, now_us: i64, offer: u64) -> Result<()> {
         Self::check_time(now_us)?;
         let slot = self.offer_slot(offer)?;
-        self.clock(now_us);
+        self.clock(now_us)?;
         let offer = self.offers.get_mut(slot)?;
         if offer.phase == Phase::Reserved {
             offer.phase = Phase::Ringing;
@@ -32,7 +32,7 @@ impl Router {
             return Err(RouterError::WrongStep("this offer was claimed before"));
         }
         let (agent, caller) = (entry.agent, entry.caller.filter(|_| !entry.withdrawn));
-        self.clock(now_us);
+        self.clock(now_us)?;
         let Some(caller) = caller else {
             return Ok(None);
         };
@@ -57,7 +57,7 @@ impl Router {
                 "only a claimed offer whose caller is there can be bridged",
             ));
         };
-        let since_us = self.clock(now_us);
+        let since_us = self.clock(now_us)?;
         self.drop_caller(caller)?;
         let entry = self.offers.get_mut(slot)?;
         entry.phase = Phase::Talking { since_us };
@@ -80,9 +80,13 @@ impl Router {
                 "this offer became a conversation: use finish",
             ));
         }
-        self.clock(now_us);
+        self.clock(now_us)?;
         let entry = self.end_offer(slot)?;
         if let Some(caller) = entry.caller {
+            if fault.is_refusal() {
+                let agent = self.agents.id(entry.agent)?;
+                self.note_refusal(caller, agent)?;
+            }
             self.release(caller, &entry)?;
         }
         let agent = self.agents.get_mut(entry.agent)?;
@@ -118,7 +122,7 @@ impl Router {
                 "this offer never became a conversation: use fail",
             ));
         };
-        let now_us = self.clock(now_us);
+        let now_us = self.clock(now_us)?;
         let entry = self.end_offer(slot)?;
         let agent = self.agents.get_mut(entry.agent)?;
         agent.talk_us = agent.talk_us.saturating_add(now_us - since_us);

@@ -29,6 +29,62 @@ impl<K: Ord + Copy> Ranked<K> {
         self.chunks.iter().flatten()
     }
 
+    pub(super) fn first(&self) -> Option<&K> {
+        self.chunks.first()?.first()
+    }
+
+    /// The members not below `key`, in order.
+    pub(super) fn iter_from(&self, key: &K) -> impl Iterator<Item = &K> {
+        let at = self.chunk_of(key);
+        let (chunk, rest) = self.chunks.split_at_checked(at + 1).map_or_else(
+            || (&[][..], &[][..]),
+            |(head, rest)| (head.last().map_or(&[][..], Vec::as_slice), rest),
+        );
+        let within = chunk.partition_point(|other| other < key);
+        chunk
+            .get(within..)
+            .unwrap_or_default()
+            .iter()
+            .chain(rest.iter().flatten())
+    }
+
+    /// How many members are below `key`, member or not.
+    pub(super) fn below(&self, key: &K) -> usize {
+        let at = self.chunk_of(key);
+        let within = self
+            .chunks
+            .get(at)
+            .map_or(0, |chunk| chunk.partition_point(|other| other < key));
+        let before: usize = self.chunks.iter().take(at).map(Vec::len).sum();
+        before + within
+    }
+
+    /// The member that so many come before.
+    pub(super) fn nth(&self, place: usize) -> Option<&K> {
+        let mut left = place;
+        for chunk in &self.chunks {
+            if let Some(key) = chunk.get(left) {
+                return Some(key);
+            }
+            left -= chunk.len();
+        }
+        None
+    }
+
+    /// The member just before this one.
+    pub(super) fn before(&self, key: &K) -> Option<&K> {
+        let at = self.chunk_of(key);
+        let within = self
+            .chunks
+            .get(at)
+            .map_or(0, |chunk| chunk.partition_point(|other| other < key));
+        if within > 0 {
+            self.chunks.get(at)?.get(within - 1)
+        } else {
+            self.chunks.get(at.checked_sub(1)?)?.last()
+        }
+    }
+
     /// Index of the first chunk whose last member is not below `key`: the only one that can hold it.
     fn chunk_of(&self, key: &K) -> usize {
         self.chunks
@@ -105,6 +161,14 @@ mod tests {
             prop_assert!(ranked.iter().eq(plain.iter()));
             for (place, key) in plain.iter().enumerate() {
                 prop_assert_eq!(ranked.place(key), Some(place));
+                prop_assert_eq!(ranked.nth(place), Some(key));
+            }
+            prop_assert_eq!(ranked.nth(plain.len()), None);
+            prop_assert_eq!(ranked.first(), plain.first());
+            for key in [0, 1, 500, 1000, 1999, 2000] {
+                prop_assert_eq!(ranked.below(&key), plain.range(..key).count());
+                prop_assert_eq!(ranked.before(&key), plain.range(..key).next_back());
+                prop_assert!(ranked.iter_from(&key).eq(plain.range(key..)));
             }
             prop_assert_eq!(ranked.place(&5000), None);
         }

@@ -8,13 +8,20 @@ use super::*;
 
 const SECOND: i64 = 1_000_000;
 
+fn plan(strategy: Strategy) -> QueueSettings {
+    QueueSettings {
+        strategy,
+        ..QueueSettings::default()
+    }
+}
+
 fn centre(strategy: Strategy, agents: usize) -> Result<(Router, u64, Vec<u64>)> {
-    let mut router = Router::new();
-    let queue = router.put_queue(0, "support", strategy, Status::OnBreak)?;
+    let mut router = Router::new(0);
+    let queue = router.put_queue(0, "support", plan(strategy))?;
     let mut ids = Vec::new();
     for number in 0..agents {
         let agent = router.put_agent(0, &format!("agent {number}"), AgentSettings::default())?;
-        router.put_tier(0, queue, agent, 1, 1)?;
+        router.put_tier(0, queue, agent, TierSettings::at(1, 1))?;
         router.set_status(0, agent, Status::Available)?;
         ids.push(agent);
     }
@@ -29,7 +36,7 @@ fn a_late_timer_cannot_end_the_rest_of_another_agent_in_the_same_slot() -> Resul
         ..AgentSettings::default()
     };
     router.put_agent(0, "agent 0", settings)?;
-    router.enqueue(0, queue, 0, 0, 0)?;
+    router.enqueue(0, queue, Arrival::at(0))?;
     let offer = router
         .decide(0)?
         .first()
@@ -55,7 +62,7 @@ fn thousands_of_wrap_ups_end_in_one_call() -> Result<()> {
     };
     for number in 0..ids.len() {
         router.put_agent(0, &format!("agent {number}"), settings)?;
-        router.enqueue(0, queue, 0, 0, 0)?;
+        router.enqueue(0, queue, Arrival::at(0))?;
     }
     for proposal in router.decide(0)? {
         router.claim(0, proposal.offer)?;
@@ -72,15 +79,20 @@ fn thousands_of_wrap_ups_end_in_one_call() -> Result<()> {
 #[test]
 fn a_removed_queue_leaves_nothing_that_a_new_one_in_its_slot_could_trip_over() -> Result<()> {
     let (mut router, queue, ids) = centre(Strategy::RingAll, 2)?;
-    let caller = router.enqueue(0, queue, 0, 0, 0)?;
+    let caller = router.enqueue(0, queue, Arrival::at(0))?;
     router.leave(0, caller)?;
     router.remove_queue(0, queue)?;
-    let other = router.put_queue(0, "sales", Strategy::LongestIdleAgent, Status::OnBreak)?;
+    let other = router.put_queue(0, "sales", plan(Strategy::LongestIdleAgent))?;
     assert_eq!(router.queues.slot(other), Some(0));
     assert!(router.decide(1)?.is_empty());
     assert_eq!(router.staffed(other)?, 0);
-    router.put_tier(1, other, ids.first().copied().unwrap_or_default(), 1, 1)?;
-    router.enqueue(1, other, 1, 0, 0)?;
+    router.put_tier(
+        1,
+        other,
+        ids.first().copied().unwrap_or_default(),
+        TierSettings::at(1, 1),
+    )?;
+    router.enqueue(1, other, Arrival::at(1))?;
     assert_eq!(router.decide(1)?.len(), 1);
     Ok(())
 }
@@ -134,7 +146,14 @@ fn apply(
     let id = |number: &usize| *number as u64 + 1;
     match step {
         Step::Enqueue(queue, priority) => {
-            callers.push(router.enqueue(*now, id(queue), *now, *priority, 0)?);
+            callers.push(router.enqueue(
+                *now,
+                id(queue),
+                Arrival {
+                    priority: *priority,
+                    ..Arrival::at(*now)
+                },
+            )?);
         }
         Step::Leave(number) => {
             if let Some(caller) = pick(callers, *number) {
@@ -168,12 +187,12 @@ fn apply(
             }
         }
         Step::Tier(queue, agent, level) => {
-            router.put_tier(*now, id(queue), id(agent), *level, 1)?;
+            router.put_tier(*now, id(queue), id(agent), TierSettings::at(*level, 1))?;
         }
         Step::RemoveTier(queue, agent) => router.remove_tier(*now, id(queue), id(agent))?,
         Step::Strategy(queue, strategy) => {
             if let Some(strategy) = pick(Strategy::ALL, *strategy) {
-                router.put_queue(*now, &format!("queue {queue}"), strategy, Status::OnBreak)?;
+                router.put_queue(*now, &format!("queue {queue}"), plan(strategy))?;
             }
         }
         Step::Advance(seconds) => {
@@ -187,15 +206,15 @@ fn apply(
 proptest! {
     #[test]
     fn no_history_leaves_a_pair_unmatched_or_a_trace_behind(steps in prop::collection::vec(step(), 1..150)) {
-        let mut router = Router::new();
+        let mut router = Router::new(0);
         let settings = AgentSettings { wrap_up_us: 3 * SECOND, max_no_answer: 2, ..AgentSettings::default() };
         for number in 0..3 {
-            router.put_queue(0, &format!("queue {number}"), Strategy::LongestIdleAgent, Status::OnBreak)?;
+            router.put_queue(0, &format!("queue {number}"), plan(Strategy::LongestIdleAgent))?;
         }
         for number in 0..6 {
             let agent = router.put_agent(0, &format!("agent {number}"), settings)?;
             for queue in 1..=3 {
-                router.put_tier(0, queue, agent, 1, 1)?;
+                router.put_tier(0, queue, agent, TierSettings::at(1, 1))?;
             }
             router.set_status(0, agent, Status::Available)?;
         }
@@ -221,7 +240,7 @@ proptest! {
         for queue in 1..=3 {
             let queue = router.queues.get(router.queue_slot(queue)?)?;
             prop_assert_eq!(queue.waiting.len(), 0);
-            prop_assert_eq!(queue.open.len(), 0);
+            prop_assert_eq!(queue.open, 0);
         }
         for agent in 1..=6 {
             prop_assert!(router.agents.get(router.agent_slot(agent)?)?.offer.is_none());

@@ -16,6 +16,8 @@ pub(super) enum Due {
     Token(i64),
     /// The wrap-up or delay of the agent in this slot.
     Agent(u32),
+    /// Something opens or closes for the caller in this slot.
+    Caller(u32),
 }
 
 /// All timers, earliest first; among equal deadlines in order of arming.

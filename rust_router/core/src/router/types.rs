@@ -10,6 +10,18 @@ pub const MAX_TIER: i64 = 86_400;
 pub const MAX_PRIORITY: i64 = 100;
 /// Most characters of a name.
 pub const MAX_NAME: usize = 10_000;
+/// Longest wait that opens a level; times the largest level it stays far below `MAX_US`.
+pub const MAX_TIER_WAIT_US: i64 = 1_000_000_000_000;
+/// Most phones at a time.
+pub const MAX_RING_COUNT: i64 = 10_000;
+/// Most lots of one agent.
+pub const MAX_WEIGHT: i64 = 1_000;
+/// Shortest window of `least-occupied`.
+pub const MIN_WINDOW_US: i64 = 60_000_000;
+/// Longest window of `least-occupied`; work is remembered so long.
+pub const MAX_WINDOW_US: i64 = 3_600_000_000;
+/// Largest count of calls outside the queues.
+pub const MAX_EXTERNAL_CALLS: i64 = 1_000_000;
 /// Largest limit of unanswered offers.
 pub const MAX_NO_ANSWER: i64 = 1_000_000;
 
@@ -99,8 +111,26 @@ words!(
         LongestIdleAgent = "longest-idle-agent",
         /// Same level and a higher position than the agent offered last; then level, position, oldest offer.
         RoundRobin = "round-robin",
-        /// Every ready agent.
+        /// Level and position, behind the agent whom this caller tried last; then from the top again.
+        TopDown = "top-down",
+        /// Level, then the least time in conversations, then position.
+        LeastTalkTime = "agent-with-least-talk-time",
+        /// Level, then the fewest conversations, then position.
+        FewestCalls = "agent-with-fewest-calls",
+        /// Level, position, oldest offer.
+        Sequentially = "sequentially-by-agent-order",
+        /// Level, then by lot.
+        Random = "random",
+        /// Level, then by lot with the tier's weight.
+        WeightedRandom = "weighted-random",
+        /// Level, then the smallest share of work over a sliding window, then position.
+        LeastOccupied = "least-occupied",
+        /// Every ready agent, by level and position.
         RingAll = "ring-all",
+        /// Level and position; one more each delay, earlier ones ring on.
+        RingProgressively = "ring-progressively",
+        /// So many at a time, by level, then the longest idle time, then position.
+        RingK = "ring-k",
     }
 );
 
@@ -124,6 +154,123 @@ words!(
     }
 );
 
+impl Fault {
+    /// Whether the caller tries this agent after all others from now on, and waits for no preferred agent.
+    #[must_use]
+    pub const fn is_refusal(self) -> bool {
+        !matches!(self, Self::PathError | Self::Withdrawn)
+    }
+}
+
+/// What an operator sets for one queue; times in microseconds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "an operator's switches, each by its name"
+)]
+pub struct QueueSettings {
+    /// How agents are picked.
+    pub strategy: Strategy,
+    /// What an agent gets who reaches `max_no_answer`.
+    pub no_answer_status: Status,
+    /// `ring-progressively`: time between two phones.
+    pub ring_progressively_delay_us: i64,
+    /// `ring-k`: phones at a time.
+    pub ring_count: i64,
+    /// `least-occupied`: how far back work counts.
+    pub occupancy_window_us: i64,
+    /// Whether levels open by waiting at all; if not, all are open.
+    pub tier_rules_apply: bool,
+    /// Wait that opens a level.
+    pub tier_rule_wait_us: i64,
+    /// Whether that wait is multiplied by the level.
+    pub tier_rule_wait_multiply_level: bool,
+    /// Whether a level is open while nobody is present on a lower one.
+    pub tier_rule_no_agent_no_wait: bool,
+    /// `mod_callcenter`'s rule to the letter: level 1 waits too, and who is on break is present.
+    pub tier_rules_compatible: bool,
+    /// Whether agents on calls that aren't the queue's are passed over.
+    pub skip_agents_with_external_calls: bool,
+    /// Whether the agent who let a caller ring is tried last for this caller.
+    pub refusal_memory: bool,
+}
+
+impl Default for QueueSettings {
+    fn default() -> Self {
+        Self {
+            strategy: Strategy::LongestIdleAgent,
+            no_answer_status: Status::OnBreak,
+            ring_progressively_delay_us: 10_000_000,
+            ring_count: 2,
+            occupancy_window_us: 1_800_000_000,
+            tier_rules_apply: false,
+            tier_rule_wait_us: 0,
+            tier_rule_wait_multiply_level: false,
+            tier_rule_no_agent_no_wait: true,
+            tier_rules_compatible: false,
+            skip_agents_with_external_calls: true,
+            refusal_memory: true,
+        }
+    }
+}
+
+impl QueueSettings {
+    pub(super) fn check(&self) -> Result<()> {
+        range(
+            "ring_progressively_delay_us",
+            self.ring_progressively_delay_us,
+            1,
+            MAX_US,
+        )?;
+        range("ring_count", self.ring_count, 1, MAX_RING_COUNT)?;
+        range(
+            "occupancy_window_us",
+            self.occupancy_window_us,
+            MIN_WINDOW_US,
+            MAX_WINDOW_US,
+        )?;
+        range(
+            "tier_rule_wait_us",
+            self.tier_rule_wait_us,
+            0,
+            MAX_TIER_WAIT_US,
+        )
+    }
+}
+
+/// What an operator sets for one agent in one queue.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TierSettings {
+    /// Lower is first.
+    pub level: i64,
+    /// Within the level.
+    pub position: i64,
+    /// The agent serves only callers who waited so long.
+    pub opening_delay_us: i64,
+    /// `weighted-random`: lots of this agent.
+    pub weight: i64,
+}
+
+impl TierSettings {
+    /// Level and position, and nothing special.
+    #[must_use]
+    pub const fn at(level: i64, position: i64) -> Self {
+        Self {
+            level,
+            position,
+            opening_delay_us: 0,
+            weight: 1,
+        }
+    }
+
+    pub(super) fn check(&self) -> Result<()> {
+        range("level", self.level, 0, MAX_TIER)?;
+        range("position", self.position, 0, MAX_TIER)?;
+        duration("opening_delay_us", self.opening_delay_us)?;
+        range("weight", self.weight, 1, MAX_WEIGHT)
+    }
+}
+
 /// What an operator sets for one agent; times in microseconds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct AgentSettings {
@@ -141,6 +288,8 @@ pub struct AgentSettings {
     pub path_error_delay_us: i64,
     /// Unanswered offers in a row that change the status; 0 = no limit.
     pub max_no_answer: i64,
+    /// Whether becoming Available clears calls and talk time, as in `mod_callcenter`.
+    pub reset_counters: bool,
 }
 
 impl Default for AgentSettings {
@@ -153,6 +302,7 @@ impl Default for AgentSettings {
             unregistered_delay_us: 5_000_000,
             path_error_delay_us: 5_000_000,
             max_no_answer: 0,
+            reset_counters: false,
         }
     }
 }
@@ -195,7 +345,7 @@ pub struct AgentView {
     pub state_since_us: i64,
     /// End of the last conversation, or the moment of login.
     pub idle_since_us: i64,
-    /// End of a wrap-up or delay; 0 when none runs.
+    /// End of a wrap-up or delay, or the moment set by hand, the later one; 0 when none runs.
     pub ready_at_us: i64,
     /// Offers in a row that nobody answered.
     pub no_answer_count: i64,
@@ -203,6 +353,8 @@ pub struct AgentView {
     pub calls_answered: u64,
     /// Time in finished conversations.
     pub talk_us: i64,
+    /// Calls that aren't the queues'.
+    pub external_calls: i64,
 }
 
 /// A reservation: this agent is kept for this caller until `fail` or `finish`.

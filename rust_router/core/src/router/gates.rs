@@ -1,0 +1,151 @@
+//! Which agents of a queue a caller's wait opens: tier rules and opening delays.
+//!
+//! A wait opens more at a few thresholds only. Open callers are kept by the number of thresholds that they
+//! passed, so the best caller whom somebody could serve is the best of a few heads.
+
+use std::collections::BTreeMap;
+
+use super::ready::Opening;
+use super::{BTreeSet, CallerKey, Queue, Result, Router, Spot, Status};
+
+impl Queue {
+    /// What so long a wait opens now.
+    pub(super) fn opening(&self, waited_us: i64) -> Opening {
+        Opening {
+            waited_us,
+            level: self.open_level(waited_us),
+        }
+    }
+
+    /// The highest open level.
+    fn open_level(&self, waited_us: i64) -> i64 {
+        let rules = &self.settings;
+        if !rules.tier_rules_apply || rules.tier_rule_wait_us == 0 {
+            return i64::MAX;
+        }
+        let mut level = if rules.tier_rule_wait_multiply_level {
+            waited_us / rules.tier_rule_wait_us
+        } else if waited_us >= rules.tier_rule_wait_us {
+            return i64::MAX;
+        } else {
+            0
+        };
+        if !rules.tier_rules_compatible {
+            level = level.max(1);
+        }
+        if rules.tier_rule_no_agent_no_wait
+            && let Some((&lowest, _)) = self.present.first_key_value()
+        {
+            level = level.max(lowest);
+        }
+        level
+    }
+
+    /// The wait that opens a level, whoever is present.
+    fn level_wait_us(&self, level: i64) -> i64 {
+        let rules = &self.settings;
+        let never_waits = level == 0 || (level == 1 && !rules.tier_rules_compatible);
+        if !rules.tier_rules_apply || never_waits {
+            0
+        } else if rules.tier_rule_wait_multiply_level {
+            level * rules.tier_rule_wait_us
+        } else {
+            rules.tier_rule_wait_us
+        }
+    }
+
+    /// Whether an agent of this status keeps higher levels closed.
+    pub(super) const fn counts_as_present(&self, status: Status) -> bool {
+        match status {
+            Status::Available | Status::OnDemand => true,
+            Status::OnBreak => self.settings.tier_rules_compatible,
+            Status::LoggedOut => false,
+        }
+    }
+
+    /// How many thresholds a wait has passed.
+    pub(super) fn stage(&self, waited_us: i64) -> usize {
+        self.thresholds.partition_point(|wait| *wait <= waited_us)
+    }
+
+    /// The best open caller for whom somebody is ready.
+    pub(super) fn head(&self) -> Option<CallerKey> {
+        if self.open == 0 || self.ready.len() == 0 {
+            return None;
+        }
+        let mut best: Option<CallerKey> = None;
+        for (stage, callers) in self.stages.iter().enumerate() {
+            let Some(&head) = callers.first() else {
+                continue;
+            };
+            if best.is_some_and(|best| best < head) {
+                continue;
+            }
+            let waited_us = stage
+                .checked_sub(1)
+                .and_then(|passed| self.thresholds.get(passed))
+                .copied()
+                .unwrap_or(0);
+            if self.ready.any(self.opening(waited_us)) {
+                best = Some(head);
+            }
+        }
+        best
+    }
+}
+
+/// Count up or down; what nobody has is forgotten.
+pub(super) fn count(counts: &mut BTreeMap<i64, usize>, key: i64, add: bool) {
+    if add {
+        *counts.entry(key).or_insert(0) += 1;
+    } else if let Some(number) = counts.get_mut(&key) {
+        *number -= 1;
+        if *number == 0 {
+            counts.remove(&key);
+        }
+    }
+}
+
+impl Router {
+    /// Derive the thresholds anew; when they changed, sort the callers by them.
+    pub(super) fn review_thresholds(&mut self, slot: u32) -> Result<()> {
+        let queue = self.queues.get_mut(slot)?;
+        let waits = queue.levels.keys().map(|level| queue.level_wait_us(*level));
+        let thresholds: BTreeSet<i64> = waits
+            .chain(queue.delays.keys().copied())
+            .filter(|wait| *wait > 0)
+            .collect();
+        if queue.thresholds.iter().eq(thresholds.iter()) {
+            return Ok(());
+        }
+        queue.thresholds = thresholds.into_iter().collect();
+        queue.stages = std::iter::repeat_with(BTreeSet::new)
+            .take(queue.thresholds.len() + 1)
+            .collect();
+        queue.open = 0;
+        let callers: Vec<u32> = queue.waiting.iter().map(|key| key.slot).collect();
+        for caller in callers {
+            let entry = self.callers.get_mut(caller)?;
+            if matches!(entry.spot, Spot::Stage(_)) {
+                entry.spot = Spot::None;
+            }
+            self.refresh_caller(caller)?;
+        }
+        Ok(())
+    }
+
+    /// Count anew who is present on which level.
+    pub(super) fn review_presence(&mut self, slot: u32) -> Result<()> {
+        let queue = self.queues.get_mut(slot)?;
+        queue.present.clear();
+        for &member in &queue.members {
+            let agent = self.agents.get(member)?;
+            if let Some(tier) = agent.tier(slot)
+                && queue.counts_as_present(agent.status)
+            {
+                count(&mut queue.present, tier.settings.level, true);
+            }
+        }
+        Ok(())
+    }
+}
