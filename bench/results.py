@@ -2,7 +2,8 @@
 
     .venv/bin/python bench/results.py [--live]
 
-`--live` adds the benches on a real FreeSWITCH (FREESWITCH_HOME or PATH). Takes minutes; nothing else should run.
+`--live` adds the benches on a real FreeSWITCH (FREESWITCH_HOME or PATH). It takes minutes; nothing else
+should run.
 """
 
 from __future__ import annotations
@@ -52,7 +53,7 @@ def main() -> int:
     parts = [
         "# Measured\n",
         "Written by `make bench` (`make bench-live` with a real FreeSWITCH); how each figure is taken stands",
-        "at the top of its script. Compare ratios, and run it again on your machine before you rely on one.\n",
+        "at the top of its script. Compare ratios, and run it on your machine before you rely on one.\n",
         f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC, commit {commit}. {machine()}.\n",
     ]
     failed = False

@@ -2,11 +2,12 @@
 
     FREESWITCH_HOME=… .venv/bin/python bench/live/cut.py [--rate 12] [--seconds 60] [--cuts 6]
 
-First the load of `load.py` with the wire between controller and switch cut every few seconds: every caller must
-be served once, and at the end every agent is free. Then the same load, and the switch is killed with SIGKILL in
-the middle and started again: its calls are gone, the controller must be in step within two seconds of the
-switch's return and every agent free. Times are from the controller's own log. Ends with 1 when a caller or agent
-was forgotten or a return took more than two seconds.
+First the load of `load.py` with the wire between controller and switch cut every few seconds: every
+caller must be served once, and at the end every agent is free. Then the same load, and the switch
+is killed with SIGKILL in the middle and started again: its calls are gone, the controller must be
+in step within two seconds of the switch's return and every agent free. Times are from the
+controller's own log. Ends with 1 when a caller or agent was forgotten or a return took more than
+two seconds.
 """
 
 from __future__ import annotations
