@@ -482,3 +482,86 @@ class Router:
         engine's due tokens in order of deadline, then of arming. Call `decide` afterwards. What opens to a
         caller by waiting needs no `advance`: any `now_us` opens it.
         """
+
+class SkillError(ValueError):
+    """A call about skills that can't be carried out: a bad name or level, a limit, an id that is not in use.
+    Nothing was changed. The message never holds the text that was refused.
+    """
+
+class DemandError(SkillError):
+    """A text that is no demand. The message is `column N: reason`."""
+
+    column: int
+    """Where, in characters from 1; one more than the text has when it ends too early."""
+
+    reason: str
+    """What was expected there and what was found, or which limit is passed."""
+
+def parse_demand(text: str, /) -> str:
+    """Read a demand; give it in canonical form. Raises `DemandError`.
+
+        demand   = "any" | either
+        either   = both { "or" both }
+        both     = operand { "and" operand }
+        operand  = { "not" } ( "(" either ")" | name [ sign level ] )
+        sign     = ">=" | ">" | "<=" | "<" | "=" | "!="
+        name     = [A-Za-z0-9_] [A-Za-z0-9_.:-]*      1…64 characters, none of the words above
+        level    = 0…100
+
+    Spaces and tabs separate. A skill that an agent doesn't have is at level 0; a name alone is `name >= 1`.
+    At most 4096 characters, 256 names and 32 parentheses inside each other, as written and in canonical form.
+    A demand that nobody could ever meet, such as `a and not a`, is refused.
+
+    The canonical form has negations in the comparisons, one term for each skill of a list, operands sorted
+    (terms by name, then `and` lists, then `or` lists) and different. It reads as itself.
+    """
+
+@final
+class Skills:
+    """Skill sets, demands and ladders in use, and who matches whom: what the router keeps inside.
+
+    Pure. What is put is counted and must be dropped as often; equal things share one id; ids are small and
+    used again once they are free. Id 0 is always there and never counted: no skills, `any`, and `any` from
+    the beginning. Other ids raise `SkillError` when they aren't in use.
+    """
+
+    def __new__(cls) -> Skills: ...
+    def put_profile(self, skills: dict[str, int]) -> int:
+        """The profile of these skills with levels 0…100; 0 is the same as not having it. At most 100000
+        skills an agent, 200000 names, 250000 profiles and 10000000 skills of profiles at once.
+        """
+
+    def drop_profile(self, profile: int) -> None: ...
+    def profile(self, profile: int) -> list[tuple[str, int]]:
+        """Skills and levels, sorted by name."""
+
+    def put_demand(self, demand: str) -> int:
+        """Read a demand as `parse_demand` does. At most 200000 different ones at once."""
+
+    def drop_demand(self, demand: int) -> None: ...
+    def demand(self, demand: int) -> str:
+        """The demand in canonical form."""
+
+    def put_ladder(self, steps: list[tuple[int, str]]) -> int:
+        """Demands by waited microseconds from which on they hold: 1…32 steps, the first at 0, each later than
+        the one before, at most 10^17 µs, nothing after `any`. Steps with the same demand are one.
+        """
+
+    def drop_ladder(self, ladder: int) -> None: ...
+    def current(self, ladder: int, waited_us: int) -> int:
+        """The demand of a caller who has waited so long."""
+
+    def next_step_us(self, ladder: int, waited_us: int) -> int | None:
+        """The waited time at which the demand next changes; None in the last step."""
+
+    def matches(self, profile: int, demand: int) -> bool: ...
+    def matching_profiles(self, demand: int) -> list[int]:
+        """The profiles in use that meet a demand, sorted."""
+
+    def matching_demands(self, profile: int) -> list[int]:
+        """The demands in use that a profile meets, sorted."""
+
+    def explain(self, profile: int, demand: int) -> tuple[str, int | None] | None:
+        """The first operand of the demand, in canonical order, that the profile doesn't meet, and the
+        profile's level when it is about one skill; None when it meets the demand.
+        """

@@ -182,8 +182,8 @@ class Queue(Model):
     record_template: Annotated[str, AfterValidator(rules.check_record_template)] | None = None
     """File name of recordings on the switch; nothing is recorded when absent."""
 
-    skills: Annotated[str, Field(max_length=500)] | None = None
-    """What its callers need by default. Accepted; not used yet."""
+    skills: Annotated[str, AfterValidator(rules.check_demand), Field(max_length=500)] | None = None
+    """What its callers need by default. Checked; not used yet."""
 
     on_timeout: ExitField = rules.HANGUP
     on_no_agent: ExitField = rules.HANGUP

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final
 
+from py_callcenter._router import DemandError, parse_demand
 from py_callcenter.config import shapes
 
 STATUSES: Final = ("Available", "Available (On Demand)", "On Break", "Logged Out")
@@ -31,6 +32,7 @@ _PLACEHOLDERS = ("call", "queue", "agent", "date", "time")
 _RECORD_SUFFIX = re.compile(r"\.[A-Za-z0-9]{1,8}\Z")
 _HOST = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9.-]{0,251}[A-Za-z0-9])?\Z")
 _SKILL = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9_.:-]{0,63})\Z")
+_DEMAND_WORDS = ("and", "or", "not", "any")
 
 
 class RuleError(ValueError):
@@ -190,8 +192,25 @@ def expand_record_template(template: str, *, call: str, queue: str, agent: str, 
 
 
 def check_skill(text: str) -> str:
+    """A name that a demand can use: 1…64 of letters, digits and `_ . : -`."""
     if not _SKILL.match(text):
         raise RuleError(f"{shown(text)} can't be a skill", "for example billing or language:fa")
+    if text in _DEMAND_WORDS:
+        raise RuleError(
+            f"{shown(text)} can't be a skill: it is a word of the demands", "give it another name"
+        )
+    return text
+
+
+def check_demand(text: str) -> str:
+    """What a caller needs, as `_router.parse_demand` reads it. Kept as it was written."""
+    try:
+        parse_demand(text)
+    except DemandError as error:
+        raise RuleError(
+            f"{shown(text)} can't be a demand: at column {error.column} {error.reason}",
+            'for example "language:fa >= 3 and (billing or sales) and not trainee", or "any"',
+        ) from error
     return text
 
 

@@ -3,6 +3,7 @@
 mod error;
 mod poke;
 mod router;
+mod skills;
 mod wire;
 
 use pyo3::prelude::*;
@@ -11,7 +12,7 @@ use pyo3::prelude::*;
 #[pymodule(gil_used = true)]
 mod _router {
     use super::{
-        Bound, PyAnyMethods, PyModule, PyModuleMethods, PyResult, error, poke, router, wire,
+        Bound, PyAnyMethods, PyModule, PyModuleMethods, PyResult, error, poke, router, skills, wire,
     };
 
     #[pymodule_init]
@@ -26,6 +27,7 @@ mod _router {
         error::register(module)?;
         wire::register(module)?;
         router::register(module)?;
+        skills::register(module)?;
         poke::register(module)?;
         // PyO3 adds it name by name; the stub, which stubtest compares, shouldn't have to repeat them.
         module.as_any().delattr("__all__")

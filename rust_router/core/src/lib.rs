@@ -8,4 +8,5 @@
 )]
 
 pub mod router;
+pub mod skills;
 pub mod wire;

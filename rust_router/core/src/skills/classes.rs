@@ -1,0 +1,198 @@
+//! Items in order, by class: the ready agents of a queue by profile, the open callers of a queue by demand.
+
+use std::collections::hash_map::Entry;
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Bound;
+
+use rustc_hash::FxHashMap;
+
+use super::filter::Filter;
+use super::set::IdSet;
+
+/// So many items are tried in order before the classes are: with any luck one of them matches.
+const TRIES: usize = 256;
+
+/// The items of one class.
+#[derive(Debug)]
+enum Members<K> {
+    One(K),
+    Many(BTreeSet<K>),
+}
+
+/// Items in order (smallest first), each of one class. An item is in it once.
+///
+/// While all items are of one class, which is what a queue without skills looks like, only one order is kept.
+#[derive(Debug)]
+pub struct ClassIndex<K> {
+    all: BTreeMap<K, u32>,
+    /// Each class's items, from the moment there are two classes until nothing is left.
+    classes: FxHashMap<u32, Members<K>>,
+    occupied: IdSet,
+    divided: bool,
+}
+
+impl<K> Default for ClassIndex<K> {
+    fn default() -> Self {
+        Self {
+            all: BTreeMap::new(),
+            classes: FxHashMap::default(),
+            occupied: IdSet::default(),
+            divided: false,
+        }
+    }
+}
+
+impl<K: Ord + Copy> ClassIndex<K> {
+    /// How many items.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.all.len()
+    }
+
+    /// Whether there are none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.all.is_empty()
+    }
+
+    /// The smallest item and its class.
+    #[must_use]
+    pub fn first(&self) -> Option<(K, u32)> {
+        self.all
+            .first_key_value()
+            .map(|(key, class)| (*key, *class))
+    }
+
+    /// All items in order, each with its class.
+    pub fn iter(&self) -> impl Iterator<Item = (K, u32)> {
+        self.all.iter().map(|(key, class)| (*key, *class))
+    }
+
+    /// The class of an item; None when it isn't there.
+    #[must_use]
+    pub fn class(&self, key: &K) -> Option<u32> {
+        self.all.get(key).copied()
+    }
+
+    /// Put an item in a class, out of any other. O(log n), and O(n log n) when the second class comes.
+    pub fn insert(&mut self, key: K, class: u32) {
+        match self.all.insert(key, class) {
+            Some(old) if old == class => return,
+            Some(old) => self.leave(&key, old),
+            None => {}
+        }
+        if self.divided {
+            self.join(key, class);
+        } else if self.all.len() == 1 {
+            self.occupied = IdSet::from_iter([class]);
+        } else if !self.occupied.contains(class) {
+            self.divided = true;
+            let all: Vec<(K, u32)> = self.iter().collect();
+            for (key, class) in all {
+                self.join(key, class);
+            }
+        }
+    }
+
+    fn join(&mut self, key: K, class: u32) {
+        match self.classes.entry(class) {
+            Entry::Vacant(place) => {
+                place.insert(Members::One(key));
+                self.occupied.insert(class);
+            }
+            Entry::Occupied(mut place) => match place.get_mut() {
+                Members::Many(keys) => {
+                    keys.insert(key);
+                }
+                Members::One(other) => {
+                    let both = BTreeSet::from([*other, key]);
+                    place.insert(Members::Many(both));
+                }
+            },
+        }
+    }
+
+    /// Take an item out; its class, or None when it wasn't there. O(log n).
+    pub fn remove(&mut self, key: &K) -> Option<u32> {
+        let class = self.all.remove(key)?;
+        self.leave(key, class);
+        if self.all.is_empty() {
+            *self = Self::default();
+        }
+        Some(class)
+    }
+
+    fn leave(&mut self, key: &K, class: u32) {
+        let Some(members) = self.classes.get_mut(&class) else {
+            return;
+        };
+        let empty = match members {
+            Members::One(_) => true,
+            Members::Many(keys) => {
+                keys.remove(key);
+                keys.is_empty()
+            }
+        };
+        if empty {
+            self.classes.remove(&class);
+            self.occupied.remove(class);
+        }
+    }
+
+    /// The smallest matching item.
+    #[must_use]
+    pub fn best(&self, filter: &Filter<'_>) -> Option<(K, u32)> {
+        self.best_from(filter, Bound::Unbounded, |_| true)
+    }
+
+    /// The smallest matching item not before `from` that is accepted.
+    ///
+    /// A few items are tried in order; then only heads of matching classes are compared. Each refusal costs one
+    /// step more.
+    pub fn best_from(
+        &self,
+        filter: &Filter<'_>,
+        from: Bound<&K>,
+        mut accept: impl FnMut(&K) -> bool,
+    ) -> Option<(K, u32)> {
+        let tries = if filter.is_everything() {
+            usize::MAX
+        } else if self.divided {
+            TRIES
+        } else if filter.test(self.first()?.1) {
+            usize::MAX
+        } else {
+            return None;
+        };
+        let sure = tries == usize::MAX;
+        let (mut looked, mut last) = (0, None);
+        for (key, class) in self.all.range((from, Bound::Unbounded)).take(tries) {
+            if (sure || filter.test(*class)) && accept(key) {
+                return Some((*key, *class));
+            }
+            (looked, last) = (looked + 1, Some(key));
+        }
+        if looked < tries {
+            return None;
+        }
+        let last = last?;
+        let mut best: Option<(K, u32)> = None;
+        filter.each_in(&self.occupied, |class| {
+            let nearer = |key: &&K| best.is_none_or(|(best, _)| **key < best);
+            let head = match self.classes.get(&class) {
+                Some(Members::One(key)) => {
+                    Some(key).filter(|key| *key > last && nearer(key) && accept(key))
+                }
+                Some(Members::Many(keys)) => keys
+                    .range((Bound::Excluded(last), Bound::Unbounded))
+                    .take_while(nearer)
+                    .find(|key| accept(key)),
+                None => None,
+            };
+            if let Some(key) = head {
+                best = Some((*key, class));
+            }
+        });
+        best
+    }
+}

@@ -1,0 +1,439 @@
+//! Against the obvious: each question worked out anew.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Bound;
+
+use proptest::prelude::*;
+
+use super::*;
+
+const NAMES: [&str; 5] = ["billing", "language:fa", "sales", "trainee", "x.y-z"];
+
+fn canonical(text: &str) -> String {
+    Demand::parse(text).unwrap().to_string()
+}
+
+fn message(text: &str) -> String {
+    Demand::parse(text).unwrap_err().to_string()
+}
+
+/// A random demand as text, with what it means.
+fn demands() -> impl Strategy<Value = String> {
+    let sign = prop::sample::select(vec![">=", ">", "<=", "<", "=", "!="]);
+    let name = prop::sample::select(NAMES.to_vec());
+    let term = prop_oneof![
+        name.clone().prop_map(str::to_owned),
+        (name, sign, 0u8..=100).prop_map(|(name, sign, level)| format!("{name}{sign} {level}")),
+    ];
+    term.prop_recursive(5, 24, 4, |inner| {
+        let list = prop::collection::vec(inner.clone(), 1..4);
+        prop_oneof![
+            inner.prop_map(|one| format!("not ({one})")),
+            (list, any::<bool>()).prop_map(|(parts, all)| {
+                let word = if all { ") and (" } else { ") or (" };
+                format!("({})", parts.join(word))
+            }),
+        ]
+    })
+}
+
+fn skill_sets() -> impl Strategy<Value = Vec<(&'static str, i64)>> {
+    prop::collection::btree_map(
+        prop::sample::select(NAMES.to_vec()),
+        prop_oneof![Just(0i64), 0i64..=5, 0i64..=100],
+        0..4,
+    )
+    .prop_map(|set| set.into_iter().collect())
+}
+
+#[test]
+fn equal_demands_are_written_alike() {
+    for (text, expected) in [
+        ("any", "any"),
+        ("  billing\t", "billing"),
+        ("not not billing", "billing"),
+        ("billing >= 1", "billing"),
+        ("billing > 0 and billing != 0", "billing"),
+        ("not billing", "not billing"),
+        ("billing = 0", "not billing"),
+        ("billing < 001", "not billing"),
+        ("sales or billing or sales", "billing or sales"),
+        ("(b or a) and (a or b)", "a or b"),
+        ("not (a or b >= 3)", "not a and b <= 2"),
+        ("a>=3and", ""),
+        ("a >= 3 and a <= 7", "a >= 3 and a <= 7"),
+        ("not (a >= 3 and a <= 7)", "a <= 2 or a >= 8"),
+        ("b and (a < 3 or a > 7)", "(a <= 2 or a >= 8) and b"),
+        ("a != 3 and a != 5", "a != 3 and a != 5"),
+        ("a or not a", "any"),
+        ("a >= 0", "any"),
+        ("a and (b or (c and not c))", "a and b"),
+        (
+            "language:fa >= 3 and (sales or billing) and not trainee",
+            "language:fa >= 3 and not trainee and (billing or sales)",
+        ),
+    ] {
+        if expected.is_empty() {
+            assert_eq!(
+                message(text),
+                "column 4: expected a level 0…100, found a name"
+            );
+        } else {
+            assert_eq!(canonical(text), expected, "{text}");
+        }
+    }
+}
+
+#[test]
+fn errors_name_the_column_and_what_is_expected() {
+    let long = "a".repeat(65);
+    let deep = "(".repeat(33);
+    let wide = "a or ".repeat(256) + "a";
+    let edge = "é".repeat(5000);
+    for (text, expected) in [
+        (
+            "",
+            "column 1: expected a skill, `not`, `(` or `any`, found the end",
+        ),
+        (
+            "and",
+            "column 1: expected a skill, `not`, `(` or `any`, found `and`",
+        ),
+        (
+            "not",
+            "column 4: expected a skill, `not` or `(`, found the end",
+        ),
+        (
+            "a b",
+            "column 3: expected a comparison, `and`, `or` or the end, found a name",
+        ),
+        (
+            "a AND b",
+            "column 3: expected a comparison, `and`, `or` or the end, found a name",
+        ),
+        (
+            "(a 7",
+            "column 4: expected a comparison, `and`, `or` or `)`, found a number",
+        ),
+        (
+            "(a = 7",
+            "column 7: expected `and`, `or` or `)`, found the end",
+        ),
+        (
+            "a = 7)",
+            "column 6: expected `and`, `or` or the end, found `)`",
+        ),
+        (
+            "(a) b",
+            "column 5: expected `and`, `or` or the end, found a name",
+        ),
+        ("a == 7", "column 4: expected a level 0…100, found `=`"),
+        (
+            "a >= 101",
+            "column 6: expected a level 0…100, found a number",
+        ),
+        (
+            "a >= -1",
+            "column 6: expected a level 0…100, found a character that has no place here",
+        ),
+        ("a >= nan", "column 6: expected a level 0…100, found a name"),
+        ("any and a", "column 5: expected the end, found `and`"),
+        (
+            "a or any",
+            "column 6: expected a skill, `not` or `(`, found `any`",
+        ),
+        (
+            "a\nb",
+            "column 2: expected a comparison, `and`, `or` or the end, found a character that has no place here",
+        ),
+        (
+            "زبان",
+            "column 1: expected a skill, `not`, `(` or `any`, found a character that has no place here",
+        ),
+        (
+            &long,
+            "column 1: the name of a skill has at most 64 characters",
+        ),
+        (
+            &deep,
+            "column 33: a demand has at most 32 parentheses inside each other",
+        ),
+        (&wide, "column 1281: a demand names at most 256 skills"),
+        (&edge, "column 4097: a demand has at most 4096 characters"),
+        (
+            "a and not a",
+            "column 1: no agent can ever meet this demand",
+        ),
+        ("a > 100", "column 1: no agent can ever meet this demand"),
+    ] {
+        assert_eq!(message(text), expected, "{text}");
+    }
+}
+
+#[test]
+fn a_profile_is_shared_and_counted() -> Result<()> {
+    let mut skills = Skills::new();
+    let before = skills.sizes();
+    let one = skills.put_profile(&[("billing", 3), ("sales", 0)])?;
+    let two = skills.put_profile(&[("billing", 3)])?;
+    assert_eq!(one, two);
+    assert_eq!(skills.profile(one)?, [("billing", 3)]);
+    skills.drop_profile(one)?;
+    assert!(skills.profile(one).is_ok());
+    skills.drop_profile(one)?;
+    assert_eq!(skills.drop_profile(one), Err(SkillError::UnknownProfile));
+    assert_eq!(skills.sizes(), before);
+    assert_eq!(skills.put_profile(&[])?, ProfileId::NONE);
+    for bad in [
+        [("billing", 101), ("a", 1)],
+        [("billing", -1), ("a", 1)],
+        [("billing", 1), ("billing", 1)],
+        [("billing", 1), ("not", 1)],
+        [("billing", 1), ("", 1)],
+        [("billing", 1), ("é", 1)],
+    ] {
+        assert!(skills.put_profile(&bad).is_err());
+        assert_eq!(skills.sizes(), before);
+    }
+    Ok(())
+}
+
+#[test]
+fn a_hundred_thousand_skills_on_one_agent() -> Result<()> {
+    let names: Vec<String> = (0..=MAX_SKILLS).map(|n| format!("skill:{n}")).collect();
+    let all: Vec<(&str, i64)> = names.iter().map(|name| (name.as_str(), 50)).collect();
+    let mut skills = Skills::new();
+    let before = skills.sizes();
+    assert_eq!(skills.put_profile(&all), Err(SkillError::ManySkills));
+    let many = skills.put_profile(&all[..MAX_SKILLS])?;
+    let demand = skills.put_demand("skill:99999 > 49 and not skill:100000")?;
+    assert!(skills.matches(many, demand));
+    skills.drop_profile(many)?;
+    assert_eq!(skills.matching_profiles(demand)?, []);
+    assert_eq!(skills.sizes()[1], before[1]);
+    Ok(())
+}
+
+#[test]
+fn a_ladder_steps_down_and_ends() -> Result<()> {
+    let mut skills = Skills::new();
+    let strict = Demand::parse("billing >= 50").unwrap();
+    let mild = Demand::parse("billing").unwrap();
+    let any = Demand::parse("any").unwrap();
+    let id = skills.put_ladder(&[(0, &strict), (10, &mild), (15, &mild), (20, &any)])?;
+    let ladder = skills.ladder(id)?;
+    let names: Vec<(i64, String, Option<i64>)> = [-5, 0, 9, 10, 19, 20, i64::MAX]
+        .into_iter()
+        .map(|waited| {
+            let now = skills.demand(ladder.current(waited)).unwrap().to_string();
+            (waited, now, ladder.next_step_us(waited))
+        })
+        .collect();
+    let expected = [
+        (-5, "billing >= 50", Some(10)),
+        (0, "billing >= 50", Some(10)),
+        (9, "billing >= 50", Some(10)),
+        (10, "billing", Some(20)),
+        (19, "billing", Some(20)),
+        (20, "any", None),
+        (i64::MAX, "any", None),
+    ];
+    assert_eq!(
+        names,
+        expected.map(|(waited, now, next)| (waited, now.to_owned(), next))
+    );
+    assert_eq!(
+        skills.put_ladder(&[(0, &strict), (10, &mild), (20, &any)])?,
+        id
+    );
+    skills.drop_ladder(id)?;
+    skills.drop_ladder(id)?;
+    assert_eq!(skills.ladder(id), Err(SkillError::UnknownLadder));
+    assert_eq!(
+        skills.demand(DemandId(1)).unwrap_err(),
+        SkillError::UnknownDemand
+    );
+    for (steps, error) in [
+        (vec![], SkillError::BadSteps),
+        (vec![(1, &mild)], SkillError::StepOrder),
+        (vec![(0, &mild), (0, &any)], SkillError::StepOrder),
+        (vec![(0, &mild), (i64::MAX, &any)], SkillError::StepOrder),
+        (vec![(0, &any), (1, &mild)], SkillError::AfterAny),
+    ] {
+        assert_eq!(skills.put_ladder(&steps), Err(error));
+    }
+    Ok(())
+}
+
+#[test]
+fn idle_demands_are_bounded_and_found_again() -> Result<()> {
+    let mut skills = Skills::new();
+    for number in 0..10_000 {
+        let id = skills.put_demand(&format!("skill:{number}"))?;
+        skills.drop_demand(id)?;
+    }
+    assert_eq!(skills.sizes()[2], 4097);
+    assert_eq!(skills.sizes()[0], 4096);
+    let id = skills.put_demand("skill:9999")?;
+    assert_eq!(skills.demand(id)?.as_str(), "skill:9999");
+    Ok(())
+}
+
+#[derive(Debug, Clone)]
+enum Step {
+    Profile(Vec<(&'static str, i64)>),
+    Demand(String),
+    DropProfile(prop::sample::Index),
+    DropDemand(prop::sample::Index),
+}
+
+fn steps() -> impl Strategy<Value = Vec<Step>> {
+    let step = prop_oneof![
+        skill_sets().prop_map(Step::Profile),
+        demands().prop_map(Step::Demand),
+        any::<prop::sample::Index>().prop_map(Step::DropProfile),
+        any::<prop::sample::Index>().prop_map(Step::DropDemand),
+    ];
+    prop::collection::vec(step, 1..60)
+}
+
+/// The obvious: the tree of the text as written would do too, but the canonical one is tested apart.
+fn meets(demand: &Demand, set: &[(&str, i64)]) -> bool {
+    let levels: BTreeMap<&str, i64> = set.iter().copied().collect();
+    matching::Failing::of(&demand.expr, &|name| {
+        u8::try_from(levels.get(name).copied().unwrap_or(0)).unwrap()
+    })
+    .is_none()
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn what_is_printed_is_read_as_the_same(text in demands()) {
+        if let Ok(demand) = Demand::parse(&text) {
+            let again = Demand::parse(demand.as_str());
+            prop_assert_eq!(again.as_ref(), Ok(&demand));
+        }
+    }
+
+    #[test]
+    fn opposites_exclude_each_other(text in demands(), set in skill_sets()) {
+        let negated = format!("not ({text})");
+        match (Demand::parse(&text), Demand::parse(&negated)) {
+            (Ok(demand), Ok(negated)) => prop_assert_ne!(meets(&demand, &set), meets(&negated, &set)),
+            (Ok(demand), Err(_)) | (Err(_), Ok(demand)) => prop_assert!(meets(&demand, &set)),
+            (Err(one), Err(two)) => prop_assert!(false, "{} {}", one, two),
+        }
+    }
+
+    #[test]
+    fn no_text_is_too_much(text in "\\PC{0,40}|[()a= <>!not]{0,60}") {
+        if let Err(error) = Demand::parse(&text) {
+            prop_assert!((1..=text.chars().count() + 1).contains(&error.column));
+        }
+    }
+
+    /// Both directions, whatever the order of coming and going, with room and without.
+    #[test]
+    fn matches_are_those_of_the_demand(steps in steps(), budget in prop_oneof![Just(0usize), 0usize..500, Just(1usize << 20)]) {
+        let mut skills = Skills::with_budget(budget);
+        let mut sets = Vec::new();
+        let mut wants = Vec::new();
+        for step in steps {
+            match step {
+                Step::Profile(set) => sets.push((skills.put_profile(&set).unwrap(), set)),
+                Step::Demand(text) => if let Ok(demand) = Demand::parse(&text) {
+                    wants.push((skills.put_demand(&text).unwrap(), demand));
+                },
+                Step::DropProfile(at) => if !sets.is_empty() {
+                    skills.drop_profile(sets.swap_remove(at.index(sets.len())).0).unwrap();
+                },
+                Step::DropDemand(at) => if !wants.is_empty() {
+                    skills.drop_demand(wants.swap_remove(at.index(wants.len())).0).unwrap();
+                },
+            }
+            prop_assert!(budget == 0 || skills.memo_bytes() <= budget + 1024);
+        }
+        for (profile, set) in &sets {
+            let mut expected = BTreeSet::from([DemandId::ANY]);
+            for (id, demand) in &wants {
+                let holds = meets(demand, set);
+                prop_assert_eq!(skills.matches(*profile, *id), holds);
+                prop_assert_eq!(skills.profiles_for(*id).test(profile.0), holds);
+                prop_assert_eq!(skills.demands_for(*profile).test(id.0), holds);
+                prop_assert_eq!(skills.explain(*profile, *id).unwrap().is_none(), holds);
+                prop_assert_eq!(skills.matching_profiles(*id).unwrap().contains(profile), holds);
+                if holds {
+                    expected.insert(*id);
+                }
+            }
+            prop_assert_eq!(skills.matching_demands(*profile).unwrap(), Vec::from_iter(expected));
+        }
+        let before = skills.sizes();
+        prop_assert!(before[1] <= sets.len() + 1);
+        for (id, _) in sets { skills.drop_profile(id).unwrap(); }
+        for (id, _) in wants { skills.drop_demand(id).unwrap(); }
+        prop_assert_eq!(skills.sizes()[1], 1);
+    }
+
+    #[test]
+    fn a_set_is_a_set(ids in prop::collection::vec((any::<bool>(), prop_oneof![0u32..200, 0u32..100_000]), 0..600), others in prop::collection::btree_set(0u32..300, 0..200)) {
+        let mut set = IdSet::default();
+        let mut truth = BTreeSet::new();
+        for (add, id) in ids {
+            if add {
+                prop_assert_eq!(set.insert(id), truth.insert(id));
+            } else {
+                prop_assert_eq!(set.remove(id), truth.remove(&id));
+            }
+        }
+        prop_assert_eq!(set.len(), truth.len());
+        prop_assert!(set.iter().eq(truth.iter().copied()));
+        let other: IdSet = others.iter().copied().collect();
+        let both: Vec<u32> = truth.intersection(&others).copied().collect();
+        for (one, two) in [(&set, &other), (&other, &set)] {
+            let mut common = Vec::new();
+            one.each_common(two, |id| common.push(id));
+            prop_assert_eq!(&common, &both);
+        }
+        let mut words = vec![0; 100_000 / 64 + 1];
+        set.add_to(&mut words);
+        prop_assert!(IdSet::from_words(words).iter().eq(truth.iter().copied()));
+    }
+
+    /// Few classes and many, one item each and many, from a place on and with refusals.
+    #[test]
+    fn the_best_is_the_first_that_matches(
+        sets in prop::collection::vec(skill_sets(), 1..20),
+        text in demands(),
+        items in prop::collection::vec((any::<bool>(), 0u16..1000, any::<prop::sample::Index>()), 0..900),
+        from in 0u16..1000,
+        odd in any::<bool>(),
+    ) {
+        prop_assume!(Demand::parse(&text).is_ok());
+        let mut skills = Skills::new();
+        let profiles: Vec<ProfileId> = sets.iter().map(|set| skills.put_profile(set).unwrap()).collect();
+        let demand = skills.put_demand(&text).unwrap();
+        let mut index = ClassIndex::default();
+        let mut truth = BTreeMap::new();
+        for (add, key, class) in items {
+            let class = profiles[class.index(profiles.len())];
+            if add {
+                index.insert(key, class.0);
+                truth.insert(key, class.0);
+            } else {
+                prop_assert_eq!(index.remove(&key), truth.remove(&key));
+            }
+        }
+        prop_assert!(index.iter().eq(truth.iter().map(|(key, class)| (*key, *class))));
+        let filter = skills.profiles_for(demand);
+        let matching = |key: &u16| skills.matches(ProfileId(truth[key]), demand);
+        prop_assert_eq!(index.best(&filter), truth.iter().map(|(k, c)| (*k, *c)).find(|(k, _)| matching(k)));
+        let accept = |key: &u16| !odd || key % 2 == 1;
+        prop_assert_eq!(
+            index.best_from(&filter, Bound::Excluded(&from), accept),
+            truth.range(from + 1..).map(|(k, c)| (*k, *c)).find(|(k, _)| matching(k) && accept(k))
+        );
+    }
+}
