@@ -27,6 +27,11 @@ class RouterError(ValueError):
     step that the state doesn't allow. Nothing was changed.
     """
 
+class EstimateError(ValueError):
+    """A fact or question of `Estimator`, `Erlang` or `erlang_b` that can't be: a number out of range, a queue
+    without a steady state, a ticket given back when nobody waits. Nothing was changed.
+    """
+
 @final
 class FrameParser:
     """Cuts a byte stream of FreeSWITCH's event socket into frames.
@@ -284,11 +289,11 @@ class Router:
         oldest offer), `round-robin` (on the level of the queue's newest offer the positions above it; then
         position, oldest offer), `top-down` (behind the agent whom this caller tried last; then from the top
         again), `random`, `weighted-random` (by the tier's `weight`), `least-occupied` (conversations and
-        wrap-ups within `occupancy_window_us`, one minute to one hour, that moves in 32 steps; then
-        position), `ring-k` (`ring_count` phones at a time, longest idle first), `ring-all`,
-        `ring-progressively` (by position, one more each `ring_progressively_delay_us`, or at once when no
-        phone rings any more; earlier ones ring on). The last three make several offers for one caller: the
-        first `claim` wins.
+        wrap-ups within `occupancy_window_us`, one minute to one hour, that moves in 32 steps, counted from
+        the first such queue on; then position), `ring-k` (`ring_count` phones at a time, longest idle
+        first), `ring-all`, `ring-progressively` (by position, one more each `ring_progressively_delay_us`,
+        or at once when no phone rings any more; earlier ones ring on). The last three make several offers
+        for one caller: the first `claim` wins.
 
         Tier rules: a level opens to a caller who waited (since `entered_us`) `tier_rule_wait_us`, with
         `…_multiply_level` so many times the level; with `…_no_agent_no_wait` also while nobody is present
@@ -565,3 +570,166 @@ class Skills:
         """The first operand of the demand, in canonical order, that the profile doesn't meet, and the
         profile's level when it is about one skill; None when it meets the demand.
         """
+
+def erlang_b(agents: int, load: float) -> float:
+    """Share of calls that find all agents busy when nobody can wait. Agents 1…10^7, load 0…10^21 Erlang.
+    Raises `EstimateError`. O(agents).
+    """
+
+@final
+class Erlang:
+    """The steady state of one queue by theory: arrivals at random, exponential handling time and patience,
+    first come first served. Immutable.
+    """
+
+    def __new__(
+        cls, agents: int, *, arrivals_per_s: float, service_per_s: float, abandonment_per_s: float = 0.0
+    ) -> Erlang:
+        """`service_per_s` is 1 / mean handling time, `abandonment_per_s` 1 / mean patience (Erlang A); 0:
+        nobody gives up (Erlang C). Agents 1…10^7, rates 10^-12…10^9. Raises `EstimateError`, also when
+        without abandonment more arrives than can be served. O(agents).
+        """
+
+    @property
+    def wait_share(self) -> float:
+        """Share of callers who find no free agent."""
+
+    @property
+    def abandon_share(self) -> float:
+        """Share of callers who give up."""
+
+    @property
+    def mean_wait_s(self) -> float:
+        """Mean time in the queue of all callers, those who didn't wait and those who gave up included."""
+
+    @property
+    def mean_wait_served_s(self) -> float:
+        """Mean time in the queue of those who were served, at once or later."""
+
+    @property
+    def mean_waiting(self) -> float:
+        """Mean number of callers in the queue."""
+
+    @property
+    def occupancy(self) -> float:
+        """Mean share of agents who are busy."""
+
+    def served_within(self, seconds: float) -> float:
+        """Share of all callers who are served and waited so long at most. Over `1 - abandon_share` it is the
+        service level that leaves abandoned calls out. 0…10^15 s; raises `EstimateError`.
+        """
+
+@final
+class Ticket:
+    """What `Estimator.joined` gives for a caller, to be given back once, when the wait ends. Immutable."""
+
+@final
+class Estimate:
+    """The wait of a caller who stays until served, from now on, as a range. Immutable.
+
+    `p10_us`…`p90_us` holds 80 % of such waits; `p50_us`…`p80_us` is the range to announce: half of the
+    callers wait less than its low end, one in five more than its high end.
+    """
+
+    @property
+    def mean_us(self) -> int: ...
+    @property
+    def p10_us(self) -> int: ...
+    @property
+    def p50_us(self) -> int: ...
+    @property
+    def p80_us(self) -> int: ...
+    @property
+    def p90_us(self) -> int: ...
+
+@final
+class Score:
+    """How good the last few hundred answers were, judged by the callers who waited and were served. A copy of
+    one moment, immutable. Answers are judged as they stood when the caller joined, told or not. All 0 before
+    the first.
+    """
+
+    @property
+    def answers(self) -> int:
+        """How many were judged in all."""
+
+    @property
+    def bias(self) -> float:
+        """Mean of (estimate − wait) / mean wait; above 0: too long."""
+
+    @property
+    def relative_error(self) -> float:
+        """Root mean square of (estimate − wait) / mean wait."""
+
+    @property
+    def coverage(self) -> float:
+        """Share of waits within the range that should hold 0.8 of them."""
+
+    @property
+    def error_ratio(self) -> float:
+        """Root mean square error in units of what chance explains: 1 when the model is right."""
+
+@final
+class Rates:
+    """What an `Estimator` has measured, 0 where nothing was seen. A copy of one moment, immutable."""
+
+    @property
+    def entries_per_agent_s(self) -> float:
+        """Entries into service a second for each staffed agent, while callers waited and nobody was free."""
+
+    @property
+    def service_per_s(self) -> float:
+        """1 / mean time that a call holds an agent."""
+
+    @property
+    def abandonment_per_s(self) -> float:
+        """Abandoned calls a second for each waiting caller; smaller than observed while few were."""
+
+    @property
+    def effective_agents(self) -> float:
+        """Staffed agents, each counted by the part of the time that this queue gets of them."""
+
+@final
+class Estimator:
+    """Measures one queue and says how long a caller will wait, or that it doesn't know.
+
+    It is told what happens, in order of time; an earlier `now_us` counts as the last one. Moments and
+    durations are 0…10^17 µs; anything else raises `EstimateError`. Memory is constant, each call O(1). The
+    same calls give the same answers on the same machine (logarithms may differ in the last digit between
+    machines).
+
+    The wait with n callers ahead is the sum over k = 0…n of exponential times with rates `s·β + k·θ`: s
+    staffed agents, β entries into service for each of them, θ abandonment for each waiting second. β is taken
+    from the longest of seven memories (50…6400 entries) that no shorter one contradicts; from the handling
+    time while the queue is new.
+    """
+
+    def __new__(cls) -> Estimator: ...
+    def agents(self, now_us: int, staffed: int, free: int) -> None:
+        """`staffed`: who takes calls of this queue now (logged in, not paused), whatever they do at the
+        moment; `free`: those of them who could take one this instant. To be told at each change of either.
+        """
+
+    def joined(self, now_us: int, ahead: int) -> Ticket:
+        """A caller joined behind so many others."""
+
+    def started(self, now_us: int, ticket: Ticket) -> None:
+        """The caller is connected with an agent. Raises when nobody waits."""
+
+    def abandoned(self, now_us: int, ticket: Ticket) -> None:
+        """The caller gave up. Raises when nobody waits."""
+
+    def left(self, now_us: int, ticket: Ticket) -> None:
+        """The caller was taken elsewhere: timed out, moved, lost. Raises when nobody waits."""
+
+    def ended(self, held_us: int) -> None:
+        """A call of this queue has held an agent for so long, ringing and wrap-up included."""
+
+    def estimate(self, now_us: int, ahead: int) -> Estimate | None:
+        """The wait from now on with so many callers ahead. None: nobody is staffed; fewer than 20 calls were
+        seen; or past answers were too wrong (bias above 35 %, coverage below 50 %, or errors above 2.5 times
+        what chance explains, over the last few hundred). Free agents aren't thought of.
+        """
+
+    def score(self) -> Score: ...
+    def rates(self) -> Rates: ...

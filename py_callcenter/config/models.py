@@ -27,7 +27,20 @@ from py_callcenter.config.rules import Exit, RuleError
 
 MICROSECONDS = 1_000_000
 
-Strategy = Literal["longest-idle-agent", "round-robin", "ring-all"]
+Strategy = Literal[
+    "longest-idle-agent",
+    "round-robin",
+    "top-down",
+    "agent-with-least-talk-time",
+    "agent-with-fewest-calls",
+    "sequentially-by-agent-order",
+    "random",
+    "weighted-random",
+    "least-occupied",
+    "ring-all",
+    "ring-progressively",
+    "ring-k",
+]
 Status = Literal["Available", "Available (On Demand)", "On Break", "Logged Out"]
 
 Name = Annotated[str, AfterValidator(rules.check_name), Field(min_length=1, max_length=64)]
@@ -157,6 +170,36 @@ class Queue(Model):
 
     name: Name
     strategy: Strategy = "longest-idle-agent"
+    ring_progressively_delay: Seconds = 10
+    """`ring-progressively`: seconds until one more phone rings; 0 = 10, as in mod_callcenter."""
+
+    ring_count: Annotated[int, Field(ge=1, le=1000)] = 2
+    """`ring-k`: phones that ring at once for one caller."""
+
+    occupancy_window: Annotated[float, Field(ge=60, le=3600, allow_inf_nan=False)] = 1800
+    """`least-occupied`: seconds back that conversations and wrap-ups count."""
+
+    tier_rules_apply: bool = False
+    """Whether higher levels open only after some waiting."""
+
+    tier_rule_wait_second: Seconds = 0
+    """Seconds a caller waits until the next level opens."""
+
+    tier_rule_wait_multiply_level: bool = False
+    """Whether these seconds are multiplied by the level; if not, all levels open at once."""
+
+    tier_rule_no_agent_no_wait: bool = True
+    """Whether a level is open while nobody is present on a lower one."""
+
+    tier_rules_compatible: bool = False
+    """Whether level 1 waits too and agents on break count as present, as in mod_callcenter."""
+
+    skip_agents_with_external_calls: bool = True
+    """Whether agents on calls outside the queues are passed over."""
+
+    refusal_memory: bool = True
+    """Whether an agent who let a caller ring is tried last for this caller."""
+
     service_level: ServiceLevel = ServiceLevel()
     moh_sound: Annotated[str, AfterValidator(rules.check_sound)] | None = None
     """What callers hear while they wait; silence when absent."""
@@ -196,6 +239,18 @@ class Queue(Model):
     @classmethod
     def _no_sound(cls, value: object) -> object:
         return None if value == "" else value
+
+    @property
+    def ring_progressively_delay_us(self) -> int:
+        return _microseconds(self.ring_progressively_delay) or 10 * MICROSECONDS
+
+    @property
+    def occupancy_window_us(self) -> int:
+        return _microseconds(self.occupancy_window)
+
+    @property
+    def tier_rule_wait_us(self) -> int:
+        return _microseconds(self.tier_rule_wait_second)
 
     @property
     def max_wait_time_us(self) -> int:
@@ -296,6 +351,15 @@ class Tier(Model):
     agent: Name
     level: Annotated[int, Field(ge=0, le=86400)] = 1
     position: Annotated[int, Field(ge=0, le=86400)] = 1
+    opening_delay: Seconds = 0
+    """The agent serves only callers who waited so many seconds."""
+
+    weight: Annotated[int, Field(ge=1, le=1000)] = 1
+    """`weighted-random`: how many times the chance of an agent of weight 1."""
+
+    @property
+    def opening_delay_us(self) -> int:
+        return _microseconds(self.opening_delay)
 
 
 class Config(Model):

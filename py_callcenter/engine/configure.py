@@ -43,7 +43,20 @@ def apply(state: State, config: Config, statuses: Mapping[str, str]) -> None:
     state.queues = {queue.name: queue for queue in config.queues}
     for queue in config.queues:
         state.queue_ids[queue.name] = router.put_queue(
-            now_us, queue.name, queue.strategy, no_answer_status=queue.agent_no_answer_status
+            now_us,
+            queue.name,
+            queue.strategy,
+            no_answer_status=queue.agent_no_answer_status,
+            ring_progressively_delay_us=queue.ring_progressively_delay_us,
+            ring_count=queue.ring_count,
+            occupancy_window_us=queue.occupancy_window_us,
+            tier_rules_apply=queue.tier_rules_apply,
+            tier_rule_wait_us=queue.tier_rule_wait_us,
+            tier_rule_wait_multiply_level=queue.tier_rule_wait_multiply_level,
+            tier_rule_no_agent_no_wait=queue.tier_rule_no_agent_no_wait,
+            tier_rules_compatible=queue.tier_rules_compatible,
+            skip_agents_with_external_calls=queue.skip_agents_with_external_calls,
+            refusal_memory=queue.refusal_memory,
         )
     state.agents = {agent.name: agent for agent in config.agents}
     new_agents = []
@@ -61,7 +74,13 @@ def apply(state: State, config: Config, statuses: Mapping[str, str]) -> None:
         )
     for tier in config.tiers:
         router.put_tier(
-            now_us, state.queue_ids[tier.queue], state.agent_ids[tier.agent], tier.level, tier.position
+            now_us,
+            state.queue_ids[tier.queue],
+            state.agent_ids[tier.agent],
+            tier.level,
+            tier.position,
+            opening_delay_us=tier.opening_delay_us,
+            weight=tier.weight,
         )
     state.queue_names = {queue_id: name for name, queue_id in state.queue_ids.items()}
     state.agent_names = {agent_id: name for name, agent_id in state.agent_ids.items()}

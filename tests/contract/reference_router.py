@@ -190,6 +190,7 @@ def _splitmix(seed: int, number: int) -> int:
 class Router:
     seed: int = 0
     _draws: int = 0
+    _counts_work: bool = False
     _now_us: int = 0
     _queues: dict[int, Queue] = field(default_factory=dict)
     _agents: dict[int, Agent] = field(default_factory=dict)
@@ -269,7 +270,7 @@ class Router:
                 agent.state = state
                 agent.state_since_us = self._now_us
                 works = state in {"in_a_queue_call", "wrap_up"}
-                if works and agent.work_since_us is None:
+                if works and agent.work_since_us is None and self._counts_work:
                     agent.work_since_us = self._now_us
                 if not works and agent.work_since_us is not None:
                     agent.work.append((agent.work_since_us, self._now_us))
@@ -449,6 +450,7 @@ class Router:
         _number("occupancy_window_us", occupancy_window_us, 60_000_000, 3_600_000_000)
         _number("tier_rule_wait_us", tier_rule_wait_us, 0, 10**12)
         self._clock(now_us)
+        self._counts_work = self._counts_work or strategy == "least-occupied"
         known = self.queue_id(name)
         queue = Queue(
             known or self._next("queue"),

@@ -2,7 +2,7 @@
 
 import pytest
 
-from py_callcenter._router import RouterError
+from py_callcenter._router import Router, RouterError
 
 pytestmark = pytest.mark.contract
 
@@ -49,6 +49,14 @@ def test_ids_that_were_never_handed_out(busy, bad):
         lambda: router.enqueue(now_us, bad, entered_us=now_us),
         lambda: router.leave(now_us, bad),
         lambda: router.position(bad),
+        lambda: router.ahead(bad),
+        lambda: router.enqueue(now_us, queue, entered_us=now_us, preferred_agent=bad, preferred_for_us=1),
+        lambda: router.set_priority(now_us, bad, 1),
+        lambda: router.set_base_score(now_us, bad, 1),
+        lambda: router.move(now_us, bad, queue),
+        lambda: router.move(now_us, busy.callers["bob"], bad),
+        lambda: router.set_ready_at(now_us, bad, now_us),
+        lambda: router.set_external_calls(now_us, bad, 1),
         lambda: router.callers(bad),
         lambda: router.calls_waiting(bad),
         lambda: router.staffed(bad),
@@ -92,6 +100,22 @@ def test_numbers_out_of_range(busy, bad):
         lambda: router.set_timer(bad, 1),
         lambda: router.leave(bad, busy.callers["ada"]),
         lambda: router.remove_tier(bad, queue, agent),
+        lambda: router.set_priority(bad, busy.callers["bob"], 1),
+        lambda: router.set_priority(now_us, busy.callers["bob"], -101 if bad == -1 else bad),
+        lambda: router.set_base_score(bad, busy.callers["bob"], 1),
+        lambda: router.set_base_score(now_us, busy.callers["bob"], 10**17 + 1 if bad == -1 else bad),
+        lambda: router.move(bad, busy.callers["bob"], queue),
+        lambda: router.set_ready_at(bad, agent, now_us),
+        lambda: router.set_ready_at(now_us, agent, bad),
+        lambda: router.set_external_calls(bad, agent, 1),
+        lambda: router.set_external_calls(now_us, agent, bad),
+        lambda: router.put_tier(now_us, queue, agent, 1, 1, opening_delay_us=bad),
+        lambda: router.put_tier(now_us, queue, agent, 1, 1, weight=bad),
+        lambda: router.enqueue(now_us, queue, entered_us=now_us, preferred_agent=agent, preferred_for_us=bad),
+    ]
+    rules = ("ring_progressively_delay_us", "ring_count", "occupancy_window_us", "tier_rule_wait_us")
+    calls += [
+        lambda name=name: router.put_queue(now_us, "support", "ring-k", **{name: bad}) for name in rules
     ]
     settings = (
         "wrap_up_us",
@@ -107,6 +131,83 @@ def test_numbers_out_of_range(busy, bad):
         with pytest.raises(RouterError):
             call()
     assert picture(busy) == before
+
+
+@pytest.mark.parametrize("bad", [-1, 2**64, 10**30])
+def test_a_seed_has_64_bits(make_router, bad):
+    assert make_router(seed=2**64 - 1).next_deadline_us() is None
+    with pytest.raises(RouterError):
+        make_router(seed=bad)
+
+
+@pytest.mark.parametrize(
+    ("name", "bad"),
+    [
+        ("ring_progressively_delay_us", 0),
+        ("ring_count", 0),
+        ("ring_count", 10_001),
+        ("occupancy_window_us", 59_999_999),
+        ("occupancy_window_us", 3_600_000_001),
+        ("tier_rule_wait_us", 10**12 + 1),
+    ],
+)
+def test_rules_of_a_queue_are_bounded(busy, name, bad):
+    with pytest.raises(RouterError):
+        busy.router.put_queue(busy.now_us, "support", "ring-k", **{name: bad})
+
+
+def test_the_largest_rules_are_taken(make_router):
+    """No sum of them overflows, whoever comes whenever."""
+    router = make_router()
+    end_us = 10**17
+    queue = router.put_queue(
+        0,
+        "support",
+        "ring-progressively",
+        ring_progressively_delay_us=end_us,
+        tier_rules_apply=True,
+        tier_rule_wait_us=10**12,
+        tier_rule_wait_multiply_level=True,
+        tier_rules_compatible=True,
+    )
+    agents = []
+    for number, level in enumerate((0, 1, 86_400)):
+        agent = router.put_agent(0, str(number))
+        router.put_tier(0, queue, agent, level, 86_400, opening_delay_us=number * 10**16, weight=1000)
+        router.set_status(0, agent, "Available")
+        agents.append(agent)
+    for entered_us in (0, end_us):
+        router.enqueue(0, queue, entered_us=entered_us, preferred_agent=agents[-1], preferred_for_us=end_us)
+    assert [proposal.agent for proposal in router.decide(end_us)] == agents[:1]
+    assert router.decide(end_us) == []
+    router.set_external_calls(end_us, agents[0], 1_000_000)
+    router.set_ready_at(end_us, agents[0], end_us)
+    assert router.next_deadline_us() == end_us + 10**12
+
+
+def test_ten_thousand_levels_on_one_queue(make_router):
+    """Each level has a wait of its own; callers pass them one by one, at a bounded cost each."""
+    router = make_router()
+    many = 10_000 if isinstance(router, Router) else 50
+    queue = router.put_queue(
+        0,
+        "support",
+        "longest-idle-agent",
+        tier_rules_apply=True,
+        tier_rule_wait_us=1,
+        tier_rule_wait_multiply_level=True,
+    )
+    for number in range(1, many + 1):
+        agent = router.put_agent(0, str(number))
+        router.put_tier(0, queue, agent, number, 1)
+    router.set_status(0, agent, "Available")
+    first = router.put_agent(0, "first")
+    router.put_tier(0, queue, first, 1, 1)
+    router.set_status(0, first, "Available")
+    router.set_ready_at(0, first, 10**9)
+    router.enqueue(0, queue, entered_us=0)
+    assert router.decide(many - 1) == []
+    assert [proposal.agent for proposal in router.decide(many)] == [agent]
 
 
 @pytest.mark.parametrize("bad", [101, -101, *HUGE[1:]])

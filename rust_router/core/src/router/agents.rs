@@ -143,7 +143,7 @@ impl Router {
         if state != before {
             agent.state_since_us = self.now_us;
             let works = matches!(state, State::InAQueueCall | State::WrapUp);
-            agent.work.set(works, self.now_us);
+            agent.work.set(works && self.counts_work, self.now_us);
         }
         let readiness = match state {
             _ if resting => Readiness::None,

@@ -319,8 +319,8 @@ impl Router {
             }
             Spot::Stage(stage) => {
                 let queue = self.queues.get_mut(queue_slot)?;
-                if let Some(stage) = queue.stages.get_mut(stage)
-                    && stage.remove(&key)
+                if let Some(callers) = queue.stage_mut(stage)
+                    && callers.remove(&key)
                 {
                     queue.open -= 1;
                 }
@@ -334,11 +334,10 @@ impl Router {
             }
             Spot::Stage(stage) => {
                 let queue = self.queues.get_mut(queue_slot)?;
-                let stage = queue
-                    .stages
-                    .get_mut(stage)
+                let callers = queue
+                    .stage_mut(stage)
                     .ok_or(RouterError::Defect("no such stage"))?;
-                stage.insert(key);
+                callers.insert(key);
                 queue.open += 1;
                 self.mark(queue_slot)
             }

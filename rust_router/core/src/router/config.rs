@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::gates::count;
 use super::{
     Agent, AgentSettings, Queue, QueueSettings, Ranked, Readiness, Ready, Result, Router,
-    RouterError, State, Status, Tier, TierSettings, Work, types,
+    RouterError, State, Status, Strategy, Tier, TierSettings, Work, types,
 };
 
 impl Queue {
@@ -47,6 +47,7 @@ impl Router {
         types::name(name)?;
         settings.check()?;
         self.clock(now_us)?;
+        self.counts_work |= settings.strategy == Strategy::LeastOccupied;
         if let Some(&id) = self.queue_names.get(name) {
             let slot = self.queue_slot(id)?;
             let queue = self.queues.get_mut(slot)?;
@@ -60,7 +61,8 @@ impl Router {
             name: name.to_owned(),
             settings,
             waiting: Ranked::default(),
-            stages: vec![BTreeSet::new()],
+            newcomers: BTreeSet::new(),
+            stages: Vec::new(),
             open: 0,
             thresholds: Vec::new(),
             levels: BTreeMap::new(),

@@ -42,17 +42,18 @@ impl Router {
         }
         while let Some(Reverse((head, source))) = heads.pop() {
             // The agents may have gone to others since this head was put here.
-            let now = self.head(source)?;
-            if now == Some(head) {
-                self.serve(head.slot, &mut proposals)?;
-            }
-            let next = if now == Some(head) {
-                self.head(source)?
+            let untouched = proposals.is_empty();
+            let mut next = if untouched {
+                Some(head)
             } else {
-                now
+                self.head(source)?
             };
             if next == Some(head) {
-                return Err(RouterError::Defect("a head that nobody could serve"));
+                self.serve(head.slot, &mut proposals)?;
+                next = self.head(source)?;
+                if next == Some(head) {
+                    return Err(RouterError::Defect("a head that nobody could serve"));
+                }
             }
             heads.extend(next.map(|head| Reverse((head, source))));
         }
@@ -121,7 +122,7 @@ impl Router {
             .tier_mut(queue_slot)
             .ok_or(RouterError::Defect("ready without a tier"))?;
         tier.last_offer = offer_id;
-        caller.marker = Some((tier.settings.level, tier.settings.position, best.id));
+        caller.marker = Some((tier.level(), tier.settings.position, best.id));
         self.queues.get_mut(queue_slot)?.last_offered = Some(best.slot);
         self.refresh_agent(best.slot)?;
         self.refresh_caller(caller_slot)?;

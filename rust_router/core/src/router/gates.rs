@@ -13,7 +13,7 @@ impl Queue {
     pub(super) fn opening(&self, waited_us: i64) -> Opening {
         Opening {
             waited_us,
-            level: self.open_level(waited_us),
+            level: i32::try_from(self.open_level(waited_us)).unwrap_or(i32::MAX),
         }
     }
 
@@ -68,24 +68,30 @@ impl Queue {
         self.thresholds.partition_point(|wait| *wait <= waited_us)
     }
 
+    /// The open callers of a stage; None when there is no such stage.
+    pub(super) fn stage_mut(&mut self, stage: usize) -> Option<&mut BTreeSet<CallerKey>> {
+        match stage.checked_sub(1) {
+            None => Some(&mut self.newcomers),
+            Some(at) => self.stages.get_mut(at),
+        }
+    }
+
     /// The best open caller for whom somebody is ready.
     pub(super) fn head(&self) -> Option<CallerKey> {
         if self.open == 0 || self.ready.len() == 0 {
             return None;
         }
-        let mut best: Option<CallerKey> = None;
-        for (stage, callers) in self.stages.iter().enumerate() {
+        let mut best = self.newcomers.first().copied();
+        if best.is_some() && !self.ready.any(self.opening(0)) {
+            best = None;
+        }
+        for (callers, &waited_us) in self.stages.iter().zip(&self.thresholds) {
             let Some(&head) = callers.first() else {
                 continue;
             };
             if best.is_some_and(|best| best < head) {
                 continue;
             }
-            let waited_us = stage
-                .checked_sub(1)
-                .and_then(|passed| self.thresholds.get(passed))
-                .copied()
-                .unwrap_or(0);
             if self.ready.any(self.opening(waited_us)) {
                 best = Some(head);
             }
@@ -120,8 +126,9 @@ impl Router {
         }
         queue.thresholds = thresholds.into_iter().collect();
         queue.stages = std::iter::repeat_with(BTreeSet::new)
-            .take(queue.thresholds.len() + 1)
+            .take(queue.thresholds.len())
             .collect();
+        queue.newcomers.clear();
         queue.open = 0;
         let callers: Vec<u32> = queue.waiting.iter().map(|key| key.slot).collect();
         for caller in callers {

@@ -54,9 +54,11 @@ struct Queue {
     settings: QueueSettings,
     /// All callers until they are bridged or leave.
     waiting: Ranked<CallerKey>,
-    /// Those who may be offered now to anybody whom their wait opens, by the number of thresholds passed.
+    /// Those who may be offered now and have passed no threshold.
+    newcomers: BTreeSet<CallerKey>,
+    /// Those who may be offered now and have passed one threshold, two, ….
     stages: Vec<BTreeSet<CallerKey>>,
-    /// Callers in `stages`.
+    /// Callers in both.
     open: usize,
     /// Waits at which more agents open, ascending; none is 0.
     thresholds: Vec<i64>,
@@ -144,7 +146,7 @@ struct Agent {
 enum Spot {
     /// Nowhere: not open.
     None,
-    /// In this stage of the queue.
+    /// So many thresholds of the queue passed.
     Stage(usize),
     /// Waits for the agent in this slot.
     Wanted(u32),
@@ -164,7 +166,7 @@ struct Caller {
     /// Moment of the newest offer.
     offered_us: i64,
     /// `top-down`: level, position and id of the agent tried last.
-    marker: Option<(i64, i64, u64)>,
+    marker: Option<(i32, i64, u64)>,
     /// Ids of agents who let this caller ring, the latest last.
     refused: Vec<u64>,
     /// Slot of the agent to wait for, and until when.
@@ -212,6 +214,8 @@ pub struct Router {
     timers: Timers,
     /// When something opens or closes for a caller; looked at whenever the clock moves.
     wakes: Timers,
+    /// Whether work is counted: a queue was `least-occupied` once.
+    counts_work: bool,
     /// What lots are drawn from, and how many were.
     seed: u64,
     draws: u64,

@@ -32,17 +32,24 @@ impl Queue {
         Place {
             delay_us: tier.settings.opening_delay_us,
             weight: match self.settings.strategy {
-                Strategy::WeightedRandom => tier.settings.weight,
+                Strategy::WeightedRandom => u32::try_from(tier.settings.weight).unwrap_or(1),
                 _ => 1,
             },
             key: ReadyKey {
-                level: tier.settings.level,
+                level: tier.level(),
                 first,
                 second,
                 id,
                 slot,
             },
         }
+    }
+}
+
+impl Tier {
+    pub(super) fn level(&self) -> i32 {
+        // Checked when it was set: at most `MAX_TIER`.
+        i32::try_from(self.settings.level).unwrap_or(i32::MAX)
     }
 }
 
@@ -69,7 +76,7 @@ impl Router {
         let behind = match strategy {
             Strategy::RoundRobin => self.behind_last_offered(queue, queue_slot)?,
             Strategy::TopDown => caller.marker.map(|(level, position, id)| {
-                (ReadyKey::from(level, position, 0, id + 1), i64::MAX)
+                (ReadyKey::from(level, position, 0, id + 1), i32::MAX)
             }),
             _ => None,
         };
@@ -115,12 +122,12 @@ impl Router {
         &self,
         queue: &Queue,
         queue_slot: u32,
-    ) -> Result<Option<(ReadyKey, i64)>> {
+    ) -> Result<Option<(ReadyKey, i32)>> {
         let Some(last) = queue.last_offered else {
             return Ok(None);
         };
         Ok(self.agents.get(last)?.tier(queue_slot).map(|tier| {
-            let (level, position) = (tier.settings.level, tier.settings.position);
+            let (level, position) = (tier.level(), tier.settings.position);
             (ReadyKey::from(level, position + 1, 0, 0), level)
         }))
     }

@@ -87,6 +87,9 @@ impl<K: Ord + Copy> Ranked<K> {
 
     /// Index of the first chunk whose last member is not below `key`: the only one that can hold it.
     fn chunk_of(&self, key: &K) -> usize {
+        if self.chunks.len() <= 1 {
+            return 0; // Members of a short list are not touched for this.
+        }
         self.chunks
             .partition_point(|chunk| chunk.last().is_some_and(|last| last < key))
     }

@@ -5,7 +5,7 @@ use super::ranked::Ranked;
 /// Place of a ready agent among others: smaller is better. What the two numbers are depends on the strategy.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct ReadyKey {
-    pub(super) level: i64,
+    pub(super) level: i32,
     pub(super) first: i64,
     pub(super) second: i64,
     pub(super) id: u64,
@@ -14,7 +14,7 @@ pub(super) struct ReadyKey {
 
 impl ReadyKey {
     /// The smallest key there can be with these numbers.
-    pub(super) const fn from(level: i64, first: i64, second: i64, id: u64) -> Self {
+    pub(super) const fn from(level: i32, first: i64, second: i64, id: u64) -> Self {
         Self {
             level,
             first,
@@ -29,7 +29,7 @@ impl ReadyKey {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Place {
     pub(super) delay_us: i64,
-    pub(super) weight: i64,
+    pub(super) weight: u32,
     pub(super) key: ReadyKey,
 }
 
@@ -37,7 +37,7 @@ pub(super) struct Place {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Opening {
     pub(super) waited_us: i64,
-    pub(super) level: i64,
+    pub(super) level: i32,
 }
 
 impl Opening {
@@ -50,13 +50,13 @@ impl Opening {
 #[derive(Debug)]
 struct Class {
     delay_us: i64,
-    weight: i64,
+    weight: u32,
     agents: Ranked<ReadyKey>,
 }
 
 impl Class {
     /// The first member from `start` on that is on an open level and not refused.
-    fn first_from(&self, start: ReadyKey, level: i64, refused: &[u64]) -> Option<ReadyKey> {
+    fn first_from(&self, start: ReadyKey, level: i32, refused: &[u64]) -> Option<ReadyKey> {
         self.agents
             .iter_from(&start)
             .take_while(|key| key.level <= level)
@@ -65,12 +65,24 @@ impl Class {
     }
 }
 
-/// Ready agents by class; there are few classes, for most centres one.
+/// Ready agents by class; there are few classes, in most centres only the plain one.
 #[derive(Debug, Default)]
 pub(super) struct Ready {
-    /// In order of delay, then weight.
-    classes: Vec<Class>,
+    /// Those without a delay, of weight 1: first in the order of classes.
+    plain: Class,
+    /// The others in order of delay, then weight; none is empty.
+    special: Vec<Class>,
     len: usize,
+}
+
+impl Default for Class {
+    fn default() -> Self {
+        Self {
+            delay_us: 0,
+            weight: 1,
+            agents: Ranked::default(),
+        }
+    }
 }
 
 const FIRST: ReadyKey = ReadyKey::from(0, i64::MIN, i64::MIN, 0);
@@ -81,13 +93,17 @@ impl Ready {
     }
 
     fn class_of(&self, place: &Place) -> Result<usize, usize> {
-        self.classes
+        self.special
             .binary_search_by_key(&(place.delay_us, place.weight), |class| {
                 (class.delay_us, class.weight)
             })
     }
 
     pub(super) fn insert(&mut self, place: Place) {
+        if place.delay_us == 0 && place.weight == 1 {
+            self.len += usize::from(self.plain.agents.insert(place.key));
+            return;
+        }
         let at = match self.class_of(&place) {
             Ok(at) => at,
             Err(at) => {
@@ -96,36 +112,34 @@ impl Ready {
                     weight: place.weight,
                     agents: Ranked::default(),
                 };
-                self.classes.insert(at, class);
+                self.special.insert(at, class);
                 at
             }
         };
-        if let Some(class) = self.classes.get_mut(at)
-            && class.agents.insert(place.key)
-        {
-            self.len += 1;
+        if let Some(class) = self.special.get_mut(at) {
+            self.len += usize::from(class.agents.insert(place.key));
         }
     }
 
     pub(super) fn remove(&mut self, place: &Place) {
+        if place.delay_us == 0 && place.weight == 1 {
+            self.len -= usize::from(self.plain.agents.remove(&place.key));
+            return;
+        }
         let Ok(at) = self.class_of(place) else {
             return;
         };
-        if let Some(class) = self.classes.get_mut(at)
-            && class.agents.remove(&place.key)
-        {
-            self.len -= 1;
-            // One class stays, so that a queue of one agent doesn't allocate at each call.
-            if class.agents.len() == 0 && self.classes.len() > 1 {
-                self.classes.remove(at);
+        if let Some(class) = self.special.get_mut(at) {
+            self.len -= usize::from(class.agents.remove(&place.key));
+            if class.agents.len() == 0 {
+                self.special.remove(at);
             }
         }
     }
 
     fn open(&self, opening: Opening) -> impl Iterator<Item = &Class> {
-        self.classes
-            .iter()
-            .take_while(move |class| class.delay_us <= opening.waited_us)
+        let opened = move |class: &&Class| class.delay_us <= opening.waited_us;
+        std::iter::once(&self.plain).chain(self.special.iter().take_while(opened))
     }
 
     /// Whether there is anybody for this wait.
@@ -160,7 +174,7 @@ impl Ready {
     pub(super) fn by_lot(
         &self,
         opening: Opening,
-        level: i64,
+        level: i32,
         refused: &[Place],
         draw: impl FnOnce(u64) -> u64,
     ) -> Option<ReadyKey> {
@@ -182,7 +196,7 @@ impl Ready {
                 .collect();
             skipped.sort_unstable();
             let members = end.saturating_sub(begin).saturating_sub(skipped.len());
-            let lots = members as u64 * class.weight.unsigned_abs();
+            let lots = members as u64 * u64::from(class.weight);
             total += lots;
             parts.push((class, begin, skipped, lots));
         }
@@ -195,7 +209,7 @@ impl Ready {
                 lot -= lots;
                 continue;
             }
-            let within = usize::try_from(lot / class.weight.unsigned_abs().max(1)).ok()?;
+            let within = usize::try_from(lot / u64::from(class.weight.max(1))).ok()?;
             let mut place = begin + within;
             for skip in skipped {
                 if skip <= place {
