@@ -1,6 +1,7 @@
 //! `py_callcenter._router`: conversion between Python and `callcenter_core`, and nothing else.
 
 mod error;
+mod estimate;
 mod poke;
 mod router;
 mod skills;
@@ -12,7 +13,8 @@ use pyo3::prelude::*;
 #[pymodule(gil_used = true)]
 mod _router {
     use super::{
-        Bound, PyAnyMethods, PyModule, PyModuleMethods, PyResult, error, poke, router, skills, wire,
+        Bound, PyAnyMethods, PyModule, PyModuleMethods, PyResult, error, estimate, poke, router,
+        skills, wire,
     };
 
     #[pymodule_init]
@@ -27,6 +29,7 @@ mod _router {
         error::register(module)?;
         wire::register(module)?;
         router::register(module)?;
+        estimate::register(module)?;
         skills::register(module)?;
         poke::register(module)?;
         // PyO3 adds it name by name; the stub, which stubtest compares, shouldn't have to repeat them.

@@ -7,6 +7,7 @@
     allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)
 )]
 
+pub mod estimate;
 pub mod router;
 pub mod skills;
 pub mod wire;

@@ -1,0 +1,172 @@
+//! Measured rates: entries into service, abandonment, handling time. Each forgets, none grows.
+
+/// Memories, in entries, among which the entry rate is chosen. The shortest sees a change after a few dozen
+/// calls; the longest keeps the error of a steady rate near 1/√(2·6400), 0.9 %, small beside chance.
+const MEMORIES: [f64; 7] = [50.0, 100.0, 200.0, 400.0, 1000.0, 2500.0, 6400.0];
+/// How many standard errors a shorter memory must differ before it is believed: 3.3 happen by chance in one look
+/// of a thousand. A change of 10 % is seen within a thousand entries, one by half within some sixty.
+const CONTRADICTION: f64 = 3.3;
+/// Entries after which the handling time is no longer needed to guess the entry rate.
+const OWN_EVIDENCE: f64 = 40.0;
+/// Memory of the handling time, in calls.
+const SERVICE_MEMORY: f64 = 400.0;
+/// Memory of abandonment, in callers who left the queue.
+const PATIENCE_MEMORY: f64 = 3200.0;
+/// Abandoned calls that halve the belief in them: a wrong "they give up" makes announcements too short.
+const PATIENCE_DOUBT: f64 = 4.0;
+
+/// Weighted events against weighted exposure. The newest event weighs 1.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+struct Fading {
+    events: f64,
+    exposure: f64,
+    /// Sum of squared weights: `events² / squares` is the number of independent events.
+    squares: f64,
+}
+
+impl Fading {
+    fn fade(&mut self, memory: f64) {
+        let keep = 1.0 - 1.0 / memory;
+        self.events *= keep;
+        self.exposure *= keep;
+        self.squares *= keep * keep;
+    }
+
+    fn note(&mut self, memory: f64, exposure: f64) {
+        self.fade(memory);
+        self.events += 1.0;
+        self.squares += 1.0;
+        self.exposure += exposure;
+    }
+
+    /// How many events it stands on.
+    fn size(&self) -> f64 {
+        if self.squares > 0.0 {
+            self.events * self.events / self.squares
+        } else {
+            0.0
+        }
+    }
+}
+
+/// A rate and the number of events that it stands on.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Rate {
+    pub per_s: f64,
+    pub events: f64,
+}
+
+/// Entries into service for each second of a staffed agent, while callers waited and nobody was free. In a queue
+/// with its own agents this is the service rate; where agents are shared, ring, or tidy up, it is what is left
+/// for this queue. Pauses change the staffing, not this.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub(crate) struct EntryRate {
+    memories: [Fading; MEMORIES.len()],
+    /// Agent-seconds since the last entry.
+    open_s: f64,
+    /// All entries so far.
+    entries: f64,
+}
+
+impl EntryRate {
+    pub(crate) fn expose(&mut self, agent_s: f64) {
+        self.open_s += agent_s;
+    }
+
+    pub(crate) fn note(&mut self) {
+        for (fading, memory) in self.memories.iter_mut().zip(MEMORIES) {
+            fading.note(memory, self.open_s);
+        }
+        self.open_s = 0.0;
+        self.entries += 1.0;
+    }
+
+    /// The rate by the longest memory that no shorter one contradicts; helped by the service rate at first.
+    pub(crate) fn rate(&self, service: Option<Rate>) -> Option<Rate> {
+        // Until there are enough entries, pretend that some happened at the service rate.
+        let (given, given_s) = match service {
+            Some(rate) if self.entries < OWN_EVIDENCE => {
+                let events = rate.events.min(OWN_EVIDENCE - self.entries);
+                (events, events / rate.per_s)
+            }
+            _ => (0.0, 0.0),
+        };
+        let mut chosen: Option<Rate> = None;
+        let mut shorter = [(0.0, 0.0); MEMORIES.len()];
+        for (fading, seen) in self.memories.iter().zip(0..MEMORIES.len()) {
+            let exposure = fading.exposure + self.open_s + given_s;
+            let events = fading.events + given;
+            if events <= 0.0 || exposure <= 0.0 {
+                return None;
+            }
+            let size = fading.size() + given;
+            let level = (events / exposure).ln();
+            let contradicted = shorter
+                .iter()
+                .take(seen)
+                .any(|&(other, error): &(f64, f64)| (other - level).abs() > CONTRADICTION * error);
+            if contradicted {
+                break;
+            }
+            if let Some(place) = shorter.get_mut(seen) {
+                *place = (level, size.sqrt().recip());
+            }
+            chosen = Some(Rate {
+                per_s: events / exposure,
+                events: size,
+            });
+        }
+        chosen
+    }
+}
+
+/// Calls ended for each second that they held an agent.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub(crate) struct ServiceRate(Fading);
+
+impl ServiceRate {
+    pub(crate) fn note(&mut self, seconds: f64) {
+        self.0.note(SERVICE_MEMORY, seconds);
+    }
+
+    pub(crate) fn rate(&self) -> Option<Rate> {
+        (self.0.exposure > 0.0).then(|| Rate {
+            per_s: self.0.events / self.0.exposure,
+            events: self.0.size(),
+        })
+    }
+}
+
+/// Abandoned calls for each second of waiting.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub(crate) struct Abandonment {
+    seen: Fading,
+    /// Waiting since the last caller left the queue.
+    open_s: f64,
+}
+
+impl Abandonment {
+    pub(crate) fn expose(&mut self, waiting_s: f64) {
+        self.open_s += waiting_s;
+    }
+
+    pub(crate) fn note(&mut self, abandoned: bool) {
+        self.seen.fade(PATIENCE_MEMORY);
+        self.seen.exposure += self.open_s;
+        self.open_s = 0.0;
+        if abandoned {
+            self.seen.events += 1.0;
+            self.seen.squares += 1.0;
+        }
+    }
+
+    /// A second; smaller than observed while few gave up.
+    pub(crate) fn per_s(&self) -> f64 {
+        let exposure = self.seen.exposure + self.open_s;
+        if exposure <= 0.0 {
+            return 0.0;
+        }
+        let belief = self.seen.events / (self.seen.events + PATIENCE_DOUBT);
+        belief * self.seen.events / exposure
+    }
+}

@@ -1,0 +1,274 @@
+"""The expected wait as Python sees it; `rust_router/core/tests/wait_estimate.rs` measures how good it is."""
+
+from __future__ import annotations
+
+import random
+from heapq import heappop, heappush
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from py_callcenter._router import EstimateError, Estimator, Router
+
+pytestmark = pytest.mark.contract
+
+SECOND = 1_000_000
+
+
+class Queue:
+    """Ten agents, always so many waiting; somebody enters service every ten seconds."""
+
+    def __init__(self, *, staffed: int = 10, waiting: int = 5):
+        self.estimator = Estimator()
+        self.now_us = 0
+        self.estimator.agents(0, staffed, 0)
+        self.tickets = [self.estimator.joined(0, ahead) for ahead in range(waiting)]
+
+    def serve(self, entries: int, *, every_s: int = 10) -> Queue:
+        for _ in range(entries):
+            self.now_us += every_s * SECOND
+            self.estimator.started(self.now_us, self.tickets.pop(0))
+            self.estimator.ended(100 * SECOND)
+            self.tickets.append(self.estimator.joined(self.now_us, len(self.tickets)))
+        return self
+
+    def ask(self, ahead: int):
+        return self.estimator.estimate(self.now_us, ahead)
+
+
+def test_a_new_queue_does_not_know():
+    assert Estimator().estimate(0, 0) is None
+    assert Queue().serve(9).ask(3) is None
+
+
+def test_the_answer_is_a_range_in_microseconds():
+    answer = Queue().serve(200).ask(5)
+    assert answer.mean_us == pytest.approx(60 * SECOND, rel=1e-6)
+    assert answer.p10_us < answer.p50_us < answer.p80_us < answer.p90_us
+    assert all(type(value) is int for value in (answer.mean_us, answer.p10_us, answer.p90_us))
+    assert repr(answer).startswith("Estimate(mean_us=")
+
+
+def test_who_is_further_back_waits_longer():
+    queue = Queue(waiting=300).serve(400)
+    answers = [queue.ask(ahead) for ahead in (0, 1, 5, 50, 300)]
+    assert [answer.p80_us for answer in answers] == sorted({answer.p80_us for answer in answers})
+    # The range of a long wait is narrower in proportion: chance evens out.
+    widths = [(answer.p90_us - answer.p10_us) / answer.mean_us for answer in answers]
+    assert widths == sorted(widths, reverse=True)
+
+
+def test_nobody_staffed_nothing_known():
+    queue = Queue().serve(200)
+    queue.estimator.agents(queue.now_us, 0, 0)
+    assert queue.ask(0) is None
+
+
+def test_agents_who_leave_lengthen_the_wait_at_once():
+    queue = Queue().serve(200)
+    before = queue.ask(5).mean_us
+    queue.estimator.agents(queue.now_us, 5, 0)
+    assert queue.ask(5).mean_us == pytest.approx(2 * before, rel=1e-9)
+
+
+def test_shared_agents_count_in_part():
+    """Calls hold an agent for 100 s, but ten agents take one only every 20 s: half of them is ours."""
+    rates = Queue().serve(300, every_s=20).estimator.rates()
+    assert rates.service_per_s == pytest.approx(0.01)
+    assert rates.entries_per_agent_s == pytest.approx(0.005)
+    assert rates.effective_agents == pytest.approx(5)
+
+
+def test_the_score_tells_how_good_the_answers_were():
+    queue = Queue()
+    assert (queue.estimator.score().answers, queue.estimator.score().bias) == (0, 0)
+    score = queue.serve(400).estimator.score()
+    assert score.answers > 300
+    assert abs(score.bias) < 0.01
+    assert score.relative_error < 0.05
+    assert score.coverage > 0.99
+    assert score.error_ratio < 0.2
+
+
+def test_overtaken_callers_make_it_silent():
+    queue = Queue().serve(300)
+    for _ in range(300):
+        queue.now_us += 10 * SECOND
+        queue.estimator.started(queue.now_us, queue.tickets.pop())
+        queue.tickets.append(queue.estimator.joined(queue.now_us, 30))
+    assert queue.estimator.score().bias > 0.35
+    assert queue.ask(5) is None
+
+
+def test_a_caller_who_finds_a_free_agent_is_neither_judged_nor_counted():
+    queue = Queue().serve(200)
+    before, rates = queue.estimator.score(), queue.estimator.rates()
+    for ticket in queue.tickets:
+        queue.estimator.left(queue.now_us, ticket)
+    queue.estimator.agents(queue.now_us, 10, 2)
+    for _ in range(100):
+        ticket = queue.estimator.joined(queue.now_us, 0)
+        queue.now_us += 3 * SECOND  # it rings
+        queue.estimator.started(queue.now_us, ticket)
+    assert queue.estimator.score().answers == before.answers
+    assert queue.estimator.rates().entries_per_agent_s == rates.entries_per_agent_s
+
+
+def test_time_that_goes_back_counts_as_the_last_seen():
+    queue = Queue().serve(200)
+    answer = queue.ask(5)
+    queue.estimator.agents(0, 10, 0)
+    assert repr(queue.estimator.estimate(0, 5)) == repr(answer)
+
+
+def test_a_ticket_counts_once():
+    estimator = Estimator()
+    ticket = estimator.joined(0, 0)
+    estimator.abandoned(5, ticket)
+    for give_back in (estimator.started, estimator.abandoned, estimator.left):
+        with pytest.raises(EstimateError, match="nobody waits"):
+            give_back(5, ticket)
+
+
+@pytest.mark.parametrize("moment", [-1, 10**17 + 1, 2**63, -(2**70)])
+def test_moments_out_of_range_are_refused(moment):
+    estimator = Estimator()
+    ticket = estimator.joined(0, 0)
+    for call in (
+        lambda: estimator.agents(moment, 1, 0),
+        lambda: estimator.joined(moment, 0),
+        lambda: estimator.started(moment, ticket),
+        lambda: estimator.abandoned(moment, ticket),
+        lambda: estimator.left(moment, ticket),
+        lambda: estimator.ended(moment),
+        lambda: estimator.estimate(moment, 0),
+    ):
+        with pytest.raises(EstimateError, match=r"must be|out of range"):
+            call()
+
+
+@pytest.mark.parametrize("count", [-1, 2**32, 2**70])
+def test_counts_out_of_range_are_refused(count):
+    estimator = Estimator()
+    for call in (
+        lambda: estimator.agents(0, count, 0),
+        lambda: estimator.agents(0, 0, count),
+        lambda: estimator.joined(0, count),
+        lambda: estimator.estimate(0, count),
+    ):
+        with pytest.raises(EstimateError, match=r"must be|out of range"):
+            call()
+
+
+moments = st.integers(0, 10**17)
+counts = st.one_of(st.integers(0, 30), st.integers(0, 2**32 - 1))
+facts = st.one_of(
+    st.tuples(st.just("agents"), moments, counts, counts),
+    st.tuples(st.just("joined"), moments, counts),
+    st.tuples(st.sampled_from(["started", "abandoned", "left"]), moments),
+    st.tuples(st.just("ended"), moments),
+)
+
+
+@given(st.lists(facts, max_size=200))
+def test_no_history_gives_a_wrong_number(history):
+    """Whatever is told, the same telling gives the same answer, in range and in order, or none."""
+    answers = []
+    for _ in range(2):
+        estimator, tickets, told = Estimator(), [], []
+        for what, *arguments in history:
+            if what == "joined":
+                tickets.append(estimator.joined(*arguments))
+            elif what in {"agents", "ended"}:
+                getattr(estimator, what)(*arguments)
+            elif tickets:
+                getattr(estimator, what)(*arguments, tickets.pop(0))
+            answer = estimator.estimate(0, 3)
+            told.append(repr(answer))
+            if answer is not None:
+                order = [0, answer.p10_us, answer.p50_us, answer.p80_us, answer.p90_us, 10**17]
+                assert order == sorted(order)
+                assert 0 <= answer.mean_us <= 10**17
+        answers.append(told)
+    assert answers[0] == answers[1]
+
+
+def test_agents_who_also_serve_another_queue_make_no_wrong_promise():
+    """The real router with two queues, both with more calls than agents. Support has ten agents of its own
+    and ten whom sales wants too: counting all twenty in full promises far too little, counting ten far too
+    much.
+    """
+    chance = random.Random(3)
+    router, estimator = Router(), Estimator()
+    support = router.put_queue(0, "support", "longest-idle-agent")
+    sales = router.put_queue(0, "sales", "longest-idle-agent")
+    for number in range(20):
+        agent = router.put_agent(0, f"agent {number}")
+        router.put_tier(0, support, agent, 1, 1)
+        if number < 10:
+            router.put_tier(0, sales, agent, 1, 1)
+        router.set_status(0, agent, "Available")
+    estimator.agents(0, 20, 20)
+
+    handling_s, patience_s = 100, 150
+    due = [(0, 1, "arrives", support), (0, 2, "arrives", sales)]
+    numbered = 2
+    waiting = {}
+    errors, in_full, own_only, waits = [], [], [], []
+
+    def plan(in_s, what, item):
+        nonlocal numbered
+        numbered += 1
+        heappush(due, (now_us + round(in_s * SECOND), numbered, what, item))
+
+    for _ in range(60_000):
+        now_us, _, what, item = heappop(due)
+        if what == "arrives":
+            plan(chance.expovariate(0.16 if item == support else 0.12), "arrives", item)
+            ahead = router.calls_waiting(item)
+            caller = router.enqueue(now_us, item, entered_us=now_us)
+            plan(chance.expovariate(1 / patience_s), "gives up", caller)
+            waiting[caller] = None
+            if item == support:
+                answer = estimator.estimate(now_us, ahead)
+                waiting[caller] = (now_us, ahead, answer, estimator.joined(now_us, ahead))
+        elif what == "finishes":
+            offer, began_us, queue = item
+            router.finish(now_us, offer)
+            if queue == support:
+                estimator.ended(now_us - began_us)
+        elif item in waiting:
+            router.leave(now_us, item)
+            if (known := waiting.pop(item)) is not None:
+                estimator.abandoned(now_us, known[3])
+        for proposal in router.decide(now_us):
+            router.claim(now_us, proposal.offer)
+            router.bridged(now_us, proposal.offer)
+            plan(chance.expovariate(1 / handling_s), "finishes", (proposal.offer, now_us, proposal.queue))
+            if (known := waiting.pop(proposal.caller)) is not None:
+                joined_us, ahead, answer, ticket = known
+                estimator.started(now_us, ticket)
+                if answer is not None and now_us > joined_us:
+                    waits.append(now_us - joined_us)
+                    errors.append(answer.mean_us - waits[-1])
+                    in_full.append((ahead + 1) * handling_s * SECOND // 20 - waits[-1])
+                    own_only.append((ahead + 1) * handling_s * SECOND // 10 - waits[-1])
+        estimator.agents(now_us, 20, router.can_serve(support))
+
+    def bias(of):
+        return sum(of) / sum(waits)
+
+    def square(of):
+        return sum(error**2 for error in of)
+
+    print(
+        f"{len(waits)} waits, {estimator.rates().effective_agents:.1f} agents; {estimator.score().bias:+.3f}"
+    )
+    assert len(waits) > 3000
+    assert 11 < estimator.rates().effective_agents < 19
+    assert abs(bias(errors)) < 0.1
+    assert bias(in_full) < -0.15
+    assert bias(own_only) > 0.5
+    assert square(errors) < 0.8 * min(square(in_full), square(own_only))
+    assert abs(estimator.score().bias) < 0.2

@@ -1,0 +1,227 @@
+"""Erlang's B, C and A against plain sums over the states, in exact fractions, and against printed tables."""
+
+from __future__ import annotations
+
+import math
+from fractions import Fraction
+from itertools import count, pairwise
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from py_callcenter._router import Erlang, EstimateError, erlang_b
+
+pytestmark = pytest.mark.unit
+
+
+class Chain:
+    """M/M/s or M/M/s+M solved state by state. Callers in the system: 0, 1, 2, …; rates are fractions, so
+    nothing is rounded; the tail is cut where it is below 10^-30 of the whole.
+    """
+
+    def __init__(self, agents: int, arrivals: Fraction, service: Fraction, patience: Fraction):
+        self.agents, self.arrivals, self.service, self.patience = agents, arrivals, service, patience
+        states = [Fraction(1)]
+        total = Fraction(1)
+        for state in count(1):
+            serving, waiting = min(state, agents), max(0, state - agents)
+            outflow = serving * service + waiting * patience
+            states.append(states[-1] * arrivals / outflow)
+            total += states[-1]
+            if waiting and arrivals < outflow and states[-1] < total / 10**30:
+                break
+        self.states = [state / total for state in states]
+
+    @property
+    def wait_share(self) -> Fraction:
+        return sum(self.states[self.agents :], Fraction(0))
+
+    @property
+    def mean_waiting(self) -> Fraction:
+        return sum((place * share for place, share in enumerate(self.states[self.agents :])), Fraction(0))
+
+    @property
+    def mean_wait(self) -> Fraction:
+        return self.mean_waiting / self.arrivals
+
+    @property
+    def abandon_share(self) -> Fraction:
+        return self.patience * self.mean_wait
+
+    def served_within(self, seconds: float, steps: int = 2000) -> float:
+        """Follow a caller who finds so many ahead, step by step through time (uniformisation): in each tick
+        of a Poisson clock the place in the queue may shrink, or the caller gives up, or nothing happens.
+        """
+        full = self.agents * self.service
+        ahead = [float(share) for share in self.states[self.agents :]]
+        clock = float(full + len(ahead) * self.patience)
+        served = 1.0 - sum(ahead)
+        done = 0.0
+        weight = math.exp(-clock * seconds)  # ticks so far: none
+        reached = weight * served
+        total = weight
+        moves = [(float(full + k * self.patience) / clock) for k in range(len(ahead))]
+        gives_up = float(self.patience) / clock
+        for tick in range(1, steps):
+            now = [0.0] * len(ahead)
+            for place, share in enumerate(ahead):
+                step = share * moves[place]
+                if place:
+                    now[place - 1] += step
+                else:
+                    done += step
+                now[place] += share * (1 - moves[place] - gives_up)
+            ahead = now
+            weight *= clock * seconds / tick
+            total += weight
+            reached += weight * (served + done)
+            if 1 - total < 1e-13:
+                break
+        return reached
+
+
+def theory(chain: Chain) -> Erlang:
+    return Erlang(
+        chain.agents,
+        arrivals_per_s=float(chain.arrivals),
+        service_per_s=float(chain.service),
+        abandonment_per_s=float(chain.patience),
+    )
+
+
+CHAINS = [
+    (1, Fraction(1, 2), Fraction(1), Fraction(0)),
+    (10, Fraction(8), Fraction(1), Fraction(0)),
+    (20, Fraction(19, 300), Fraction(1, 300), Fraction(0)),
+    (1, Fraction(3), Fraction(1), Fraction(1)),
+    (7, Fraction(6), Fraction(1), Fraction(1, 4)),
+    (10, Fraction(14), Fraction(1), Fraction(1, 2)),
+    (25, Fraction(1, 10), Fraction(1, 180), Fraction(1, 60)),
+    (50, Fraction(60), Fraction(1), Fraction(3)),
+]
+
+
+@pytest.mark.parametrize("chain", CHAINS, ids=str)
+def test_erlang_c_and_a_are_what_the_states_add_up_to(chain):
+    exact = Chain(*chain)
+    found = theory(exact)
+    assert found.wait_share == pytest.approx(float(exact.wait_share), rel=1e-11)
+    assert found.mean_wait_s == pytest.approx(float(exact.mean_wait), rel=1e-11)
+    assert found.mean_waiting == pytest.approx(float(exact.mean_waiting), rel=1e-11)
+    assert found.abandon_share == pytest.approx(float(exact.abandon_share), rel=1e-11, abs=1e-300)
+    busy = sum(min(state, exact.agents) * share for state, share in enumerate(exact.states))
+    assert found.occupancy == pytest.approx(float(busy / exact.agents), rel=1e-11)
+
+
+@pytest.mark.parametrize("chain", [CHAINS[1], CHAINS[3], CHAINS[5]], ids=str)
+@pytest.mark.parametrize("handling_times", [0.1, 0.7, 2.0])
+def test_the_service_level_is_what_following_each_caller_gives(chain, handling_times):
+    exact = Chain(*chain)
+    assert theory(exact).served_within(handling_times) == pytest.approx(
+        exact.served_within(handling_times), rel=1e-9
+    )
+
+
+@pytest.mark.parametrize(
+    ("agents", "load", "lost"),
+    [(1, 1, Fraction(1, 2)), (2, 1, Fraction(1, 5)), (3, 2, Fraction(4, 19)), (4, 3, Fraction(27, 131))],
+)
+def test_erlang_b_in_exact_fractions(agents, load, lost):
+    assert erlang_b(agents, load) == pytest.approx(float(lost), rel=1e-15)
+
+
+@pytest.mark.parametrize(
+    ("agents", "lost", "load"),
+    # Traffic tables of the telephone companies: load in Erlang that loses so much.
+    [
+        (1, 0.01, 0.0101),
+        (5, 0.01, 1.361),
+        (10, 0.01, 4.461),
+        (20, 0.01, 12.03),
+        (100, 0.01, 84.06),
+        (10, 0.05, 6.216),
+    ],
+)
+def test_erlang_b_as_in_the_printed_tables(agents, lost, load):
+    assert erlang_b(agents, load) == pytest.approx(lost, rel=0.005)
+
+
+def test_the_handbook_example():
+    """100 calls in half an hour, three minutes each, 14 agents: 10 Erlang. 17.4 % wait, 7.8 s on average,
+    88.8 % are answered within 20 s (the usual example of introductions to Erlang C).
+    """
+    found = Erlang(14, arrivals_per_s=100 / 1800, service_per_s=1 / 180)
+    assert found.wait_share == pytest.approx(0.174, abs=5e-4)
+    assert found.mean_wait_s == pytest.approx(7.8, abs=0.05)
+    assert found.served_within(20) == pytest.approx(0.888, abs=5e-4)
+
+
+@given(
+    agents=st.integers(1, 300),
+    load=st.floats(0.01, 3),
+    patience=st.floats(0.01, 100),
+    handling=st.floats(1, 3600),
+)
+@settings(max_examples=200, deadline=None, derandomize=True)
+def test_laws_hold_whatever_the_numbers(agents, load, patience, handling):
+    found = Erlang(
+        agents,
+        arrivals_per_s=load * agents / handling,
+        service_per_s=1 / handling,
+        abandonment_per_s=patience / handling,
+    )
+    assert 0 <= found.abandon_share <= found.wait_share <= 1
+    assert found.occupancy <= 1 + 1e-9
+    levels = [found.served_within(seconds) for seconds in (0, 1, 10, 100, 1e6, 1e12)]
+    assert all(late >= early - 1e-12 for early, late in pairwise(levels))
+    assert levels[0] == pytest.approx(1 - found.wait_share, abs=1e-12)
+    assert levels[-1] == pytest.approx(1 - found.abandon_share, abs=1e-9)
+    # What waits and is served, and what waits and gives up, add up to all the waiting.
+    assert found.mean_wait_served_s * (1 - found.abandon_share) <= found.mean_wait_s * (1 + 1e-9)
+
+
+def test_patience_makes_shorter_waits_and_lost_calls():
+    last = Erlang(10, arrivals_per_s=0.9, service_per_s=0.1)
+    for patience_s in (10_000, 300, 60, 10):
+        found = Erlang(10, arrivals_per_s=0.9, service_per_s=0.1, abandonment_per_s=1 / patience_s)
+        assert found.mean_wait_s < last.mean_wait_s
+        assert found.abandon_share > last.abandon_share
+        last = found
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda: erlang_b(0, 1),
+        lambda: erlang_b(-1, 1),
+        lambda: erlang_b(10**7 + 1, 1),
+        lambda: erlang_b(10**30, 1),
+        lambda: erlang_b(1, -0.1),
+        lambda: erlang_b(1, math.nan),
+        lambda: erlang_b(1, math.inf),
+        lambda: erlang_b(1, 10**400),
+        lambda: Erlang(0, arrivals_per_s=1, service_per_s=1),
+        lambda: Erlang(1, arrivals_per_s=0, service_per_s=1),
+        lambda: Erlang(1, arrivals_per_s=1, service_per_s=math.inf),
+        lambda: Erlang(1, arrivals_per_s=1, service_per_s=2, abandonment_per_s=-1),
+        lambda: Erlang(1, arrivals_per_s=1, service_per_s=2, abandonment_per_s=math.nan),
+        lambda: Erlang(2, arrivals_per_s=1, service_per_s=1).served_within(-1),
+        lambda: Erlang(2, arrivals_per_s=1, service_per_s=1).served_within(math.nan),
+    ],
+)
+def test_nonsense_is_refused(call):
+    with pytest.raises(EstimateError, match=r"must be|out of range|a count"):
+        call()
+
+
+@pytest.mark.parametrize("arrivals", [2.0, 2.5])
+def test_a_queue_that_grows_without_end_has_no_steady_state(arrivals):
+    with pytest.raises(EstimateError, match="no steady state"):
+        Erlang(2, arrivals_per_s=arrivals, service_per_s=1)
+    assert Erlang(2, arrivals_per_s=arrivals, service_per_s=1, abandonment_per_s=0.1).abandon_share > 0
+
+
+def test_words_are_no_numbers():
+    with pytest.raises(TypeError):
+        erlang_b("ten", 1)  # type: ignore[arg-type]
