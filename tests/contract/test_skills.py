@@ -57,6 +57,7 @@ def refusal(module, text):
         ("a or not a", "any"),
         ("a >= 0", "any"),
         ("a or (b and not b)", "a"),
+        ("(c or d) and x and (b or a)", "x and (a or b) and (c or d)"),
         (
             "language:fa >= 3 and (sales or billing) and not trainee",
             "language:fa >= 3 and not trainee and (billing or sales)",

@@ -17,7 +17,8 @@ use super::{
 };
 
 /// So many demands that nobody has any more are remembered: the next caller often brings one of them.
-const MAX_IDLE: usize = 4096;
+/// Small in tests, so that small histories forget.
+const MAX_IDLE: usize = if cfg!(test) { 4 } else { 4096 };
 
 #[derive(Debug)]
 struct Profile {

@@ -9,8 +9,12 @@ use rustc_hash::FxHashMap;
 use super::filter::Filter;
 use super::set::IdSet;
 
-/// So many items are tried in order before the classes are: with any luck one of them matches.
-const TRIES: usize = 256;
+// Small in tests, so that small histories go all ways.
+
+/// So many items are tried in order before the classes are: with any luck one of them matches…
+const TRIES: usize = if cfg!(test) { 8 } else { 256 };
+/// …which takes longer than to look at this many classes.
+const FEW: usize = if cfg!(test) { 2 } else { 64 };
 
 /// The items of one class.
 #[derive(Debug)]
@@ -147,44 +151,47 @@ impl<K: Ord + Copy> ClassIndex<K> {
 
     /// The smallest matching item not before `from` that is accepted.
     ///
-    /// A few items are tried in order; then only heads of matching classes are compared. Each refusal costs one
-    /// step more.
+    /// Unless few classes can match, some items are tried in order first; then only the heads of matching
+    /// classes are compared. Each refusal costs one step more.
     pub fn best_from(
         &self,
         filter: &Filter<'_>,
         from: Bound<&K>,
         mut accept: impl FnMut(&K) -> bool,
     ) -> Option<(K, u32)> {
-        let tries = if filter.is_everything() {
-            usize::MAX
-        } else if self.divided {
-            TRIES
-        } else if filter.test(self.first()?.1) {
-            usize::MAX
-        } else {
+        let alike = filter.is_everything() || !self.divided;
+        if alike && !filter.test(self.first()?.1) {
             return None;
+        }
+        let tries = match filter.at_most() {
+            _ if alike => usize::MAX,
+            0..=FEW => 0,
+            _ => TRIES,
         };
-        let sure = tries == usize::MAX;
-        let (mut looked, mut last) = (0, None);
+        let (mut looked, mut from) = (0, from);
         for (key, class) in self.all.range((from, Bound::Unbounded)).take(tries) {
-            if (sure || filter.test(*class)) && accept(key) {
+            if (alike || filter.test(*class)) && accept(key) {
                 return Some((*key, *class));
             }
-            (looked, last) = (looked + 1, Some(key));
+            (looked, from) = (looked + 1, Bound::Excluded(key));
         }
         if looked < tries {
             return None;
         }
-        let last = last?;
+        let begun = |key: &K| match from {
+            Bound::Included(from) => key >= from,
+            Bound::Excluded(from) => key > from,
+            Bound::Unbounded => true,
+        };
         let mut best: Option<(K, u32)> = None;
         filter.each_in(&self.occupied, |class| {
             let nearer = |key: &&K| best.is_none_or(|(best, _)| **key < best);
             let head = match self.classes.get(&class) {
                 Some(Members::One(key)) => {
-                    Some(key).filter(|key| *key > last && nearer(key) && accept(key))
+                    Some(key).filter(|key| begun(key) && nearer(key) && accept(key))
                 }
                 Some(Members::Many(keys)) => keys
-                    .range((Bound::Excluded(last), Bound::Unbounded))
+                    .range((from, Bound::Unbounded))
                     .take_while(nearer)
                     .find(|key| accept(key)),
                 None => None,

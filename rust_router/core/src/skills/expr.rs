@@ -40,7 +40,7 @@ pub(super) enum Expr {
 impl Expr {
     pub(super) fn term(skill: &str, levels: Levels) -> Self {
         let skill = skill.into();
-        Self::all(vec![Self::Term { skill, levels }])
+        Self::Term { skill, levels }.decided()
     }
 
     pub(super) fn all(parts: Vec<Self>) -> Self {
@@ -52,7 +52,12 @@ impl Expr {
     }
 
     /// The canonical form of canonical parts joined by `and` (or else by `or`).
-    fn join(parts: Vec<Self>, all: bool) -> Self {
+    fn join(mut parts: Vec<Self>, all: bool) -> Self {
+        if parts.len() == 1
+            && let Some(only) = parts.pop()
+        {
+            return only.decided();
+        }
         let mut terms: BTreeMap<Box<str>, Levels> = BTreeMap::new();
         let mut rest = Vec::new();
         for part in parts {
@@ -104,6 +109,17 @@ impl Expr {
                     Self::One(parts)
                 }
             }
+        }
+    }
+
+    /// A term that all levels meet, or none, as the list that says so.
+    fn decided(self) -> Self {
+        match self {
+            Self::Term {
+                levels: ALL_LEVELS, ..
+            } => Self::All(Vec::new()),
+            Self::Term { levels: 0, .. } => Self::One(Vec::new()),
+            other => other,
         }
     }
 
@@ -253,13 +269,14 @@ fn run_terms((low, high): (u8, u8)) -> usize {
 }
 
 /// The unbroken runs of a set of levels, lowest first.
-fn runs(levels: Levels) -> Vec<(u8, u8)> {
-    let mut out: Vec<(u8, u8)> = Vec::new();
-    for level in (0..=MAX_LEVEL).filter(|level| levels >> level & 1 == 1) {
-        match out.last_mut() {
-            Some((_, high)) if high.checked_add(1) == Some(level) => *high = level,
-            _ => out.push((level, level)),
-        }
+fn runs(mut levels: Levels) -> Vec<(u8, u8)> {
+    let mut out = Vec::new();
+    while levels != 0 {
+        let low = levels.trailing_zeros();
+        let beyond = low + (levels >> low).trailing_ones();
+        levels &= Levels::MAX << beyond;
+        let level = |bit| u8::try_from(bit).unwrap_or(MAX_LEVEL);
+        out.push((level(low), level(beyond - 1)));
     }
     out
 }

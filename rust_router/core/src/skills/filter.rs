@@ -119,6 +119,17 @@ impl Filter<'_> {
         matches!(self.side, Side::Everything)
     }
 
+    /// No more classes than this match. O(1).
+    #[must_use]
+    pub const fn at_most(&self) -> usize {
+        match self.side {
+            Side::Everything | Side::Profiles(_) => usize::MAX,
+            Side::Nothing => 0,
+            Side::Known(classes) => classes.len(),
+            Side::Demands(_, selective) => selective.len() + self.rows.broad.len(),
+        }
+    }
+
     /// Whether one class matches.
     #[must_use]
     pub fn test(&self, class: u32) -> bool {

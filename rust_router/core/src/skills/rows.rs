@@ -14,14 +14,16 @@ use super::set::IdSet;
 
 /// Bytes that the remembered matches may take.
 pub(super) const BUDGET: usize = 128 << 20;
+// Some are small in tests, so that small histories go all ways.
+
 /// A demand that so many profiles meet is never broad…
-const NEVER_BROAD: usize = 64;
+const NEVER_BROAD: usize = if cfg!(test) { 3 } else { 64 };
 /// …one that more meet always is…
 const ALWAYS_BROAD: usize = 2048;
 /// …and between them one that more than this part of all profiles meet.
 const BROAD_PART: usize = 16;
 /// Asking one profile costs about as much as so many words of whole sets.
-const ASK_WORDS: usize = 8;
+const ASK_WORDS: usize = if cfg!(test) { 1 } else { 8 };
 
 /// Who has a skill, and which demands wait for somebody who has it.
 #[derive(Debug, Default)]
