@@ -21,6 +21,7 @@ BENCHES = (
     ("A whole call: CPU of the controller", ["bench/python/bench_call.py"]),
     ("Decoding events, against greenswitch", ["bench/python/bench_wire.py"]),
     ("Decisions of the core, through Python", ["bench/python/bench_router.py"]),
+    ("Skills and demands, through Python", ["bench/python/bench_skills.py"]),
     ("Expected wait, and the core against queueing theory", ["bench/python/bench_estimate.py"]),
 )
 LIVE = (
