@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::gates::count;
 use super::{
-    Agent, AgentSettings, Queue, QueueSettings, Ranked, Readiness, Ready, Result, Router,
+    Agent, AgentSettings, LongRanked, Queue, QueueSettings, Readiness, Ready, Result, Router,
     RouterError, State, Status, Strategy, Tier, TierSettings, Work, types,
 };
 
@@ -60,7 +60,7 @@ impl Router {
         let (id, _) = self.queues.insert(Queue {
             name: name.to_owned(),
             settings,
-            waiting: Ranked::default(),
+            waiting: LongRanked::default(),
             newcomers: BTreeSet::new(),
             stages: Vec::new(),
             open: 0,
@@ -83,7 +83,7 @@ impl Router {
     fn review_queue(&mut self, slot: u32) -> Result<()> {
         self.review_presence(slot)?;
         self.sync_members(slot)?;
-        self.review_thresholds(slot)?;
+        self.review_thresholds(slot, None)?;
         let callers: Vec<u32> = {
             let queue = self.queues.get(slot)?;
             queue.waiting.iter().map(|key| key.slot).collect()
@@ -247,7 +247,10 @@ impl Router {
             queue.count_tier(&before, present, false);
         }
         self.sync_tiers(slot)?;
-        self.review_thresholds(queue_slot)?;
+        let added = before
+            .is_none()
+            .then_some((settings.level, settings.opening_delay_us));
+        self.review_thresholds(queue_slot, added)?;
         self.mark(queue_slot)
     }
 
@@ -277,6 +280,8 @@ impl Router {
         }
         let present = queue.counts_as_present(agent.status);
         queue.count_tier(&tier.settings, present, false);
+        let was_the_last = !queue.levels.contains_key(&tier.settings.level)
+            || !queue.delays.contains_key(&tier.settings.opening_delay_us);
         queue.members.remove(&slot);
         queue.staffed = queue
             .staffed
@@ -299,7 +304,9 @@ impl Router {
             }
         }
         self.release_fans(slot, Some(queue_slot))?;
-        self.review_thresholds(queue_slot)?;
+        if was_the_last {
+            self.review_thresholds(queue_slot, None)?;
+        }
         self.mark(queue_slot)
     }
 

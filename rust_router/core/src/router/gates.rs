@@ -113,9 +113,24 @@ pub(super) fn count(counts: &mut BTreeMap<i64, usize>, key: i64, add: bool) {
 }
 
 impl Router {
-    /// Derive the thresholds anew; when they changed, sort the callers by them.
-    pub(super) fn review_thresholds(&mut self, slot: u32) -> Result<()> {
+    /// Derive the thresholds anew; when they changed, sort the callers by them. `added`: level and delay of a
+    /// new tier that is all that changed.
+    pub(super) fn review_thresholds(&mut self, slot: u32, added: Option<(i64, i64)>) -> Result<()> {
         let queue = self.queues.get_mut(slot)?;
+        if queue.waiting.len() == 0
+            && let Some((level, delay_us)) = added
+        {
+            // Nobody to sort: a thousand new levels are not looked at a thousand times.
+            for wait in [queue.level_wait_us(level), delay_us] {
+                if wait > 0
+                    && let Err(at) = queue.thresholds.binary_search(&wait)
+                {
+                    queue.thresholds.insert(at, wait);
+                    queue.stages.push(BTreeSet::new());
+                }
+            }
+            return Ok(());
+        }
         let waits = queue.levels.keys().map(|level| queue.level_wait_us(*level));
         let thresholds: BTreeSet<i64> = waits
             .chain(queue.delays.keys().copied())

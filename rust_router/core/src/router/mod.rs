@@ -31,7 +31,7 @@ pub use types::{
     Proposal, QueueSettings, State, Status, Strategy, TierSettings,
 };
 
-use ranked::Ranked;
+use ranked::LongRanked;
 use ready::{Place, Ready};
 use slots::Slots;
 use timers::{TimerKey, Timers};
@@ -53,7 +53,7 @@ struct Queue {
     name: String,
     settings: QueueSettings,
     /// All callers until they are bridged or leave.
-    waiting: Ranked<CallerKey>,
+    waiting: LongRanked<CallerKey>,
     /// Those who may be offered now and have passed no threshold.
     newcomers: BTreeSet<CallerKey>,
     /// Those who may be offered now and have passed one threshold, two, ….

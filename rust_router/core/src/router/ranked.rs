@@ -3,8 +3,8 @@
 /// Most members of a chunk; a memmove of half of it must stay cheap.
 const CHUNK: usize = 128;
 
-/// Sorted chunks of sorted members. Insert, remove and place cost a binary search, a short memmove and
-/// a walk over n / 64 chunk lengths: about 150 steps at 10 000 members.
+/// Sorted chunks of sorted members, for some thousands. Insert and remove cost a binary search and a short
+/// memmove, place a walk over n / 64 chunk lengths besides: about 150 steps at 10 000 members.
 #[derive(Debug)]
 pub(super) struct Ranked<K> {
     chunks: Vec<Vec<K>>,
@@ -31,6 +31,18 @@ impl<K: Ord + Copy> Ranked<K> {
 
     pub(super) fn first(&self) -> Option<&K> {
         self.chunks.first()?.first()
+    }
+
+    pub(super) fn last(&self) -> Option<&K> {
+        self.chunks.last()?.last()
+    }
+
+    /// Give the upper half of the members away.
+    fn split(&mut self) -> Self {
+        let chunks = self.chunks.split_off(self.chunks.len() / 2);
+        let len = chunks.iter().map(Vec::len).sum();
+        self.len -= len;
+        Self { chunks, len }
     }
 
     /// The members not below `key`, in order.
@@ -140,6 +152,95 @@ impl<K: Ord + Copy> Ranked<K> {
     }
 }
 
+/// Most members of a part of a long set.
+const PART: usize = 8192;
+
+/// The same for long lines: parts of at most 8192 members each. With a million members a place costs a walk
+/// over some 200 lengths, and nothing moves more than a few kilobytes.
+#[derive(Debug)]
+pub(super) struct LongRanked<K> {
+    parts: Vec<Ranked<K>>,
+    len: usize,
+}
+
+impl<K> Default for LongRanked<K> {
+    fn default() -> Self {
+        Self {
+            parts: Vec::new(),
+            len: 0,
+        }
+    }
+}
+
+impl<K: Ord + Copy> LongRanked<K> {
+    pub(super) fn len(&self) -> usize {
+        self.len
+    }
+
+    pub(super) fn iter(&self) -> impl Iterator<Item = &K> {
+        self.parts.iter().flat_map(Ranked::iter)
+    }
+
+    /// Index of the only part that can hold this key.
+    fn part_of(&self, key: &K) -> usize {
+        let below = |part: &Ranked<K>| part.last().is_some_and(|last| last < key);
+        self.parts
+            .partition_point(below)
+            .min(self.parts.len().saturating_sub(1))
+    }
+
+    /// Add a member; false when it is one already.
+    pub(super) fn insert(&mut self, key: K) -> bool {
+        if self.parts.is_empty() {
+            self.parts.push(Ranked::default());
+        }
+        let at = self.part_of(&key);
+        let Some(part) = self.parts.get_mut(at) else {
+            return false;
+        };
+        if !part.insert(key) {
+            return false;
+        }
+        self.len += 1;
+        if part.len() > PART {
+            let upper = part.split();
+            self.parts.insert(at + 1, upper);
+        }
+        true
+    }
+
+    /// Remove a member; false when it is none.
+    pub(super) fn remove(&mut self, key: &K) -> bool {
+        let at = self.part_of(key);
+        let Some(part) = self.parts.get_mut(at) else {
+            return false;
+        };
+        if !part.remove(key) {
+            return false;
+        }
+        self.len -= 1;
+        if part.len() == 0 && self.parts.len() > 1 {
+            self.parts.remove(at);
+        }
+        true
+    }
+
+    /// How many members come before this one; None when it is no member.
+    pub(super) fn place(&self, key: &K) -> Option<usize> {
+        let at = self.part_of(key);
+        let within = self.parts.get(at)?.place(key)?;
+        let before: usize = self.parts.iter().take(at).map(Ranked::len).sum();
+        Some(before + within)
+    }
+
+    /// The member just before this one.
+    pub(super) fn before(&self, key: &K) -> Option<&K> {
+        let at = self.part_of(key);
+        let within = self.parts.get(at)?.before(key);
+        within.or_else(|| self.parts.get(at.checked_sub(1)?)?.last())
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeSet;
@@ -175,6 +276,44 @@ mod tests {
             }
             prop_assert_eq!(ranked.place(&5000), None);
         }
+    }
+
+    #[test]
+    fn a_long_set_behaves_as_a_short_one() {
+        let mut long = LongRanked::default();
+        let mut plain = BTreeSet::new();
+        // Every key below 40 000 once, out of order, and every third out again.
+        for step in 0..40_000_u32 {
+            let key = step * 7_919 % 40_000;
+            assert!(long.insert(key));
+            assert!(!long.insert(key));
+            plain.insert(key);
+        }
+        assert!(long.parts.len() > 4);
+        assert!(
+            long.parts
+                .iter()
+                .all(|part| (1..=PART).contains(&part.len()))
+        );
+        for key in (0..40_000).step_by(3) {
+            assert!(long.remove(&key));
+            assert!(!long.remove(&key));
+            plain.remove(&key);
+        }
+        assert_eq!(long.len(), plain.len());
+        assert!(long.iter().eq(plain.iter()));
+        for (place, key) in plain.iter().enumerate() {
+            assert_eq!(long.place(key), Some(place));
+        }
+        for key in (0..40_001).step_by(997) {
+            assert_eq!(long.before(&key), plain.range(..key).next_back());
+        }
+        assert_eq!(long.place(&3), None);
+        let keys: Vec<u32> = plain.into_iter().collect();
+        for key in keys {
+            assert!(long.remove(&key));
+        }
+        assert_eq!((long.len(), long.parts.len()), (0, 1));
     }
 
     #[test]
