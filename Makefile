@@ -6,7 +6,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 RUST := Cargo.toml Cargo.lock $(shell find rust_router -name '*.rs' -o -name Cargo.toml)
 
-.PHONY: build demo test test-fast test-live test-browser lint rust-check stubs bench bench-live format clean help
+.PHONY: build demo test test-tools test-fast test-live test-browser lint rust-check stubs bench bench-live format clean help
 
 help: ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 16
@@ -14,7 +14,7 @@ help: ## this list
 build: $(VENV)/.built ## the product, into .venv (.venv/bin/callcenter)
 
 $(VENV)/.python:
-	@scripts/need "$(PYTHON)" cargo
+	@scripts/need "$(PYTHON)" cargo cc
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --upgrade 'pip>=25.1' 'maturin>=1.16,<2'
 	@touch $@
@@ -30,9 +30,12 @@ $(VENV)/.test: $(VENV)/.built
 demo: build ## a whole call centre on this machine: simulated switch, callers, agents, page
 	$(BIN)/callcenter demo
 
-test: $(VENV)/.test lint stubs rust-check ## everything that CI runs
+test: test-tools $(VENV)/.test lint stubs rust-check ## everything that CI runs
 	@scripts/system-packages chromium
 	$(BIN)/python -m pytest
+
+test-tools:
+	@scripts/need "$(PYTHON)" cargo cc cargo-clippy cargo-fmt
 
 test-fast: $(VENV)/.test ## the Python tests without browser and processes
 	$(BIN)/python -m pytest -m "unit or contract or esl or sim"
