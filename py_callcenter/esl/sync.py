@@ -103,11 +103,11 @@ def _dump(connection: Connection, uuids: list[str]) -> list[Event]:
         bundle = _Bundle()
         for uuid in uuids[start : start + _AT_ONCE]:
             try:
-                command = commands.uuid_dump(uuid)
+                data = commands.uuid_dump(uuid)
             except CommandError:
                 continue  # an id that we never give and couldn't act on
             bundle.expected += 1
-            connection.submit(command, partial(bundle.take, dumps))
+            connection.submit(data, partial(bundle.take, dumps))
         bundle.wait()
     return dumps
 
