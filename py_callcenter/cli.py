@@ -34,9 +34,11 @@ from py_callcenter.config import (
     ConfigErrors,
     RuleError,
     check_name,
+    is_loopback,
     json_schema,
     load,
     set_agent_key,
+    split_listen,
 )
 from py_callcenter.store import StoreError
 
@@ -96,6 +98,7 @@ def demo(
 ) -> None:
     """Run with a simulated switch, callers and agents, and a page to watch them."""
     logs.set_up(level=_level(log_level))
+    _check_demo_listen(listen)
     from py_callcenter.app import demo as start  # noqa: PLC0415 - loads gevent, which no other command needs
 
     with _Starting():
@@ -303,7 +306,8 @@ class _Starting:
     def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
         match error:
             case ListenError():
-                raise CliError(str(error), "another controller may run; change `listen`") from error
+                hint = "another controller may run; change `listen` (of the demo: `callcenter demo --listen`)"
+                raise CliError(str(error), hint) from error
             case StoreError():
                 raise CliError(str(error), "check `database` under [controller]") from error
             case TokenError():
@@ -318,6 +322,20 @@ def _start(config: Config, log_level: str) -> None:
 
     with _Starting():
         start(config)
+
+
+def _check_demo_listen(listen: str) -> None:
+    try:
+        host, _port = split_listen(listen)
+    except RuleError as error:
+        raise CliError(f"--listen: {error}", error.hint, code=BAD_INPUT) from error
+    if not is_loopback(host):
+        # Its token is made up in a temporary folder, so nobody elsewhere could pass it anyway.
+        raise CliError(
+            f'--listen: the demo serves this machine only, not "{host}"',
+            "leave it on loopback and forward the port, for example with: ssh -L 8080:127.0.0.1:8080",
+            code=BAD_INPUT,
+        )
 
 
 def _level(text: str) -> str:

@@ -31,6 +31,7 @@ from py_callcenter.config.rules import (
     check_name,
     expand_record_template,
     is_loopback,
+    split_listen,
 )
 
 __all__ = [
@@ -60,6 +61,7 @@ __all__ = [
     "load",
     "loads",
     "set_agent_key",
+    "split_listen",
 ]
 
 

@@ -1,6 +1,7 @@
 """The command line as an operator types it."""
 
 import json
+from typing import get_args
 
 import pytest
 from app.fake_controller import FakeController, agent_row, snapshot
@@ -9,6 +10,7 @@ from typer.testing import CliRunner
 from py_callcenter.api import create_app
 from py_callcenter.api.server import ApiServer, ListenError
 from py_callcenter.cli import app
+from py_callcenter.config import Strategy
 
 pytestmark = pytest.mark.app
 
@@ -260,9 +262,10 @@ agent = "1000"
 
 def test_a_bad_file_shows_all_problems_with_lines_and_starts_nothing(shell):
     shell.file.write_text(BAD)
+    known = ", ".join(f'"{name}"' for name in get_args(Strategy))
     problems = (
         'error: callcenter.toml:6: queues[0].strategy: "fastest" isn\'t known\n'
-        'hint: one of: "longest-idle-agent", "round-robin", "ring-all"\n'
+        f"hint: one of: {known}\n"
         'error: callcenter.toml:9: tiers[0].agent: there is no agent "1000"\n'
         "hint: add it under [[agents]]\n"
     )
@@ -305,3 +308,15 @@ def test_a_taken_address_is_said_plainly():
     ):
         ApiServer("127.0.0.1", first.port)
     first.stop()
+
+
+@pytest.mark.parametrize("listen", ["8080", "127.0.0.1", "127.0.0.1:99999", "::1:8080"])
+def test_a_demo_on_an_address_that_is_none_says_what_one_looks_like(shell, listen):
+    result = shell("demo", "--listen", listen, code=2, config=False)
+    assert "error: --listen: " in result.stderr
+    assert "127.0.0.1:8080" in result.stderr
+
+
+@pytest.mark.parametrize("listen", ["0.0.0.0:8080", "[::]:8080", "192.0.2.1:8080"])
+def test_a_demo_is_for_this_machine_only(shell, listen):
+    assert "this machine only" in shell.err("demo", "--listen", listen, code=2, config=False)
