@@ -290,4 +290,5 @@ _NOTABLE: Final[dict[str, Callable[..., Any]]] = {
 def _log_notable(record: AnyRecord) -> None:
     say = _NOTABLE.get(record.kind)
     if say is not None:
-        say(call=getattr(record, "call", ""), rule=getattr(record, "rule", None))
+        details = {name: getattr(record, name) for name in ("asked", "rule") if hasattr(record, name)}
+        say(call=getattr(record, "call", ""), **details)

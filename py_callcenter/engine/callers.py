@@ -51,7 +51,7 @@ def arrived(state: State, node: str, event: Event) -> None:
     if not stamped and queue is not None:
         state.note(CallOffered, node, call=call.id, queue=queue.name)
     if queue is None:
-        exits.unknown_queue(state, call)
+        exits.unknown_queue(state, call, name)
     elif stamped and event.get("variable_cc_agent_bridged") == "true":
         exits.leave(
             state, call, None, queue.after_call
@@ -266,9 +266,10 @@ def _moved(state: State, call: Call, event: Event) -> None:
         exits.out_of_core(state, call, stay)
     call.wishes = wishes.read(event)
     call.playing = False
-    queue = state.queues.get(event.get("variable_cc_queue") or "")
+    name = event.get("variable_cc_queue") or ""
+    queue = state.queues.get(name)
     if queue is None:
-        exits.unknown_queue(state, call)
+        exits.unknown_queue(state, call, name)
     else:
         enter(state, call, queue, state.now_us)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Final
 
 from py_callcenter.config import Exit
@@ -28,8 +29,10 @@ _CANCEL_REASONS: Final[dict[LeftReason, str]] = {
 }
 
 
-def unknown_queue(state: State, call: Call) -> None:
-    state.note(UnknownQueue, call.node, call=call.id)
+def unknown_queue(state: State, call: Call, asked: str) -> None:
+    """A queue that isn't configured: `asked` is the dialplan's word, perhaps made of what was dialled."""
+    shown = re.sub(r"[0-9]{7,}", "…", re.sub(r"[^A-Za-z0-9_.@-]", "_", asked[:64]))
+    state.note(UnknownQueue, call.node, call=call.id, asked=shown)
     leave(state, call, "unknown-queue", state.config.controller.on_unknown_queue)
 
 

@@ -201,11 +201,16 @@ class RecordingStarted(Record):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UnknownQueue(Record):
-    """A call asked for a queue that is not configured and was sent to `on-unknown-queue`."""
+    """A call asked for a queue that is not configured and was sent to `on-unknown-queue`.
+
+    `asked`: the name as the dialplan gave it, at most 64 characters; all but letters, digits and `_ . @ -` is
+    replaced and long numbers are left out, for a dialplan may make it of what the caller dialled.
+    """
 
     kind: ClassVar[str] = "unknown-queue"
 
     call: str
+    asked: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

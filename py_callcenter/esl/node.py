@@ -381,7 +381,7 @@ class NodeLink:
                 )
             else:
                 # Once aloud; the attempts that follow say nothing new.
-                say = log.warning if attempt <= 1 else log.info
+                say = log.warning if attempt <= 1 else log.debug
                 say(
                     "esl_connection_lost",
                     node=self.name,

@@ -174,6 +174,25 @@ def test_a_call_is_routed_shown_counted_and_told(tmp_path, server):
         until(lambda: place.agent()["status"] == "On Break", "the agent rests")
 
 
+def test_an_unknown_queue_is_a_log_line_and_a_counter_and_no_log_names_a_caller(tmp_path, server):
+    server.call(lambda: server.switch.add_phone("sofia/internal/1000@127.0.0.1:5085", ANSWERS))
+    with office(tmp_path, server) as place:
+        call = place_call(server, "4915112345678")
+        server.call(lambda: server.switch.place_call("4915112345678", "Ann Example", "queue_nowhere"))
+        until(lambda: "call_for_unknown_queue" in place.log, "the line is written")
+        until(lambda: place.agent()["state"] == "in_a_queue_call", "the other call is served")
+        assert place.metric("callcenter_unknown_queue_calls_total") == 1
+        server.call(call.hang_up)
+        until(lambda: place.agent()["state"] == "waiting", "the agent is ready again")
+        place.end()
+    line = next(json.loads(text) for text in place.log.splitlines() if "call_for_unknown_queue" in text)
+    assert line["asked"] == "nowhere"
+    assert "hint" in line
+    assert "4915112345678" not in place.log
+    assert "Example" not in place.log
+    assert "Caller" not in place.log
+
+
 def test_a_planned_stop_leaves_every_caller_in_place_and_the_next_start_finds_them(tmp_path, server):
     server.call(
         lambda: server.switch.add_phone("sofia/internal/1000@127.0.0.1:5085", Behaviour(outcome="no_answer"))

@@ -197,3 +197,16 @@ def test_an_exit_may_lead_to_another_queue():
     assert len(world.all("call-offered")) == 1
     assert call.alive
     assert world.engine.view(world.now_us).calls[0].queue == "sales"
+
+
+@pytest.mark.parametrize(
+    ("asked", "shown"),
+    [("nowhere", "nowhere"), ("no where\n;x", "no_where__x"), ("5551234567", "…"), ("x" * 500, "x" * 64)],
+)
+def test_what_was_asked_for_is_told_without_what_a_caller_may_have_put_into_it(asked, shown):
+    world = empty_queue()
+    world.switch.dialplan.add("odd", Step("set", f"cc_queue={asked}"), Step("answer"), Step("park"))
+
+    world.call("odd")
+
+    assert world.the("unknown-queue").asked == shown

@@ -130,7 +130,7 @@ def test_every_ended_leg_is_in_exactly_one_outcome(tape):
 
 
 def test_the_name_of_an_unknown_queue_becomes_no_label(tape):
-    tape(r.UnknownQueue, call="c")
+    tape(r.UnknownQueue, call="c", asked="x")
     tape.left(0, "unknown-queue", queue="typed by a stranger")
 
     assert tape.stats.unknown_queue == 1
