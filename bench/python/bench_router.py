@@ -9,6 +9,7 @@ Measured: `decide` alone, the whole event with it (`finish` or `enqueue`, then `
 One time is one call, read by a nanosecond clock whose own cost is printed and not taken off.
 
     python bench/python/bench_router.py [--rounds 20000] [--callers 10000] [--agents 10000] [--queues 1000]
+        [--strategies round-robin …]
 """
 
 from __future__ import annotations
@@ -136,6 +137,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
     for option, default in (("rounds", 20_000), ("callers", 10_000), ("agents", 10_000), ("queues", 1_000)):
         parser.add_argument(f"--{option}", type=int, default=default)
+    parser.add_argument(
+        "--strategies",
+        nargs="+",
+        help="those that ring one phone at a time",
+        default=["longest-idle-agent", "round-robin", "random", "least-occupied"],
+    )
     options = parser.parse_args()
     print(f"machine   {machine()}")
     print(
@@ -149,7 +156,7 @@ def main() -> None:
     print(f"load      {', '.join(f'{load:.2f}' for load in islice(os.getloadavg(), 3))}\n")
     print(f"{'state':6} {'strategy':20} {'call':22} {'p50 µs':>8} {'p99 µs':>8} {'worst µs':>10}")
     gc.disable()
-    for strategy in ("longest-idle-agent", "round-robin"):
+    for strategy in options.strategies:
         report("full", strategy, full(options, strategy))
         report("quiet", strategy, quiet(options, strategy))
 

@@ -64,7 +64,7 @@ impl Router {
                     queue.counts_as_present(status),
                 );
                 if was != is {
-                    count(&mut queue.present, tier.settings.level, is);
+                    count(&mut queue.present, i64::from(tier.level), is);
                     // A higher level may be open now.
                     if !queue.dirty && queue.open > 0 && queue.ready.len() > 0 {
                         queue.dirty = true;
@@ -174,15 +174,21 @@ impl Router {
                 Readiness::Free => true,
                 Readiness::Elsewhere => !queue.settings.skip_agents_with_external_calls,
             };
-            let place = ready.then(|| queue.place(slot, id, agent, tier, now_us));
-            if place == tier.ready {
+            let order = if ready {
+                queue.order(agent, tier, now_us)
+            } else {
+                tier.order
+            };
+            if ready == tier.ready && order == tier.order {
                 continue;
             }
-            if let Some(place) = std::mem::replace(&mut tier.ready, place) {
-                queue.ready.remove(&place);
+            if tier.ready {
+                queue.ready.remove(&queue.place(slot, id, tier));
             }
-            if let Some(place) = place {
-                queue.ready.insert(place);
+            tier.ready = ready;
+            tier.order = order;
+            if ready {
+                queue.ready.insert(queue.place(slot, id, tier));
                 if !queue.dirty && queue.open > 0 {
                     queue.dirty = true;
                     self.dirty.push(tier.queue);

@@ -19,6 +19,33 @@ impl Queue {
     }
 }
 
+impl Tier {
+    /// A tier as an operator sets it; the settings are checked.
+    fn new(queue: u32, settings: &TierSettings) -> Self {
+        let small = |value: i64| i32::try_from(value).unwrap_or(i32::MAX);
+        Self {
+            queue,
+            level: small(settings.level),
+            position: small(settings.position),
+            weight: small(settings.weight).unsigned_abs(),
+            opening_delay_us: settings.opening_delay_us,
+            last_offer: 0,
+            order: (0, 0),
+            ready: false,
+        }
+    }
+
+    /// What the operator set.
+    fn settings(&self) -> TierSettings {
+        TierSettings {
+            level: i64::from(self.level),
+            position: i64::from(self.position),
+            opening_delay_us: self.opening_delay_us,
+            weight: i64::from(self.weight),
+        }
+    }
+}
+
 impl Agent {
     pub(super) fn tier(&self, queue: u32) -> Option<&Tier> {
         let at = self
@@ -53,6 +80,13 @@ impl Router {
             let queue = self.queues.get_mut(slot)?;
             if queue.settings != settings {
                 queue.settings = settings;
+                // The keys hold what the old settings asked for.
+                queue.ready = Ready::default();
+                for &member in &queue.members {
+                    if let Some(tier) = self.agents.get_mut(member)?.tier_mut(slot) {
+                        tier.ready = false;
+                    }
+                }
                 self.review_queue(slot)?;
             }
             return Ok(id);
@@ -215,33 +249,33 @@ impl Router {
         let queue = self.queues.get_mut(queue_slot)?;
         let entry = self.agents.get_mut(slot)?;
         let present = queue.counts_as_present(entry.status);
-        let before = match entry
+        let at = entry
             .tiers
-            .binary_search_by_key(&queue_slot, |tier| tier.queue)
-        {
+            .binary_search_by_key(&queue_slot, |tier| tier.queue);
+        let mut tier = Tier::new(queue_slot, &settings);
+        let before = match at {
             Ok(at) => {
-                let tier = entry
+                let place = entry
                     .tiers
                     .get_mut(at)
                     .ok_or(RouterError::Defect("tier out of range"))?;
-                Some(std::mem::replace(&mut tier.settings, settings))
+                if place.settings() == settings {
+                    return Ok(());
+                }
+                // The key that it was put in with holds the old settings.
+                if place.ready {
+                    queue.ready.remove(&queue.place(slot, agent, place));
+                }
+                tier.last_offer = place.last_offer;
+                Some(std::mem::replace(place, tier).settings())
             }
             Err(at) => {
-                let tier = Tier {
-                    queue: queue_slot,
-                    settings,
-                    last_offer: 0,
-                    ready: None,
-                };
                 entry.tiers.insert(at, tier);
                 queue.members.insert(slot);
                 queue.staffed += usize::from(entry.status != Status::LoggedOut);
                 None
             }
         };
-        if before == Some(settings) {
-            return Ok(());
-        }
         queue.count_tier(&settings, present, true);
         if let Some(before) = before {
             queue.count_tier(&before, present, false);
@@ -271,17 +305,19 @@ impl Router {
 
     fn drop_tier(&mut self, queue_slot: u32, slot: u32) -> Result<()> {
         let queue = self.queues.get_mut(queue_slot)?;
+        let id = self.agents.id(slot)?;
         let agent = self.agents.get_mut(slot)?;
         let Some(tier) = agent.tier(queue_slot).copied() else {
             return Ok(());
         };
-        if let Some(place) = tier.ready {
-            queue.ready.remove(&place);
+        if tier.ready {
+            queue.ready.remove(&queue.place(slot, id, &tier));
         }
         let present = queue.counts_as_present(agent.status);
-        queue.count_tier(&tier.settings, present, false);
-        let was_the_last = !queue.levels.contains_key(&tier.settings.level)
-            || !queue.delays.contains_key(&tier.settings.opening_delay_us);
+        let settings = tier.settings();
+        queue.count_tier(&settings, present, false);
+        let was_the_last = !queue.levels.contains_key(&settings.level)
+            || !queue.delays.contains_key(&settings.opening_delay_us);
         queue.members.remove(&slot);
         queue.staffed = queue
             .staffed

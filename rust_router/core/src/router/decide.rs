@@ -70,7 +70,7 @@ impl Router {
         let agent = self.agents.get(slot)?;
         for key in &agent.wanted {
             let tier = agent.tier(self.callers.get(key.slot)?.queue);
-            if tier.is_some_and(|tier| tier.ready.is_some()) {
+            if tier.is_some_and(|tier| tier.ready) {
                 return Ok(Some(*key));
             }
         }
@@ -122,7 +122,7 @@ impl Router {
             .tier_mut(queue_slot)
             .ok_or(RouterError::Defect("ready without a tier"))?;
         tier.last_offer = offer_id;
-        caller.marker = Some((tier.level(), tier.settings.position, best.id));
+        caller.marker = Some((tier.level, i64::from(tier.position), best.id));
         self.queues.get_mut(queue_slot)?.last_offered = Some(best.slot);
         self.refresh_agent(best.slot)?;
         self.refresh_caller(caller_slot)?;

@@ -165,7 +165,7 @@ impl Router {
             if let Some(tier) = agent.tier(slot)
                 && queue.counts_as_present(agent.status)
             {
-                count(&mut queue.present, tier.settings.level, true);
+                count(&mut queue.present, i64::from(tier.level), true);
             }
         }
         Ok(())

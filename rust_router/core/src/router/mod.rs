@@ -32,7 +32,7 @@ pub use types::{
 };
 
 use ranked::LongRanked;
-use ready::{Place, Ready};
+use ready::Ready;
 use slots::Slots;
 use timers::{TimerKey, Timers};
 use work::Work;
@@ -83,14 +83,21 @@ struct Queue {
 }
 
 /// What an agent is in one queue.
+///
+/// Kept small: all tiers of an agent are read whenever the agent becomes ready or busy.
 #[derive(Debug, Clone, Copy)]
 struct Tier {
     queue: u32,
-    settings: TierSettings,
+    level: i32,
+    position: i32,
+    weight: u32,
+    opening_delay_us: i64,
     /// Newest offer of this queue to this agent; 0 = none. Offers are numbered in order of time.
     last_offer: u64,
-    /// Where the agent stands in the queue's ready set.
-    ready: Option<Place>,
+    /// The two numbers of the agent's key in the queue's ready set.
+    order: (i64, i64),
+    /// Member of the queue's ready set.
+    ready: bool,
 }
 
 #[derive(Debug, Clone, Copy)]

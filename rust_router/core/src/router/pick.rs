@@ -5,17 +5,10 @@ use super::work;
 use super::{Agent, Queue, Result, Router, RouterError, Spot, Strategy, Tier};
 
 impl Queue {
-    /// Where a ready agent stands in this queue.
-    pub(super) fn place(
-        &self,
-        slot: u32,
-        id: u64,
-        agent: &Agent,
-        tier: &Tier,
-        now_us: i64,
-    ) -> Place {
-        let position = tier.settings.position;
-        let (first, second) = match self.settings.strategy {
+    /// The two numbers by which a ready agent is in order within the level.
+    pub(super) fn order(&self, agent: &Agent, tier: &Tier, now_us: i64) -> (i64, i64) {
+        let position = i64::from(tier.position);
+        match self.settings.strategy {
             Strategy::LongestIdleAgent | Strategy::RingK => (agent.idle_since_us, position),
             Strategy::RoundRobin | Strategy::Sequentially => {
                 (position, tier.last_offer.cast_signed())
@@ -28,28 +21,25 @@ impl Queue {
             }
             Strategy::TopDown | Strategy::RingAll | Strategy::RingProgressively => (position, 0),
             Strategy::Random | Strategy::WeightedRandom => (0, 0),
-        };
+        }
+    }
+
+    /// Where a ready agent stands in this queue.
+    pub(super) fn place(&self, slot: u32, id: u64, tier: &Tier) -> Place {
         Place {
-            delay_us: tier.settings.opening_delay_us,
+            delay_us: tier.opening_delay_us,
             weight: match self.settings.strategy {
-                Strategy::WeightedRandom => u32::try_from(tier.settings.weight).unwrap_or(1),
+                Strategy::WeightedRandom => tier.weight,
                 _ => 1,
             },
             key: ReadyKey {
-                level: tier.level(),
-                first,
-                second,
+                level: tier.level,
+                first: tier.order.0,
+                second: tier.order.1,
                 id,
                 slot,
             },
         }
-    }
-}
-
-impl Tier {
-    pub(super) fn level(&self) -> i32 {
-        // Checked when it was set: at most `MAX_TIER`.
-        i32::try_from(self.settings.level).unwrap_or(i32::MAX)
     }
 }
 
@@ -58,8 +48,8 @@ impl Router {
     pub(super) fn pick(&mut self, queue_slot: u32, caller_slot: u32) -> Result<Option<ReadyKey>> {
         let caller = self.callers.get(caller_slot)?;
         if let Spot::Wanted(agent) = caller.spot {
-            let tier = self.agents.get(agent)?.tier(queue_slot);
-            return Ok(tier.and_then(|tier| tier.ready).map(|place| place.key));
+            let place = self.ready_place(self.agents.id(agent)?, queue_slot)?;
+            return Ok(place.map(|place| place.key));
         }
         let strategy = self.queues.get(queue_slot)?.settings.strategy;
         if strategy == Strategy::LeastOccupied {
@@ -127,8 +117,8 @@ impl Router {
             return Ok(None);
         };
         Ok(self.agents.get(last)?.tier(queue_slot).map(|tier| {
-            let (level, position) = (tier.level(), tier.settings.position);
-            (ReadyKey::from(level, position + 1, 0, 0), level)
+            let start = ReadyKey::from(tier.level, i64::from(tier.position) + 1, 0, 0);
+            (start, tier.level)
         }))
     }
 
@@ -138,7 +128,9 @@ impl Router {
             return Ok(None);
         };
         let tier = self.agents.get(slot)?.tier(queue_slot);
-        Ok(tier.and_then(|tier| tier.ready))
+        let queue = self.queues.get(queue_slot)?;
+        let ready = tier.filter(|tier| tier.ready);
+        Ok(ready.map(|tier| queue.place(slot, id, tier)))
     }
 
     /// Make the order anew when the window has moved on since it was made.
