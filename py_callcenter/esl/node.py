@@ -102,7 +102,7 @@ class NodeSettings:
 class Timings:
     """Periods in seconds."""
 
-    poke_s: float = 0.0005
+    poke_s: float = 0.001
     hurry_s: float = 0.00015
     """Between pokes when a leg was just made or answered: its next event follows within milliseconds."""
     canary_s: float = 1.0
