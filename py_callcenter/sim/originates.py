@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -46,7 +47,7 @@ class Originate:
     won: Callable[[Leg], None] | None = None
 
 
-class Originates(Transfers):
+class Originates(Transfers, ABC):
     """Outbound calls."""
 
     phones: dict[str, Phone]
@@ -344,10 +345,10 @@ class Originates(Transfers):
         else:
             self.route(leg, request.then)
 
+    @abstractmethod
     def run_application(self, leg: Leg, name: str, data: str) -> None:
         """Run one application on a leg; the layer above knows them."""
-        raise NotImplementedError
 
+    @abstractmethod
     def run_inline(self, leg: Leg, text: str) -> None:
         """Run `app:data,app:data`."""
-        raise NotImplementedError

@@ -664,6 +664,8 @@ def test_a_name_with_two_addresses_is_tried_to_the_end():
     with FakeSwitch() as switch:
         connection = Connection("localhost", switch.port, "ClueCon")
         connection.connect()
+        assert connection.send(commands.uuid_exists(U1)).ok
+        assert len(switch.peers) == 1
         connection.stop()
 
 

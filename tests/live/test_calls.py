@@ -87,8 +87,10 @@ def test_a_phone_that_is_not_there_is_passed_over(sip, open_for_business):
     gone.stop()
     second = sip.phone("second")
     open_for_business(Setup().queue(agent_originate_timeout=2).agent("a1", gone).agent("a2", second, level=2))
-    sip.caller("queue_support", stay_s=8)
+    caller = sip.caller("queue_support", stay_s=8)
     second.wait_talking(15)
+    assert not caller.over, "the caller stayed on the line"
+    assert not gone.received("INVITE")
 
 
 def test_ring_all_with_two_answers_at_once_connects_exactly_one(sip, open_for_business):

@@ -15,8 +15,10 @@ def test_with_no_controller_a_new_caller_gets_the_fallback(switch, sip):
     switch.api("luarun cc_deadman.lua")
     until(lambda: switch.api("global_getvar cc_alive") != "true", "no controller is alive")
     caller = sip.caller("queue_support")
-    caller.wait_received("183")
-    caller.wait_received("503", 15)
+    heard = caller.wait_received("183")
+    refused = caller.wait_received("503", 15)
+    assert refused.at - heard.at > 1, "a busy tone, then the end"
+    assert not caller.received("200"), "nobody pays for a call that nobody takes"
 
 
 def test_a_stopped_controllers_callers_wait_in_place_for_the_next_one(

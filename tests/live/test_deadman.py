@@ -54,6 +54,7 @@ def test_without_a_controller_a_caller_is_not_answered_and_the_call_ends(switch,
 def test_a_queue_name_that_no_queue_can_have_is_not_an_extension(alive, sip):
     caller = sip.caller("queue_x%20y")
     until(lambda: caller.received("404") or caller.received("480") or caller.received("500"), "refused")
+    assert not caller.received("200"), "never answered, never parked"
 
 
 def test_when_the_controller_dies_each_leg_gets_what_suits_it(alive, sip):

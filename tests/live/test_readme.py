@@ -111,10 +111,11 @@ def test_waiting_callers_are_taken_out_of_the_queue_when_the_controller_does_not
 ):
     stock_switch.api("global_setvar cc_alive=true")
     caller = outside.caller("15550100")
-    caller.wait_answered(3)
+    answered = caller.wait_answered(3)
     stock_switch.api("sched_api +1 cc_deadman luarun cc_deadman.lua")
     until(lambda: stock_switch.api("global_getvar cc_alive") == "false", "the word is taken back")
-    caller.wait_received("BYE", 15)
+    assert not caller.over, "the tone of the fallback comes first"
+    assert caller.wait_received("BYE", 15).at - answered.at > 1
 
 
 class AsWritten(Setup):
