@@ -145,7 +145,10 @@ class Event:
         """Percent-decoded bytes of a header by exact name; None when absent."""
 
     def items(self) -> list[tuple[str, str]]:
-        """All headers decoded, in the order of the wire, repeated ones too. Slow; for traces and tests."""
+        """All headers decoded, in the order of the wire, repeated ones too. Slow; for traces and tests.
+
+        A name with bytes that aren't UTF-8 shows U+FFFD in their place and can't be asked for by that.
+        """
 
     def __contains__(self, name: str, /) -> bool: ...
     def __len__(self) -> int:
