@@ -235,7 +235,8 @@ def agent_list(config: ConfigOption = None, as_json: JsonOption = False) -> None
 def agent_set(name: str, key: str, value: str, config: ConfigOption = None) -> None:
     """Set KEY of agent NAME to VALUE.
 
-    `status` takes effect at once: Available, "Available (On Demand)", "On Break" or "Logged Out".
+    `status` takes effect at once, or at the next start when no controller runs: Available,
+    "Available (On Demand)", "On Break" or "Logged Out".
     `ready-time now` ends a wrap-up. Every other key is one of the file's, such as `wrap-up-time` or
     `contact`; it changes the configuration in force, not the file.
     """
@@ -243,16 +244,11 @@ def agent_set(name: str, key: str, value: str, config: ConfigOption = None) -> N
     key = key.replace("_", "-")
     with backend(file) as behind:
         if key == "status":
-            if value not in STATUSES:
-                hint = "one of: " + ", ".join(f'"{status}"' for status in STATUSES)
-                raise CliError(f'"{value}" is no status', hint, code=BAD_INPUT)
-            row = behind.set_status(name, value)
-            typer.echo(f"{row['name']}: {row['status']} ({row['state']})")
+            _show_agent(behind, behind.set_status(name, _status(value)))
         elif key == "ready-time":
             if value not in {"now", "0"}:
                 raise CliError("ready-time can only be set to now", code=BAD_INPUT)
-            row = behind.end_wrap_up(name)
-            typer.echo(f"{row['name']}: {row['status']} ({row['state']})")
+            _show_agent(behind, behind.end_wrap_up(name))
         else:
             wanted = _with_agent_key(file.with_routing(behind.routing()), name, key, value)
             _show_changes(behind.apply(wanted, dry_run=False), dry_run=False, live=behind.live)
@@ -342,6 +338,21 @@ def _level(text: str) -> str:
     if text not in {"debug", "info", "warning", "error"}:
         raise CliError(f'"{text}" is no log level', "debug, info, warning or error", code=BAD_INPUT)
     return text
+
+
+def _status(value: str) -> str:
+    """A status by its proper name, letter case ignored."""
+    for status in STATUSES:
+        if status.lower() == value.lower():
+            return status
+    hint = "one of: " + ", ".join(f'"{status}"' for status in STATUSES)
+    raise CliError(f'"{value}" is no status', hint, code=BAD_INPUT)
+
+
+def _show_agent(behind: Backend, row: dict[str, Any]) -> None:
+    typer.echo(f"{row['name']}: {row['status']}" + (f" ({row['state']})" if behind.live else ""))
+    if not behind.live:
+        note("no controller runs; it is in the database and holds from the next start on")
 
 
 def _with_agent_key(config: Config, name: str, key: str, value: str) -> Config:

@@ -14,6 +14,7 @@ import httpx
 from py_callcenter.api.token import TokenError, read_token, token_path
 from py_callcenter.cli_support import BAD_INPUT, FAILED, CliError
 from py_callcenter.config import Agent, Config, Controller, Queue, difference
+from py_callcenter.engine.records import AgentStatusChanged, AgentWrapUp, AnyRecord
 from py_callcenter.store import Database, StoreError
 
 TIMEOUT_SECONDS: Final = 10.0
@@ -201,12 +202,38 @@ class Stopped:
         return steps
 
     def set_status(self, agent: str, status: str) -> dict[str, Any]:
-        raise CliError(
-            f'"{agent}" can\'t become {status}: no controller runs', "start it with `callcenter run`"
-        )
+        row = self._agent(agent)
+        if row["status"] != status:
+            now_us = time.time_ns() // 1000
+            self._write(AgentStatusChanged(**_head(now_us), agent=agent, status=status, reason="set"))
+            row = self._agent(agent)
+            if row["status"] != status:
+                raise CliError(
+                    f'"{agent}" stays {row["status"]}: the database holds a later change of the status',
+                    "is the clock of this machine right?",
+                )
+        return row
 
     def end_wrap_up(self, agent: str) -> dict[str, Any]:
-        raise CliError(f'"{agent}" has no wrap-up: no controller runs', "start it with `callcenter run`")
+        row = self._agent(agent)
+        now_us = time.time_ns() // 1000
+        self._write(AgentWrapUp(**_head(now_us), agent=agent, until_us=now_us))
+        return row
+
+    def _agent(self, name: str) -> dict[str, Any]:
+        rows = self.agents()
+        for row in rows:
+            if row["name"] == name:
+                return row
+        known = ", ".join(row["name"] for row in rows) or "none"
+        raise CliError(f'there is no agent "{name}"', f"known: {known}", code=BAD_INPUT)
+
+    def _write(self, record: AnyRecord) -> None:
+        try:
+            self._database.append([record])
+            self._statuses = self._database.statuses()
+        except StoreError as error:
+            raise CliError(str(error), "nothing was changed; try again") from error
 
     def routing(self) -> dict[str, Any]:
         return self._in_force.routing()
@@ -223,6 +250,11 @@ class Stopped:
             {"kind": change.kind, "name": change.name, "what": change.what, "fields": list(change.fields)}
             for change in changes
         ]
+
+
+def _head(now_us: int) -> dict[str, Any]:
+    """The head of a record that no controller writes: its epoch is the moment itself."""
+    return {"node": "cli", "epoch": now_us // 1_000_000, "sequence": now_us % 1_000_000, "at_us": now_us}
 
 
 def _queue_row(queue: Queue) -> dict[str, Any]:

@@ -7,10 +7,13 @@ import pytest
 from app.fake_controller import FakeController, agent_row, snapshot
 from typer.testing import CliRunner
 
+from py_callcenter._router import Router
 from py_callcenter.api import create_app
 from py_callcenter.api.server import ApiServer, ListenError
 from py_callcenter.cli import app
-from py_callcenter.config import Strategy
+from py_callcenter.config import Strategy, load
+from py_callcenter.engine import Engine
+from py_callcenter.store import Database, Store
 
 pytestmark = pytest.mark.app
 
@@ -234,10 +237,62 @@ def test_with_no_controller_the_database_answers(stopped):
     assert len(shown["agent_rows"]) == 2
 
 
-def test_what_needs_a_controller_says_so(stopped):
-    assert stopped.err("agent", "set", "1000", "status", "Available", code=1) == (
-        'error: "1000" can\'t become Available: no controller runs\nhint: start it with `callcenter run`\n'
+def test_with_no_controller_a_status_waits_in_the_database_for_the_next_start(stopped, tmp_path):
+    stopped("apply", str(stopped.file))
+    result = stopped("agent", "set", "1000", "status", "available")
+    assert result.stdout == "1000: Available\n"
+    assert result.stderr == "no controller runs; it is in the database and holds from the next start on\n"
+
+    rows = json.loads(stopped.out("agent", "list", "--json"))
+    assert [(row["name"], row["status"]) for row in rows] == [("1000", "Available"), ("1001", "Logged Out")]
+
+    stopped("agent", "set", "1000", "status", "On Break")
+    store = Store.open(f"sqlite:///{tmp_path}/callcenter.db")
+    try:
+        engine = Engine(
+            load(stopped.file),
+            Router(),
+            key=b"k" * 32,
+            epoch=1,
+            start_us=1_800_000_000_000_000,
+            statuses=store.statuses(),
+        )
+    finally:
+        store.close()
+    lines = {line.name: line.status for line in engine.view(1_800_000_000_000_000).agents}
+    assert lines == {"1000": "On Break", "1001": "Logged Out"}
+
+
+def test_with_no_controller_a_wrap_up_is_over_at_the_next_start(stopped, tmp_path):
+    stopped("apply", str(stopped.file))
+    assert stopped.out("agent", "set", "1000", "ready-time", "now") == "1000: Logged Out\n"
+    with Database.open(f"sqlite:///{tmp_path}/callcenter.db") as database:
+        [record] = database.read()
+    assert record.kind == "agent-wrap-up"
+    assert record.body["until_us"] == record.at_us
+
+
+def test_with_no_controller_an_agent_who_is_not_there_changes_nothing(stopped):
+    for words in (("status", "Available"), ("ready-time", "now")):
+        assert stopped.err("agent", "set", "1009", *words, code=2) == (
+            'error: there is no agent "1009"\nhint: known: 1000, 1001\n'
+        )
+    assert stopped.err("agent", "set", "1000", "status", "Lunch", code=2).startswith(
+        'error: "Lunch" is no status\nhint: one of: "Available", '
     )
+    assert {row["status"] for row in json.loads(stopped.out("agent", "list", "--json"))} == {"Logged Out"}
+
+
+def test_a_status_that_the_database_takes_for_old_news_is_not_reported_as_done(stopped, monkeypatch):
+    stopped("agent", "set", "1000", "status", "Available")
+    monkeypatch.setattr("py_callcenter.cli_client.time.time_ns", lambda: 1_000_000_000)
+
+    error = stopped.err("agent", "set", "1000", "status", "On Break", code=1)
+
+    assert error.startswith('error: "1000" stays Available: the database holds a later change')
+
+
+def test_a_call_that_nobody_knows_is_said_so(stopped):
     assert stopped.err("call", "trace", "x", code=2).startswith("error: nothing is known of this call\n")
 
 
