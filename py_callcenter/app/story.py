@@ -10,9 +10,11 @@ from py_callcenter.engine import AnyRecord
 _TEXTS: Final[dict[str, str]] = {
     "call-offered": "reached queue {queue}",
     "queue-entered": "waits in queue {queue} (queue leg {leg}, priority {priority})",
+    "queue-resumed": "was still waiting in queue {queue} when the controller came back (queue leg {leg})",
     "offer-made": "agent {agent} is rung (attempt {attempt})",
     "offer-ended": "attempt {attempt} at agent {agent} ended: {outcome} {cause}",
     "call-answered": "agent {agent} answered",
+    "bridge-undone": "the connection with agent {agent} broke at once; the caller waits again",
     "call-abandoned": "the caller hung up before an agent answered ({phase})",
     "call-left": "left queue {queue}: {reason}, to {target}",
     "call-lost": "vanished together with the switch or unseen",

@@ -16,6 +16,7 @@ from py_callcenter.engine.records import (
     CallLost,
     CallOffered,
     QueueEntered,
+    QueueResumed,
 )
 from py_callcenter.engine.state import State
 
@@ -49,7 +50,8 @@ def arrived(state: State, node: str, event: Event) -> None:
     )
     state.calls[uuid] = call
     if not stamped and queue is not None:
-        state.note(CallOffered, node, call=call.id, queue=queue.name)
+        caller = state.sealer.caller(call.number)
+        state.note(CallOffered, node, call=call.id, queue=queue.name, caller=caller)
     if queue is None:
         exits.unknown_queue(state, call, name)
     elif stamped and event.get("variable_cc_agent_bridged") == "true":
@@ -80,25 +82,39 @@ def enter(state: State, call: Call, queue: Queue, entered_us: int, *, counted: b
         open=False,
     )
     call.stay = stay
-    if not counted:
+    if full and not counted:
+        _note_entered(state, call, stay, 0)
+        exits.note_left(state, call, stay, "full", str(call.wishes.exit or queue.on_full))
+        exits.leave(state, call, "full", queue.on_full)
+        return
+    _queue_up(state, call, stay, new=not counted)
+    if counted:
         state.note(
-            QueueEntered,
+            QueueResumed,
             call.node,
             call=call.id,
             queue=queue.name,
             leg=stay.index,
-            priority=stay.priority,
+            entered_us=stay.entered_us,
         )
-    if full and not counted:
-        exits.note_left(state, call, stay, "full", str(call.wishes.exit or queue.on_full))
-        exits.leave(state, call, "full", queue.on_full)
-        return
-    _queue_up(state, call, stay)
     state.act(SetVariables(call.node, call.uuid, _stamps(state, call, stay)))
     music.start(state, call)
 
 
-def _queue_up(state: State, call: Call, stay: Stay) -> None:
+def _note_entered(state: State, call: Call, stay: Stay, position: int) -> None:
+    state.note(
+        QueueEntered,
+        call.node,
+        call=call.id,
+        queue=stay.queue.name,
+        leg=stay.index,
+        priority=stay.priority,
+        position=position,
+    )
+
+
+def _queue_up(state: State, call: Call, stay: Stay, *, new: bool) -> None:
+    """`new`: the records don't know this queue leg yet."""
     stay.caller_id = state.router.enqueue(
         state.now_us,
         stay.queue_id,
@@ -108,6 +124,8 @@ def _queue_up(state: State, call: Call, stay: Stay) -> None:
     )
     stay.open = True
     state.waiting[stay.caller_id] = (call, stay)
+    if new:
+        _note_entered(state, call, stay, state.router.position(stay.caller_id))
     limit_us = stay.queue.max_wait_time_us
     if limit_us > 0:
         left_us = max(0, stay.entered_us + limit_us - state.now_us)
@@ -211,7 +229,7 @@ def _settled(state: State, call: Call, event: Event) -> None:
         )
         call.stay = again
         call.phase = Phase.WAITING
-        _queue_up(state, call, again)
+        _queue_up(state, call, again, new=False)
         state.act(SetVariables(call.node, call.uuid, _stamps(state, call, again)))
         music.start(state, call)
         return
@@ -316,6 +334,7 @@ def _note_abandoned(state: State, call: Call, stay: Stay) -> None:
         leg=stay.index,
         wait_us=wait_us,
         phase=phase,
+        position=state.router.position(stay.caller_id),
     )
 
 

@@ -77,6 +77,8 @@ class Offer:
     job_done: bool = False
     fault: Fault | None = None
     cause: str = ""
+    answered_us: int = 0
+    """When the first of the phones was picked up."""
     talk_leg: str = ""
     talk_since_us: int = 0
     hold_since_us: int | None = None

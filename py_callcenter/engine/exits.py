@@ -36,12 +36,12 @@ def unknown_queue(state: State, call: Call, asked: str) -> None:
     leave(state, call, "unknown-queue", state.config.controller.on_unknown_queue)
 
 
-def leave(state: State, call: Call, reason: LeftReason | None, to: Exit) -> None:
+def leave(state: State, call: Call, reason: LeftReason | None, to: Exit, *, key: str = "") -> None:
     """Send the caller to an exit: never into silence (design 8). `reason` None: after a conversation."""
     stay = call.stay
     to = call.wishes.exit or to
     if stay is not None and stay.open and reason is not None:
-        note_left(state, call, stay, reason, str(to))
+        note_left(state, call, stay, reason, str(to), key=key)
         out_of_core(state, call, stay)
     call.phase = Phase.LEAVING
     call.exit, call.exit_tries = to, 0
@@ -93,7 +93,9 @@ def out_of_core(state: State, call: Call, stay: Stay) -> None:
     talk.close_stay(state, call)
 
 
-def note_left(state: State, call: Call, stay: Stay, reason: LeftReason, target: str) -> None:
+def note_left(
+    state: State, call: Call, stay: Stay, reason: LeftReason, target: str, *, key: str = ""
+) -> None:
     state.note(
         CallLeft,
         call.node,
@@ -103,6 +105,8 @@ def note_left(state: State, call: Call, stay: Stay, reason: LeftReason, target: 
         wait_us=state.now_us - stay.entered_us,
         reason=reason,
         target=target,
+        position=state.router.position(stay.caller_id) if stay.open else 0,
+        key=key,
     )
 
 
@@ -111,7 +115,7 @@ def pressed(state: State, call: Call, digit: str) -> None:
     stay = call.stay
     if call.phase is Phase.WAITING and stay is not None and digit and digit in call.wishes.exit_keys:
         state.act(SetVariables(call.node, call.uuid, (("cc_exit_key", digit),)))
-        leave(state, call, "exit-key", stay.queue.on_exit_key)
+        leave(state, call, "exit-key", stay.queue.on_exit_key, key=digit)
 
 
 def wait_over(state: State, call: Call, stay: Stay) -> None:

@@ -14,6 +14,7 @@ from typing import Final
 
 _NAMESPACE: Final = uuid.UUID("6f1d7a1c-4f0e-5b7a-9d0b-2f4f0c6f8a51")
 _TAG_BYTES: Final = 16
+_WITHHELD_DIGITS: Final = 2
 
 
 def leg_uuid(call: str, attempt: int, device: int) -> str:
@@ -40,6 +41,17 @@ class Sealer:
         """Tag over the parts, in order; each is length-prefixed so that no two lists read alike."""
         text = "".join(f"{len(str(part))}:{part}" for part in parts)
         return hmac.new(self._key, text.encode(), hashlib.sha256).digest()[:_TAG_BYTES].hex()
+
+    def caller(self, number: str) -> str:
+        """Pseudonym of a caller's number: the same for the same digits, of no use without the key.
+
+        Empty for what holds fewer than three digits, as withheld numbers do. `+` and the international `00`
+        read alike.
+        """
+        digits = "".join(c for c in number if c.isascii() and c.isdigit())
+        if not number.lstrip().startswith("+"):
+            digits = digits.removeprefix("00")
+        return self.seal("caller-number", digits) if len(digits) > _WITHHELD_DIGITS else ""
 
     def holds(self, tag: str | None, *parts: str | int) -> bool:
         """Whether `tag` is ours for these parts; compared in constant time."""

@@ -142,6 +142,7 @@ def leg_answered(state: State, offer: Offer, leg: Leg) -> None:
             withdraw(state, offer, "LOSE_RACE")
             return
         offer.state = OfferState.CLAIMED
+        offer.answered_us = state.now_us
         offer.call.winner = offer
         offer.call.phase = Phase.CONNECTING
         _watch(state, offer, BRIDGE_DEADLINE_US, _bridge_overdue)

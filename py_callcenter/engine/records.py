@@ -2,13 +2,15 @@
 
 A record is written once, when the thing is known to have happened, and never changed. Its id
 (node, epoch, sequence) makes writing it twice harmless. Times and durations are integer microseconds.
-Records hold no caller numbers or names: a call is known by its id.
+Records hold no caller numbers or names: a call is known by its id, a caller by a keyed hash that only this
+site's key makes (`identity.Sealer.caller`).
 """
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
-from typing import Any, ClassVar, Literal
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
+from typing import Any, ClassVar, Final, Literal, get_args
 
 AbandonPhase = Literal["short", "queued", "ringing"]
 OfferOutcome = Literal[
@@ -42,17 +44,24 @@ class Record:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CallOffered(Record):
-    """A new call reached a queue for the first time (first accepted PARK)."""
+    """A new call reached a queue for the first time (first accepted PARK).
+
+    `caller`: pseudonym of the caller's number, empty without a number; taken out when it is to be forgotten.
+    """
 
     kind: ClassVar[str] = "call-offered"
 
     call: str
     queue: str
+    caller: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class QueueEntered(Record):
-    """A queue leg began. `leg` counts the call's queue legs from 1; a transfer makes a new one."""
+    """A queue leg began. `leg` counts the call's queue legs from 1; a transfer makes a new one.
+
+    `position`: the place it began at, 1 = next; 0 where it got none (full).
+    """
 
     kind: ClassVar[str] = "queue-entered"
 
@@ -60,6 +69,19 @@ class QueueEntered(Record):
     queue: str
     leg: int
     priority: int
+    position: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QueueResumed(Record):
+    """A start of ours found a caller of an earlier run still waiting; the leg goes on from `entered_us`."""
+
+    kind: ClassVar[str] = "queue-resumed"
+
+    call: str
+    queue: str
+    leg: int
+    entered_us: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,7 +113,10 @@ class OfferEnded(Record):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CallAnswered(Record):
-    """Caller and agent were bridged; the queue leg's wait ends here."""
+    """Caller and agent were bridged; the queue leg's wait ends there, up to a second before this record.
+
+    `voice_us`: from the agent's answer to the bridge, when the two hear each other.
+    """
 
     kind: ClassVar[str] = "call-answered"
 
@@ -100,11 +125,24 @@ class CallAnswered(Record):
     leg: int
     agent: str
     wait_us: int
+    voice_us: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BridgeUndone(Record):
+    """A bridge broke at once with nobody hanging up: it counts for nothing, the caller waits again."""
+
+    kind: ClassVar[str] = "bridge-undone"
+
+    call: str
+    queue: str
+    leg: int
+    agent: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CallAbandoned(Record):
-    """The caller hung up before an agent had them."""
+    """The caller hung up before an agent had them. `position`: the place in the queue then, 0 = unknown."""
 
     kind: ClassVar[str] = "call-abandoned"
 
@@ -113,11 +151,15 @@ class CallAbandoned(Record):
     leg: int
     wait_us: int
     phase: AbandonPhase
+    position: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CallLeft(Record):
-    """The queue leg ended by a rule or by hand: the caller lives on at `target` (or was hung up by us)."""
+    """The queue leg ended by a rule or by hand: the caller lives on at `target` (or was hung up by us).
+
+    `position`: the place in the queue then, 0 where there was none. `key`: the exit key that was pressed.
+    """
 
     kind: ClassVar[str] = "call-left"
 
@@ -127,6 +169,8 @@ class CallLeft(Record):
     wait_us: int
     reason: LeftReason
     target: str
+    position: int = 0
+    key: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -226,6 +270,8 @@ class InvariantViolated(Record):
 AnyRecord = (
     CallOffered
     | QueueEntered
+    | QueueResumed
+    | BridgeUndone
     | OfferMade
     | OfferEnded
     | CallAnswered
@@ -240,3 +286,17 @@ AnyRecord = (
     | UnknownQueue
     | InvariantViolated
 )
+
+_KINDS: Final[dict[str, type[AnyRecord]]] = {kind.kind: kind for kind in get_args(AnyRecord)}
+_FIELDS: Final = {name: frozenset(f.name for f in fields(kind)) for name, kind in _KINDS.items()}
+
+
+def load(kind: str, values: Mapping[str, Any]) -> AnyRecord | None:
+    """A record from its fields as they were stored; None for a kind or a shape this version doesn't know."""
+    if kind not in _KINDS:
+        return None
+    known = {name: value for name, value in values.items() if name in _FIELDS[kind]}
+    try:
+        return _KINDS[kind](**known)
+    except TypeError:  # a field is missing
+        return None

@@ -8,7 +8,14 @@ from py_callcenter._router import Event
 from py_callcenter.engine import music, offers
 from py_callcenter.engine.actions import SetVariables
 from py_callcenter.engine.calls import Call, Leg, Offer, OfferState, Phase
-from py_callcenter.engine.records import CallAnswered, CallLeft, ConversationEnded, OfferEnded, Side
+from py_callcenter.engine.records import (
+    BridgeUndone,
+    CallAnswered,
+    CallLeft,
+    ConversationEnded,
+    OfferEnded,
+    Side,
+)
 from py_callcenter.engine.state import State
 
 ANSWER_PROOF_US: Final = 1_000_000
@@ -99,6 +106,7 @@ def _answer_proven(state: State, offer: Offer) -> None:
         leg=offer.stay.index,
         agent=offer.agent.name,
         wait_us=offer.talk_since_us - offer.stay.entered_us,
+        voice_us=max(0, offer.talk_since_us - offer.answered_us) if offer.answered_us else 0,
     )
 
 
@@ -147,6 +155,14 @@ def undo(state: State, call: Call) -> bool:
     state.stop_timer(offer.answer_timer)
     offer.answer_timer = None
     call.winner = None
+    state.note(
+        BridgeUndone,
+        call.node,
+        call=call.id,
+        queue=offer.stay.queue.name,
+        leg=offer.stay.index,
+        agent=offer.agent.name,
+    )
     offers.end_after_talk(state, offer, hang_up=True)
     return True
 
@@ -215,6 +231,7 @@ def _taken_elsewhere(state: State, call: Call) -> None:
     if call.phase is Phase.TALKING:
         end(state, call, "agent", transferred=True)
     elif stay is not None and stay.open:
+        position = state.router.position(stay.caller_id)
         for offer_id in state.router.leave(state.now_us, stay.caller_id):
             offers.withdraw(state, state.offers[offer_id], "ORIGINATOR_CANCEL")
         close_stay(state, call)
@@ -227,6 +244,7 @@ def _taken_elsewhere(state: State, call: Call) -> None:
             wait_us=state.now_us - stay.entered_us,
             reason="taken-elsewhere",
             target="",
+            position=position,
         )
     music.stop(state, call)
     call.phase = Phase.AWAY

@@ -629,7 +629,7 @@ def test_a_bridge_that_broke_at_once_leaves_no_mark_that_would_end_the_wait_afte
     world.run(1)
 
     assert [line.phase for line in world.engine.view(world.now_us).calls] == ["waiting"]
-    assert len(world.all("queue-entered")) == 1
+    assert len(world.all("queue-entered")) == len(world.all("bridge-undone")) == 1
 
 
 def part_at_once(world: World, call) -> None:
