@@ -27,6 +27,11 @@ class RouterError(ValueError):
     step that the state doesn't allow. Nothing was changed.
     """
 
+class SnapshotError(ValueError):
+    """Bytes from which no `Router` can be restored: of something else, damaged, of another format (the
+    message says which), or whole and yet no state that a router could be in.
+    """
+
 class EstimateError(ValueError):
     """A fact or question of `Estimator`, `Erlang` or `erlang_b` that can't be: a number out of range, a queue
     without a steady state, a ticket given back when nobody waits. Nothing was changed.
@@ -489,6 +494,21 @@ class Router:
         """Let time pass: ends wrap-ups, delays and holds that are due (nothing else does), and gives the
         engine's due tokens in order of deadline, then of arming. Call `decide` afterwards. What opens to a
         caller by waiting needs no `advance`: any `now_us` opens it.
+        """
+
+    # Snapshots.
+    def snapshot(self) -> bytes:
+        """The whole state as bytes with format number and checksum; names are in it. O(everything). Two
+        routers that will act alike give the same bytes.
+        """
+
+    @staticmethod
+    def restore(data: bytes, /) -> Router:
+        """The router of a snapshot: it gives the same later decisions and ids as the one that was taken.
+
+        Raises `SnapshotError` for anything else, whatever the bytes are, in time and memory that grow with
+        their number only. There is one format for each version of the compiled module that changed it; no
+        version reads another's.
         """
 
 class SkillError(ValueError):

@@ -1,6 +1,6 @@
 //! The exceptions of this module, and the one place where the core's errors become them.
 
-use callcenter_core::router::RouterError as CoreRouterError;
+use callcenter_core::router::{RouterError as CoreRouterError, SnapshotError as CoreSnapshotError};
 use callcenter_core::wire::{EventError as CoreEventError, FrameError as CoreFrameError};
 use pyo3::create_exception;
 use pyo3::exceptions::PyValueError;
@@ -23,6 +23,12 @@ create_exception!(
     RouterError,
     PyValueError,
     "A call to Router that can't be carried out; nothing was changed."
+);
+create_exception!(
+    py_callcenter._router,
+    SnapshotError,
+    PyValueError,
+    "Bytes from which no Router can be restored."
 );
 
 /// An error of the core that has its own Python exception.
@@ -49,9 +55,16 @@ impl Raise for CoreRouterError {
     }
 }
 
+impl Raise for CoreSnapshotError {
+    fn raise(self) -> PyErr {
+        SnapshotError::new_err(self.to_string())
+    }
+}
+
 pub(crate) fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     let py = module.py();
     module.add("FrameError", py.get_type::<FrameError>())?;
     module.add("EventError", py.get_type::<EventError>())?;
-    module.add("RouterError", py.get_type::<RouterError>())
+    module.add("RouterError", py.get_type::<RouterError>())?;
+    module.add("SnapshotError", py.get_type::<SnapshotError>())
 }

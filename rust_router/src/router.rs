@@ -6,7 +6,7 @@ use callcenter_core::router::{
 };
 use pyo3::exceptions::{PyOverflowError, PyUnicodeEncodeError};
 use pyo3::prelude::*;
-use pyo3::types::PyString;
+use pyo3::types::{PyBytes, PyString};
 
 fn refused(error: core::RouterError) -> PyErr {
     error.raise()
@@ -526,6 +526,17 @@ impl Router {
 
     fn advance(&mut self, #[pyo3(from_py_with = number)] now_us: i64) -> PyResult<Vec<i64>> {
         self.0.advance(now_us).map_err(refused)
+    }
+
+    fn snapshot(&self, py: Python<'_>) -> PyResult<Py<PyBytes>> {
+        let bytes = self.0.snapshot().map_err(refused)?;
+        Ok(PyBytes::new(py, &bytes).unbind())
+    }
+
+    #[staticmethod]
+    #[pyo3(signature = (data, /))]
+    fn restore(data: &[u8]) -> PyResult<Self> {
+        core::Router::restore(data).map(Self).map_err(Raise::raise)
     }
 }
 

@@ -3,9 +3,21 @@
 use super::gates::count;
 use super::timers::Due;
 use super::{
-    AgentView, MAX_EXTERNAL_CALLS, Phase, Readiness, Rest, Result, Router, RouterError, State,
-    Status, types,
+    Agent, AgentView, MAX_EXTERNAL_CALLS, Phase, Readiness, Rest, Result, Router, RouterError,
+    State, Status, types,
 };
+
+impl Agent {
+    /// For which queues an agent who does this could take a call.
+    pub(super) fn readiness_in(&self, state: State) -> Readiness {
+        match state {
+            _ if self.rest.is_some() || self.hold.is_some() => Readiness::None,
+            State::Waiting => Readiness::Free,
+            State::BusyElsewhere => Readiness::Elsewhere,
+            _ => Readiness::None,
+        }
+    }
+}
 
 impl Router {
     /// Set the status; give the offer to be withdrawn, if any.
@@ -117,40 +129,38 @@ impl Router {
         self.refresh_agent(slot)
     }
 
-    /// Derive state and readiness from offer, status and rest; the only place that changes either.
-    pub(super) fn refresh_agent(&mut self, slot: u32) -> Result<()> {
-        let agent = self.agents.get_mut(slot)?;
-        let resting = agent.rest.is_some() || agent.hold.is_some();
-        let state = if let Some(offer) = agent.offer {
-            match self.offers.get(offer)?.phase {
+    /// What an agent does, by offer, status and rest.
+    pub(super) fn state_of(&self, agent: &Agent) -> Result<State> {
+        if let Some(offer) = agent.offer {
+            return Ok(match self.offers.get(offer)?.phase {
                 Phase::Reserved => State::Reserved,
                 Phase::Ringing | Phase::Claimed => State::Receiving,
                 Phase::Talking { .. } => State::InAQueueCall,
-            }
-        } else {
-            match agent.status {
-                Status::LoggedOut => State::LoggedOut,
-                Status::OnBreak => State::OnBreak,
-                Status::Available | Status::OnDemand => match agent.rest {
-                    Some(rest) if rest.wrap_up => State::WrapUp,
-                    _ if agent.served => State::Idle,
-                    _ if agent.external_calls > 0 => State::BusyElsewhere,
-                    _ => State::Waiting,
-                },
-            }
-        };
+            });
+        }
+        Ok(match agent.status {
+            Status::LoggedOut => State::LoggedOut,
+            Status::OnBreak => State::OnBreak,
+            Status::Available | Status::OnDemand => match agent.rest {
+                Some(rest) if rest.wrap_up => State::WrapUp,
+                _ if agent.served => State::Idle,
+                _ if agent.external_calls > 0 => State::BusyElsewhere,
+                _ => State::Waiting,
+            },
+        })
+    }
+
+    /// Derive state and readiness from offer, status and rest; the only place that changes either.
+    pub(super) fn refresh_agent(&mut self, slot: u32) -> Result<()> {
+        let state = self.state_of(self.agents.get(slot)?)?;
+        let agent = self.agents.get_mut(slot)?;
         let before = std::mem::replace(&mut agent.state, state);
         if state != before {
             agent.state_since_us = self.now_us;
             let works = matches!(state, State::InAQueueCall | State::WrapUp);
             agent.work.set(works && self.counts_work, self.now_us);
         }
-        let readiness = match state {
-            _ if resting => Readiness::None,
-            State::Waiting => Readiness::Free,
-            State::BusyElsewhere => Readiness::Elsewhere,
-            _ => Readiness::None,
-        };
+        let readiness = agent.readiness_in(state);
         if readiness != std::mem::replace(&mut agent.readiness, readiness) {
             self.sync_tiers(slot)?;
         }

@@ -7,7 +7,7 @@ use super::{
 };
 
 /// So many refusals a caller remembers, the latest.
-const REMEMBERED: usize = 64;
+pub(super) const REMEMBERED: usize = 64;
 
 /// What is known of a caller who comes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -30,6 +30,25 @@ impl Arrival {
             entered_us,
             priority: 0,
             base_score_us: 0,
+            preferred: None,
+        }
+    }
+}
+
+impl Caller {
+    /// A caller whom nobody was offered yet.
+    pub(super) const fn new(key: CallerKey, entered_us: i64, queue: u32) -> Self {
+        Self {
+            key,
+            entered_us,
+            queue,
+            offers: Vec::new(),
+            claimed: false,
+            spot: Spot::None,
+            wake: None,
+            offered_us: 0,
+            marker: None,
+            refused: Vec::new(),
             preferred: None,
         }
     }
@@ -66,19 +85,7 @@ impl Router {
             id: 0,
             slot: 0,
         };
-        let caller = Caller {
-            key,
-            entered_us,
-            queue: queue_slot,
-            offers: Vec::new(),
-            claimed: false,
-            spot: Spot::None,
-            wake: None,
-            offered_us: 0,
-            marker: None,
-            refused: Vec::new(),
-            preferred: None,
-        };
+        let caller = Caller::new(key, entered_us, queue_slot);
         let (id, slot) = self.callers.insert(caller)?;
         let key = CallerKey { id, slot, ..key };
         self.callers.get_mut(slot)?.key = key;
@@ -95,7 +102,7 @@ impl Router {
     }
 
     /// Whether the agent has a tier in the queue and isn't logged out: worth waiting for.
-    fn serves(&self, agent: u32, queue_slot: u32) -> Result<bool> {
+    pub(super) fn serves(&self, agent: u32, queue_slot: u32) -> Result<bool> {
         let agent = self.agents.get(agent)?;
         Ok(agent.tier(queue_slot).is_some() && agent.status != Status::LoggedOut)
     }

@@ -9,8 +9,30 @@ use super::{
 };
 
 impl Queue {
+    /// A queue without callers and agents.
+    pub(super) fn new(name: &str, settings: QueueSettings) -> Self {
+        Self {
+            name: name.to_owned(),
+            settings,
+            waiting: LongRanked::default(),
+            newcomers: BTreeSet::new(),
+            stages: Vec::new(),
+            open: 0,
+            thresholds: Vec::new(),
+            levels: BTreeMap::new(),
+            delays: BTreeMap::new(),
+            present: BTreeMap::new(),
+            ready: Ready::default(),
+            sorted_us: i64::MIN,
+            members: BTreeSet::new(),
+            staffed: 0,
+            last_offered: None,
+            dirty: false,
+        }
+    }
+
     /// Count a tier in, or out.
-    fn count_tier(&mut self, tier: &TierSettings, present: bool, add: bool) {
+    pub(super) fn count_tier(&mut self, tier: &TierSettings, present: bool, add: bool) {
         count(&mut self.levels, tier.level, add);
         count(&mut self.delays, tier.opening_delay_us, add);
         if present {
@@ -21,7 +43,7 @@ impl Queue {
 
 impl Tier {
     /// A tier as an operator sets it; the settings are checked.
-    fn new(queue: u32, settings: &TierSettings) -> Self {
+    pub(super) fn new(queue: u32, settings: &TierSettings) -> Self {
         let small = |value: i64| i32::try_from(value).unwrap_or(i32::MAX);
         Self {
             queue,
@@ -36,7 +58,7 @@ impl Tier {
     }
 
     /// What the operator set.
-    fn settings(&self) -> TierSettings {
+    pub(super) fn settings(&self) -> TierSettings {
         TierSettings {
             level: i64::from(self.level),
             position: i64::from(self.position),
@@ -47,6 +69,32 @@ impl Tier {
 }
 
 impl Agent {
+    /// An agent who isn't there yet.
+    pub(super) fn new(name: &str, settings: AgentSettings, now_us: i64) -> Self {
+        Self {
+            name: name.to_owned(),
+            settings,
+            status: Status::LoggedOut,
+            state: State::LoggedOut,
+            state_since_us: now_us,
+            idle_since_us: 0,
+            served: false,
+            rest: None,
+            hold: None,
+            external_calls: 0,
+            offer: None,
+            readiness: Readiness::None,
+            no_answer_count: 0,
+            calls_answered: 0,
+            talk_us: 0,
+            work: Work::default(),
+            fans: BTreeSet::new(),
+            wanted: BTreeSet::new(),
+            dirty: false,
+            tiers: Vec::new(),
+        }
+    }
+
     pub(super) fn tier(&self, queue: u32) -> Option<&Tier> {
         let at = self
             .tiers
@@ -91,24 +139,7 @@ impl Router {
             }
             return Ok(id);
         }
-        let (id, _) = self.queues.insert(Queue {
-            name: name.to_owned(),
-            settings,
-            waiting: LongRanked::default(),
-            newcomers: BTreeSet::new(),
-            stages: Vec::new(),
-            open: 0,
-            thresholds: Vec::new(),
-            levels: BTreeMap::new(),
-            delays: BTreeMap::new(),
-            present: BTreeMap::new(),
-            ready: Ready::default(),
-            sorted_us: i64::MIN,
-            members: BTreeSet::new(),
-            staffed: 0,
-            last_offered: None,
-            dirty: false,
-        })?;
+        let (id, _) = self.queues.insert(Queue::new(name, settings))?;
         self.queue_names.insert(name.to_owned(), id);
         Ok(id)
     }
@@ -165,28 +196,7 @@ impl Router {
             self.agents.get_mut(slot)?.settings = settings;
             return Ok(id);
         }
-        let (id, _) = self.agents.insert(Agent {
-            name: name.to_owned(),
-            settings,
-            status: Status::LoggedOut,
-            state: State::LoggedOut,
-            state_since_us: now_us,
-            idle_since_us: 0,
-            served: false,
-            rest: None,
-            hold: None,
-            external_calls: 0,
-            offer: None,
-            readiness: Readiness::None,
-            no_answer_count: 0,
-            calls_answered: 0,
-            talk_us: 0,
-            work: Work::default(),
-            fans: BTreeSet::new(),
-            wanted: BTreeSet::new(),
-            dirty: false,
-            tiers: Vec::new(),
-        })?;
+        let (id, _) = self.agents.insert(Agent::new(name, settings, now_us))?;
         self.agent_names.insert(name.to_owned(), id);
         self.count_state(State::LoggedOut, true);
         Ok(id)
@@ -325,25 +335,27 @@ impl Router {
         agent.tiers.retain(|tier| tier.queue != queue_slot);
         if queue.last_offered == Some(slot) {
             // The turn goes to whoever was offered last among those who stay.
-            queue.last_offered = None;
-            let mut newest = 0;
-            for &member in &queue.members {
-                let offer = self
-                    .agents
-                    .get(member)?
-                    .tier(queue_slot)
-                    .map_or(0, |tier| tier.last_offer);
-                if offer > newest {
-                    newest = offer;
-                    queue.last_offered = Some(member);
-                }
-            }
+            let newest = self.newest_offered(queue_slot)?;
+            self.queues.get_mut(queue_slot)?.last_offered = newest;
         }
         self.release_fans(slot, Some(queue_slot))?;
         if was_the_last {
             self.review_thresholds(queue_slot, None)?;
         }
         self.mark(queue_slot)
+    }
+
+    /// The member with the newest offer of a queue.
+    pub(super) fn newest_offered(&self, queue_slot: u32) -> Result<Option<u32>> {
+        let mut newest = (0, None);
+        for &member in &self.queues.get(queue_slot)?.members {
+            let tier = self.agents.get(member)?.tier(queue_slot);
+            let offer = tier.map_or(0, |tier| tier.last_offer);
+            if offer > newest.0 {
+                newest = (offer, Some(member));
+            }
+        }
+        Ok(newest.1)
     }
 
     /// Id of a queue by name.

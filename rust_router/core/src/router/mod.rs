@@ -15,6 +15,7 @@ mod pick;
 mod ranked;
 mod ready;
 mod slots;
+mod snapshot;
 mod timers;
 mod types;
 mod work;
@@ -22,9 +23,11 @@ mod work;
 use std::collections::{BTreeMap, BTreeSet, BinaryHeap};
 
 use rustc_hash::FxHashMap;
+use serde::{Deserialize, Serialize};
 
 pub use callers::Arrival;
 pub use error::{Result, RouterError};
+pub use snapshot::{SNAPSHOT_FORMAT, SnapshotError};
 pub use types::{
     AgentSettings, AgentView, Fault, MAX_EXTERNAL_CALLS, MAX_NAME, MAX_NO_ANSWER, MAX_PRIORITY,
     MAX_RING_COUNT, MAX_TIER, MAX_TIER_WAIT_US, MAX_US, MAX_WEIGHT, MAX_WINDOW_US, MIN_WINDOW_US,
@@ -180,7 +183,7 @@ struct Caller {
     preferred: Option<(u32, i64)>,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 enum Phase {
     Reserved,
     Ringing,

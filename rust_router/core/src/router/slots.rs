@@ -47,6 +47,40 @@ impl<T> Slots<T> {
         Ok((id, slot))
     }
 
+    /// Store an item under an id that was handed out before; None when the id is in use or was never handed out.
+    pub(super) fn insert_again(&mut self, id: u64, item: T) -> Result<Option<u32>> {
+        if id == 0 || id > self.last_id || self.by_id.contains_key(&id) {
+            return Ok(None);
+        }
+        let slot = u32::try_from(self.items.len()).map_err(|_| RouterError::Full)?;
+        self.items.push(Some((id, item)));
+        self.by_id.insert(id, slot);
+        Ok(Some(slot))
+    }
+
+    /// The newest id; those after it were never handed out.
+    pub(super) const fn last_id(&self) -> u64 {
+        self.last_id
+    }
+
+    /// Nothing stored, and all ids up to this one handed out.
+    pub(super) fn after(last_id: u64) -> Self {
+        Self {
+            last_id,
+            ..Self::default()
+        }
+    }
+
+    /// All items with id and slot, in the order of their ids.
+    pub(super) fn by_age(&self) -> Vec<(u64, u32, &T)> {
+        let mut all: Vec<_> = (0..)
+            .zip(&self.items)
+            .filter_map(|(slot, item)| item.as_ref().map(|(id, item)| (*id, slot, item)))
+            .collect();
+        all.sort_unstable_by_key(|(id, _, _)| *id);
+        all
+    }
+
     /// Take an item out; its slot is free for others, its id is gone for good.
     pub(super) fn remove(&mut self, slot: u32) -> Option<T> {
         let (id, item) = self.items.get_mut(slot as usize)?.take()?;

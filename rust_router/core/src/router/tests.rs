@@ -99,7 +99,7 @@ fn a_removed_queue_leaves_nothing_that_a_new_one_in_its_slot_could_trip_over() -
 
 /// One step of a random history; numbers pick among what there is.
 #[derive(Debug, Clone)]
-enum Step {
+pub(super) enum Step {
     Enqueue(usize, i64),
     Leave(usize),
     Status(usize, usize),
@@ -114,7 +114,7 @@ enum Step {
     Advance(i64),
 }
 
-fn step() -> impl proptest::strategy::Strategy<Value = Step> {
+pub(super) fn step() -> impl proptest::strategy::Strategy<Value = Step> {
     prop_oneof![
         4 => (0usize..3, -2i64..3).prop_map(|(queue, priority)| Step::Enqueue(queue, priority)),
         1 => (0usize..40).prop_map(Step::Leave),
@@ -131,11 +131,33 @@ fn step() -> impl proptest::strategy::Strategy<Value = Step> {
     ]
 }
 
+/// Where the random histories begin.
+pub(super) fn three_queues_and_six_agents() -> Result<Router> {
+    let mut router = Router::new(0);
+    let settings = AgentSettings {
+        wrap_up_us: 3 * SECOND,
+        max_no_answer: 2,
+        ..AgentSettings::default()
+    };
+    for number in 0..3 {
+        let settings = plan(Strategy::LongestIdleAgent);
+        router.put_queue(0, &format!("queue {number}"), settings)?;
+    }
+    for number in 0..6 {
+        let agent = router.put_agent(0, &format!("agent {number}"), settings)?;
+        for queue in 1..=3 {
+            router.put_tier(0, queue, agent, TierSettings::at(1, 1))?;
+        }
+        router.set_status(0, agent, Status::Available)?;
+    }
+    Ok(router)
+}
+
 fn pick<T: Copy>(from: &[T], number: usize) -> Option<T> {
     from.get(number.checked_rem(from.len())?).copied()
 }
 
-fn apply(
+pub(super) fn apply(
     router: &mut Router,
     step: &Step,
     now: &mut i64,
@@ -206,18 +228,7 @@ fn apply(
 proptest! {
     #[test]
     fn no_history_leaves_a_pair_unmatched_or_a_trace_behind(steps in prop::collection::vec(step(), 1..150)) {
-        let mut router = Router::new(0);
-        let settings = AgentSettings { wrap_up_us: 3 * SECOND, max_no_answer: 2, ..AgentSettings::default() };
-        for number in 0..3 {
-            router.put_queue(0, &format!("queue {number}"), plan(Strategy::LongestIdleAgent))?;
-        }
-        for number in 0..6 {
-            let agent = router.put_agent(0, &format!("agent {number}"), settings)?;
-            for queue in 1..=3 {
-                router.put_tier(0, queue, agent, TierSettings::at(1, 1))?;
-            }
-            router.set_status(0, agent, Status::Available)?;
-        }
+        let mut router = three_queues_and_six_agents()?;
         let (mut now, mut seen) = (0, (Vec::new(), Vec::new()));
         for step in &steps {
             if let Err(RouterError::Defect(what)) = apply(&mut router, step, &mut now, &mut seen) {

@@ -54,6 +54,14 @@ impl Timers {
         }
     }
 
+    /// Deadlines and tokens of the engine, earliest first, then in order of arming.
+    pub(super) fn tokens(&self) -> impl Iterator<Item = (i64, i64)> {
+        self.queue.iter().filter_map(|((at_us, _), due)| match due {
+            Due::Token(token) => Some((*at_us, *token)),
+            Due::Agent(_) | Due::Caller(_) => None,
+        })
+    }
+
     pub(super) fn next_us(&self) -> Option<i64> {
         self.queue
             .first_key_value()

@@ -1,5 +1,7 @@
 //! Vocabulary of the core: `mod_callcenter`'s words and a few of ours.
 
+use serde::{Deserialize, Serialize};
+
 use super::error::{Result, RouterError};
 
 /// Latest moment and longest duration that is taken, in microseconds: far from where sums could overflow.
@@ -28,7 +30,7 @@ pub const MAX_NO_ANSWER: i64 = 1_000_000;
 macro_rules! words {
     ($(#[$doc:meta])* $type:ident, $what:literal, { $($(#[$item:meta])* $variant:ident = $word:literal),+ $(,)? }) => {
         $(#[$doc])*
-        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
         pub enum $type { $($(#[$item])* $variant),+ }
 
         impl $type {
@@ -163,7 +165,7 @@ impl Fault {
 }
 
 /// What an operator sets for one queue; times in microseconds.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[expect(
     clippy::struct_excessive_bools,
     reason = "an operator's switches, each by its name"
@@ -239,7 +241,7 @@ impl QueueSettings {
 }
 
 /// What an operator sets for one agent in one queue.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TierSettings {
     /// Lower is first.
     pub level: i64,
@@ -272,7 +274,7 @@ impl TierSettings {
 }
 
 /// What an operator sets for one agent; times in microseconds.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AgentSettings {
     /// Rest after a conversation.
     pub wrap_up_us: i64,
@@ -358,7 +360,7 @@ pub struct AgentView {
 }
 
 /// A reservation: this agent is kept for this caller until `fail` or `finish`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Proposal {
     /// Id of the reservation.
     pub offer: u64,

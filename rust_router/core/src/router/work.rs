@@ -2,19 +2,32 @@
 
 use std::collections::VecDeque;
 
+use serde::{Deserialize, Serialize};
+
 use super::types::MAX_WINDOW_US;
 
 /// A window moves on in so many steps.
 const STEPS: i64 = 32;
 
 /// Conversations and wrap-ups of the last hour, oldest first.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub(super) struct Work {
     since_us: Option<i64>,
     spans: VecDeque<(i64, i64)>,
 }
 
 impl Work {
+    /// Whether this can be what was noted up to a moment: spans one after another, none empty.
+    pub(super) fn is_sound(&self, now_us: i64) -> bool {
+        let mut end_us = 0;
+        let ordered = self.spans.iter().all(|&(begin, end)| {
+            let follows = end_us <= begin && begin < end;
+            end_us = end;
+            follows
+        });
+        ordered && (end_us..=now_us).contains(&self.since_us.unwrap_or(end_us.max(0)))
+    }
+
     /// Note whether the agent works from now on.
     pub(super) fn set(&mut self, works: bool, now_us: i64) {
         match (self.since_us, works) {

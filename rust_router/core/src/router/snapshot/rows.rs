@@ -1,0 +1,316 @@
+//! What a snapshot holds: the facts, by public ids. Places in lines, readiness, thresholds and whatever else
+//! follows from the facts is not in it.
+//!
+//! Each struct of the router is taken apart field by field, so that a new field doesn't compile until somebody
+//! has said here whether it is a fact.
+
+use serde::{Deserialize, Serialize};
+
+use super::super::timers::Timers;
+use super::super::{
+    Agent, AgentSettings, Caller, CallerKey, Offer, Phase, Queue, QueueSettings, Rest, Result,
+    Router, Status, Tier, TierSettings, Work,
+};
+
+/// All facts of a router; each list in the order of ids.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct Facts<'a> {
+    pub(super) now_us: i64,
+    pub(super) seed: u64,
+    pub(super) draws: u64,
+    pub(super) counts_work: bool,
+    /// The newest ids of queues, agents, callers and offers.
+    pub(super) last_ids: [u64; 4],
+    #[serde(borrow)]
+    pub(super) queues: Vec<QueueRow<'a>>,
+    #[serde(borrow)]
+    pub(super) agents: Vec<AgentRow<'a>>,
+    pub(super) callers: Vec<CallerRow>,
+    pub(super) offers: Vec<OfferRow>,
+    /// Deadlines and tokens of the engine, in the order in which they will be due.
+    pub(super) tokens: Vec<(i64, i64)>,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct QueueRow<'a> {
+    pub(super) id: u64,
+    pub(super) name: &'a str,
+    pub(super) settings: QueueSettings,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct TierRow {
+    pub(super) queue: u64,
+    pub(super) settings: TierSettings,
+    pub(super) last_offer: u64,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct AgentRow<'a> {
+    pub(super) id: u64,
+    pub(super) name: &'a str,
+    pub(super) settings: AgentSettings,
+    pub(super) status: Status,
+    pub(super) state_since_us: i64,
+    pub(super) idle_since_us: i64,
+    pub(super) served: bool,
+    /// End of a wrap-up (true) or delay.
+    pub(super) rest: Option<(i64, bool)>,
+    pub(super) hold_us: Option<i64>,
+    pub(super) external_calls: i64,
+    pub(super) no_answer_count: i64,
+    pub(super) calls_answered: u64,
+    pub(super) talk_us: i64,
+    pub(super) work: Work,
+    pub(super) tiers: Vec<TierRow>,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct CallerRow {
+    pub(super) id: u64,
+    pub(super) queue: u64,
+    pub(super) entered_us: i64,
+    pub(super) priority: i64,
+    pub(super) base_score_us: i64,
+    pub(super) offered_us: i64,
+    pub(super) marker: Option<(i32, i64, u64)>,
+    pub(super) refused: Vec<u64>,
+    pub(super) preferred: Option<(u64, i64)>,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct OfferRow {
+    pub(super) id: u64,
+    pub(super) caller: Option<u64>,
+    pub(super) agent: u64,
+    pub(super) phase: Phase,
+    pub(super) withdrawn: bool,
+    pub(super) no_answer_status: Status,
+}
+
+impl<'a> Facts<'a> {
+    pub(super) fn of(router: &'a Router) -> Result<Self> {
+        let Router {
+            now_us,
+            queues,
+            agents,
+            callers,
+            offers,
+            timers,
+            counts_work,
+            seed,
+            draws,
+            // Follow from the rest.
+            queue_names: _,
+            agent_names: _,
+            wakes: _,
+            states: _,
+            dirty: _,
+            dirty_agents: _,
+            heads: _,
+        } = router;
+        Ok(Self {
+            now_us: *now_us,
+            seed: *seed,
+            draws: *draws,
+            counts_work: *counts_work,
+            last_ids: [
+                queues.last_id(),
+                agents.last_id(),
+                callers.last_id(),
+                offers.last_id(),
+            ],
+            queues: queues
+                .by_age()
+                .into_iter()
+                .map(|(id, _, queue)| QueueRow::of(id, queue))
+                .collect(),
+            agents: agents
+                .by_age()
+                .into_iter()
+                .map(|(id, _, agent)| AgentRow::of(id, agent, router))
+                .collect::<Result<_>>()?,
+            callers: callers
+                .by_age()
+                .into_iter()
+                .map(|(_, _, caller)| CallerRow::of(caller, router))
+                .collect::<Result<_>>()?,
+            offers: offers
+                .by_age()
+                .into_iter()
+                .map(|(id, _, offer)| OfferRow::of(id, offer, router))
+                .collect::<Result<_>>()?,
+            tokens: Timers::tokens(timers).collect(),
+        })
+    }
+}
+
+impl<'a> QueueRow<'a> {
+    fn of(id: u64, queue: &'a Queue) -> Self {
+        let Queue {
+            name,
+            settings,
+            // Follow from callers, agents and settings.
+            waiting: _,
+            newcomers: _,
+            stages: _,
+            open: _,
+            thresholds: _,
+            levels: _,
+            delays: _,
+            present: _,
+            ready: _,
+            sorted_us: _,
+            members: _,
+            staffed: _,
+            last_offered: _,
+            dirty: _,
+        } = queue;
+        Self {
+            id,
+            name,
+            settings: *settings,
+        }
+    }
+}
+
+impl TierRow {
+    fn of(tier: &Tier, router: &Router) -> Result<Self> {
+        let Tier {
+            queue,
+            last_offer,
+            // Part of the settings.
+            level: _,
+            position: _,
+            weight: _,
+            opening_delay_us: _,
+            // Follow from the agent.
+            order: _,
+            ready: _,
+        } = tier;
+        Ok(Self {
+            queue: router.queues.id(*queue)?,
+            settings: tier.settings(),
+            last_offer: *last_offer,
+        })
+    }
+}
+
+impl<'a> AgentRow<'a> {
+    fn of(id: u64, agent: &'a Agent, router: &Router) -> Result<Self> {
+        let Agent {
+            name,
+            settings,
+            status,
+            state_since_us,
+            idle_since_us,
+            served,
+            rest,
+            hold,
+            external_calls,
+            no_answer_count,
+            calls_answered,
+            talk_us,
+            work,
+            tiers,
+            // Follow from offers, callers and the above.
+            state: _,
+            offer: _,
+            readiness: _,
+            fans: _,
+            wanted: _,
+            dirty: _,
+        } = agent;
+        let mut tiers: Vec<TierRow> = tiers
+            .iter()
+            .map(|tier| TierRow::of(tier, router))
+            .collect::<Result<_>>()?;
+        tiers.sort_unstable_by_key(|tier| tier.queue);
+        Ok(Self {
+            id,
+            name,
+            settings: *settings,
+            status: *status,
+            state_since_us: *state_since_us,
+            idle_since_us: *idle_since_us,
+            served: *served,
+            rest: rest.map(
+                |Rest {
+                     timer: (until_us, _),
+                     wrap_up,
+                 }| (until_us, wrap_up),
+            ),
+            hold_us: hold.map(|(until_us, _)| until_us),
+            external_calls: *external_calls,
+            no_answer_count: *no_answer_count,
+            calls_answered: *calls_answered,
+            talk_us: *talk_us,
+            work: work.clone(),
+            tiers,
+        })
+    }
+}
+
+impl CallerRow {
+    fn of(caller: &Caller, router: &Router) -> Result<Self> {
+        let Caller {
+            key,
+            entered_us,
+            queue,
+            offered_us,
+            marker,
+            refused,
+            preferred,
+            // Follow from the offers and the clock.
+            offers: _,
+            claimed: _,
+            spot: _,
+            wake: _,
+        } = caller;
+        let CallerKey {
+            priority,
+            since_us,
+            id,
+            slot: _,
+        } = key;
+        Ok(Self {
+            id: *id,
+            queue: router.queues.id(*queue)?,
+            entered_us: *entered_us,
+            priority: -priority,
+            base_score_us: entered_us - since_us,
+            offered_us: *offered_us,
+            marker: *marker,
+            refused: refused.clone(),
+            preferred: match preferred {
+                Some((agent, until_us)) => Some((router.agents.id(*agent)?, *until_us)),
+                None => None,
+            },
+        })
+    }
+}
+
+impl OfferRow {
+    fn of(id: u64, offer: &Offer, router: &Router) -> Result<Self> {
+        let Offer {
+            caller,
+            agent,
+            phase,
+            withdrawn,
+            no_answer_status,
+            // Follows from the order of ids.
+            place: _,
+        } = offer;
+        Ok(Self {
+            id,
+            caller: match caller {
+                Some(slot) => Some(router.callers.id(*slot)?),
+                None => None,
+            },
+            agent: router.agents.id(*agent)?,
+            phase: *phase,
+            withdrawn: *withdrawn,
+            no_answer_status: *no_answer_status,
+        })
+    }
+}
