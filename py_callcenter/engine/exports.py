@@ -36,9 +36,12 @@ def is_exportable(name: str) -> bool:
 
 def read(event: Event) -> tuple[tuple[str, str], ...]:
     """Names and values. A caller may have chosen the values: only plain characters pass, the rest is `_`."""
+    asked = event.get("variable_cc_export_vars")
+    if not asked:
+        return ()
     found: dict[str, str] = {}
     room = _TOTAL_MAX
-    for word in (event.get("variable_cc_export_vars") or "").split(",")[:_MOST]:
+    for word in asked.split(",")[:_MOST]:
         name = word.strip()
         value = event.get(f"variable_{name}") if is_exportable(name) else None
         if not value or name in found:

@@ -25,9 +25,7 @@ def read(event: Event) -> Wishes:
         priority=_bounded(event.get("variable_cc_priority"), PRIORITY_MIN, PRIORITY_MAX),
         base_score_us=_bounded(event.get("variable_cc_base_score"), -BASE_SCORE_MAX_S, BASE_SCORE_MAX_S)
         * 1_000_000,
-        exit_keys="".join(
-            key for key in event.get("variable_cc_exit_keys") or "" if key in "0123456789*#ABCD"
-        ),
+        exit_keys=_keys(event.get("variable_cc_exit_keys")),
         exit=_exit(event.get("variable_cc_exit_exten") or ""),
         moh_override=event.get("variable_cc_moh_override") or "",
         name_prefix=(event.get("variable_cc_outbound_cid_name_prefix") or "")[:32],
@@ -35,9 +33,16 @@ def read(event: Event) -> Wishes:
     )
 
 
+def _keys(text: str | None) -> str:
+    """The telephone's keys in it."""
+    return "".join(key for key in text if key in "0123456789*#ABCD") if text else ""
+
+
 def _bounded(text: str | None, low: int, high: int) -> int:
     """A whole number within bounds; 0 for anything that is none."""
-    digits = (text or "").strip()
+    if not text:
+        return 0
+    digits = text.strip()
     plain = digits.removeprefix("-").removeprefix("+")
     if len(digits) > 20 or not (plain.isascii() and plain.isdecimal()):
         return 0

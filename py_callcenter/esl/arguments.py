@@ -70,6 +70,8 @@ _VARIABLE = re.compile(r"cc_[A-Za-z0-9_]{1,60}")
 _GLOBAL_NAME = re.compile(r"[A-Za-z0-9_.-]{1,64}")
 _EVENT_NAME = re.compile(r"[A-Za-z_]{1,64}(?:::[A-Za-z_]{1,64})?")
 _LOGIN_USER = re.compile(rf"{shapes.USER}@{shapes.HOST}")
+_PLAIN_NAME = re.compile(r"[A-Za-z0-9 ._-]{0,1024}")
+_CALLER_NUMBER = re.compile(r"[0-9+*#]{1,32}")
 _PLAIN_VALUE = re.compile(r"[A-Za-z0-9 _.:@/+*#-]*")
 _INVISIBLE_LETTERS = frozenset("\u115f\u1160\u3164\uffa0")
 
@@ -181,6 +183,8 @@ def clean_caller_name(name: str) -> str:
     Letters and digits of any script, space and `. - _` stay; all else becomes a space (`%` too: FreeSWITCH
     decodes `%0A` on its way out and the phone gets half an INVITE). At most 64 characters.
     """
+    if _PLAIN_NAME.fullmatch(name):
+        return " ".join(name.split())[:64].rstrip()
     # Composed first, so that an accent typed as a character of its own isn't lost.
     composed = unicodedata.normalize("NFC", name[:1024])
     kept = "".join(c if c in ".-_" or _is_letter_or_digit(c) else " " for c in composed)
@@ -189,7 +193,7 @@ def clean_caller_name(name: str) -> str:
 
 def clean_caller_number(number: str) -> str:
     """The number when it is one (digits, `+`, `*`, `#`, at most 32), else `anonymous`."""
-    return number if re.fullmatch(r"[0-9+*#]{1,32}", number) else "anonymous"
+    return number if _CALLER_NUMBER.fullmatch(number) else "anonymous"
 
 
 def _is_letter_or_digit(c: str) -> bool:

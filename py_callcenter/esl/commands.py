@@ -9,6 +9,7 @@ Facts about the parsers: `mod_event_socket.c`, `mod_commands.c` and `switch_ivr_
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from functools import lru_cache
 from typing import Final
 
 from py_callcenter.engine.actions import (
@@ -137,12 +138,17 @@ def _originate(action: Originate) -> bytes:
 
 
 def _leg(device: Device) -> str:
-    return f"[origination_uuid={identifier(device.uuid, 'device id')}]{contact(device.contact)}"
+    return f"[origination_uuid={identifier(device.uuid, 'device id')}]{_known_contact(device.contact)}"
 
 
 def _pair(name: str, value: str, *, quote: bool) -> str:
-    checked = variable_value(variable_name(name), value)
+    checked = variable_value(_known_name(name), value)
     return f"{name}={_quoted(checked) if quote else checked}"
+
+
+# The same few names and contacts come with every call. A cache of checks that passed; refusals aren't kept.
+_known_name = lru_cache(maxsize=1024)(variable_name)
+_known_contact = lru_cache(maxsize=16_384)(contact)
 
 
 def _set_variables(action: SetVariables) -> bytes:

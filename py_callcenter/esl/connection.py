@@ -23,6 +23,7 @@ from typing import Any, Final, NamedTuple
 
 import gevent
 import gevent.event
+import gevent.hub
 import greenswitch
 import structlog
 
@@ -113,7 +114,8 @@ class Connection(greenswitch.InboundESL):  # type: ignore[misc]
         self._waiting: deque[_Waiting] = deque()
         self._inbox: deque[_Item] = deque()
         self._inbox_bytes = 0
-        self._wake = gevent.event.Event()
+        self._resting: gevent.hub.Waiter[None] | None = None
+        """Where the dispatcher waits while the inbox is empty."""
         self._unsent = bytearray()
         self._unsent_since = 0.0
         self._last_frame_at = 0.0
@@ -213,7 +215,8 @@ class Connection(greenswitch.InboundESL):  # type: ignore[misc]
         if not self._greeting.ready():
             self._greeting.set_exception(error)
         self.closed.set(error)
-        self._wake.set()
+        if self._resting is not None:
+            gevent.get_hub().loop.run_callback(self._rouse)
 
     # --- Commands --------------------------------------------------------------------------------------
 
@@ -326,10 +329,10 @@ class Connection(greenswitch.InboundESL):  # type: ignore[misc]
             if self.closed.ready():
                 return
             self.handle_event(frame, now, share, shedding)
-        if self._inbox:
-            self._wake.set()
-            if len(self._inbox) > self.limits.hard_frames or self._inbox_bytes > self.limits.hard_bytes:
-                self._cut_backlog()
+        if len(self._inbox) > self.limits.hard_frames or self._inbox_bytes > self.limits.hard_bytes:
+            self._cut_backlog()
+        elif self._inbox:
+            self._rouse()
 
     def handle_event(self, frame: Frame, now: float = 0.0, size: int = 0, shedding: bool = False) -> None:
         """Sort one frame: an event into the inbox, a reply to the one who waits, the rest is handled here."""
@@ -422,8 +425,14 @@ class Connection(greenswitch.InboundESL):  # type: ignore[misc]
                     started = self._clock()
             if self.closed.ready():
                 return
-            self._wake.clear()
-            self._wake.wait()
+            self._resting = gevent.hub.Waiter()
+            self._resting.get()
+
+    def _rouse(self) -> None:
+        """Let the dispatcher run now, not in the hub's next turn. Only the hub may call this."""
+        resting, self._resting = self._resting, None
+        if resting is not None:
+            resting.switch(None)
 
     def _dispatch(self, frame: Frame) -> None:
         try:
