@@ -54,3 +54,10 @@ def test_a_short_key_is_refused_and_no_key_is_ever_shown():
         Sealer(b"short")
 
     assert "0123" not in repr(Sealer(KEY))
+
+
+@given(st.text(max_size=80), st.integers(0, 10**6), st.integers(0, 128))
+def test_names_are_version_5_uuids_of_our_namespace(call, attempt, device):
+    expected = uuid.uuid5(uuid.UUID("6f1d7a1c-4f0e-5b7a-9d0b-2f4f0c6f8a51"), f"leg/{call}/{attempt}/{device}")
+
+    assert leg_uuid(call, attempt, device) == str(expected)
