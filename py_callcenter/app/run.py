@@ -25,7 +25,7 @@ from py_callcenter.store import Store
 
 _log = structlog.get_logger(__name__)
 
-SWITCH_INTERVAL_S: Final = 0.0005
+SWITCH_INTERVAL_S: Final = 0.0001
 """How long the HTTP thread may keep the interpreter while the hub wants it."""
 
 

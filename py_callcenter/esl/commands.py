@@ -41,8 +41,7 @@ from py_callcenter.esl.arguments import (
     recording_path,
     seconds,
     sound,
-    variable_name,
-    variable_value,
+    variable_pairs,
 )
 from py_callcenter.esl.arguments import password as checked_password
 from py_callcenter.esl.errors import CommandError
@@ -129,7 +128,7 @@ def _originate(action: Originate) -> bytes:
     common = [
         "ignore_early_media=true",
         f"originate_timeout={seconds(action.timeout_s, 'timeout')}",
-        *(_pair(name, value, quote=True) for name, value in action.variables if value),
+        *[f"{name}={_quoted(value)}" for name, value in variable_pairs(action.variables) if value],
         f"origination_caller_id_name={_quoted(clean_caller_name(action.caller_name) or number)}",
         f"origination_caller_id_number={number}",
     ]
@@ -141,20 +140,14 @@ def _leg(device: Device) -> str:
     return f"[origination_uuid={identifier(device.uuid, 'device id')}]{_known_contact(device.contact)}"
 
 
-def _pair(name: str, value: str, *, quote: bool) -> str:
-    checked = variable_value(_known_name(name), value)
-    return f"{name}={_quoted(checked) if quote else checked}"
-
-
-# The same few names and contacts come with every call. A cache of checks that passed; refusals aren't kept.
-_known_name = lru_cache(maxsize=1024)(variable_name)
+# The same contacts come with every call. A cache of those that passed: refusals aren't kept.
 _known_contact = lru_cache(maxsize=16_384)(contact)
 
 
 def _set_variables(action: SetVariables) -> bytes:
     if not 1 <= len(action.variables) <= MAX_VARIABLES:
         raise CommandError("variables", f"1 to {MAX_VARIABLES}")
-    pairs = ";".join(_pair(name, value, quote=False) for name, value in action.variables)
+    pairs = ";".join([f"{name}={value}" for name, value in variable_pairs(action.variables)])
     return _seal(f"api uuid_setvar_multi {identifier(action.uuid)} {pairs}")
 
 

@@ -256,6 +256,15 @@ def test_a_variable_that_makes_the_switch_act_is_refused(name):
             commands.encode(action)
 
 
+@pytest.mark.parametrize("value", ["a\nb", "a\n", "\n", "x:_:y", "ARRAY::a", "a,b", "a" * 257, "caf\u00e9,"])
+def test_a_value_among_plain_ones_is_looked_at_as_closely_as_alone(value):
+    around = (("cc_a", "1"), ("cc_note", value), ("cc_b", "2"))
+
+    for action in (originate(variables=around), SetVariables("n", U1, around)):
+        with pytest.raises(CommandError, match="value of cc_note"):
+            commands.encode(action)
+
+
 def test_an_operators_own_variable_may_go_to_the_agents_leg():
     text = commands.encode(originate(variables=(("crm_ticket", "T-1234"),))).decode()
     assert ",crm_ticket=T-1234," in text

@@ -49,6 +49,14 @@ def test_no_two_lists_of_parts_share_a_seal(one, other):
     assert (sealer.seal(*one) == sealer.seal(*other)) == (one == other)
 
 
+def test_every_byte_of_a_long_key_counts():
+    long = KEY * 4
+    tag = Sealer(long).seal("caller")
+
+    assert Sealer(long).holds(tag, "caller")
+    assert not Sealer(long[:-1] + b"x").holds(tag, "caller")
+
+
 def test_a_short_key_is_refused_and_no_key_is_ever_shown():
     with pytest.raises(ValueError, match="at least 16 bytes"):
         Sealer(b"short")
