@@ -90,7 +90,11 @@ def test_a_caller_found_waiting_by_the_next_start_is_resumed_not_entered_again()
     world.run(1)
 
     resumed = world.the("queue-resumed")
-    assert (resumed.leg, resumed.queue, resumed.entered_us) == (1, "support", world.the("queue-entered").at_us)
+    assert (resumed.leg, resumed.queue, resumed.entered_us) == (
+        1,
+        "support",
+        world.the("queue-entered").at_us,
+    )
 
 
 def test_every_record_comes_back_as_it_was():
