@@ -393,10 +393,10 @@ class Router:
         failed the caller counts as ringing there. Raises when an agent has answered.
         """
 
-    def leave(self, now_us: int, caller: int) -> list[int]:
-        """Take a caller out (abandoned, timed out, moved). Gives the open offers of this caller, a claimed
-        one too, oldest first: they keep their agents until each is ended by `fail(…, "withdrawn")`, when its
-        legs are gone.
+    def leave(self, now_us: int, caller: int, *, abandoned: bool = False) -> list[int]:
+        """Take a caller out (timed out, lost, gone to an exit). `abandoned`: they gave up, which counts in
+        what others may expect. Gives the open offers of this caller, a claimed one too, oldest first: they
+        keep their agents until each is ended by `fail(…, "withdrawn")`, when its legs are gone.
         """
 
     def position(self, caller: int) -> int:
@@ -416,6 +416,26 @@ class Router:
 
     def can_serve(self, queue: int) -> int:
         """Agents in this queue who could take a call this instant. O(1)."""
+
+    # The expected wait. Questions change nothing.
+    def expected_wait(self, now_us: int, queue: int) -> Estimate | None:
+        """How long somebody who came to the end of this queue now would wait for an agent; all 0 when one is
+        ready and nobody stands before. None: not known, as in `Estimator.estimate`.
+
+        Each queue has an `Estimator`, which this router tells what happens: joins, conversations, who gave up
+        or left, how long calls hold their agents, who takes calls. Entries into service are measured while
+        callers are kept waiting (nobody rings for one, or nobody is free after that was so): agents of other
+        queues too, skills and ringing count by the part that this queue gets of them.
+        """
+
+    def expected_wait_of(self, now_us: int, caller: int) -> Estimate | None:
+        """The same for a caller who waits, from now on."""
+
+    def wait_score(self, queue: int) -> Score:
+        """How good the queue's answers were; judged are those to callers who found nobody free."""
+
+    def wait_rates(self, queue: int) -> Rates:
+        """What was measured in the queue."""
 
     # Agents.
     def set_status(self, now_us: int, agent: int, status: str) -> list[int]:
@@ -753,6 +773,13 @@ class Estimator:
         seen; or past answers were too wrong (bias above 35 %, coverage below 50 %, or errors above 2.5 times
         what chance explains, over the last few hundred). Free agents aren't thought of.
         """
+
+    def to_bytes(self) -> bytes:
+        """All that was measured, for `from_bytes` of the same version; some 370 bytes."""
+
+    @staticmethod
+    def from_bytes(data: bytes) -> Estimator:
+        """Raises `EstimateError` for anything that `to_bytes` can't have given."""
 
     def score(self) -> Score: ...
     def rates(self) -> Rates: ...

@@ -1,5 +1,7 @@
 //! `Erlang`, `Estimator` and what they give, for Python.
 
+use std::borrow::Cow;
+
 use callcenter_core::estimate as core;
 use pyo3::create_exception;
 use pyo3::exceptions::{PyOverflowError, PyValueError};
@@ -113,7 +115,7 @@ struct Ticket(core::Ticket);
 
 /// The range of a wait; documented in `py_callcenter/_router.pyi`.
 #[pyclass(frozen, module = "py_callcenter._router")]
-struct Estimate(core::Estimate);
+pub(crate) struct Estimate(pub(crate) core::Estimate);
 
 #[pymethods]
 impl Estimate {
@@ -158,7 +160,7 @@ impl Estimate {
 
 /// How good past answers were; documented in `py_callcenter/_router.pyi`.
 #[pyclass(frozen, module = "py_callcenter._router")]
-struct Score(core::Score);
+pub(crate) struct Score(pub(crate) core::Score);
 
 #[pymethods]
 impl Score {
@@ -190,7 +192,7 @@ impl Score {
 
 /// What was measured; documented in `py_callcenter/_router.pyi`.
 #[pyclass(frozen, module = "py_callcenter._router")]
-struct Rates(core::Rates);
+pub(crate) struct Rates(pub(crate) core::Rates);
 
 #[pymethods]
 impl Rates {
@@ -272,7 +274,7 @@ impl Estimator {
     }
 
     fn estimate(
-        &mut self,
+        &self,
         #[pyo3(from_py_with = number)] now_us: i64,
         #[pyo3(from_py_with = count)] ahead: u32,
     ) -> PyResult<Option<Estimate>> {
@@ -281,6 +283,15 @@ impl Estimator {
             .estimate(now_us, ahead)
             .map_err(refused)?
             .map(Estimate))
+    }
+
+    fn to_bytes(&self) -> Cow<'_, [u8]> {
+        self.0.to_bytes().into()
+    }
+
+    #[staticmethod]
+    fn from_bytes(data: &[u8]) -> PyResult<Self> {
+        core::Estimator::from_bytes(data).map(Self).map_err(refused)
     }
 
     fn score(&self) -> Score {

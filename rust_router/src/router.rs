@@ -1,6 +1,7 @@
 //! `Router`, `Proposal` and `AgentView` for Python.
 
 use crate::error::{Raise, RouterError};
+use crate::estimate::{Estimate, Rates, Score};
 use callcenter_core::router::{
     self as core, AgentSettings, Arrival, Fault, QueueSettings, Status, Strategy, TierSettings,
 };
@@ -364,12 +365,14 @@ impl Router {
             .map_err(refused)
     }
 
+    #[pyo3(signature = (now_us, caller, *, abandoned = false))]
     fn leave(
         &mut self,
         #[pyo3(from_py_with = number)] now_us: i64,
         #[pyo3(from_py_with = id)] caller: u64,
+        abandoned: bool,
     ) -> PyResult<Vec<u64>> {
-        self.0.leave(now_us, caller).map_err(refused)
+        self.0.leave(now_us, caller, abandoned).map_err(refused)
     }
 
     fn position(&self, #[pyo3(from_py_with = id)] caller: u64) -> PyResult<usize> {
@@ -394,6 +397,32 @@ impl Router {
 
     fn can_serve(&self, #[pyo3(from_py_with = id)] queue: u64) -> PyResult<usize> {
         self.0.can_serve(queue).map_err(refused)
+    }
+
+    fn expected_wait(
+        &self,
+        #[pyo3(from_py_with = number)] now_us: i64,
+        #[pyo3(from_py_with = id)] queue: u64,
+    ) -> PyResult<Option<Estimate>> {
+        let answer = self.0.expected_wait(now_us, queue).map_err(refused)?;
+        Ok(answer.map(Estimate))
+    }
+
+    fn expected_wait_of(
+        &self,
+        #[pyo3(from_py_with = number)] now_us: i64,
+        #[pyo3(from_py_with = id)] caller: u64,
+    ) -> PyResult<Option<Estimate>> {
+        let answer = self.0.expected_wait_of(now_us, caller).map_err(refused)?;
+        Ok(answer.map(Estimate))
+    }
+
+    fn wait_score(&self, #[pyo3(from_py_with = id)] queue: u64) -> PyResult<Score> {
+        self.0.wait_score(queue).map(Score).map_err(refused)
+    }
+
+    fn wait_rates(&self, #[pyo3(from_py_with = id)] queue: u64) -> PyResult<Rates> {
+        self.0.wait_rates(queue).map(Rates).map_err(refused)
     }
 
     fn set_status(

@@ -635,7 +635,7 @@ class Router:
         self._drop_vain_preference(entry)
         return given
 
-    def leave(self, now_us: int, caller: int) -> list[int]:
+    def leave(self, now_us: int, caller: int, *, abandoned: bool = False) -> list[int]:  # noqa: ARG002 - decides nothing
         _number("now_us", now_us, 0, MAX_US)
         self._caller(caller)
         self._clock(now_us)

@@ -1,6 +1,7 @@
 //! The expected wait against simulated queues, with other predictors on the same callers.
 //!
-//! Each caller who has to wait gets an answer on joining. The truth is the wait of somebody who stays: for a
+//! The router is driven as a controller drives it: callers come, agents end, it decides. Each caller who has to
+//! wait gets its answer on joining. The truth is the wait of somebody who stays: for a
 //! caller who gave up, the moment when an agent would have been free. Predictors compared:
 //!
 //! - **QL** queue length: `(ahead + 1) / (agents × service rate)`, both known exactly;
@@ -21,7 +22,10 @@
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, VecDeque};
 
-use callcenter_core::estimate::{Estimator, Ticket};
+use callcenter_core::estimate::Score;
+use callcenter_core::router::{
+    AgentSettings, Arrival, QueueSettings, Router, Status, TierSettings,
+};
 
 /// Mean handling time: all else is measured in it.
 const SERVICE_S: f64 = 100.0;
@@ -194,8 +198,8 @@ struct Found {
     inside: u32,
     announced: u32,
     abandoned: u32,
-    /// By the estimator's own books at the end.
-    estimator: Estimator,
+    /// By the router's own books at the end.
+    score: Score,
 }
 
 impl Found {
@@ -234,9 +238,9 @@ impl Found {
             100.0 * self.coverage(),
             100.0 * f64::from(self.announced) / count,
             100.0 * self.silent(),
-            100.0 * self.estimator.score().bias,
-            100.0 * self.estimator.score().coverage,
-            self.estimator.score().error_ratio,
+            100.0 * self.score.bias,
+            100.0 * self.score.coverage,
+            self.score.error_ratio,
         );
     }
 }
@@ -245,8 +249,8 @@ const HEAD: &str = "queue                    seed answers wait s  RRMSE: ours QL
 
 /// What one who joined was told.
 struct Caller {
+    id: u64,
     joined_us: i64,
-    ticket: Ticket,
     gone: bool,
     /// Ours: mean, p10, p50, p80, p90.
     answer: Option<[f64; 5]>,
@@ -259,20 +263,21 @@ struct Caller {
 #[derive(PartialEq, Eq, PartialOrd, Ord)]
 enum Due {
     Arrival,
-    Free { held_us: i64 },
+    Free { offer: u64 },
     GivesUp(u64),
 }
 
 struct Run {
     chance: Chance,
     scene: Scene,
+    router: Router,
+    support: u64,
     due: BinaryHeap<Reverse<(i64, u64, Due)>>,
     numbered: u64,
     queue: VecDeque<Caller>,
     /// Number of the first in the queue, and how many there have not gone.
     first: u64,
     live: u32,
-    free: u32,
     last_s: f64,
     found: Found,
 }
@@ -299,30 +304,35 @@ impl Run {
         }
     }
 
-    fn serve(&mut self, now_us: i64) {
+    /// Let the router decide; connect whom it chose, if anybody, and give their id.
+    fn decide(&mut self, now_us: i64) -> Option<u64> {
+        let proposals = self.router.decide(now_us).unwrap();
+        let &[proposal] = proposals.as_slice() else {
+            assert!(proposals.is_empty());
+            return None;
+        };
+        self.router.claim(now_us, proposal.offer).unwrap();
+        self.router.bridged(now_us, proposal.offer).unwrap();
         let held_us = Self::us(self.scene.service.draw(&mut self.chance));
-        self.plan(now_us + held_us, Due::Free { held_us });
+        let offer = proposal.offer;
+        self.plan(now_us + held_us, Due::Free { offer });
+        Some(proposal.caller)
     }
 
     fn arrive(&mut self, now_us: i64, warm: bool) {
-        let estimator = &mut self.found.estimator;
-        if self.free > 0 {
-            let ticket = estimator.joined(now_us, 0).unwrap();
-            self.free -= 1;
-            estimator
-                .agents(now_us, self.scene.agents, self.free)
-                .unwrap();
-            estimator.started(now_us, &ticket).unwrap();
-            self.serve(now_us);
+        let answer = self.router.expected_wait(now_us, self.support).unwrap();
+        let arrival = Arrival::at(now_us);
+        let id = self.router.enqueue(now_us, self.support, arrival).unwrap();
+        if let Some(served) = self.decide(now_us) {
+            assert_eq!(served, id);
+            assert!(answer.is_some_and(|now| now.p90_us == 0));
             return;
         }
         let ahead = self.live;
         let s = |us: i64| us as f64 / 1e6;
-        let answer = estimator.estimate(now_us, ahead).unwrap();
-        let ticket = estimator.joined(now_us, ahead).unwrap();
         self.queue.push_back(Caller {
+            id,
             joined_us: now_us,
-            ticket,
             gone: false,
             answer: answer.map(|a| {
                 [
@@ -353,6 +363,7 @@ impl Run {
 
     /// An agent is free: those who gave up would be served up to now, then the first who is still there is.
     fn next(&mut self, now_us: i64) {
+        let served = self.decide(now_us);
         while let Some(caller) = self.queue.pop_front() {
             self.first += 1;
             let wait = (now_us - caller.joined_us) as f64 / 1e6;
@@ -377,19 +388,11 @@ impl Run {
             if !caller.gone {
                 self.live -= 1;
                 self.last_s = wait;
-                self.found
-                    .estimator
-                    .started(now_us, &caller.ticket)
-                    .unwrap();
-                self.serve(now_us);
+                assert_eq!(served, Some(caller.id));
                 return;
             }
         }
-        self.free += 1;
-        self.found
-            .estimator
-            .agents(now_us, self.scene.agents, self.free)
-            .unwrap();
+        assert_eq!(served, None);
     }
 
     fn give_up(&mut self, now_us: i64, number: u64) {
@@ -400,32 +403,40 @@ impl Run {
             caller.gone = true;
             self.live -= 1;
             self.found.abandoned += 1;
-            self.found
-                .estimator
-                .abandoned(now_us, &caller.ticket)
-                .unwrap();
+            self.router.leave(now_us, caller.id, true).unwrap();
         }
     }
 }
 
 /// A tenth of the callers come before anything counts.
 fn run(scene: Scene, seed: u64) -> Found {
+    let mut router = Router::new(0);
+    let support = router
+        .put_queue(0, "support", QueueSettings::default())
+        .unwrap();
+    for number in 0..scene.agents {
+        let name = format!("agent {number}");
+        let agent = router
+            .put_agent(0, &name, AgentSettings::default())
+            .unwrap();
+        router
+            .put_tier(0, support, agent, TierSettings::at(1, 1))
+            .unwrap();
+        router.set_status(0, agent, Status::Available).unwrap();
+    }
     let mut run = Run {
         chance: Chance(seed),
         scene,
+        router,
+        support,
         due: BinaryHeap::new(),
         numbered: 0,
         queue: VecDeque::new(),
         first: 0,
         live: 0,
-        free: scene.agents,
         last_s: 0.0,
         found: Found::default(),
     };
-    run.found
-        .estimator
-        .agents(0, scene.agents, scene.agents)
-        .unwrap();
     let begin_us = run.next_arrival(0);
     run.plan(begin_us, Due::Arrival);
     let mut arrived = 0;
@@ -439,13 +450,14 @@ fn run(scene: Scene, seed: u64) -> Found {
                 }
                 run.arrive(now_us, arrived > scene.callers / 10);
             }
-            Due::Free { held_us } => {
-                run.found.estimator.ended(held_us).unwrap();
+            Due::Free { offer } => {
+                run.router.finish(now_us, offer).unwrap();
                 run.next(now_us);
             }
             Due::GivesUp(number) => run.give_up(now_us, number),
         }
     }
+    run.found.score = run.router.wait_score(run.support).unwrap();
     run.found
 }
 
@@ -524,7 +536,7 @@ fn few_agents_and_no_patience_are_no_excuse() {
         served.sum / found.wait > 0.05,
         "those who are served wait less"
     );
-    let score = found.estimator.score();
+    let score = found.score;
     assert!(score.bias.abs() < 0.1, "{score:?}");
 }
 

@@ -19,6 +19,9 @@ pub enum EstimateError {
     /// A caller is said to have left, but all who joined have left before.
     #[error("nobody waits: each ticket may be given back once")]
     NobodyWaits,
+    /// Not what `to_bytes` gave, or another version's.
+    #[error("these bytes hold nothing that this version has written")]
+    BadBytes,
 }
 
 /// Result of a call to the estimates.

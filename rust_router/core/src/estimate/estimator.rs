@@ -3,7 +3,7 @@
 use super::error::{EstimateError, Result};
 use super::rates::{Abandonment, EntryRate, ServiceRate};
 use super::score::{Judge, Score};
-use super::wait::{self, Moments, Z10, Z80};
+use super::wait::{self, Moments};
 
 /// Largest moment and duration, µs.
 pub const MAX_US: i64 = 100_000_000_000_000_000;
@@ -15,13 +15,46 @@ const ENOUGH_CALLS: f64 = 20.0;
 /// What a caller who has joined holds until the wait ends. Give it back once.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Ticket {
-    joined_us: i64,
+    pub(super) joined_us: i64,
     /// Expected wait given that the caller will be served; variance 0 when nothing was known.
-    mean: f32,
-    variance: f32,
-    spread: f32,
+    pub(super) mean: f32,
+    pub(super) variance: f32,
+    pub(super) spread: f32,
     /// Nobody was free for this caller.
-    queued: bool,
+    pub(super) queued: bool,
+}
+
+/// How a wait ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum End {
+    /// With an agent.
+    Started,
+    /// The caller gave up.
+    Abandoned,
+    /// Elsewhere.
+    Left,
+}
+
+impl Ticket {
+    /// Nothing known, nobody waited for.
+    pub(crate) const NONE: Self = Self {
+        joined_us: 0,
+        mean: 0.0,
+        variance: 0.0,
+        spread: 0.0,
+        queued: false,
+    };
+}
+
+impl Estimate {
+    /// Somebody is free.
+    pub(crate) const NOW: Self = Self {
+        mean_us: 0,
+        p10_us: 0,
+        p50_us: 0,
+        p80_us: 0,
+        p90_us: 0,
+    };
 }
 
 /// The range of a wait, in microseconds, for a caller who stays until served.
@@ -57,16 +90,18 @@ pub struct Rates {
 /// It is told facts in order of time; a time before the last one counts as the last one. Memory is constant.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Estimator {
-    now_us: i64,
-    staffed: u32,
-    free: u32,
-    waiting: u32,
+    pub(super) now_us: i64,
+    pub(super) staffed: u32,
+    pub(super) free: u32,
+    pub(super) waiting: u32,
     /// Those of the waiting for whom nobody was free.
-    queued: u32,
-    entry: EntryRate,
-    service: ServiceRate,
-    abandonment: Abandonment,
-    judge: Judge,
+    pub(super) queued: u32,
+    /// Those of the waiting for whom nobody rings: free agents can't or mustn't serve them.
+    pub(super) unserved: u32,
+    pub(super) entry: EntryRate,
+    pub(super) service: ServiceRate,
+    pub(super) abandonment: Abandonment,
+    pub(super) judge: Judge,
 }
 
 #[expect(
@@ -112,14 +147,33 @@ impl Estimator {
         Self::default()
     }
 
-    /// Let time pass up to a checked moment.
-    fn pass(&mut self, now_us: i64) {
+    /// Seconds up to a moment that were not told of: of waiting, and of staffed agents while somebody waited for one.
+    fn untold(&self, now_us: i64) -> (f64, f64) {
         let passed = seconds((now_us - self.now_us).max(0));
-        self.now_us = self.now_us.max(now_us);
-        self.abandonment.expose(passed * f64::from(self.waiting));
-        if self.queued > 0 && self.free == 0 {
-            self.entry.expose(passed * f64::from(self.staffed));
+        let kept = self.unserved > 0 || (self.queued > 0 && self.free == 0);
+        let staffed = if kept { f64::from(self.staffed) } else { 0.0 };
+        (passed * f64::from(self.waiting), passed * staffed)
+    }
+
+    /// Let time pass up to a checked moment.
+    pub(crate) fn pass(&mut self, now_us: i64) {
+        if now_us <= self.now_us {
+            return;
         }
+        if self.waiting > 0 {
+            let (waiting_s, agent_s) = self.untold(now_us);
+            self.abandonment.expose(waiting_s);
+            self.entry.expose(agent_s);
+        }
+        self.now_us = now_us;
+    }
+
+    /// How the queue stands from a checked moment on.
+    pub(crate) fn line(&mut self, now_us: i64, staffed: u32, free: u32, unserved: u32) {
+        self.pass(now_us);
+        self.staffed = staffed;
+        self.free = free;
+        self.unserved = unserved;
     }
 
     /// Agents who take calls of this queue now: all who are logged in and not paused, whatever they do, and
@@ -129,9 +183,7 @@ impl Estimator {
     /// `OutOfRange`.
     pub fn agents(&mut self, now_us: i64, staffed: u32, free: u32) -> Result<()> {
         checked("now_us", now_us)?;
-        self.pass(now_us);
-        self.staffed = staffed;
-        self.free = free;
+        self.line(now_us, staffed, free, 0);
         Ok(())
     }
 
@@ -143,23 +195,42 @@ impl Estimator {
     pub fn joined(&mut self, now_us: i64, ahead: u32) -> Result<Ticket> {
         checked("now_us", now_us)?;
         self.pass(now_us);
-        let queued = ahead >= self.free;
+        Ok(self.join(ahead, ahead >= self.free))
+    }
+
+    /// A caller joined at the last moment told; `queued`: nobody is free for them.
+    pub(crate) fn join(&mut self, ahead: u32, queued: bool) -> Ticket {
         // Among those who are served are few who would have waited very long: the caller's own patience ends
         // waits as the others' do, so the sum begins one step later than for somebody who stays.
-        let answer = if queued { self.moments(ahead, 1) } else { None };
+        let answer = if queued {
+            self.moments(self.now_us, ahead, 1)
+        } else {
+            None
+        };
         let answer = answer.unwrap_or(Moments {
             mean: 0.0,
             variance: 0.0,
         });
         self.waiting = self.waiting.saturating_add(1);
         self.queued = self.queued.saturating_add(u32::from(queued));
-        Ok(Ticket {
+        Ticket {
             joined_us: self.now_us,
             mean: short(answer.mean),
             variance: short(answer.variance),
             spread: short(self.judge.spread()),
             queued,
-        })
+        }
+    }
+
+    /// Somebody rings for a caller: was the caller kept waiting, after all?
+    pub(crate) fn offered(&mut self, ticket: &mut Ticket) {
+        let waited = self.now_us > ticket.joined_us;
+        if waited && !ticket.queued {
+            self.queued = self.queued.saturating_add(1);
+        } else if !waited && ticket.queued {
+            self.queued = self.queued.saturating_sub(1);
+        }
+        ticket.queued = waited;
     }
 
     fn check_out(&mut self, now_us: i64, ticket: &Ticket) -> Result<()> {
@@ -168,19 +239,15 @@ impl Estimator {
             return Err(EstimateError::NobodyWaits);
         }
         self.pass(now_us);
-        self.waiting -= 1;
-        self.queued -= u32::from(ticket.queued);
         Ok(())
     }
 
-    /// The caller is connected with an agent.
-    ///
-    /// # Errors
-    /// `OutOfRange`, `NobodyWaits`.
-    pub fn started(&mut self, now_us: i64, ticket: &Ticket) -> Result<()> {
-        self.check_out(now_us, ticket)?;
-        self.abandonment.note(false);
-        if ticket.queued {
+    /// The wait that a ticket stands for is over at the last moment told.
+    pub(crate) fn over(&mut self, ticket: &Ticket, how: End) {
+        self.waiting = self.waiting.saturating_sub(1);
+        self.queued = self.queued.saturating_sub(u32::from(ticket.queued));
+        self.abandonment.note(how == End::Abandoned);
+        if how == End::Started && ticket.queued {
             self.entry.note();
             if ticket.variance > 0.0 {
                 let answer = Moments {
@@ -191,6 +258,15 @@ impl Estimator {
                 self.judge.note(answer, f64::from(ticket.spread), waited);
             }
         }
+    }
+
+    /// The caller is connected with an agent.
+    ///
+    /// # Errors
+    /// `OutOfRange`, `NobodyWaits`.
+    pub fn started(&mut self, now_us: i64, ticket: &Ticket) -> Result<()> {
+        self.check_out(now_us, ticket)?;
+        self.over(ticket, End::Started);
         Ok(())
     }
 
@@ -200,7 +276,7 @@ impl Estimator {
     /// `OutOfRange`, `NobodyWaits`.
     pub fn abandoned(&mut self, now_us: i64, ticket: &Ticket) -> Result<()> {
         self.check_out(now_us, ticket)?;
-        self.abandonment.note(true);
+        self.over(ticket, End::Abandoned);
         Ok(())
     }
 
@@ -210,7 +286,7 @@ impl Estimator {
     /// `OutOfRange`, `NobodyWaits`.
     pub fn left(&mut self, now_us: i64, ticket: &Ticket) -> Result<()> {
         self.check_out(now_us, ticket)?;
-        self.abandonment.note(false);
+        self.over(ticket, End::Left);
         Ok(())
     }
 
@@ -219,20 +295,26 @@ impl Estimator {
     /// # Errors
     /// `OutOfRange`.
     pub fn ended(&mut self, held_us: i64) -> Result<()> {
-        self.service.note(seconds(checked("held_us", held_us)?));
+        self.held(checked("held_us", held_us)?);
         Ok(())
+    }
+
+    /// The same, of a checked duration.
+    pub(crate) fn held(&mut self, held_us: i64) {
+        self.service.note(seconds(held_us));
     }
 
     /// Mean and variance of the wait behind `ahead` others; the variance holds the doubt about the rate, not the
     /// spread seen.
-    fn moments(&self, ahead: u32, first: u32) -> Option<Moments> {
-        let rate = self.entry.rate(self.service.rate())?;
+    fn moments(&self, now_us: i64, ahead: u32, first: u32) -> Option<Moments> {
+        let (waiting_s, agent_s) = self.untold(now_us);
+        let rate = self.entry.rate(self.service.rate(), agent_s)?;
         if self.staffed == 0 || rate.events.round() < ENOUGH_CALLS {
             return None;
         }
         let entries = rate.per_s * f64::from(self.staffed);
         let last = ahead.saturating_add(first);
-        let mut found = wait::moments(entries, self.abandonment.per_s(), first, last);
+        let mut found = wait::moments(entries, self.abandonment.per_s(waiting_s), first, last);
         found.variance += found.mean * found.mean / rate.events;
         Some(found)
     }
@@ -242,22 +324,31 @@ impl Estimator {
     ///
     /// # Errors
     /// `OutOfRange`.
-    pub fn estimate(&mut self, now_us: i64, ahead: u32) -> Result<Option<Estimate>> {
-        checked("now_us", now_us)?;
-        self.pass(now_us);
+    pub fn estimate(&self, now_us: i64, ahead: u32) -> Result<Option<Estimate>> {
+        Ok(self.ask(checked("now_us", now_us)?, ahead))
+    }
+
+    /// The same, at a checked moment.
+    pub(crate) fn ask(&self, now_us: i64, ahead: u32) -> Option<Estimate> {
         if !self.judge.trusted() {
-            return Ok(None);
+            return None;
         }
-        Ok(self.moments(ahead, 0).map(|mut found| {
-            found.variance *= self.judge.spread();
-            Estimate {
-                mean_us: microseconds(found.mean),
-                p10_us: microseconds(found.percentile(0.1, Z10)),
-                p50_us: microseconds(found.percentile(0.5, 0.0)),
-                p80_us: microseconds(found.percentile(0.8, Z80)),
-                p90_us: microseconds(found.percentile(0.9, -Z10)),
-            }
-        }))
+        let mut found = self.moments(now_us, ahead, 0)?;
+        found.variance *= self.judge.spread();
+        let [p10, p50, p80, p90] = found.percentiles();
+        Some(Estimate {
+            mean_us: microseconds(found.mean),
+            p10_us: microseconds(p10),
+            p50_us: microseconds(p50),
+            p80_us: microseconds(p80),
+            p90_us: microseconds(p90),
+        })
+    }
+
+    /// Callers who have joined and not left.
+    #[must_use]
+    pub fn waiting(&self) -> usize {
+        self.waiting as usize
     }
 
     /// How good the answers were, those not given included.
@@ -270,12 +361,12 @@ impl Estimator {
     #[must_use]
     pub fn rates(&self) -> Rates {
         let service = self.service.rate();
-        let entry = self.entry.rate(service).map_or(0.0, |rate| rate.per_s);
+        let entry = self.entry.rate(service, 0.0).map_or(0.0, |rate| rate.per_s);
         let service = service.map_or(0.0, |rate| rate.per_s);
         Rates {
             entries_per_agent: entry,
             service,
-            abandonment: self.abandonment.per_s(),
+            abandonment: self.abandonment.per_s(0.0),
             effective_agents: if service > 0.0 {
                 entry * f64::from(self.staffed) / service
             } else {

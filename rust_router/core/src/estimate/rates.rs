@@ -1,5 +1,8 @@
 //! Measured rates: entries into service, abandonment, handling time. Each forgets, none grows.
 
+use super::bytes::Reader;
+use super::error::Result;
+
 /// Memories, in entries, among which the entry rate is chosen. The shortest sees a change after a few dozen
 /// calls; the longest keeps the error of a steady rate near 1/√(2·6400), 0.9 %, small beside chance.
 const MEMORIES: [f64; 7] = [50.0, 100.0, 200.0, 400.0, 1000.0, 2500.0, 6400.0];
@@ -39,6 +42,18 @@ impl Fading {
         self.exposure += exposure;
     }
 
+    fn numbers(&self) -> [f64; 3] {
+        [self.events, self.exposure, self.squares]
+    }
+
+    fn read(reader: &mut Reader<'_>) -> Result<Self> {
+        Ok(Self {
+            events: reader.sum()?,
+            exposure: reader.sum()?,
+            squares: reader.sum()?,
+        })
+    }
+
     /// How many events it stands on.
     fn size(&self) -> f64 {
         if self.squares > 0.0 {
@@ -69,6 +84,20 @@ pub(crate) struct EntryRate {
 }
 
 impl EntryRate {
+    pub(super) fn numbers(&self) -> impl Iterator<Item = f64> {
+        let memories = self.memories.iter().flat_map(Fading::numbers);
+        memories.chain([self.open_s, self.entries])
+    }
+
+    pub(super) fn read(&mut self, reader: &mut Reader<'_>) -> Result<()> {
+        for fading in &mut self.memories {
+            *fading = Fading::read(reader)?;
+        }
+        self.open_s = reader.sum()?;
+        self.entries = reader.sum()?;
+        Ok(())
+    }
+
     pub(crate) fn expose(&mut self, agent_s: f64) {
         self.open_s += agent_s;
     }
@@ -82,7 +111,8 @@ impl EntryRate {
     }
 
     /// The rate by the longest memory that no shorter one contradicts; helped by the service rate at first.
-    pub(crate) fn rate(&self, service: Option<Rate>) -> Option<Rate> {
+    /// `more_s`: agent-seconds that have passed and were not told.
+    pub(crate) fn rate(&self, service: Option<Rate>, more_s: f64) -> Option<Rate> {
         // Until there are enough entries, pretend that some happened at the service rate.
         let (given, given_s) = match service {
             Some(rate) if self.entries < OWN_EVIDENCE => {
@@ -94,7 +124,7 @@ impl EntryRate {
         let mut chosen: Option<Rate> = None;
         let mut shorter = [(0.0, 0.0); MEMORIES.len()];
         for (fading, seen) in self.memories.iter().zip(0..MEMORIES.len()) {
-            let exposure = fading.exposure + self.open_s + given_s;
+            let exposure = fading.exposure + self.open_s + more_s + given_s;
             let events = fading.events + given;
             if events <= 0.0 || exposure <= 0.0 {
                 return None;
@@ -125,6 +155,15 @@ impl EntryRate {
 pub(crate) struct ServiceRate(Fading);
 
 impl ServiceRate {
+    pub(super) fn numbers(&self) -> [f64; 3] {
+        self.0.numbers()
+    }
+
+    pub(super) fn read(&mut self, reader: &mut Reader<'_>) -> Result<()> {
+        self.0 = Fading::read(reader)?;
+        Ok(())
+    }
+
     pub(crate) fn note(&mut self, seconds: f64) {
         self.0.note(SERVICE_MEMORY, seconds);
     }
@@ -146,6 +185,16 @@ pub(crate) struct Abandonment {
 }
 
 impl Abandonment {
+    pub(super) fn numbers(&self) -> impl Iterator<Item = f64> {
+        self.seen.numbers().into_iter().chain([self.open_s])
+    }
+
+    pub(super) fn read(&mut self, reader: &mut Reader<'_>) -> Result<()> {
+        self.seen = Fading::read(reader)?;
+        self.open_s = reader.sum()?;
+        Ok(())
+    }
+
     pub(crate) fn expose(&mut self, waiting_s: f64) {
         self.open_s += waiting_s;
     }
@@ -160,9 +209,9 @@ impl Abandonment {
         }
     }
 
-    /// A second; smaller than observed while few gave up.
-    pub(crate) fn per_s(&self) -> f64 {
-        let exposure = self.seen.exposure + self.open_s;
+    /// A second; smaller than observed while few gave up. `more_s`: waiting that was not told.
+    pub(crate) fn per_s(&self, more_s: f64) -> f64 {
+        let exposure = self.seen.exposure + self.open_s + more_s;
         if exposure <= 0.0 {
             return 0.0;
         }

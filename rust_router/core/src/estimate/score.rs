@@ -1,5 +1,7 @@
 //! How good past answers were.
 
+use super::bytes::Reader;
+use super::error::Result;
 use super::wait::Moments;
 
 /// Memory of what is shown and of the decision to say nothing, in answers: long enough that a bad hour shows and
@@ -53,6 +55,35 @@ pub(crate) struct Judge {
 }
 
 impl Judge {
+    pub(super) fn numbers(&self) -> (u64, [f64; 8]) {
+        let sums = [
+            self.weight,
+            self.error,
+            self.square,
+            self.wait,
+            self.inside,
+            self.ratio,
+            self.spread,
+            self.spread_weight,
+        ];
+        (self.answers, sums)
+    }
+
+    pub(super) fn read(&mut self, answers: u64, reader: &mut Reader<'_>) -> Result<()> {
+        *self = Self {
+            answers,
+            weight: reader.sum()?,
+            error: reader.number()?,
+            square: reader.sum()?,
+            wait: reader.sum()?,
+            inside: reader.sum()?,
+            ratio: reader.sum()?,
+            spread: reader.sum()?,
+            spread_weight: reader.sum()?,
+        };
+        Ok(())
+    }
+
     /// Compare an answer, with its range wider by `spread` than chance makes it, with the wait.
     pub(crate) fn note(&mut self, answer: Moments, spread: f64, wait: f64) {
         let error = answer.mean - wait;

@@ -4,15 +4,35 @@
 //! for the whole queue) or one of those ahead gives up. The wait is the sum of these independent exponential
 //! times, which a gamma distribution with the same mean and variance describes well.
 
-/// Below this shape percentiles come from the incomplete gamma function, above from Wilson and Hilferty's cube
-/// root, which is then within 0.1 % of them.
+use std::sync::LazyLock;
+
+/// From this shape on percentiles come from Wilson and Hilferty's cube root, which is then within 0.1 % of them.
 const CUBE_ROOT_FROM: f64 = 24.0;
+/// Below it they come from a table over the shape's logarithm, down to this shape; the few that are still
+/// smaller are computed.
+const TABLE_FROM: f64 = 1.0 / 64.0;
+const STEPS_PER_E: f64 = 16.0;
+const ENTRIES: u32 = 120;
 /// Terms of a sum that are added one by one before the rest is an integral.
 const ADDED: u32 = 16;
 
-/// Standard normal percentiles.
-pub(crate) const Z10: f64 = -1.281_551_565_544_600_4;
-pub(crate) const Z80: f64 = 0.841_621_233_572_914_3;
+/// What is told of a wait: shares of such waits that are shorter, with the standard normal percentile of each.
+const TOLD: [(f64, f64); 4] = [
+    (0.1, -1.281_551_565_544_600_4),
+    (0.5, 0.0),
+    (0.8, 0.841_621_233_572_914_3),
+    (0.9, 1.281_551_565_544_600_4),
+];
+
+/// Logarithms of percentiles over the mean, one row a shape.
+static TABLE: LazyLock<Vec<[f64; 4]>> = LazyLock::new(|| {
+    (0..ENTRIES)
+        .map(|entry| {
+            let shape = TABLE_FROM * (f64::from(entry) / STEPS_PER_E).exp();
+            TOLD.map(|(below, _)| ln_percentile(shape, below))
+        })
+        .collect()
+});
 
 /// Mean and variance of a wait, in seconds.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -62,37 +82,63 @@ impl Moments {
         self.mean * self.mean / self.variance
     }
 
-    /// The percentile of the gamma distribution with these moments; `z` is that of the standard normal,
-    /// `below` its probability.
-    pub(crate) fn percentile(self, below: f64, z: f64) -> f64 {
+    /// The 10th, 50th, 80th and 90th percentile of the gamma distribution with these moments.
+    pub(crate) fn percentiles(self) -> [f64; 4] {
         let shape = self.shape();
         if shape >= CUBE_ROOT_FROM {
             let ninth = 1.0 / (9.0 * shape);
-            return self.mean * (1.0 - ninth + z * ninth.sqrt()).powi(3);
+            return TOLD.map(|(_, z)| self.mean * (1.0 - ninth + z * ninth.sqrt()).powi(3));
         }
-        // Bisection of the logarithm: sure, and asked rarely.
-        let (mut low, mut high) = (-60.0_f64, 6.0_f64);
-        for _ in 0..48 {
-            let middle = f64::midpoint(low, high);
-            if gamma_share(shape, middle.exp() * shape) < below {
-                low = middle;
-            } else {
-                high = middle;
-            }
-        }
-        self.mean * high.exp()
+        let rows =
+            interpolated(shape).unwrap_or_else(|| TOLD.map(|(p, _)| ln_percentile(shape, p)));
+        rows.map(|logarithm| self.mean * logarithm.exp())
     }
 
     /// Is the wait between the 10th and the 90th percentile?
     pub(crate) fn middle_80_holds(self, wait: f64) -> bool {
-        let shape = self.shape();
-        let ratio = (wait / self.mean).max(0.0);
-        if shape >= CUBE_ROOT_FROM {
-            let ninth = 1.0 / (9.0 * shape);
-            return ((ratio.cbrt() - 1.0 + ninth) / ninth.sqrt()).abs() <= -Z10;
-        }
-        (0.1..=0.9).contains(&gamma_share(shape, ratio * shape))
+        let [low, _, _, high] = self.percentiles();
+        (low..=high).contains(&wait)
     }
+}
+
+/// The table's row of a shape, by the cubic through four neighbours; None outside the table.
+fn interpolated(shape: f64) -> Option<[f64; 4]> {
+    let at = (shape / TABLE_FROM).ln() * STEPS_PER_E;
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "the cast saturates; outside the table there are no neighbours"
+    )]
+    let first = (at.floor() as usize).checked_sub(1)?;
+    let [before, low, high, after] = *TABLE.get(first..)?.first_chunk()?;
+    let x = at - at.floor();
+    let weights = [
+        -x * (x - 1.0) * (x - 2.0) / 6.0,
+        (x + 1.0) * (x - 1.0) * (x - 2.0) / 2.0,
+        -(x + 1.0) * x * (x - 2.0) / 2.0,
+        (x + 1.0) * x * (x - 1.0) / 6.0,
+    ];
+    let mut row = [0.0; 4];
+    for (neighbour, weight) in [before, low, high, after].iter().zip(weights) {
+        for (sum, value) in row.iter_mut().zip(neighbour) {
+            *sum += weight * value;
+        }
+    }
+    Some(row)
+}
+
+/// Logarithm of a percentile over the mean. Bisection: sure, and done once.
+fn ln_percentile(shape: f64, below: f64) -> f64 {
+    let (mut low, mut high) = (-200.0_f64, 6.0_f64);
+    for _ in 0..52 {
+        let middle = f64::midpoint(low, high);
+        if gamma_share(shape, middle.exp() * shape) < below {
+            low = middle;
+        } else {
+            high = middle;
+        }
+    }
+    high
 }
 
 /// Probability that a gamma variable of this shape and scale 1 is `value` at most.
@@ -153,6 +199,10 @@ fn ln_gamma(value: f64) -> f64 {
 mod tests {
     use super::*;
 
+    const P10: usize = 0;
+    const P50: usize = 1;
+    const P90: usize = 3;
+
     fn added(entries: f64, abandonment: f64, first: u32, last: u32) -> Moments {
         let times = (first..=last).map(|ahead| 1.0 / (entries + f64::from(ahead) * abandonment));
         Moments {
@@ -188,21 +238,38 @@ mod tests {
     #[test]
     fn percentiles_are_those_of_known_distributions() {
         let one = moments(1.0, 0.0, 0, 0); // exponential
-        assert!((one.percentile(0.1, Z10) - 0.105_360_516).abs() < 1e-8);
-        assert!((one.percentile(0.5, 0.0) - std::f64::consts::LN_2).abs() < 1e-8);
-        assert!((one.percentile(0.9, -Z10) - std::f64::consts::LN_10).abs() < 1e-8);
+        assert!((one.percentiles()[P10] - 0.105_360_516).abs() < 1e-6);
+        assert!((one.percentiles()[P50] - std::f64::consts::LN_2).abs() < 1e-6);
+        assert!((one.percentiles()[P90] - std::f64::consts::LN_10).abs() < 1e-6);
         // Half of chi-square: 20 degrees of freedom, 90th percentile 28.411981; 100 degrees, 10th 82.358136.
         let ten = moments(1.0, 0.0, 0, 9);
-        assert!((ten.percentile(0.9, -Z10) - 28.411_981 / 2.0).abs() < 1e-5);
+        assert!((ten.percentiles()[P90] - 28.411_981 / 2.0).abs() < 1e-5);
         let fifty = moments(1.0, 0.0, 0, 49);
-        assert!((fifty.percentile(0.1, Z10) - 82.358_136 / 2.0).abs() < 0.005);
+        assert!((fifty.percentiles()[P10] - 82.358_136 / 2.0).abs() < 0.005);
+    }
+
+    #[test]
+    fn the_table_gives_what_is_computed() {
+        for shape in [0.016, 0.02, 0.1, 0.37, 1.0, 1.9, 5.5, 11.0, 23.99] {
+            let told =
+                interpolated(shape).unwrap_or_else(|| TOLD.map(|(p, _)| ln_percentile(shape, p)));
+            for ((below, _), logarithm) in TOLD.into_iter().zip(told) {
+                let share = gamma_share(shape, logarithm.exp() * shape);
+                assert!((share - below).abs() < 1e-5, "{shape} {below} {share}");
+            }
+        }
+        let wide = Moments {
+            mean: 60.0,
+            variance: 1e6,
+        };
+        assert!(interpolated(wide.shape()).is_none() && wide.percentiles()[P90].is_finite());
     }
 
     #[test]
     fn the_range_holds_what_lies_between_its_percentiles() {
         for last in [0, 1, 5, 22, 23, 24, 300] {
             let wait = moments(1.0, 0.0, 0, last);
-            let (low, high) = (wait.percentile(0.1, Z10), wait.percentile(0.9, -Z10));
+            let (low, high) = (wait.percentiles()[P10], wait.percentiles()[P90]);
             assert!(wait.middle_80_holds(low * 1.0001) && wait.middle_80_holds(high * 0.9999));
             assert!(!wait.middle_80_holds(low * 0.9999) && !wait.middle_80_holds(high * 1.0001));
             assert!(!wait.middle_80_holds(0.0));

@@ -71,6 +71,9 @@ impl Router {
                         queue.staffed.saturating_sub(1)
                     };
                 }
+                queue.takers -= u32::from(before.takes_calls());
+                queue.takers += u32::from(status.takes_calls());
+                queue.tell(now_us);
                 let (was, is) = (
                     queue.counts_as_present(before),
                     queue.counts_as_present(status),
@@ -192,6 +195,7 @@ impl Router {
             if ready == tier.ready && order == tier.order {
                 continue;
             }
+            let were = queue.ready.len();
             if tier.ready {
                 queue.ready.remove(&queue.place(slot, id, tier));
             }
@@ -203,6 +207,10 @@ impl Router {
                     queue.dirty = true;
                     self.dirty.push(tier.queue);
                 }
+            }
+            // The first who is ready and the last who was make a difference.
+            if (were == 0) != (queue.ready.len() == 0) {
+                queue.tell(now_us);
             }
         }
         agent.tiers = tiers;

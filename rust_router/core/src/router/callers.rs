@@ -1,5 +1,7 @@
 //! Callers and their order.
 
+use crate::estimate::{End, Ticket};
+
 use super::timers::Due;
 use super::{
     Caller, CallerKey, MAX_PRIORITY, MAX_US, Result, Router, RouterError, Spot, Status, Strategy,
@@ -50,6 +52,8 @@ impl Caller {
             marker: None,
             refused: Vec::new(),
             preferred: None,
+            unserved: false,
+            ticket: Ticket::NONE,
         }
     }
 }
@@ -90,6 +94,7 @@ impl Router {
         let key = CallerKey { id, slot, ..key };
         self.callers.get_mut(slot)?.key = key;
         self.queues.get_mut(queue_slot)?.waiting.insert(key);
+        self.expect(slot)?;
         if let Some((agent, length_us)) = preferred
             && length_us > 0
             && self.serves(agent, queue_slot)?
@@ -179,6 +184,7 @@ impl Router {
         let now_us = self.clock(now_us)?;
         let withdrawn = self.withdraw(slot, None)?;
         self.take_out(slot)?;
+        self.expect_over(slot, End::Left)?;
         let caller = self.callers.get_mut(slot)?;
         caller.queue = queue_slot;
         caller.marker = None;
@@ -187,7 +193,9 @@ impl Router {
             caller.entered_us = now_us;
         }
         self.queues.get_mut(queue_slot)?.waiting.insert(caller.key);
-        if let Some((agent, _)) = caller.preferred
+        let preferred = caller.preferred;
+        self.expect(slot)?;
+        if let Some((agent, _)) = preferred
             && !self.serves(agent, queue_slot)?
         {
             self.drop_preference(slot)?;
@@ -215,16 +223,18 @@ impl Router {
         self.drop_preference(slot)
     }
 
-    /// Take a caller out; give the offers to be withdrawn, oldest first.
+    /// Take a caller out; give the offers to be withdrawn, oldest first. `abandoned`: the caller gave up, which
+    /// counts in the expected wait of others.
     ///
     /// # Errors
     /// `UnknownCaller`, `OutOfRange`.
-    pub fn leave(&mut self, now_us: i64, caller: u64) -> Result<Vec<u64>> {
+    pub fn leave(&mut self, now_us: i64, caller: u64, abandoned: bool) -> Result<Vec<u64>> {
         Self::check_time(now_us)?;
         let slot = self.caller_slot(caller)?;
         self.clock(now_us)?;
         let withdrawn = self.withdraw(slot, None)?;
-        self.drop_caller(slot)?;
+        let how = if abandoned { End::Abandoned } else { End::Left };
+        self.drop_caller(slot, how)?;
         Ok(withdrawn)
     }
 
@@ -243,8 +253,9 @@ impl Router {
     }
 
     /// Forget a caller; offers that are left have no caller any more.
-    pub(super) fn drop_caller(&mut self, slot: u32) -> Result<()> {
+    pub(super) fn drop_caller(&mut self, slot: u32, how: End) -> Result<()> {
         self.take_out(slot)?;
+        self.expect_over(slot, how)?;
         self.drop_preference(slot)?;
         let caller = self
             .callers
@@ -308,6 +319,7 @@ impl Router {
             let timer = wake_us.map(|at_us| self.wakes.arm(at_us, Due::Caller(slot)));
             self.callers.get_mut(slot)?.wake = timer;
         }
+        self.expect_offers(slot, rings)?;
         self.put_at(slot, stand)
     }
 

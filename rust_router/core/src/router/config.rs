@@ -2,6 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::estimate::Estimator;
+
 use super::gates::count;
 use super::{
     Agent, AgentSettings, LongRanked, Queue, QueueSettings, Readiness, Ready, Result, Router,
@@ -26,6 +28,9 @@ impl Queue {
             sorted_us: i64::MIN,
             members: BTreeSet::new(),
             staffed: 0,
+            takers: 0,
+            unserved: 0,
+            estimator: Estimator::new(),
             last_offered: None,
             dirty: false,
         }
@@ -156,6 +161,8 @@ impl Router {
         for caller in callers {
             self.refresh_caller(caller)?;
         }
+        let now_us = self.now_us;
+        self.queues.get_mut(slot)?.tell(now_us);
         self.mark(slot)
     }
 
@@ -283,6 +290,8 @@ impl Router {
                 entry.tiers.insert(at, tier);
                 queue.members.insert(slot);
                 queue.staffed += usize::from(entry.status != Status::LoggedOut);
+                queue.takers += u32::from(entry.status.takes_calls());
+                queue.tell(self.now_us);
                 None
             }
         };
@@ -332,6 +341,8 @@ impl Router {
         queue.staffed = queue
             .staffed
             .saturating_sub(usize::from(agent.status != Status::LoggedOut));
+        queue.takers -= u32::from(agent.status.takes_calls());
+        queue.tell(self.now_us);
         agent.tiers.retain(|tier| tier.queue != queue_slot);
         if queue.last_offered == Some(slot) {
             // The turn goes to whoever was offered last among those who stay.

@@ -104,6 +104,8 @@ impl Router {
             caller: Some(caller_slot),
             place: caller.offers.len(),
             agent: best.slot,
+            queue: (queue_slot, self.queues.id(queue_slot)?),
+            made_us: self.now_us,
             phase: Phase::Reserved,
             withdrawn: false,
             no_answer_status: queue.settings.no_answer_status,

@@ -9,6 +9,7 @@ mod callers;
 mod config;
 mod decide;
 mod error;
+mod expect;
 mod gates;
 mod offers;
 mod pick;
@@ -24,6 +25,8 @@ use std::collections::{BTreeMap, BTreeSet, BinaryHeap};
 
 use rustc_hash::FxHashMap;
 use serde::{Deserialize, Serialize};
+
+use crate::estimate::{Estimator, Ticket};
 
 pub use callers::Arrival;
 pub use error::{Result, RouterError};
@@ -79,6 +82,12 @@ struct Queue {
     members: BTreeSet<u32>,
     /// Members who aren't logged out.
     staffed: usize,
+    /// Those of them whose status takes calls.
+    takers: u32,
+    /// Callers for whom nobody rings.
+    unserved: u32,
+    /// What is measured for the expected wait.
+    estimator: Estimator,
     /// The member with the newest offer of this queue.
     last_offered: Option<u32>,
     /// In the list of queues to look at.
@@ -181,6 +190,10 @@ struct Caller {
     refused: Vec<u64>,
     /// Slot of the agent to wait for, and until when.
     preferred: Option<(u32, i64)>,
+    /// Counted among those for whom nobody rings.
+    unserved: bool,
+    /// What was expected of the wait.
+    ticket: Ticket,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -198,6 +211,9 @@ struct Offer {
     /// Where the caller's list holds this offer.
     place: usize,
     agent: u32,
+    /// Slot and id of the queue, which may be gone when the conversation ends.
+    queue: (u32, u64),
+    made_us: i64,
     phase: Phase,
     /// Given to be withdrawn: can't win any more.
     withdrawn: bool,

@@ -1,5 +1,7 @@
 //! Life of an offer: ringing, claimed, talking, ended.
 
+use crate::estimate::End;
+
 use super::{Fault, Offer, Phase, Result, Router, RouterError, Status};
 
 impl Router {
@@ -58,7 +60,7 @@ impl Router {
             ));
         };
         let since_us = self.clock(now_us)?;
-        self.drop_caller(caller)?;
+        self.drop_caller(caller, End::Started)?;
         let entry = self.offers.get_mut(slot)?;
         entry.phase = Phase::Talking { since_us };
         let agent_slot = entry.agent;
@@ -129,6 +131,7 @@ impl Router {
         agent.idle_since_us = now_us;
         agent.served = agent.status == Status::OnDemand;
         let wrap_up_us = agent.settings.wrap_up_us;
+        self.expect_held(&entry, wrap_up_us);
         self.begin_rest(entry.agent, wrap_up_us, true)?;
         self.refresh_agent(entry.agent)
     }

@@ -80,7 +80,7 @@ fn thousands_of_wrap_ups_end_in_one_call() -> Result<()> {
 fn a_removed_queue_leaves_nothing_that_a_new_one_in_its_slot_could_trip_over() -> Result<()> {
     let (mut router, queue, ids) = centre(Strategy::RingAll, 2)?;
     let caller = router.enqueue(0, queue, Arrival::at(0))?;
-    router.leave(0, caller)?;
+    router.leave(0, caller, false)?;
     router.remove_queue(0, queue)?;
     let other = router.put_queue(0, "sales", plan(Strategy::LongestIdleAgent))?;
     assert_eq!(router.queues.slot(other), Some(0));
@@ -179,7 +179,7 @@ pub(super) fn apply(
         }
         Step::Leave(number) => {
             if let Some(caller) = pick(callers, *number) {
-                router.leave(*now, caller)?;
+                router.leave(*now, caller, *now % 2 == 0)?;
             }
         }
         Step::Status(agent, status) => {
@@ -240,7 +240,7 @@ proptest! {
         }
         // All ends: nothing may be left of any call.
         for &caller in &seen.0 {
-            let _ = router.leave(now, caller);
+            let _ = router.leave(now, caller, false);
         }
         for &offer in &seen.1 {
             let _ = router.fail(now, offer, Fault::Withdrawn);

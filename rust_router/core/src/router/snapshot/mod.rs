@@ -10,11 +10,12 @@ mod rows;
 use rows::Facts;
 
 use super::{Router, RouterError};
+use crate::estimate::EstimateError;
 
 /// Begins each snapshot.
 const MAGIC: &[u8; 8] = b"CCROUTER";
 /// Changes whenever the rows do; no version reads another's.
-pub const SNAPSHOT_FORMAT: u32 = 1;
+pub const SNAPSHOT_FORMAT: u32 = 2;
 /// Magic and format before the rows, a CRC-32 of everything else behind them.
 const HEAD: usize = 12;
 const TAIL: usize = 4;
@@ -40,6 +41,9 @@ pub enum SnapshotError {
     /// Holds an id or a number that a router would refuse.
     #[error("the snapshot contradicts itself: {0}")]
     Refused(#[from] RouterError),
+    /// Holds figures of the expected wait that can't be.
+    #[error("the snapshot contradicts itself: {0}")]
+    BadEstimate(#[from] EstimateError),
 }
 
 impl Router {

@@ -9,6 +9,7 @@ use super::super::{
 };
 use super::SnapshotError::{self, Contradiction};
 use super::rows::{AgentRow, CallerRow, Facts, OfferRow, QueueRow, TierRow};
+use crate::estimate::{Estimator, Ticket};
 
 type Result<T> = std::result::Result<T, SnapshotError>;
 
@@ -62,15 +63,19 @@ pub(super) fn rebuild(facts: Facts) -> Result<Router> {
         offers: Slots::after(offer_id),
         ..Router::new(seed)
     };
+    let mut estimators = Vec::with_capacity(queues.len());
     for row in &queues {
         put_queue(&mut router, row)?;
+        estimators.push((row.id, &row.estimator));
     }
     let mut agent_slots = Vec::with_capacity(agents.len());
     for row in agents {
         agent_slots.push(put_agent(&mut router, row)?);
     }
     let mut caller_slots = Vec::with_capacity(callers.len());
+    let mut tickets = Vec::with_capacity(callers.len());
     for row in callers {
+        tickets.push(Ticket::from_bytes(&row.ticket)?);
         caller_slots.push(put_caller(&mut router, row)?);
     }
     for row in &offers {
@@ -89,11 +94,20 @@ pub(super) fn rebuild(facts: Facts) -> Result<Router> {
         "a timer that is armed twice",
     )?;
     derive(&mut router, &agent_slots, &caller_slots)?;
+    // Building all that has told the estimators news that are none.
+    for (id, bytes) in estimators {
+        put_estimator(&mut router, id, bytes)?;
+    }
+    for (slot, ticket) in caller_slots.into_iter().zip(tickets) {
+        router.callers.get_mut(slot)?.ticket = ticket;
+    }
     Ok(router)
 }
 
 fn put_queue(router: &mut Router, row: &QueueRow) -> Result<()> {
-    let &QueueRow { id, name, settings } = row;
+    let &QueueRow {
+        id, name, settings, ..
+    } = row;
     types::name(name)?;
     settings.check()?;
     let queue = Queue::new(name, settings);
@@ -101,6 +115,18 @@ fn put_queue(router: &mut Router, row: &QueueRow) -> Result<()> {
     must(slot.is_some(), "a queue's id that can't be")?;
     let earlier = router.queue_names.insert(name.to_owned(), id);
     must(earlier.is_none(), "two queues of one name")
+}
+
+fn put_estimator(router: &mut Router, id: u64, bytes: &[u8]) -> Result<()> {
+    let slot = router.queue_slot(id)?;
+    let queue = router.queues.get_mut(slot)?;
+    let found = Estimator::from_bytes(bytes)?;
+    must(
+        found.waiting() == queue.waiting.len(),
+        "callers of whom the estimate doesn't know",
+    )?;
+    queue.estimator = found;
+    Ok(())
 }
 
 fn put_agent(router: &mut Router, row: AgentRow) -> Result<u32> {
@@ -181,6 +207,7 @@ fn tier(router: &mut Router, slot: u32, status: Status, row: &TierRow) -> Result
     let queue = router.queues.get_mut(queue_slot)?;
     queue.members.insert(slot);
     queue.staffed += usize::from(status != Status::LoggedOut);
+    queue.takers += u32::from(status.takes_calls());
     queue.count_tier(&settings, queue.counts_as_present(status), true);
     Ok(Tier {
         last_offer,
@@ -199,6 +226,7 @@ fn put_caller(router: &mut Router, row: CallerRow) -> Result<u32> {
         marker,
         refused,
         preferred,
+        ticket: _,
     } = row;
     types::duration("entered_us", entered_us)?;
     range("priority", priority, -MAX_PRIORITY, MAX_PRIORITY)?;
@@ -251,10 +279,13 @@ fn put_offer(router: &mut Router, row: &OfferRow) -> Result<()> {
         id,
         caller,
         agent,
+        queue,
+        made_us,
         phase,
         withdrawn,
         no_answer_status,
     } = row;
+    past(made_us, router.now_us)?;
     let agent_slot = router.agent_slot(agent)?;
     let caller = caller.map(|id| router.caller_slot(id)).transpose()?;
     if let Phase::Talking { since_us } = phase {
@@ -269,6 +300,8 @@ fn put_offer(router: &mut Router, row: &OfferRow) -> Result<()> {
         caller,
         place,
         agent: agent_slot,
+        queue: (router.queues.slot(queue).unwrap_or(u32::MAX), queue),
+        made_us,
         phase,
         withdrawn,
         no_answer_status,

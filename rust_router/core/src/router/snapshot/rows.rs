@@ -11,6 +11,7 @@ use super::super::{
     Agent, AgentSettings, Caller, CallerKey, Offer, Phase, Queue, QueueSettings, Rest, Result,
     Router, Status, Tier, TierSettings, Work,
 };
+use crate::estimate::Ticket;
 
 /// All facts of a router; each list in the order of ids.
 #[derive(Debug, Serialize, Deserialize)]
@@ -36,6 +37,8 @@ pub(super) struct QueueRow<'a> {
     pub(super) id: u64,
     pub(super) name: &'a str,
     pub(super) settings: QueueSettings,
+    /// What `Estimator::to_bytes` gives.
+    pub(super) estimator: Vec<u8>,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -76,6 +79,8 @@ pub(super) struct CallerRow {
     pub(super) marker: Option<(i32, i64, u64)>,
     pub(super) refused: Vec<u64>,
     pub(super) preferred: Option<(u64, i64)>,
+    /// What `Ticket::to_bytes` gives.
+    pub(super) ticket: [u8; Ticket::BYTES],
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -83,6 +88,9 @@ pub(super) struct OfferRow {
     pub(super) id: u64,
     pub(super) caller: Option<u64>,
     pub(super) agent: u64,
+    /// May be gone.
+    pub(super) queue: u64,
+    pub(super) made_us: i64,
     pub(super) phase: Phase,
     pub(super) withdrawn: bool,
     pub(super) no_answer_status: Status,
@@ -150,6 +158,7 @@ impl<'a> QueueRow<'a> {
         let Queue {
             name,
             settings,
+            estimator,
             // Follow from callers, agents and settings.
             waiting: _,
             newcomers: _,
@@ -163,6 +172,8 @@ impl<'a> QueueRow<'a> {
             sorted_us: _,
             members: _,
             staffed: _,
+            takers: _,
+            unserved: _,
             last_offered: _,
             dirty: _,
         } = queue;
@@ -170,6 +181,7 @@ impl<'a> QueueRow<'a> {
             id,
             name,
             settings: *settings,
+            estimator: estimator.to_bytes(),
         }
     }
 }
@@ -261,7 +273,9 @@ impl CallerRow {
             marker,
             refused,
             preferred,
+            ticket,
             // Follow from the offers and the clock.
+            unserved: _,
             offers: _,
             claimed: _,
             spot: _,
@@ -286,6 +300,7 @@ impl CallerRow {
                 Some((agent, until_us)) => Some((router.agents.id(*agent)?, *until_us)),
                 None => None,
             },
+            ticket: ticket.to_bytes(),
         })
     }
 }
@@ -295,6 +310,8 @@ impl OfferRow {
         let Offer {
             caller,
             agent,
+            queue: (_, queue),
+            made_us,
             phase,
             withdrawn,
             no_answer_status,
@@ -308,6 +325,8 @@ impl OfferRow {
                 None => None,
             },
             agent: router.agents.id(*agent)?,
+            queue: *queue,
+            made_us: *made_us,
             phase: *phase,
             withdrawn: *withdrawn,
             no_answer_status: *no_answer_status,

@@ -116,7 +116,7 @@ fn what_cannot_be_is_refused() -> std::result::Result<(), Box<dyn std::error::Er
         assert!(restore::rebuild(facts).is_err(), "change {number}");
     }
     router.claim(6, offer)?;
-    router.leave(6, caller)?;
+    router.leave(6, caller, false)?;
     let bytes = router.snapshot()?;
     assert_eq!(Router::restore(&bytes)?.snapshot()?, bytes);
     Ok(())

@@ -1,0 +1,307 @@
+"""What the router tells callers to expect. It decides nothing, so the Python reference has no part in it.
+
+How good the answers are is measured by `rust_router/core/tests/wait_estimate.rs`, through this same router.
+"""
+
+from __future__ import annotations
+
+import random
+from heapq import heappop, heappush
+
+import pytest
+from contract.centre import SECOND, Centre
+from contract.theory import jain
+
+from py_callcenter._router import Router, RouterError
+
+pytestmark = pytest.mark.contract
+
+
+class Desk(Centre):
+    """One queue with ten agents who take turns: a call is answered every ten seconds and lasts 100 s."""
+
+    def __init__(self, *, waiting: int = 5, agents: int = 10, **queue: int):
+        super().__init__(Router())
+        self.queue("support", **queue)
+        self.numbered = 0
+        self.talking: list[tuple[str, str]] = []
+        for number in range(agents):
+            self.agent(f"agent {number}", "support")
+        for _ in range(agents + waiting):
+            self.come()
+        self.connect()
+
+    def come(self) -> str:
+        self.numbered += 1
+        self.call(f"caller {self.numbered}", "support")
+        return f"caller {self.numbered}"
+
+    def connect(self) -> None:
+        for pair in self.decide():
+            self.ring(*pair)
+            self.claim(*pair)
+            self.bridge(*pair)
+            self.talking.append(pair)
+
+    def serve(self, calls: int, *, every_s: float = 10) -> Desk:
+        """The longest talk ends, the next caller is served, and another comes."""
+        for _ in range(calls):
+            self.wait(every_s)
+            self.finish(*self.talking.pop(0))
+            self.connect()
+            self.come()
+        return self
+
+    def ask(self):
+        return self.router.expected_wait(self.now_us, self.queues["support"])
+
+    def ask_for(self, caller: str):
+        return self.router.expected_wait_of(self.now_us, self.callers[caller])
+
+    @property
+    def score(self):
+        return self.router.wait_score(self.queues["support"])
+
+    @property
+    def rates(self):
+        return self.router.wait_rates(self.queues["support"])
+
+
+def test_somebody_is_ready_so_nobody_waits():
+    centre = Centre(Router())
+    centre.queue("support")
+    centre.agent("ada", "support")
+    answer = centre.router.expected_wait(centre.now_us, centre.queues["support"])
+    assert (answer.mean_us, answer.p10_us, answer.p90_us) == (0, 0, 0)
+
+
+def test_a_new_queue_does_not_know():
+    desk = Desk()
+    assert desk.ask() is None
+    assert desk.ask_for("caller 11") is None
+    assert desk.score.answers == 0
+
+
+def test_each_caller_has_a_range_by_the_place():
+    desk = Desk().serve(200)
+    row = [desk.ask_for(caller) for caller in desk.line("support")]
+    assert len(row) == 5
+    assert [answer.mean_us for answer in row] == pytest.approx(
+        [10 * SECOND * n for n in range(1, 6)], rel=1e-3
+    )
+    assert desk.ask().mean_us == pytest.approx(60 * SECOND, rel=1e-3)
+    for answer in row:
+        assert answer.p10_us < answer.p50_us < answer.p80_us < answer.p90_us
+
+
+def test_priority_shortens_the_wait_that_is_told():
+    desk = Desk().serve(200)
+    last = desk.line("support")[-1]
+    desk.router.set_priority(desk.now_us, desk.callers[last], 5)
+    assert desk.ask_for(last).mean_us == pytest.approx(10 * SECOND, rel=1e-3)
+
+
+def test_a_break_of_half_the_agents_doubles_it_at_once():
+    desk = Desk().serve(200)
+    before = desk.ask().mean_us
+    for number in range(5):
+        desk.status(f"agent {number}", "On Break")
+    assert desk.ask().mean_us == pytest.approx(2 * before, rel=1e-6)
+    for number in range(10):
+        desk.status(f"agent {number}", "Logged Out")
+    assert desk.ask() is None
+
+
+def test_agents_who_leave_the_queue_or_come_to_it_count_at_once():
+    desk = Desk().serve(200)
+    before = desk.ask().mean_us
+    for number in range(5):
+        desk.router.remove_tier(desk.now_us, desk.queues["support"], desk.agents[f"agent {number}"])
+    assert desk.ask().mean_us == pytest.approx(2 * before, rel=1e-6)
+    for number in range(5):
+        desk.tier("support", f"agent {number}")
+    assert desk.ask().mean_us == pytest.approx(before, rel=1e-6)
+
+
+def test_a_question_changes_nothing():
+    asked, silent = Desk(), Desk()
+    for _ in range(100):
+        for desk in (asked, silent):
+            desk.serve(1)
+        asked.router.expected_wait(asked.now_us + 3 * SECOND, asked.queues["support"])
+        asked.ask_for(asked.line("support")[-1])
+    assert repr(asked.ask()) == repr(silent.ask())
+    assert asked.rates.entries_per_agent_s == silent.rates.entries_per_agent_s
+
+
+def test_those_who_give_up_shorten_the_wait_and_those_who_are_sent_away_do_not():
+    def rate(*, abandoned: bool) -> float:
+        desk = Desk(waiting=30)
+        for _ in range(300):
+            desk.serve(3)
+            desk.router.leave(desk.now_us, desk.callers[desk.line("support")[-1]], abandoned=abandoned)
+            desk.come()
+        return desk.rates.abandonment_per_s
+
+    # One in thirty seconds, of thirty who wait.
+    assert rate(abandoned=True) == pytest.approx(1 / 900, rel=0.05)
+    assert rate(abandoned=False) == 0
+
+
+def test_a_caller_who_waits_for_an_opening_is_kept_waiting_though_somebody_is_free():
+    """The only agent opens after 30 s: so often somebody enters service, whatever `can_serve` says."""
+    centre = Centre(Router())
+    centre.queue("support")
+    centre.agent("ada", "support")
+    centre.router.put_tier(
+        centre.now_us, centre.queues["support"], centre.agents["ada"], 1, 1, opening_delay_us=30 * SECOND
+    )
+    for number in range(60):
+        centre.call(f"caller {number}", "support")
+        assert centre.decide() == []
+        assert centre.router.can_serve(centre.queues["support"]) == 1
+        centre.wait(30)
+        assert centre.decide() == [(f"caller {number}", "ada")]
+        centre.talk(f"caller {number}", "ada", 5)
+    rates = centre.router.wait_rates(centre.queues["support"])
+    assert rates.entries_per_agent_s == pytest.approx(1 / 30, rel=0.01)
+    centre.call("one more", "support")
+    centre.decide()
+    answer = centre.router.expected_wait_of(centre.now_us, centre.callers["one more"])
+    assert answer.mean_us == pytest.approx(30 * SECOND, rel=0.01)
+
+
+def test_time_when_agents_idle_and_nobody_waits_teaches_nothing():
+    desk = Desk().serve(200)
+    before, judged = desk.rates.entries_per_agent_s, desk.score.answers
+    for caller in desk.line("support"):
+        desk.leave(caller)
+    while desk.talking:
+        desk.finish(*desk.talking.pop())
+    desk.wait(36_000)
+    assert desk.rates.entries_per_agent_s == before
+    desk.come()
+    desk.connect()
+    assert desk.rates.entries_per_agent_s == before
+    assert desk.score.answers == judged
+
+
+def test_overtaken_callers_make_it_silent():
+    """Each newcomer is put first: what was told on joining is far from the truth."""
+    desk = Desk(waiting=10).serve(100)
+    assert desk.ask() is not None
+    for number in range(400):
+        desk.router.set_priority(desk.now_us, desk.callers[desk.come()], min(100, number))
+        desk.wait(10)
+        desk.finish(*desk.talking.pop(0))
+        desk.connect()
+    assert desk.score.bias > 0.35
+    assert desk.ask() is None
+
+
+def test_a_moved_caller_waits_anew_where_they_go():
+    desk = Desk().serve(200)
+    desk.queue("sales")
+    desk.agent("zoe", "sales")
+    caller = desk.line("support")[2]
+    desk.router.move(desk.now_us, desk.callers[caller], desk.queues["sales"])
+    assert desk.ask_for(caller) is None  # sales is new
+    assert desk.ask().mean_us == pytest.approx(50 * SECOND, rel=1e-3)
+
+
+def test_a_queue_that_is_gone_when_its_talk_ends_is_no_loss():
+    centre = Centre(Router())
+    centre.queue("support")
+    centre.agent("ada", "support")
+    centre.call("bob", "support")
+    centre.decide()
+    centre.claim("bob", "ada")
+    centre.bridge("bob", "ada")
+    gone = centre.queues["support"]
+    centre.router.remove_queue(centre.now_us, gone)
+    centre.queue("sales")
+    centre.wait(60)
+    centre.finish("bob", "ada")
+    assert centre.router.wait_rates(centre.queues["sales"]).service_per_s == 0
+    for ask in (centre.router.wait_rates, centre.router.wait_score):
+        with pytest.raises(RouterError):
+            ask(gone)
+    with pytest.raises(RouterError):
+        centre.router.expected_wait(centre.now_us, gone)
+    with pytest.raises(RouterError):
+        centre.router.expected_wait_of(centre.now_us, 99)
+
+
+def test_agents_who_also_serve_another_queue_make_no_wrong_promise():
+    """Two queues, both with more calls than agents. Support has ten agents of its own and ten whom sales
+    wants too: counting all twenty in full promises far too little, counting ten far too much. Within each
+    group the calls are shared fairly.
+    """
+    chance = random.Random(3)
+    router = Router()
+    support = router.put_queue(0, "support", "longest-idle-agent")
+    sales = router.put_queue(0, "sales", "longest-idle-agent")
+    agents = [router.put_agent(0, f"agent {number}") for number in range(20)]
+    for number, agent in enumerate(agents):
+        router.put_tier(0, support, agent, 1, 1)
+        if number < 10:
+            router.put_tier(0, sales, agent, 1, 1)
+        router.set_status(0, agent, "Available")
+
+    handling_s, patience_s = 100, 150
+    due = [(0, 1, "arrives", support), (0, 2, "arrives", sales)]
+    numbered = 2
+    waiting = {}
+    errors, in_full, own_only, waits, inside = [], [], [], [], 0
+
+    def plan(in_s, what, item):
+        nonlocal numbered
+        numbered += 1
+        heappush(due, (now_us + round(in_s * SECOND), numbered, what, item))
+
+    for _ in range(60_000):
+        now_us, _, what, item = heappop(due)
+        if what == "arrives":
+            plan(chance.expovariate(0.16 if item == support else 0.12), "arrives", item)
+            ahead = router.calls_waiting(item)
+            caller = router.enqueue(now_us, item, entered_us=now_us)
+            plan(chance.expovariate(1 / patience_s), "gives up", caller)
+            waiting[caller] = None
+            if item == support:
+                waiting[caller] = (now_us, ahead, router.expected_wait_of(now_us, caller))
+        elif what == "finishes":
+            router.finish(now_us, item)
+        elif item in waiting:
+            router.leave(now_us, item, abandoned=True)
+            waiting.pop(item)
+        for proposal in router.decide(now_us):
+            router.claim(now_us, proposal.offer)
+            router.bridged(now_us, proposal.offer)
+            plan(chance.expovariate(1 / handling_s), "finishes", proposal.offer)
+            if (known := waiting.pop(proposal.caller)) is not None:
+                joined_us, ahead, answer = known
+                if answer is not None and now_us > joined_us:
+                    waits.append(now_us - joined_us)
+                    errors.append(answer.mean_us - waits[-1])
+                    in_full.append((ahead + 1) * handling_s * SECOND // 20 - waits[-1])
+                    own_only.append((ahead + 1) * handling_s * SECOND // 10 - waits[-1])
+                    inside += answer.p10_us <= waits[-1] <= answer.p90_us
+
+    def bias(of):
+        return sum(of) / sum(waits)
+
+    def square(of):
+        return sum(error**2 for error in of)
+
+    rates, score = router.wait_rates(support), router.wait_score(support)
+    assert len(waits) > 3000
+    assert 11 < rates.effective_agents < 19
+    assert abs(bias(errors)) < 0.1
+    assert bias(in_full) < -0.15
+    assert bias(own_only) > 0.5
+    assert square(errors) < 0.8 * min(square(in_full), square(own_only))
+    assert 0.75 < inside / len(waits) < 0.85
+    assert abs(score.bias) < 0.2
+    talks = [router.agent(agent).talk_us for agent in agents]
+    assert jain(talks[:10]) >= 0.98
+    assert jain(talks[10:]) >= 0.98
