@@ -61,14 +61,10 @@ rust-check: ## rustfmt, clippy (warnings are errors) and the Rust tests
 	PYO3_PYTHON=$(CURDIR)/$(BIN)/python cargo clippy --quiet --locked --workspace --all-targets -- -D warnings
 	cargo test --quiet --locked -p callcenter_core
 
-$(VENV)/.bench: $(VENV)/.test
-	$(BIN)/python -m pip install --quiet --group bench
-	@touch $@
-
-bench: $(VENV)/.bench ## the whole call, decoding, decisions → bench/RESULTS.md
+bench: $(VENV)/.test ## the whole call, decoding, decisions → bench/RESULTS.md
 	$(BIN)/python bench/results.py
 
-bench-live: $(VENV)/.bench ## the same and the benches on a real FreeSWITCH
+bench-live: $(VENV)/.test ## the same and the benches on a real FreeSWITCH
 	@scripts/system-packages sip-tester
 	$(BIN)/python bench/results.py --live
 

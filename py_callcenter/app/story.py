@@ -19,6 +19,7 @@ _TEXTS: Final[dict[str, str]] = {
     "call-left": "left queue {queue}: {reason}, to {target}",
     "call-lost": "vanished together with the switch or unseen",
     "conversation-ended": "the conversation with agent {agent} ended, by the {ended_by}",
+    "conversation-joined": "connected with agent {agent} of queue {queue} by an attended transfer",
     "call-ended": "the caller's channel is gone ({cause})",
     "recording-started": "recorded from here on",
     "unknown-queue": "asked for a queue that is not configured",

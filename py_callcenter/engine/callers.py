@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Final
 
 from py_callcenter._router import Event
-from py_callcenter.config import Queue
-from py_callcenter.engine import exits, music, offers, staffing, talk, wishes
+from py_callcenter.config import HANGUP, Queue
+from py_callcenter.engine import exits, moves, music, offers, staffing, talk, wishes
 from py_callcenter.engine.actions import SetVariables
 from py_callcenter.engine.calls import Call, OfferState, Phase, Stay
 from py_callcenter.engine.records import (
@@ -45,6 +46,7 @@ def arrived(state: State, node: str, event: Event) -> None:
         number=event.get("Caller-Caller-ID-Number") or "",
         wishes=wanted,
         first_us=entered_us,
+        source=moves.source(event),
         attempts=_number(event.get("variable_cc_attempt")) if stamped else 0,
         stays=max(0, _number(event.get("variable_cc_leg")) - 1) if stamped else 0,
     )
@@ -153,6 +155,7 @@ def _stamps(state: State, call: Call, stay: Stay) -> tuple[tuple[str, str], ...]
         ("cc_queue_joined_epoch", str(stay.entered_us // 1_000_000)),
         ("cc_attempt", str(max(1, call.attempts))),
         ("cc_epoch", str(state.epoch)),
+        ("cc_source", moves.stamp(call)),
         ("cc_tag", tag),
     )
 
@@ -162,6 +165,8 @@ def _stamps(state: State, call: Call, stay: Stay) -> tuple[tuple[str, str], ...]
 
 def parked_again(state: State, call: Call, event: Event) -> None:
     """A known caller is parked: what happened in between decides (design 7)."""
+    if _old_news_or_moved(state, call, event):
+        return
     call.parked = True
     name = event.get("variable_cc_queue") or ""
     match call.phase:
@@ -183,6 +188,25 @@ def parked_again(state: State, call: Call, event: Event) -> None:
             _back(state, call, event)
         case Phase.ENDED:
             pass
+
+
+def _old_news_or_moved(state: State, call: Call, event: Event) -> bool:
+    """A PARK that is old news is left; one that a transfer led to, which nothing told of before, is dealt
+    with. False for all others.
+    """
+    moved = moves.moved(call, event)
+    if not moves.parked(call, event) and call.phase is Phase.AWAY:
+        return True
+    if not moved or call.phase not in (Phase.WAITING, Phase.CONNECTING, Phase.TALKING, Phase.PARTED):
+        return False
+    call.parked = True
+    if call.phase in (Phase.WAITING, Phase.CONNECTING):
+        _moved(state, call, event)
+    else:
+        talk.end(state, call, "system", transferred=True)
+        call.transferred = True
+        _after_talk(state, call, event)
+    return True
 
 
 def _parked_while_waiting(state: State, call: Call, event: Event) -> None:
@@ -269,9 +293,12 @@ def _after_talk(state: State, call: Call, event: Event) -> None:
     state.stop_timer(call.settle_timer)
     call.parked_by = None
     stay = call.stay
-    name = event.get("variable_cc_queue") or ""
-    if call.transferred or (stay is not None and name != stay.queue.name):
+    if call.transferred:
         _moved(state, call, event)
+    elif event.get("variable_endpoint_disposition") == "ATTENDED_TRANSFER":
+        # Whoever rang the queue has connected the agent with somebody else; only their phone is left here.
+        call.wishes = replace(call.wishes, exit=None)
+        exits.leave(state, call, None, HANGUP)
     elif stay is not None:
         exits.leave(state, call, None, stay.queue.after_call)
 

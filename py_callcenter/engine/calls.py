@@ -85,6 +85,12 @@ class Offer:
     hold_us: int = 0
     watchdog: int | None = None
     kill_rounds: int = 0
+    seen_alive: bool = False
+    """The switch has said since the last deadline that a leg which should be gone lives."""
+    spared: bool = False
+    """The talking leg isn't ours to end: somebody transferred the caller, perhaps both of them."""
+    transferring: bool = False
+    """The agent's phone asked for a transfer."""
     unsure: bool = False
     """Nobody knows whether the switch got the bridge command: a look at it will tell."""
     recording: bool = False
@@ -151,6 +157,8 @@ class Call:
     wishes: Wishes
     first_us: int
     phase: Phase = Phase.WAITING
+    source: str = ""
+    """Where the last PARK came from, by the switch's mark (`moves.source`)."""
     parked: bool = True
     playing: bool = False
     music_since_us: int = 0

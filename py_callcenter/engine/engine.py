@@ -11,7 +11,7 @@ from typing import Final
 
 from py_callcenter._router import Event, Router
 from py_callcenter.config import Config
-from py_callcenter.engine import agents, callers, configure, exits, music, offers, talk, view
+from py_callcenter.engine import agents, callers, configure, exits, moves, music, offers, talk, view
 from py_callcenter.engine import resync as resynchronise
 from py_callcenter.engine.actions import (
     Action,
@@ -65,7 +65,9 @@ class Engine:
             "CHANNEL_PROGRESS_MEDIA": self._on_progress,
             "CHANNEL_ANSWER": self._on_answer,
             "CHANNEL_PARK": self._on_park,
+            "CHANNEL_UNPARK": self._on_unpark,
             "CHANNEL_BRIDGE": self._on_bridge,
+            "CHANNEL_UNBRIDGE": self._on_unbridge,
             "CHANNEL_HOLD": self._on_hold,
             "CHANNEL_UNHOLD": self._on_unhold,
             "CHANNEL_HANGUP": self._on_hangup,
@@ -73,6 +75,7 @@ class Engine:
             "DTMF": self._on_dtmf,
             "PLAYBACK_STOP": self._on_playback_stop,
             "BACKGROUND_JOB": self._on_job,
+            "CUSTOM": self._on_custom,
         }
         configure.apply(self._state, config, statuses or {})
         self._began = self._finish()
@@ -108,6 +111,8 @@ class Engine:
             callers.probed(state, call, alive=alive)
         elif not alive:
             self._leg_gone(action.uuid, "UNSEEN", "")
+        elif (offer := state.legs.get(action.uuid)) is not None:
+            offer.seen_alive = True
         return self._finish()
 
     def resync(self, node: str, dumps: Iterable[Event], now_us: int) -> Outcome:
@@ -256,6 +261,16 @@ class Engine:
         elif event.get("variable_cc_queue") and uuid not in state.dead:
             callers.arrived(state, node, event)
 
+    def _on_unpark(self, _node: str, event: Event) -> None:
+        call = self._state.calls.get(event.unique_id)
+        if call is not None:
+            moves.unparked(self._state, call, event)
+
+    def _on_unbridge(self, _node: str, event: Event) -> None:
+        call = self._state.calls.get(event.unique_id)
+        if call is not None:
+            moves.unbridged(self._state, call, event)
+
     def _on_bridge(self, _node: str, event: Event) -> None:
         talk.bridged(
             self._state, event.get("Bridge-A-Unique-ID") or "", event.get("Bridge-B-Unique-ID") or ""
@@ -300,13 +315,23 @@ class Engine:
 
     def _on_playback_stop(self, _node: str, event: Event) -> None:
         call = self._state.calls.get(event.unique_id)
-        if call is not None and event.get("Playback-Status") == "done":
+        if call is None:
+            return
+        if moves.moved(call, event):  # what stopped the music was a transfer
+            moves.unparked(self._state, call, event)
+        elif event.get("Playback-Status") == "done":
             music.ended(self._state, call)
 
     def _on_job(self, _node: str, event: Event) -> None:
         offer = self._state.jobs.get(event.get("Job-UUID") or "")
         if offer is not None:
             offers.job_ended(self._state, offer, event)
+
+    def _on_custom(self, _node: str, event: Event) -> None:
+        if event.subclass == "sofia::transferor":
+            offer = self._state.legs.get(event.unique_id)
+            if offer is not None and offer.talk_leg == event.unique_id:
+                offer.transferring = True
 
     def _failed(self, action: Action, error: str | None) -> None:
         state = self._state

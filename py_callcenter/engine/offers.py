@@ -46,6 +46,8 @@ REGAIN_US: Final = 500_000
 BRIDGE_DEADLINE_US: Final = 3 * SECOND_US
 KILL_DEADLINE_US: Final = 2 * SECOND_US
 KILL_ROUNDS: Final = 3
+SPARED_US: Final = 10 * SECOND_US
+"""How often we ask whether a leg lives that others may have sent elsewhere."""
 ASK_AFTER_US: Final = SECOND_US
 """A command that found no channel hints at a HANGUP on its way: so long it may take."""
 HOLD_EXTENSION: Final = "callcenter_hold"
@@ -167,7 +169,7 @@ def connect(state: State, call: Call) -> None:
         return
     music.stop(state, call)
     with suppress(RuleError):  # a name that makes no file name costs the recording, not the call
-        _record(state, call, offer)
+        record(state, call, offer)
     offer.state = OfferState.BRIDGING
     offer.talk_leg = leg.uuid
     call.parked = False
@@ -175,7 +177,8 @@ def connect(state: State, call: Call) -> None:
     _watch(state, offer, BRIDGE_DEADLINE_US, _bridge_overdue)
 
 
-def _record(state: State, call: Call, offer: Offer) -> None:
+def record(state: State, call: Call, offer: Offer) -> None:
+    """Record the caller's leg by the queue's template. Raises `RuleError` when it makes no file name."""
     template = offer.stay.queue.record_template
     if offer.recording:  # a second bridge of the same legs
         return
@@ -283,7 +286,7 @@ def _end(state: State, offer: Offer, cause: str, *, kill_talk_leg: bool = True) 
     if offer.legs_gone:
         _conclude(state, offer)
     else:
-        _watch(state, offer, KILL_DEADLINE_US, _kill_overdue)
+        _watch(state, offer, SPARED_US if offer.spared else KILL_DEADLINE_US, _kill_overdue)
 
 
 def _kill(state: State, offer: Offer, leg: Leg, cause: str) -> None:
@@ -400,20 +403,25 @@ def bridge_failed(state: State, offer: Offer) -> None:
 
 
 def _kill_overdue(state: State, offer: Offer) -> None:
-    """The legs should be gone by now: ask, kill again, and in the end free the agent regardless."""
+    """The legs should be gone by now: ask, kill again, and in the end free the agent regardless.
+
+    A switch that doesn't answer breaks no invariant; a leg that it shows alive after all those kills does.
+    """
     if offer.state is not OfferState.ENDING:
         return
-    offer.kill_rounds += 1
+    living = [leg for leg in offer.legs.values() if not leg.dead]
+    offer.kill_rounds += 0 if offer.spared else 1
     if offer.kill_rounds > KILL_ROUNDS:
-        state.note(InvariantViolated, offer.call.node, rule="I3", call=offer.call.id)
-        for leg in offer.legs.values():
-            if not leg.dead:
-                state.forbid(leg.uuid)
+        if offer.seen_alive:
+            state.note(InvariantViolated, offer.call.node, rule="I3", call=offer.call.id)
+        for leg in living:
+            state.forbid(leg.uuid)
             leg.created = leg.dead = True
         _conclude(state, offer)
         return
-    for leg in offer.legs.values():
-        if not leg.dead:
-            state.act(Probe(offer.call.node, leg.uuid))
+    offer.seen_alive = False
+    for leg in living:
+        state.act(Probe(offer.call.node, leg.uuid))
+        if not offer.spared:
             _kill(state, offer, leg, "NORMAL_CLEARING")
-    _watch(state, offer, KILL_DEADLINE_US, _kill_overdue)
+    _watch(state, offer, SPARED_US if offer.spared else KILL_DEADLINE_US, _kill_overdue)

@@ -202,6 +202,22 @@ class ConversationEnded(Record):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ConversationJoined(Record):
+    """An agent goes on talking, now with this caller: somebody had rung the queue and connected the two.
+
+    `after`: the call in which the agent was answered. `leg` is a further number of this call, without a wait.
+    """
+
+    kind: ClassVar[str] = "conversation-joined"
+
+    call: str
+    queue: str
+    leg: int
+    agent: str
+    after: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CallEnded(Record):
     """The caller's channel is gone; the call's story is complete."""
 
@@ -279,6 +295,7 @@ AnyRecord = (
     | CallLeft
     | CallLost
     | ConversationEnded
+    | ConversationJoined
     | CallEnded
     | AgentStatusChanged
     | AgentWrapUp

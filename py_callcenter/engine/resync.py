@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from typing import Final
 
 from py_callcenter._router import Event
-from py_callcenter.engine import callers, offers, talk
+from py_callcenter.engine import callers, moves, offers, talk
 from py_callcenter.engine.actions import Kill
 from py_callcenter.engine.calls import Call, OfferState, Phase
 from py_callcenter.engine.state import State
@@ -77,10 +77,19 @@ def _is_parked(dump: Event) -> bool:
         return True
     if dump.get("Channel-State") != "CS_EXECUTE":
         return False
-    hears_ours = dump.get("variable_cc_side") == "member" and dump.get("variable_cc_agent_bridged") != "true"
+    hears_ours = (
+        dump.get("variable_cc_side") == "member"
+        and dump.get("variable_cc_agent_bridged") != "true"
+        and not moves.moved_since_stamped(dump)
+    )
     return _application(dump) == "park" or (
         _application(dump) == "playback" and hears_ours and bool(dump.get("variable_cc_queue"))
     )
+
+
+def _in_the_park(dump: Event) -> bool:
+    """In an extension's `park`, whatever plays there."""
+    return dump.get("Channel-State") == "CS_PARK" or _application(dump) == "park"
 
 
 def _agent_leg(state: State, node: str, uuid: str, dump: Event) -> None:
@@ -122,6 +131,8 @@ def _caller_leg(state: State, node: str, uuid: str, dump: Event) -> None:
         if dump.get("variable_cc_queue") and _is_parked(dump):
             callers.arrived(state, node, dump)
         return
+    if moves.moved(call, dump) and not _in_the_park(dump):
+        moves.departed(state, call)  # while nobody was looking
     if _is_bridged(dump):
         partner = dump.get("variable_signal_bond") or dump.get("Other-Leg-Unique-ID") or ""
         if partner:

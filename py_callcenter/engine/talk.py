@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Final, Literal
 
 from py_callcenter._router import Event
+from py_callcenter.config.rules import RuleError
 from py_callcenter.engine import music, offers
 from py_callcenter.engine.actions import SetVariables
-from py_callcenter.engine.calls import Call, Leg, Offer, OfferState, Phase
+from py_callcenter.engine.calls import Call, Leg, Offer, OfferState, Phase, Stay
 from py_callcenter.engine.records import (
     BridgeUndone,
     CallAnswered,
     CallLeft,
     ConversationEnded,
+    ConversationJoined,
     OfferEnded,
     Side,
 )
@@ -43,9 +46,10 @@ def bridged(state: State, first: str, second: str) -> None:
     call.parked = False
     offer = state.legs.get(partner)
     if offer is None or offer.call is not call:
-        _taken_elsewhere(state, call)
-        if offer is not None:
-            _lent(state, offer, partner)
+        if offer is not None and offer.talk_leg == partner and offer.talk_since_us:
+            _handed_over(state, call, offer)
+        else:
+            _taken_elsewhere(state, call)
         return
     leg = offer.legs[partner]
     if offer.state is OfferState.RINGING:
@@ -66,19 +70,7 @@ def _begin(state: State, call: Call, offer: Offer, leg: Leg) -> None:
     call.parked_by, call.handed_on = None, False
     state.stop_timer(offer.watchdog)
     offer.answer_timer = state.start_timer(ANSWER_PROOF_US, _answer_proven, offer)
-    state.act(
-        SetVariables(
-            call.node,
-            call.uuid,
-            (
-                ("cc_agent", offer.agent.name),
-                ("cc_agent_uuid", leg.uuid),
-                ("cc_agent_bridged", "true"),
-                ("cc_cause", "answered"),
-                ("cc_queue_answered_epoch", str(state.now_us // 1_000_000)),
-            ),
-        )
-    )
+    state.act(SetVariables(call.node, call.uuid, _talking(state, offer)))
     state.note(
         OfferEnded,
         call.node,
@@ -89,6 +81,16 @@ def _begin(state: State, call: Call, offer: Offer, leg: Leg) -> None:
         outcome="answered",
         cause="",
         ring_us=0 if offer.ring_since_us is None else state.now_us - offer.ring_since_us,
+    )
+
+
+def _talking(state: State, offer: Offer) -> tuple[tuple[str, str], ...]:
+    return (
+        ("cc_agent", offer.agent.name),
+        ("cc_agent_uuid", offer.talk_leg),
+        ("cc_agent_bridged", "true"),
+        ("cc_cause", "answered"),
+        ("cc_queue_answered_epoch", str(state.now_us // 1_000_000)),
     )
 
 
@@ -171,7 +173,7 @@ def agent_gone(state: State, offer: Offer, leg: Leg, cause: str, transfer: Trans
     """HANGUP of the leg that talks, perhaps because the agent transferred the caller."""
     call = offer.call
     blind = transfer == "blind"
-    end(state, call, "agent", transferred=transfer != "")
+    end(state, call, "agent", transferred=transfer != "" or offer.transferring)
     call.transferred, call.handed_on = blind, transfer != ""
     offers.leg_gone(state, offer, leg, cause)
     if call.phase is Phase.PARTED and not call.handed_on and call.parked_by is None:
@@ -188,13 +190,13 @@ def _still_parted(state: State, call: Call) -> None:
 def transferred_by(event: Event) -> Transferred:
     """What the HANGUP of an agent's leg says about a transfer.
 
-    A blind one names its destination, and so does an attended one that ends in an extension; any other
-    attended one shows as the leg's disposition or cause (read in mod_sofia, sofia.c).
+    A blind one names its destination. An attended one between two conversations names the leg that the caller
+    gets; one to an extension that nobody has answered yet leaves no trace on this leg, only on the caller's
+    (`moves`). Seen on 1.11.1.
     """
-    if (event.get("variable_transfer_destination") or "").startswith(("blind:", "att:")):
+    if (event.get("variable_transfer_destination") or "").startswith("blind:"):
         return "blind"
-    attended = "ATTENDED_TRANSFER"
-    if attended in (event.get("variable_endpoint_disposition"), event.get("Hangup-Cause")):
+    if (event.get("variable_transfer_to") or "").startswith(("att:", "satt:")):
         return "attended"
     return ""
 
@@ -210,24 +212,67 @@ def unheld(state: State, offer: Offer) -> None:
         offer.hold_since_us = None
 
 
-def _lent(state: State, offer: Offer, leg: str) -> None:
+def _handed_over(state: State, call: Call, offer: Offer) -> None:
     """An agent goes on talking, with another caller: somebody rang the queue and then connected the two.
 
-    The agent is free when the leg ends, and nobody hangs it up until then.
+    Another conversation of the same offer. The agent is free when the leg ends, as after any other.
     """
-    if offer.talk_leg != leg:
-        return
+    before = offer.call
     if offer.state is OfferState.TALKING:
-        end(state, offer.call, "caller", transferred=True)
-        offer.call.transferred = False  # whoever rang is done: the usual way after a conversation
+        end(state, before, "caller", transferred=True)
+        before.transferred = False  # whoever rang is done: the usual way after a conversation
+    _let_go(state, call)
     state.stop_timer(offer.watchdog)
+    state.stop_timer(call.settle_timer)
+    call.stays += 1
+    call.stay = Stay(
+        queue=offer.stay.queue,
+        queue_id=offer.stay.queue_id,
+        caller_id=0,
+        index=call.stays,
+        entered_us=state.now_us,
+        priority=call.wishes.priority,
+        open=False,
+    )
+    offer.stay.offers.pop(offer.id, None)
+    offer.call, offer.stay = call, call.stay
+    call.stay.offers[offer.id] = offer
+    offer.state = OfferState.TALKING
+    offer.talk_since_us, offer.hold_since_us, offer.hold_us = state.now_us, None, 0
+    offer.recording = offer.transferring = offer.spared = False
+    offer.watchdog = None
+    call.winner, call.phase = offer, Phase.TALKING
+    call.parked_by, call.transferred, call.handed_on = None, False, False
+    state.act(
+        SetVariables(call.node, call.uuid, (("cc_queue", call.stay.queue.name), *_talking(state, offer)))
+    )
+    state.note(
+        ConversationJoined,
+        call.node,
+        call=call.id,
+        queue=call.stay.queue.name,
+        leg=call.stay.index,
+        agent=offer.agent.name,
+        after=before.id,
+    )
+    with suppress(RuleError):  # as at the first bridge
+        offers.record(state, call, offer)
 
 
 def _taken_elsewhere(state: State, call: Call) -> None:
     """Bridged with a leg that isn't ours: an attended or outside transfer, or another program (race R6)."""
-    stay = call.stay
-    if call.phase is Phase.LEAVING or call.phase is Phase.AWAY:
+    if call.phase is Phase.LEAVING:
         return
+    _let_go(state, call)
+    music.stop(state, call)
+    call.phase = Phase.AWAY
+    call.winner = None
+    state.act(SetVariables(call.node, call.uuid, NO_LONGER_OURS))
+
+
+def _let_go(state: State, call: Call) -> None:
+    """Close what the caller was in: a conversation, or the wait in a queue."""
+    stay = call.stay
     if call.phase is Phase.TALKING:
         end(state, call, "agent", transferred=True)
     elif stay is not None and stay.open:
@@ -246,7 +291,3 @@ def _taken_elsewhere(state: State, call: Call) -> None:
             target="",
             position=position,
         )
-    music.stop(state, call)
-    call.phase = Phase.AWAY
-    call.winner = None
-    state.act(SetVariables(call.node, call.uuid, NO_LONGER_OURS))

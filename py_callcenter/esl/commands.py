@@ -60,6 +60,7 @@ EVENTS: Final = (
     "CHANNEL_PROGRESS_MEDIA",
     "CHANNEL_ANSWER",
     "CHANNEL_PARK",
+    "CHANNEL_UNPARK",
     "CHANNEL_BRIDGE",
     "CHANNEL_UNBRIDGE",
     "CHANNEL_HOLD",
@@ -79,6 +80,7 @@ EVENTS: Final = (
     "sofia::register",
     "sofia::unregister",
     "sofia::expire",
+    "sofia::transferor",
 )
 
 _HEADER_NAMES = frozenset({"Job-UUID", "Event-Subclass", "Canary-Source", "Canary-Number"})

@@ -10,6 +10,7 @@ from py_callcenter.sim.bridges import Bridges
 from py_callcenter.sim.legs import Leg
 
 HOLD_MUSIC_US = 200_000
+CONSULTATION_US = 1_800_000
 
 
 class Transfers(Bridges):
@@ -95,22 +96,33 @@ class Transfers(Bridges):
         return True
 
     def replace(self, leg: Leg, consultation: Leg) -> bool:
-        """An attended transfer (REFER with Replaces): far ends are joined, both near legs are over."""
+        """An attended transfer (REFER with Replaces): far ends are joined, both near legs are over.
+
+        Seen on 1.11.1: the leg that asks names the other far end and hangs up with NORMAL_CLEARING; the
+        consultation is parked for two seconds whatever its variables say, unless the phone hangs up first.
+        """
         far, other = leg.partner, consultation.partner
         if far is None or not leg.alive or not consultation.alive:
             return False
-        for near in (leg, consultation):
-            near.set("transfer_disposition", "recv_replace")
-            near.set("endpoint_disposition", "ATTENDED_TRANSFER")
         if other is not None:
-            far.set("transfer_to", f"att:{other.uuid}")
+            leg.set("transfer_to", f"att:{other.uuid}")
+            consultation.set("endpoint_disposition", "ATTENDED_TRANSFER")
+            consultation.set("park_timeout", "2:attended_transfer")
+            kept = consultation.values.get("park_after_bridge")
+            consultation.set("park_after_bridge", "true")
             self.request_bridge(far, other)
+            self.after(CONSULTATION_US, self._consultation_over, consultation, kept)
             return True
         # The consultation talks to no leg: the far end takes over its extension.
-        leg.set("transfer_destination", f"att:{consultation.profile.destination}")
         self.transfer(far, consultation.profile.destination)
         self.hang_up(consultation, "ATTENDED_TRANSFER")
         return True
+
+    def _consultation_over(self, consultation: Leg, kept: str | None) -> None:
+        if kept is None:
+            consultation.unset("park_after_bridge")
+        if consultation.alive and consultation.parked:
+            self.hang_up(consultation, "ATTENDED_TRANSFER")
 
     # -- hold by the phone, BYE
 

@@ -96,7 +96,13 @@ def test_custom_comes_last_in_the_subscription_for_each_later_word_is_a_subclass
     before, after = line.split(" CUSTOM ")
     assert before.startswith("event plain CHANNEL_CREATE ")
     assert "::" not in before
-    assert after.split() == ["callcenter::canary", "sofia::register", "sofia::unregister", "sofia::expire"]
+    assert after.split() == [
+        "callcenter::canary",
+        "sofia::register",
+        "sofia::unregister",
+        "sofia::expire",
+        "sofia::transferor",
+    ]
 
 
 @pytest.mark.parametrize(

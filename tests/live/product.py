@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import httpx
+from live.deskphone import DeskPhone
 from live.sip import End, StoryError, until
 from live.switch import FreeSwitch, free_port
 from prometheus_client.parser import text_string_to_metric_families
@@ -46,7 +47,12 @@ class Setup:
         return self
 
     def agent(
-        self, name: str, *phones: End, queue: str = "support", level: int = 1, **settings: type_of_value
+        self,
+        name: str,
+        *phones: End | DeskPhone,
+        queue: str = "support",
+        level: int = 1,
+        **settings: type_of_value,
     ) -> Setup:
         """Somebody with these phones; without phones the agent can't be reached."""
         contacts = [f"sofia/internal/{name}@127.0.0.1:{phone.port}" for phone in phones]

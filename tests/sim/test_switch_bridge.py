@@ -273,7 +273,9 @@ def test_an_attended_transfer_joins_the_far_ends():
     desk.wait(2)
     assert call.partner == bob.leg.uuid
     assert desk.api("uuid_exists a1") == "false"
-    assert not second.alive
+    assert second.leg.parked
+    desk.wait(2)
+    assert second.leg.hangup_cause == "ATTENDED_TRANSFER"
 
 
 def test_an_attended_transfer_to_a_queue_puts_the_caller_there():

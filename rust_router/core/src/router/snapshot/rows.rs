@@ -81,7 +81,6 @@ pub(super) struct CallerRow {
     pub(super) preferred: Option<(u64, i64)>,
     /// What `Ticket::to_bytes` gives.
     pub(super) ticket: [u8; Ticket::BYTES],
-    pub(super) held: bool,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -275,7 +274,6 @@ impl CallerRow {
             refused,
             preferred,
             ticket,
-            held,
             // Follow from the offers and the clock.
             unserved: _,
             offers: _,
@@ -303,7 +301,6 @@ impl CallerRow {
                 None => None,
             },
             ticket: ticket.to_bytes(),
-            held: *held,
         })
     }
 }

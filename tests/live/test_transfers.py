@@ -1,0 +1,184 @@
+"""Callers moved about by agents, operators and other programs, on a real FreeSWITCH."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from live.deskphone import DeskPhone
+from live.product import Setup, quiet_for
+from live.sip import until
+
+pytestmark = [pytest.mark.live, pytest.mark.timeout(90)]
+
+
+@pytest.fixture
+def desk(switch) -> Iterator[Callable[..., DeskPhone]]:
+    phones: list[DeskPhone] = []
+
+    def make(**settings) -> DeskPhone:
+        phones.append(DeskPhone(switch.sip_port, **settings))
+        return phones[-1]
+
+    yield make
+    for phone in phones:
+        phone.stop()
+
+
+def talking(phone: DeskPhone):
+    """The phone's first line, once it has been answered."""
+    return until(lambda: next((x for x in phone.lines if x.answered), None), "the desk phone is answered")
+
+
+def uuid_of(office, queue: str = "support") -> str:
+    calls = until(lambda: [c for c in office.get("calls") if c["queue"] == queue], f"a call in {queue}")
+    return calls[0]["id"]
+
+
+def story(office, uuid: str) -> list[str]:
+    return [step["kind"] for step in office.get(f"calls/{uuid}/trace")]
+
+
+def test_an_agent_asks_a_colleague_outside_and_connects_the_caller(sip, desk, open_for_business):
+    agents, outside = desk(), sip.phone("outside", talk_s=3)
+    office = open_for_business(Setup().queue(after_call="voicemail@default").agent("a1", agents))
+    caller = sip.caller("queue_support", stay_s=30)
+    first = talking(agents)
+    uuid = uuid_of(office)
+    agents.hold(first)
+    second = agents.call(f"outside_{outside.port}")
+
+    agents.connect(first, second)
+
+    office.wait_metric("callcenter_agents", 1, state="waiting")
+    until(lambda: first.over, "the agent's phone is let go")
+    assert not caller.over, "the caller talks to the colleague"
+    assert story(office, uuid).count("conversation-ended") == 1
+    hung_up = outside.wait_sent("BYE")
+    assert caller.wait_received("BYE", 5).at - hung_up.at < 2, "and nobody parks the caller afterwards"
+    assert "conversation-ended" in story(office, uuid)
+
+
+def test_an_agent_asks_an_agent_of_another_queue_and_connects_the_caller(
+    sip, desk, open_for_business, tmp_path: Path
+):
+    """The second talk is in the books, and recorded by the other queue's template."""
+    agents, sales = desk(), sip.phone("sales", talk_s=3)
+    tape = tmp_path / "tapes"
+    tape.mkdir()
+    office = open_for_business(
+        Setup()
+        .queue()
+        .queue("sales", record_template=f"{tape}/{{call}}.wav")
+        .agent("a1", agents)
+        .agent("s1", sales, queue="sales")
+    )
+    caller = sip.caller("queue_support", stay_s=30)
+    first = talking(agents)
+    uuid = uuid_of(office)
+    agents.hold(first)
+    second = agents.call("queue_sales")
+    sales.wait_talking()
+    office.wait_metric("callcenter_queue_calls_answered_total", 1, queue="sales")
+
+    agents.connect(first, second)
+
+    until(lambda: "conversation-joined" in story(office, uuid), "the caller talks to sales")
+    rows = {row["name"]: row for row in office.get("agents")}
+    assert rows["s1"]["call"] == uuid
+    until(lambda: first.over and second.over, "both lines of the agent's phone are free")
+    office.wait_metric("callcenter_agents", 1, state="waiting")
+    assert not caller.over
+    sales.wait_sent("BYE", 8)
+    assert caller.wait_received("BYE", 5)
+    office.wait_metric("callcenter_agents", 2, state="waiting")
+    assert story(office, uuid).count("conversation-ended") == 2
+    assert (tape / f"{uuid}.wav").stat().st_size > 8000, "the second talk is on tape"
+    assert len(sales.received("INVITE")) == 1
+
+
+@pytest.mark.parametrize("queue", ["support", "sales"])
+def test_an_agent_who_connects_the_caller_to_a_queue_where_nobody_answered_yet(
+    sip, desk, open_for_business, queue
+):
+    agents = desk()
+    office = open_for_business(
+        Setup().queue(after_call="voicemail@default").queue("sales").agent("a1", agents, wrap_up_time=30)
+    )
+    caller = sip.caller("queue_support", stay_s=30)
+    first = talking(agents)
+    uuid = uuid_of(office)
+    agents.hold(first)
+    second = agents.call(f"queue_{queue}")
+
+    agents.connect(first, second)
+
+    until(lambda: first.over and second.over, "both lines of the agent's phone are free")
+    office.wait_metric("callcenter_queue_calls_waiting", 1, queue=queue)
+    assert story(office, uuid).count("queue-entered") == 2
+    quiet_for(1.5, "the caller waits there", lambda: caller.over)
+    office.wait_metric("callcenter_queue_calls_waiting", 1, queue=queue)
+
+
+def test_an_operator_takes_a_waiting_caller_away_while_a_phone_rings(sip, switch, open_for_business):
+    phone = sip.silent_phone("phone")
+    office = open_for_business(Setup().queue().agent("a1", phone))
+    caller = sip.caller("queue_support", stay_s=30)
+    phone.wait_received("INVITE")
+    uuid = uuid_of(office)
+
+    assert switch.api(f"uuid_transfer {uuid} voicemail XML default") == "+OK"
+
+    phone.wait_received("CANCEL", 2)
+    office.wait_metric("callcenter_agents", 1, state="waiting")
+    office.wait_metric("callcenter_queue_calls_waiting", 0, queue="support")
+    ended = caller.wait_received("BYE", 8)
+    assert "cause=18" in (ended.header("Reason") or ""), "the caller got to where the operator sent them"
+    assert "call-left" in story(office, uuid)
+    assert "call-abandoned" not in story(office, uuid)
+    assert len(phone.received("INVITE")) == 1
+
+
+def test_an_operator_moves_a_waiting_caller_to_another_queue(sip, switch, open_for_business):
+    phone, sales = sip.silent_phone("phone"), sip.phone("sales")
+    office = open_for_business(
+        Setup().queue().queue("sales").agent("a1", phone).agent("s1", sales, queue="sales")
+    )
+    sip.caller("queue_support", stay_s=4)
+    phone.wait_received("INVITE")
+    uuid = uuid_of(office)
+    switch.api(f"uuid_transfer {uuid} queue_sales XML default")
+    phone.wait_received("CANCEL", 2)
+    sales.wait_talking()
+    assert story(office, uuid).count("queue-entered") == 2
+
+
+def test_an_operator_sends_a_waiting_caller_outside_for_good(sip, switch, open_for_business):
+    """When the party outside hangs up, the caller doesn't fall back into the queue."""
+    outside = sip.phone("outside", talk_s=1)
+    office = open_for_business(Setup().queue().agent("a1", sip.silent_phone("phone")))
+    caller = sip.caller("queue_support", stay_s=30)
+    caller.wait_answered()
+    uuid = uuid_of(office)
+    switch.api(f"uuid_transfer {uuid} outside_{outside.port} XML default")
+    outside.wait_sent("BYE")
+    assert caller.wait_received("BYE", 5)
+    assert story(office, uuid).count("queue-entered") == 1
+    office.wait_metric("callcenter_queue_calls_waiting", 0, queue="support")
+
+
+def test_an_operator_moves_a_caller_out_of_a_conversation(sip, switch, open_for_business):
+    phone = sip.phone("phone")
+    office = open_for_business(Setup().queue().agent("a1", phone))
+    caller = sip.caller("queue_support", stay_s=30)
+    phone.wait_talking()
+    office.wait_metric("callcenter_queue_calls_answered_total", 1, queue="support")
+    uuid = uuid_of(office)
+
+    switch.api(f"uuid_transfer {uuid} long_message XML default")
+
+    phone.wait_received("BYE")
+    office.wait_metric("callcenter_agents", 1, state="waiting")
+    quiet_for(5, "the caller is left where they are", lambda: caller.over)
+    assert switch.api(f"uuid_getvar {uuid} current_application") == "playback"

@@ -1,0 +1,324 @@
+"""Others move our callers about: nobody is pulled back, rung for nothing, or forgotten (race R6)."""
+
+from __future__ import annotations
+
+import pytest
+from sim.world import ANSWERS, IGNORES, MANUAL, SECOND, World, agent, everybody, queue
+
+from py_callcenter.config import Config, Tier
+from py_callcenter.engine.actions import Bridge, Kill, PlayMusic, StartRecording
+from py_callcenter.sim import Behaviour, Dialplan, Step
+
+pytestmark = pytest.mark.sim
+
+OUTSIDE = "sofia/internal/outside@127.0.0.1:5099"
+
+
+def office(behaviour=IGNORES, **settings) -> World:
+    world = World(everybody([queue("support", **settings)], [agent("1000")]))
+    world.phone("1000", behaviour)
+    return world
+
+
+def two_queues(**settings) -> World:
+    world = World(
+        Config(
+            queues=(queue("support", **settings), queue("billing", record_template="/rec/{call}.wav")),
+            agents=(agent("1000"), agent("2000")),
+            tiers=(Tier(queue="support", agent="1000"), Tier(queue="billing", agent="2000")),
+        )
+    )
+    world.phone("1000")
+    world.phone("2000")
+    return world
+
+
+def operator(world: World, command: str) -> None:
+    """Somebody at the switch's console."""
+    world.switch.receive(world.commands, f"api {command}\n\n".encode())
+    world.unanswered.append(None)
+    world._settle()
+
+
+def test_a_waiting_caller_sent_elsewhere_is_nobodys_to_ring_for():
+    world = office()
+    call = world.call()
+    world.run(3)
+    assert world.ringing("1000")
+    music = len(world.sent(PlayMusic))
+
+    operator(world, f"uuid_transfer {call.uuid} voicemail XML default")
+    world.run(0.1)
+
+    left = world.the("call-left")
+    assert (left.reason, left.queue, left.position) == ("transferred", "support", 1)
+    assert not world.ringing("1000")
+    world.run(20)
+    assert call.alive
+    assert call.leg.profile.destination == "voicemail"
+    assert world.agent("1000").state == "waiting"
+    assert len(world.sent(PlayMusic)) == music, "our music doesn't play over the voice mail"
+    assert len(world.all("offer-made")) == 1
+    assert not world.all("call-abandoned")
+    world.run(30)
+    world.assert_quiet()
+
+
+@pytest.mark.parametrize("late_ms", [5, 21, 22, 23, 25, 40, 60, 100])
+def test_an_agent_who_answers_after_the_caller_was_sent_elsewhere_does_not_get_them(late_ms):
+    world = office(MANUAL)
+    call = world.call()
+    world.run(3)
+    operator(world, f"uuid_transfer {call.uuid} voicemail XML default")
+    world.run(late_ms / 1000)
+    world.phones["1000"].answer()
+    world._settle()
+    world.run(8)
+
+    assert call.alive
+    assert call.leg.profile.destination == "voicemail"
+    assert not call.partner
+    assert not any(leg.alive for leg in world.phones["1000"].legs)
+    assert world.agent("1000").state in ("waiting", "idle")
+    assert not world.all("conversation-ended")
+    world.run(40)
+    world.assert_quiet()
+
+
+@pytest.mark.parametrize("late_ms", [0, 1, 5, 20, 60])
+def test_a_caller_sent_elsewhere_as_the_agent_answers_is_with_one_of_the_two(late_ms):
+    """Whichever the switch does last."""
+    world = office(MANUAL)
+    call = world.call()
+    world.run(3)
+    world.phones["1000"].answer()
+    world._settle()
+    world.run(late_ms / 1000)
+    operator(world, f"uuid_transfer {call.uuid} voicemail XML default")
+    world.run(8)
+
+    assert call.alive
+    assert (call.leg.profile.destination == "voicemail") != bool(call.partner)
+    if not call.partner:
+        assert not any(leg.alive for leg in world.phones["1000"].legs)
+        assert world.agent("1000").state in ("waiting", "idle", "wrap_up")
+    call.hang_up()
+    world.run(40)
+    world.assert_quiet()
+
+
+def test_a_waiting_caller_sent_to_another_queue_waits_there_at_once():
+    world = two_queues()
+    world.phones["1000"].behaviour = IGNORES
+    call = world.call()
+    world.run(3)
+    operator(world, f"uuid_transfer {call.uuid} queue_billing XML default")
+    world.run(4)
+
+    assert [(r.queue, r.leg) for r in world.all("queue-entered")] == [("support", 1), ("billing", 2)]
+    assert world.the("call-left").reason == "transferred"
+    assert len(world.all("call-offered")) == 1
+    assert world.talks_with(call) == "2000"
+
+
+def test_a_waiting_caller_bridged_outside_by_the_dialplan_is_not_parked_when_the_other_hangs_up():
+    world = office()
+    outside = world.switch.add_phone(OUTSIDE, Behaviour(answer_after_us=SECOND))
+    call = world.call()
+    world.run(3)
+    operator(world, f"uuid_transfer {call.uuid} outside XML default")
+    world.run(5)
+    assert any(leg.uuid == call.partner for leg in outside.legs)
+    assert "cc_queue" not in call.leg.values
+
+    world.does(outside.hang_up)
+    world.run(5)
+
+    assert not call.alive
+    assert len(world.all("queue-entered")) == 1
+    world.run(20)
+    world.assert_quiet()
+
+
+@pytest.mark.parametrize("lost", ["CHANNEL_UNPARK", "PLAYBACK_STOP"])
+def test_one_lost_event_does_not_hide_that_the_caller_left(lost):
+    world = office()
+    call = world.call()
+    world.run(3)
+    world.drop = lambda event: event.name == lost
+    operator(world, f"uuid_transfer {call.uuid} voicemail XML default")
+    world.run(1)
+
+    assert world.the("call-left").reason == "transferred"
+    assert not world.ringing("1000")
+
+
+@pytest.mark.parametrize("events", ["lost", "in time"])
+def test_a_look_at_the_switch_finds_a_waiting_caller_who_was_sent_elsewhere(events):
+    world = office()
+    call = world.call()
+    world.run(3)
+    if events == "lost":
+        world.drop = lambda event: event.name in ("CHANNEL_UNPARK", "PLAYBACK_STOP", "PLAYBACK_START")
+    operator(world, f"uuid_transfer {call.uuid} voicemail XML default")
+    world.run(1)
+    world.drop = lambda _event: False
+    world.resync()
+    world.run(1)
+
+    assert world.the("call-left").reason == "transferred"
+    assert not world.ringing("1000")
+    world.run(5)
+    assert call.leg.profile.destination == "voicemail"
+    assert call.alive
+
+
+def test_a_controller_that_starts_anew_leaves_a_caller_who_was_sent_elsewhere_alone():
+    world = office(ANSWERS)
+    world.phones["1000"].behaviour = IGNORES
+    call = world.call()
+    world.run(3)
+    world.kill_controller()
+    world.switch.receive(world.switch.connect(), b"auth ClueCon\n\n")
+    number = world._log_in()
+    world.switch.receive(number, f"api uuid_transfer {call.uuid} voicemail XML default\n\n".encode())
+    world.switch.run_until(world.now_us + SECOND)
+    world.now_us += SECOND
+    world.phones["1000"].behaviour = ANSWERS
+    world.start()
+    world.run(10)
+
+    assert call.alive
+    assert call.leg.profile.destination == "voicemail"
+    assert not world.sent(Bridge)
+    assert not world.all("queue-resumed")
+
+
+def test_news_of_a_park_that_comes_late_does_not_bring_a_caller_back_who_was_sent_elsewhere():
+    world = office()
+    old = []
+    world.drop = lambda event: event.name == "CHANNEL_PARK" and not old.append(event)
+    call = world.call()
+    world.drop = lambda _event: False
+    world.carry_out(world.engine.on_event("fs1", old[0], world.now_us))
+    world.run(3)
+    operator(world, f"uuid_transfer {call.uuid} voicemail XML default")
+    world.run(1)
+    world.carry_out(world.engine.on_event("fs1", old[0], world.now_us))
+    world.run(5)
+
+    assert call.leg.profile.destination == "voicemail"
+    assert len(world.all("queue-entered")) == 1
+
+
+def test_a_talking_caller_whom_an_operator_sends_elsewhere_is_not_hung_up_by_us():
+    """A supervisor moves a call: before, the product waited three seconds and then ended it."""
+    plan = Dialplan()
+    plan.add("ivr", Step("answer"), Step("playback", "/long.wav", seconds=60), Step("hangup"))
+    world = World(everybody([queue()], [agent("1000")]), dialplan=plan)
+    world.phone("1000", ANSWERS)
+    call = world.call()
+    world.run(5)
+    assert world.talks_with(call) == "1000"
+
+    operator(world, f"uuid_transfer {call.uuid} ivr XML default")
+    world.run(20)
+
+    assert call.alive
+    assert call.leg.profile.destination == "ivr"
+    assert world.the("conversation-ended")
+    assert world.agent("1000").state == "waiting"
+    assert not [a for a in world.sent(Kill) if a.uuid == call.uuid]
+
+
+@pytest.mark.parametrize("extension", ["queue_support", "queue_billing"])
+def test_an_attended_transfer_to_a_queue_where_nobody_has_answered_yet_is_a_new_leg_there(extension):
+    """The agent rings a queue, hears its music, and connects: the caller waits there instead."""
+    world = two_queues(after_call="voicemail")
+    world.phones["2000"].behaviour = IGNORES
+    call = world.call()
+    world.run(5)
+    consultation = world.does(
+        lambda: world.phones["1000"].attended_transfer(extension, consult_us=3 * SECOND)
+    )
+    world.run(4)
+
+    assert not consultation.alive
+    assert call.alive
+    assert call.leg.parked
+    entered = [(r.queue, r.leg) for r in world.all("queue-entered") if r.call == call.uuid]
+    assert entered == [("support", 1), (extension.removeprefix("queue_"), 2)]
+
+
+def test_the_talk_after_an_attended_transfer_into_a_queue_is_in_the_books_and_on_tape():
+    world = two_queues()
+    call = world.call()
+    world.run(5)
+    colleague = world.does(
+        lambda: world.phones["1000"].attended_transfer("queue_billing", consult_us=4 * SECOND)
+    )
+    world.run(6)
+    assert world.talks_with(call) == "2000"
+
+    joined = world.the("conversation-joined")
+    assert (joined.call, joined.queue, joined.agent) == (call.uuid, "billing", "2000")
+    assert joined.after == colleague.uuid
+    recorded = [(a.uuid, a.path) for a in world.sent(StartRecording)]
+    assert recorded == [
+        (colleague.uuid, f"/rec/{colleague.uuid}.wav"),
+        (call.uuid, f"/rec/{call.uuid}.wav"),
+    ]
+    assert world.agent("2000").call == call.uuid
+    assert world.agent("1000").state == "wrap_up"
+
+    world.run(10)
+    world.does(call.hang_up)
+    world.run(1)
+
+    talks = [(r.call, r.agent, r.queue, r.transferred) for r in world.all("conversation-ended")]
+    assert talks == [
+        (call.uuid, "1000", "support", True),
+        (colleague.uuid, "2000", "billing", True),
+        (call.uuid, "2000", "billing", False),
+    ]
+    assert world.agent("2000").state == "wrap_up"
+    world.run(20)
+    world.assert_quiet()
+
+
+def test_whoever_connected_two_others_is_not_sent_to_the_exit_after_the_call():
+    world = World(
+        Config(
+            queues=(queue("support"), queue("billing", after_call="voicemail")),
+            agents=(agent("1000"), agent("2000")),
+            tiers=(Tier(queue="support", agent="1000"), Tier(queue="billing", agent="2000")),
+        )
+    )
+    world.phone("1000")
+    world.phone("2000")
+    call = world.call()
+    world.run(5)
+    colleague = world.does(
+        lambda: world.phones["1000"].attended_transfer("queue_billing", consult_us=4 * SECOND)
+    )
+    world.run(6)
+
+    assert not colleague.alive
+    assert colleague.leg.profile.destination == "queue_billing", "no survey for a colleague's phone"
+    world.does(world.phones["2000"].hang_up)
+    world.run(1)
+    assert call.leg.profile.destination == "voicemail", "the caller gets the exit of the queue talked to last"
+
+
+def test_an_agent_whose_leg_ends_while_the_switch_is_away_is_free_and_nothing_was_violated():
+    world = office(ANSWERS)
+    call = world.call()
+    world.run(5)
+    # The last news before the connection breaks: the caller is gone. The agent's own hang-up is never told.
+    world.drop = lambda event: event.name != "CHANNEL_HANGUP" or event.unique_id != call.uuid
+    world.swallow = lambda _action: True
+    world.does(call.hang_up)
+    world.run(30)
+
+    assert world.agent("1000").state == "waiting"
+    assert not world.all("invariant-violated")
