@@ -21,7 +21,7 @@ from py_callcenter.app.crossing import IntoHub
 from py_callcenter.app.port import HubPort
 from py_callcenter.app.secrets import next_epoch, seal_key
 from py_callcenter.config import Config
-from py_callcenter.store import Store
+from py_callcenter.store import Retention, Store
 
 _log = structlog.get_logger(__name__)
 
@@ -41,7 +41,8 @@ class Process:
         self.server = ApiServer(config.controller.listen_host, config.controller.listen_port)
         clock = Clock()
         state = Path(config.controller.state)
-        self.store = Store.open(config.controller.database)
+        keep = config.controller
+        self.store = Store.open(keep.database, Retention(keep.keep_records_days, keep.keep_calls_days))
         self.store.seed(config)
         stored = self.store.load_routing()
         self.config = config if stored is None else config.with_routing(stored)

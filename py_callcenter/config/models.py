@@ -95,6 +95,12 @@ class Controller(Model):
     on_unknown_queue: ExitField = rules.HANGUP
     """Where a caller goes whose `cc_queue` names no queue."""
 
+    keep_records_days: Annotated[int, Field(ge=2, le=3660)] = 90
+    """Days to keep the records of what happened: 3 MB for 1 000 calls."""
+
+    keep_calls_days: Annotated[int, Field(ge=2, le=3660)] = 400
+    """Days to keep call records and agents' time, which reports are made of; not fewer than the records."""
+
     allow_default_password: bool = False
     """Accept FreeSWITCH's default password on a node that isn't on loopback."""
 

@@ -160,7 +160,8 @@ class Engine:
         if state.router.agent(agent_id).state != "wrap_up":
             raise NotNow(f"agent `{name}` isn't in wrap-up")
         state.router.set_wrap_up_end(now_us, agent_id, end_us)
-        state.note(AgentWrapUp, agent=name, until_us=max(end_us, now_us))
+        call = state.wrapping.get(name, "")
+        state.note(AgentWrapUp, agent=name, until_us=max(end_us, now_us), call=call)
         return self._finish()
 
     def hang_up(self, call_id: str, now_us: int) -> Outcome:

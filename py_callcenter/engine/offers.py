@@ -309,7 +309,10 @@ def _conclude(state: State, offer: Offer) -> None:
         state.router.finish(state.now_us, offer.id)
         view = state.router.agent(offer.agent_id)
         if view.ready_at_us > state.now_us:
-            state.note(AgentWrapUp, call.node, agent=offer.agent.name, until_us=view.ready_at_us)
+            state.wrapping[offer.agent.name] = call.id
+            state.note(
+                AgentWrapUp, call.node, agent=offer.agent.name, until_us=view.ready_at_us, call=call.id
+            )
     else:
         status = state.router.fail(state.now_us, offer.id, fault)
         state.note(

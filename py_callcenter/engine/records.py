@@ -240,12 +240,13 @@ class AgentStatusChanged(Record):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AgentWrapUp(Record):
-    """An agent's wrap-up began (or was moved); it ends at `until_us`."""
+    """An agent's wrap-up began (or was moved); it ends at `until_us`. `call`: the one it belongs to."""
 
     kind: ClassVar[str] = "agent-wrap-up"
 
     agent: str
     until_us: int
+    call: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -45,6 +45,8 @@ class State:
         """Legs that must not live, with the moment until which we remember it (races R1, R2)."""
         self.dead: dict[str, int] = {}
         """Callers' channels that hung up lately: a PARK that comes after that is old news (race R8)."""
+        self.wrapping: dict[str, str] = {}
+        """The call that an agent's last wrap-up belongs to, by the agent's name."""
         self.no_agent_since_us: dict[str, int] = {}
         self.actions: list[Action] = []
         self.records: list[AnyRecord] = []

@@ -1,7 +1,20 @@
-"""Figures: a pure fold of records into counters and histograms."""
+"""Figures: pure folds of records, their definitions, and the calendar they are cut by."""
 
 from __future__ import annotations
 
+from py_callcenter.stats.agents import (
+    AGENT_STATES,
+    LOGGED_IN_STATES,
+    SLOT_US,
+    AgentLine,
+    AgentSlot,
+    AgentState,
+    AgentTimes,
+    open_spans,
+    quarters,
+)
+from py_callcenter.stats.calls import OUTCOMES, CallRow, LegRow, fold_call
+from py_callcenter.stats.definitions import Figures, Limits, count
 from py_callcenter.stats.fold import (
     LEFT_REASONS,
     OFFER_OUTCOMES,
@@ -11,22 +24,52 @@ from py_callcenter.stats.fold import (
     RecordLike,
     Stats,
 )
+from py_callcenter.stats.formulas import ALIASES, DEFAULT_FORMULA, FORMULAS, Formula, formula_named
 from py_callcenter.stats.histogram import DECISION_BOUNDS_US, LAG_BOUNDS_US, WAIT_BOUNDS_US, Histogram
+from py_callcenter.stats.intervals import SIZES, IntervalError, Intervals, Size, cut, moment, zone_named
 from py_callcenter.stats.service_level import FORMULA, WINDOW_SECONDS, ServiceLevelWindow
 
 __all__ = [
+    "AGENT_STATES",
+    "ALIASES",
     "DECISION_BOUNDS_US",
+    "DEFAULT_FORMULA",
     "FORMULA",
+    "FORMULAS",
     "LAG_BOUNDS_US",
     "LEFT_REASONS",
+    "LOGGED_IN_STATES",
     "OFFER_OUTCOMES",
+    "OUTCOMES",
     "PHASES",
+    "SIZES",
+    "SLOT_US",
     "WAIT_BOUNDS_US",
     "WAIT_OUTCOMES",
     "WINDOW_SECONDS",
+    "AgentLine",
+    "AgentSlot",
+    "AgentState",
+    "AgentTimes",
+    "CallRow",
+    "Figures",
+    "Formula",
     "Histogram",
+    "IntervalError",
+    "Intervals",
+    "LegRow",
+    "Limits",
     "QueueStats",
     "RecordLike",
     "ServiceLevelWindow",
+    "Size",
     "Stats",
+    "count",
+    "cut",
+    "fold_call",
+    "formula_named",
+    "moment",
+    "open_spans",
+    "quarters",
+    "zone_named",
 ]

@@ -1,12 +1,27 @@
-"""Tables. Portable SQL: the same on SQLite and PostgreSQL."""
+"""Tables. Portable SQL: the same on SQLite and PostgreSQL. `migrations/` holds the way here, step by step."""
 
 from __future__ import annotations
 
-from typing import Final
+from dataclasses import fields
+from typing import Any, Final
 
-from sqlalchemy import BigInteger, Column, Index, Integer, LargeBinary, MetaData, String, Table
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    SmallInteger,
+    String,
+    Table,
+    Text,
+)
 
-SCHEMA_VERSION: Final = 1
+from py_callcenter.stats import LOGGED_IN_STATES, OFFER_OUTCOMES, CallRow, LegRow
+
+VERSION_TABLE: Final = "cc_schema"
 
 metadata = MetaData()
 
@@ -29,14 +44,84 @@ config = Table(
 records = Table(
     "cc_records",
     metadata,
-    Column("id", String(128), primary_key=True),
+    Column("epoch", BigInteger, primary_key=True, autoincrement=False),
+    Column("sequence", BigInteger, primary_key=True, autoincrement=False),
+    Column("node", String(64), primary_key=True),
     Column("at_us", BigInteger, nullable=False),
     Column("kind", String(32), nullable=False),
     Column("call", String(64)),
-    Column("body", LargeBinary, nullable=False),
+    Column("agent", String(64)),
+    Column("fields", Text, nullable=False, comment="all other fields, JSON"),
     Index("cc_records_at", "at_us"),
     Index("cc_records_call", "call"),
-    comment="What happened, append-only. The id is node:epoch:sequence, so writing twice is harmless.",
+    comment="What happened, append-only. The key makes writing twice harmless.",
+)
+Index(
+    "cc_records_agent",
+    records.c.epoch,
+    records.c.sequence,
+    records.c.agent,
+    sqlite_where=records.c.agent.is_not(None),
+    postgresql_where=records.c.agent.is_not(None),
+)
+
+_TYPES: Final[dict[str, Any]] = {
+    "leg": SmallInteger,
+    "priority": SmallInteger,
+    "legs": SmallInteger,
+    "offers": Integer,
+    "missed": Integer,
+    "transfers": SmallInteger,
+    "position": Integer,
+    "left_position": Integer,
+    "transferred": Boolean,
+    "caller": String(64),
+    "outcome": String(16),
+    "detail": String(16),
+    "ended_by": String(16),
+}
+
+
+def _columns(row: Any, keys: tuple[str, ...]) -> list[Column[Any]]:
+    """A column for each field of a row of `stats.calls`. No caller is NULL, so that indexes may skip it."""
+    made: list[Column[Any]] = []
+    for field in fields(row):
+        kind = _TYPES.get(field.name, BigInteger if field.name.endswith("_us") else String(64))
+        made.append(
+            Column(
+                field.name,
+                kind,
+                primary_key=field.name in keys,
+                nullable=field.name == "caller",
+                autoincrement=False,
+            )
+        )
+    return made
+
+
+legs = Table(
+    "cc_legs",
+    metadata,
+    *_columns(LegRow, ("call", "leg")),
+    Index("cc_legs_entered", "entered_us"),
+    Index("cc_legs_queue", "queue", "entered_us"),
+    Index("cc_legs_agent", "agent", "entered_us"),
+    comment="Queue legs, folded from the records of their call.",
+)
+
+calls = Table(
+    "cc_calls",
+    metadata,
+    *_columns(CallRow, ("call",)),
+    Index("cc_calls_offered", "offered_us"),
+    comment="Calls over all their queue legs, folded from the records.",
+)
+Index(
+    "cc_calls_caller",
+    calls.c.caller,
+    calls.c.offered_us,
+    sqlite_where=calls.c.caller.is_not(None),
+    postgresql_where=calls.c.caller.is_not(None),
 )
 
 agents = Table(
@@ -45,5 +130,18 @@ agents = Table(
     Column("agent", String(64), primary_key=True),
     Column("status", String(32), nullable=False),
     Column("changed_us", BigInteger, nullable=False),
-    comment="Last status of each agent, folded from the records so that a start needs not read them all.",
+    Column("state", String(32), nullable=False),
+    Column("since_us", BigInteger, nullable=False),
+    Column("until_us", BigInteger, nullable=False),
+    comment="Where each agent is by the last record, so that a start needs not read them all.",
+)
+
+agent_slots = Table(
+    "cc_agent_slots",
+    metadata,
+    Column("slot_us", BigInteger, primary_key=True, autoincrement=False),
+    Column("agent", String(64), primary_key=True),
+    *(Column(f"{state}_us", BigInteger, nullable=False) for state in LOGGED_IN_STATES),
+    *(Column(f"offers_{outcome}", Integer, nullable=False) for outcome in OFFER_OUTCOMES),
+    comment="What each agent did in each quarter of an hour while logged in; what goes on is not in it yet.",
 )

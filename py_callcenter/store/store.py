@@ -4,43 +4,53 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from concurrent.futures import Future
 from functools import partial
-from typing import Any
+from typing import Any, Final
+
+import structlog
 
 from py_callcenter.config import Config
-from py_callcenter.store.database import Database, RecordLike
+from py_callcenter.store.database import Database
+from py_callcenter.store.keeping import Erased, Retention
+from py_callcenter.store.rows import RecordLike
 from py_callcenter.store.writer import Writer
+
+PURGE_EVERY_S: Final = 6 * 3600.0
+
+_log = structlog.get_logger(__name__)
 
 
 class Store:
     """A database with a thread of its own for writing.
 
-    `open`, `seed`, `load_routing` and `statuses` block: they belong to the start. `put` and `apply` never
-    block and may be called in the hub's thread at any time.
+    `open`, `seed`, `load_routing` and `statuses` block: they belong to the start. `put`, `apply` and `erase`
+    never block and may be called in the hub's thread at any time. `database` is for reading in other threads.
     """
 
-    def __init__(self, database: Database) -> None:
-        self._database = database
-        self._writer = Writer(database)
+    def __init__(self, database: Database, retention: Retention | None = None) -> None:
+        self.database = database
+        self._retention = retention or Retention()
+        self._writer = Writer(database, every=(PURGE_EVERY_S, self._purge))
         self._writer.start()
 
     @classmethod
-    def open(cls, url: str) -> Store:
+    def open(cls, url: str, retention: Retention | None = None) -> Store:
         """Raises `StoreError`."""
-        return cls(Database.open(url))
+        return cls(Database.open(url), retention)
 
     def seed(self, config: Config) -> bool:
         """Put a file's queues, agents and tiers into an empty database. Tells whether it was empty."""
-        return self._database.seed(config, now_us=time.time_ns() // 1000)
+        return self.database.seed(config, now_us=_now_us())
 
     def load_routing(self) -> dict[str, Any] | None:
         """Queues, agents and tiers in force, for `Config.with_routing`; None in an empty database."""
-        applied = self._database.load_config()
+        applied = self.database.load_config()
         return None if applied is None else applied.routing
 
     def statuses(self) -> dict[str, str]:
         """Status of each agent whose status ever changed: what the agent's login comes back by."""
-        return self._database.statuses()
+        return self.database.statuses()
 
     def put(self, records: Sequence[RecordLike]) -> bool:
         """Keep records soon. False when there was no room; they are counted in `dropped` then."""
@@ -48,7 +58,11 @@ class Store:
 
     def apply(self, config: Config) -> None:
         """Make queues, agents and tiers the ones in force at the next start."""
-        self._writer.do(partial(self._database.apply, config, now_us=time.time_ns() // 1000))
+        self._writer.do(partial(self.database.apply, config, now_us=_now_us()))
+
+    def erase(self, caller: str) -> Future[Erased]:
+        """Forget a caller, named by pseudonym, when all records taken so far are written."""
+        return self._writer.ask(partial(self.database.erase, caller))
 
     @property
     def working(self) -> bool:
@@ -72,4 +86,13 @@ class Store:
     def close(self) -> None:
         """Write what is left, at most for a few seconds, and let go."""
         self._writer.stop()
-        self._database.close()
+        self.database.close()
+
+    def _purge(self) -> None:
+        gone = self.database.purge(self._retention, now_us=_now_us())
+        if gone:
+            _log.info("old_records_deleted", rows=gone)
+
+
+def _now_us() -> int:
+    return time.time_ns() // 1000

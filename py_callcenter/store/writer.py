@@ -7,13 +7,17 @@ from __future__ import annotations
 
 import queue
 import threading
+import time
 from collections.abc import Callable, Sequence
+from concurrent.futures import Future
 from functools import partial
-from typing import Final
+from typing import Final, TypeVar
 
 import structlog
 
-from py_callcenter.store.database import Database, RecordLike, StoreError
+from py_callcenter.store.database import Database
+from py_callcenter.store.errors import StoreError
+from py_callcenter.store.rows import RecordLike
 
 MAX_PENDING: Final = 200_000
 MAX_BATCH: Final = 2_000
@@ -21,6 +25,7 @@ RETRY_SECONDS: Final = (0.2, 0.5, 1.0, 2.0, 5.0)
 
 _log = structlog.get_logger(__name__)
 
+T = TypeVar("T")
 Task = Callable[[], object]
 Item = Sequence[RecordLike] | Task | None
 
@@ -31,8 +36,17 @@ class Writer:
     `dropped` counts records that are gone; `failing` says why nothing gets written, empty while all is well.
     """
 
-    def __init__(self, database: Database, *, max_pending: int = MAX_PENDING) -> None:
+    def __init__(
+        self,
+        database: Database,
+        *,
+        max_pending: int = MAX_PENDING,
+        every: tuple[float, Task] | None = None,
+    ) -> None:
+        """`every`: seconds and a task to be done that often, first soon; it may fail, that is only logged."""
         self._database = database
+        self._every = every
+        self._every_at_s = 0.0
         self._max_pending = max_pending
         self._queue: queue.SimpleQueue[Item] = queue.SimpleQueue()
         self._lock = threading.Lock()
@@ -70,6 +84,21 @@ class Writer:
             self._pending += 1
         self._queue.put(task)
 
+    def ask(self, task: Callable[[], T]) -> Future[T]:
+        """Run something once, after what was put in before; its result or its `StoreError` comes back.""" ""
+        future: Future[T] = Future()
+
+        def run() -> None:
+            try:
+                result = task()
+            except StoreError as error:
+                future.set_exception(error)
+            else:
+                future.set_result(result)
+
+        self.do(run)
+        return future
+
     def flush(self, timeout_seconds: float) -> bool:
         """Wait until everything taken so far is written; False when time ran out."""
         with self._idle:
@@ -88,11 +117,15 @@ class Writer:
                 self._try(partial(self._database.append, batch), len(batch))
             if task is not None:
                 self._try(task, 1)
+            self._do_regularly()
 
     def _take(self) -> tuple[list[RecordLike], Task | None]:
         """Wait for something; join batches that follow each other, up to a task."""
         out: list[RecordLike] = []
-        item = self._queue.get()
+        try:
+            item = self._queue.get(timeout=self._every[0] if self._every else None)
+        except queue.Empty:
+            return out, None
         while True:
             if callable(item):
                 return out, item
@@ -103,6 +136,16 @@ class Writer:
                 item = self._queue.get_nowait()
             except queue.Empty:
                 return out, None
+
+    def _do_regularly(self) -> None:
+        if self._every is None or self._stopping.is_set() or time.monotonic() < self._every_at_s:
+            return
+        seconds, task = self._every
+        self._every_at_s = time.monotonic() + seconds
+        try:
+            task()
+        except StoreError as error:
+            _log.warning("housekeeping_failed", reason=str(error))
 
     def _try(self, task: Task, count: int) -> None:
         """Until it works; once stopping, twice more at most."""

@@ -168,7 +168,7 @@ def test_a_call_is_routed_shown_counted_and_told(tmp_path, server):
         told = place.command("call", "trace", call.uuid, "--json")
         kinds = [step["kind"] for step in json.loads(told.stdout)]
         assert kinds[0] == "call-offered"
-        assert kinds[-1] == "call-ended"
+        assert kinds[-2:] == ["call-ended", "agent-wrap-up"]
         resting = place.command("agent", "set", "1000", "status", "On Break")
         assert resting.returncode == 0, resting.stderr
         until(lambda: place.agent()["status"] == "On Break", "the agent rests")

@@ -1,7 +1,7 @@
 """What is kept comes back; what can't be kept is counted."""
 
-import sqlite3
 import threading
+import time
 
 import pytest
 from app.fake_controller import configuration
@@ -14,11 +14,6 @@ from py_callcenter.store import Database, Store, StoreError, Writer
 pytestmark = pytest.mark.app
 
 
-@pytest.fixture
-def url(tmp_path):
-    return f"sqlite:///{tmp_path}/cc.db"
-
-
 def entered(sequence, call="call-1", at_us=1000):
     return r.QueueEntered(
         node="fs1", epoch=1, sequence=sequence, at_us=at_us, call=call, queue="support", leg=1, priority=0
@@ -29,6 +24,14 @@ def status(sequence, agent, value, at_us):
     return r.AgentStatusChanged(
         node="", epoch=1, sequence=sequence, at_us=at_us, agent=agent, status=value, reason="set"
     )
+
+
+def count(url, table):
+    engine = create_engine(url)
+    with engine.begin() as connection:
+        found = connection.scalar(text(f"select count(*) from {table}"))
+    engine.dispose()
+    return found
 
 
 def test_a_file_seeds_an_empty_database_and_never_again(url):
@@ -47,9 +50,7 @@ def test_apply_makes_a_new_version_and_keeps_the_old(url):
         database.seed(configuration(), now_us=5)
         assert database.apply(Config(queues=(Queue(name="only"),)), now_us=9) == 2
         assert [row["name"] for row in database.load_config().routing["queues"]] == ["only"]
-    with sqlite3.connect(url.removeprefix("sqlite:///")) as raw:
-        assert raw.execute("select count(*) from cc_config").fetchone() == (2,)
-    raw.close()
+    assert count(url, "cc_config") == 2
 
 
 def test_a_record_written_twice_is_there_once(url):
@@ -81,7 +82,7 @@ def test_a_database_of_a_newer_version_is_left_alone(url):
     Database.open(url).close()
     engine = create_engine(url)
     with engine.begin() as connection:
-        connection.execute(text("update cc_meta set value = '99' where key = 'schema'"))
+        connection.execute(text("update cc_schema set version_num = '9999'"))
     engine.dispose()
 
     with pytest.raises(StoreError, match="newer than this program"):
@@ -103,7 +104,8 @@ def test_the_password_of_a_url_is_in_no_message():
 
 def test_the_hub_hands_records_over_and_they_are_written_elsewhere(url):
     store = Store.open(url)
-    assert store.put([entered(n) for n in range(1, 2001)])
+    now_us = time.time_ns() // 1000  # older ones would be tidied away
+    assert store.put([entered(n, at_us=now_us) for n in range(1, 2001)])
     store.apply(configuration())
     assert store.flush()
     assert (store.pending, store.dropped, store.working) == (0, 0, True)
@@ -162,3 +164,31 @@ def test_what_does_not_fit_is_counted_and_the_hub_never_waits(quick):
     assert (writer.dropped, writer.pending) == (4, 8)
     writer.stop()
     assert (writer.dropped, writer.pending) == (12, 0)
+
+
+def test_housekeeping_is_done_at_the_start_and_may_fail(quick):
+    done = threading.Event()
+
+    def tidy():
+        done.set()
+        raise StoreError("not now")
+
+    away = Away()
+    away.back.set()
+    writer = Writer(away, every=(0.01, tidy))
+    writer.start()
+    assert done.wait(5)
+    writer.put([entered(1)])
+    assert writer.flush(5)
+    assert (writer.failing, len(away.written)) == ("", 1)
+    writer.stop()
+
+
+def test_a_question_is_answered_after_what_was_put_in_before(url):
+    store = Store.open(url)
+    store.put([entered(n, at_us=time.time_ns() // 1000) for n in range(1, 500)])
+    count_then = store._writer.ask(lambda: sum(1 for _ in store.database.read()))
+
+    assert count_then.result(20) == 499
+    assert store.erase("nobody").result(20).calls == 0
+    store.close()

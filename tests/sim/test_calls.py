@@ -44,7 +44,7 @@ def test_a_caller_hears_music_and_reaches_the_agent(poked):
     assert world.agent("1000").state == "wrap_up"
     assert world.kinds(call) == [
         "call-offered", "queue-entered", "offer-made", "offer-ended", "call-answered", "conversation-ended",
-        "call-ended",
+        "call-ended", "agent-wrap-up",
     ]  # fmt: skip
     answered = world.the("call-answered")
     assert 2 * SECOND <= answered.wait_us < 2.3 * SECOND

@@ -1,0 +1,211 @@
+"""How agents spend their time, folded from the records.
+
+Each agent is in exactly one state at any moment, so the states add up to the time by construction. What the
+records tell: a phone is rung, it rang so long, a conversation began and ended, a wrap-up runs until then, the
+status changed. After a start of ours each agent's status is written anew, which ends whatever the last run
+left open; until then an agent stays in the state that the last run saw.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any, Final, Literal
+
+from py_callcenter.stats.fold import OFFER_OUTCOMES, RecordLike
+
+AgentState = Literal[
+    "waiting", "reserved", "receiving", "in_a_queue_call", "wrap_up", "idle", "busy_elsewhere", "on_break",
+    "logged_out",
+]  # fmt: skip
+AGENT_STATES: Final[tuple[AgentState, ...]] = (
+    "waiting", "reserved", "receiving", "in_a_queue_call", "wrap_up", "idle", "busy_elsewhere", "on_break",
+    "logged_out",
+)  # fmt: skip
+"""The contract's. `waiting` here includes the delays after an offer that wasn't taken."""
+LOGGED_IN_STATES: Final = tuple(state for state in AGENT_STATES if state != "logged_out")
+
+SLOT_US: Final = 900_000_000
+"""Time is kept by the quarter of an hour: every time zone in use is a multiple of it away from UTC."""
+
+_ON_DEMAND: Final = "Available (On Demand)"
+
+
+@dataclass(slots=True)
+class AgentLine:
+    """Where one agent is. `until_us`: end of the wrap-up that runs, else 0."""
+
+    agent: str
+    status: str
+    changed_us: int
+    """When the status last changed."""
+    state: AgentState
+    since_us: int
+    until_us: int = 0
+
+    def base(self) -> AgentState:
+        """The state that the status alone gives."""
+        if self.status == "Logged Out":
+            return "logged_out"
+        return "on_break" if self.status == "On Break" else "waiting"
+
+
+@dataclass(slots=True)
+class AgentSlot:
+    """What one agent did in one quarter of an hour; offers count where they ended."""
+
+    agent: str
+    slot_us: int
+    spent_us: dict[AgentState, int] = field(default_factory=dict)
+    offers: dict[str, int] = field(default_factory=dict)
+
+
+class AgentTimes:
+    """Feed every record once, in order, to `fold`; take what is to be kept with `take`."""
+
+    def __init__(self, lines: dict[str, AgentLine] | None = None) -> None:
+        self.lines: dict[str, AgentLine] = lines or {}
+        self._slots: dict[tuple[str, int], AgentSlot] = {}
+        self._touched: set[str] = set()
+
+    def fold(self, record: RecordLike) -> None:
+        step = _STEPS.get(record.kind)
+        if step is not None:
+            step(self, record)
+
+    def take(self) -> tuple[list[AgentLine], list[AgentSlot]]:
+        """Agents that changed, and what is to be added to their quarters, since the last `take`."""
+        lines = [self.lines[name] for name in sorted(self._touched)]
+        slots = [self._slots[key] for key in sorted(self._slots)]
+        self._touched, self._slots = set(), {}
+        return lines, slots
+
+    def status(self, record: Any) -> None:
+        line = self.lines.get(record.agent)
+        if line is None:
+            line = AgentLine(record.agent, record.status, record.at_us, "logged_out", record.at_us)
+            self.lines[record.agent] = line
+        elif record.at_us < line.changed_us and record.reason != "initial":
+            return  # old news
+        self._settle(line, record.at_us)
+        line.status, line.changed_us = record.status, record.at_us
+        keeps = line.state == "in_a_queue_call" or (
+            line.state in ("reserved", "wrap_up") and line.base() == "waiting"
+        )
+        if record.reason == "initial" or not keeps:
+            self._move(line, line.base(), record.at_us)
+        self._touched.add(line.agent)
+
+    def offered(self, record: Any) -> None:
+        line = self._line(record)
+        if line.state != "in_a_queue_call":
+            self._move(line, "reserved", record.at_us)
+
+    def offer_over(self, record: Any) -> None:
+        line = self._line(record)
+        slot = self._slot(line.agent, record.at_us)
+        slot.offers[record.outcome] = slot.offers.get(record.outcome, 0) + 1
+        if line.state != "reserved":
+            return
+        if record.ring_us > 0:
+            self._move(line, "receiving", max(line.since_us, record.at_us - record.ring_us))
+        self._move(line, "in_a_queue_call" if record.outcome == "answered" else line.base(), record.at_us)
+
+    def parted(self, record: Any) -> None:
+        line = self._line(record)
+        if line.state == "in_a_queue_call":
+            rests = line.status == _ON_DEMAND
+            self._move(line, "idle" if rests else line.base(), record.at_us)
+
+    def undone(self, record: Any) -> None:
+        line = self._line(record)
+        if line.state == "in_a_queue_call":
+            self._move(line, line.base(), record.at_us)
+
+    def wrap_up(self, record: Any) -> None:
+        line = self._line(record)
+        if line.state not in ("waiting", "idle", "wrap_up"):
+            return
+        if record.until_us <= record.at_us:
+            if line.state == "wrap_up":
+                self._after_wrap_up(line, record.at_us)
+            return
+        self._move(line, "wrap_up", record.at_us)
+        line.until_us = record.until_us
+
+    def _line(self, record: Any) -> AgentLine:
+        """The agent as of the record; one whose status no record tells was available."""
+        line = self.lines.get(record.agent)
+        if line is None:
+            line = AgentLine(record.agent, "Available", record.at_us, "waiting", record.at_us)
+            self.lines[record.agent] = line
+        self._settle(line, record.at_us)
+        self._touched.add(line.agent)
+        return line
+
+    def _settle(self, line: AgentLine, at_us: int) -> None:
+        """A wrap-up that ended in the meantime."""
+        if line.state == "wrap_up" and line.until_us <= at_us:
+            self._after_wrap_up(line, line.until_us)
+
+    def _after_wrap_up(self, line: AgentLine, at_us: int) -> None:
+        self._move(line, "idle" if line.status == _ON_DEMAND else line.base(), at_us)
+
+    def _move(self, line: AgentLine, state: AgentState, at_us: int) -> None:
+        at_us = max(at_us, line.since_us)  # a clock that went back between two runs
+        if line.state != "logged_out":
+            for slot_us, spent_us in quarters(line.since_us, at_us):
+                spent = self._slot(line.agent, slot_us).spent_us
+                spent[line.state] = spent.get(line.state, 0) + spent_us
+        line.state, line.since_us, line.until_us = state, at_us, 0
+        self._touched.add(line.agent)
+
+    def _slot(self, agent: str, at_us: int) -> AgentSlot:
+        slot_us = at_us - at_us % SLOT_US
+        key = (agent, slot_us)
+        found = self._slots.get(key)
+        if found is None:
+            found = self._slots[key] = AgentSlot(agent, slot_us)
+        return found
+
+
+def quarters(from_us: int, to_us: int) -> Iterator[tuple[int, int]]:
+    """The quarters of an hour that a span touches, by their beginnings, with the time spent in each."""
+    while from_us < to_us:
+        slot_us = from_us - from_us % SLOT_US
+        end_us = min(to_us, slot_us + SLOT_US)
+        yield slot_us, end_us - from_us
+        from_us = end_us
+
+
+def open_spans(line: AgentLine, now_us: int) -> Iterator[tuple[AgentState, int, int]]:
+    """What an agent did since the last change that is in the quarters: state, from, to."""
+    if line.state == "wrap_up" and line.until_us < now_us:
+        yield "wrap_up", line.since_us, line.until_us
+        after: AgentState = "idle" if line.status == _ON_DEMAND else line.base()
+        yield after, line.until_us, now_us
+    elif line.since_us < now_us:
+        yield line.state, line.since_us, now_us
+
+
+_STEPS: Final[dict[str, Callable[[AgentTimes, Any], None]]] = {
+    "agent-status": AgentTimes.status,
+    "offer-made": AgentTimes.offered,
+    "offer-ended": AgentTimes.offer_over,
+    "conversation-ended": AgentTimes.parted,
+    "bridge-undone": AgentTimes.undone,
+    "agent-wrap-up": AgentTimes.wrap_up,
+}
+
+__all__ = [
+    "AGENT_STATES",
+    "LOGGED_IN_STATES",
+    "OFFER_OUTCOMES",
+    "SLOT_US",
+    "AgentLine",
+    "AgentSlot",
+    "AgentState",
+    "AgentTimes",
+    "open_spans",
+    "quarters",
+]

@@ -1,0 +1,123 @@
+"""Service level by every named formula. The same calls give from 70 % to 87.5 %: a service level without its
+formula's name means nothing.
+
+A formula is two lists of counts of `definitions.Figures`: numerator and denominator.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+from py_callcenter.stats.definitions import OFFERED, Figures
+
+
+@dataclass(frozen=True, slots=True)
+class Formula:
+    """`name` is what the configuration and the API call it. A count with `-` before it is taken off."""
+
+    name: str
+    text: str
+    over: tuple[str, ...]
+    under: tuple[str, ...]
+
+    def percent(self, figures: Figures) -> float | None:
+        """0 to 100; None while there is nothing to divide by."""
+        below = _sum(figures, self.under)
+        return 100 * _sum(figures, self.over) / below if below > 0 else None
+
+
+def _sum(figures: Figures, names: tuple[str, ...]) -> int:
+    return sum(-figures[name[1:]] if name.startswith("-") else figures[name] for name in names)
+
+
+_ENDED: Final = ("answered", "abandoned", "overflowed", "callback", "lost")
+_IN_TIME: Final = ("answered_in_time",)
+
+FORMULAS: Final[dict[str, Formula]] = {
+    formula.name: formula
+    for formula in (
+        Formula(
+            "callcenter",
+            "answered in time / (all whose wait is over - short abandons)",
+            _IN_TIME,
+            (*_ENDED, "-abandoned_short"),
+        ),
+        Formula("answered-only", "answered in time / answered", _IN_TIME, ("answered",)),
+        Formula(
+            "app_queue-sl2",
+            "(answered in time + abandoned in time) / (answered + abandoned + overflowed)",
+            ("answered_in_time", "abandoned_in_time"),
+            ("answered", "abandoned", "overflowed"),
+        ),
+        Formula(
+            "connect",
+            "(answered + abandoned + callback, each in time) / all whose wait is over",
+            ("answered_in_time", "abandoned_in_time", "callback_in_time"),
+            _ENDED,
+        ),
+        Formula(
+            "genesys-abandons",
+            "answered in time / (answered + abandoned)",
+            _IN_TIME,
+            ("answered", "abandoned"),
+        ),
+        Formula(
+            "genesys-abandons-without-short",
+            "answered in time / (answered + abandoned - short abandons)",
+            _IN_TIME,
+            ("answered", "abandoned", "-abandoned_short"),
+        ),
+        Formula(
+            "genesys-all-without-short",
+            "answered in time / (answered + abandoned + overflowed - short abandons)",
+            _IN_TIME,
+            ("answered", "abandoned", "overflowed", "-abandoned_short"),
+        ),
+        Formula(
+            "cisco-ignore-abandons",
+            "answered in time / (all whose wait is over - abandoned in time)",
+            _IN_TIME,
+            (*_ENDED, "-abandoned_in_time"),
+        ),
+        Formula("cisco-abandons-negative", "answered in time / all whose wait is over", _IN_TIME, _ENDED),
+        Formula(
+            "cisco-abandons-positive",
+            "(answered in time + abandoned in time) / all whose wait is over",
+            ("answered_in_time", "abandoned_in_time"),
+            _ENDED,
+        ),
+        Formula(
+            "queuemetrics-inclusive",
+            "answered in time / all whose wait is over",
+            _IN_TIME,
+            _ENDED,
+        ),
+        Formula(
+            "vonage",
+            "answered in time / (answered + abandoned + overflowed)",
+            _IN_TIME,
+            ("answered", "abandoned", "overflowed"),
+        ),
+        Formula(
+            "xcally",
+            "answered in time / (answered + abandoned after the threshold)",
+            _IN_TIME,
+            ("answered", "abandoned", "-abandoned_in_time"),
+        ),
+        Formula("offered", "answered in time / offered, those who still wait included", _IN_TIME, (OFFERED,)),
+    )
+}
+ALIASES: Final = {
+    "app_queue-sl": "answered-only",
+    "wazo-qos": "answered-only",
+    "uccx-handled": "answered-only",
+    "genesys": "answered-only",
+}
+"""Other systems' names for a formula above."""
+DEFAULT_FORMULA: Final = "callcenter"
+
+
+def formula_named(name: str) -> Formula | None:
+    """None for a name that is none."""
+    return FORMULAS.get(ALIASES.get(name, name))

@@ -1,0 +1,53 @@
+"""Engines for the two databases, with what each of them needs to be told."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy.exc import ArgumentError
+from sqlalchemy.pool import StaticPool
+
+from py_callcenter.store.errors import StoreError
+
+WRITES: Final = "callcenter_writes"
+"""Execution option of a connection that is going to write."""
+
+_SUPPORTED: Final = {"sqlite", "postgresql"}
+_MEMORY: Final = {"sqlite://", "sqlite:///:memory:"}
+
+
+def engine_for(url: str) -> Engine:
+    """Raises `StoreError` for a URL that can't be used."""
+    hint = "write a URL such as sqlite:///callcenter.db or postgresql+psycopg://user@host/db"
+    try:
+        if not url.startswith("sqlite"):
+            engine = create_engine(url, pool_pre_ping=True, pool_recycle=1800)
+        elif url in _MEMORY:
+            engine = create_engine(url, poolclass=StaticPool, connect_args={"check_same_thread": False})
+        else:
+            engine = create_engine(url, connect_args={"timeout": 10})
+    except (ArgumentError, ImportError) as error:
+        raise StoreError(f"the database's URL can't be used ({type(error).__name__}); {hint}") from error
+    if engine.dialect.name not in _SUPPORTED:
+        raise StoreError(f"the database's URL can't be used ({engine.dialect.name}); {hint}")
+    if engine.dialect.name == "sqlite":
+        event.listen(engine, "connect", _tune_sqlite)
+        event.listen(engine, "begin", _begin_sqlite)
+    return engine
+
+
+def _tune_sqlite(connection: Any, _record: object) -> None:
+    """A write-ahead log lets the command line read while the controller writes."""
+    connection.isolation_level = None  # we say BEGIN ourselves, or changes of tables would be committed apart
+    cursor = connection.cursor()
+    cursor.execute("PRAGMA journal_mode=WAL")
+    cursor.execute("PRAGMA synchronous=NORMAL")
+    cursor.execute("PRAGMA foreign_keys=ON")
+    cursor.close()
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    """Who is going to write takes the lock at once: a reader that becomes a writer may be refused."""
+    writes = connection.get_execution_options().get(WRITES, False)
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")

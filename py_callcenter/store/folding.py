@@ -1,0 +1,94 @@
+"""Call records and agents' time, kept in step with the records in the same transaction."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import groupby
+from typing import Final
+
+from sqlalchemy import Connection, delete, select
+
+from py_callcenter.stats import AgentLine, AgentTimes, fold_call
+from py_callcenter.store import rows
+from py_callcenter.store.rows import RecordLike
+from py_callcenter.store.schema import agent_slots, agents, calls, legs, meta, records
+
+_FOLDED: Final = "folded"
+_VERSION: Final = "1"
+"""Raise it when a fold gives other rows than before: they are made anew at the next start."""
+
+
+def refold_calls(connection: Connection, touched: Iterable[str]) -> None:
+    """Make the call records of some calls anew from all of their records, any number of times."""
+    names = sorted(set(touched))
+    for start in range(0, len(names), rows.BATCH):
+        query = (
+            select(records)
+            .where(records.c.call.in_(names[start : start + rows.BATCH]))
+            .order_by(records.c.call, records.c.epoch, records.c.sequence)
+        )
+        call_rows, leg_rows = [], []
+        found = map(rows.from_row, connection.execute(query))
+        for _, story in groupby(found, key=lambda stored: stored.body["call"]):
+            known = (stored.load() for stored in story)
+            call, its_legs = fold_call(record for record in known if record is not None)
+            if call is not None:
+                call_rows.append(rows.call_row(call))
+                leg_rows += [rows.call_row(leg) for leg in its_legs]
+        rows.put(connection, calls, call_rows)
+        rows.put(connection, legs, leg_rows)
+
+
+class AgentFolding:
+    """Agents' time, folded on from where the database is. One writer: lines are read once and kept."""
+
+    def __init__(self, connection: Connection) -> None:
+        lines = (AgentLine(**row._asdict()) for row in connection.execute(select(agents)))
+        self._times = AgentTimes({line.agent: line for line in lines})
+
+    def fold(self, connection: Connection, fresh: Iterable[RecordLike]) -> None:
+        """Take records that were just written, each once."""
+        for record in fresh:
+            self._times.fold(record)
+        lines, slots = self._times.take()
+        rows.put(connection, agents, map(rows.line_row, lines))
+        rows.add(connection, agent_slots, map(rows.slot_row, slots))
+
+
+def is_folded(connection: Connection) -> bool:
+    """Whether the folded tables go with the records."""
+    return connection.scalar(select(meta.c.value).where(meta.c.key == _FOLDED)) == _VERSION
+
+
+def rebuild(connection: Connection) -> None:
+    """Make everything that is folded anew, as far back as records are kept; what is older stays as it is."""
+    oldest_us = connection.scalar(select(records.c.at_us).order_by(records.c.at_us).limit(1))
+    if oldest_us is not None:
+        connection.execute(delete(agents))
+        connection.execute(delete(agent_slots).where(agent_slots.c.slot_us >= oldest_us))
+        folding = AgentFolding(connection)
+        for batch in _in_order(connection):
+            folding.fold(connection, batch)
+        for names in _calls(connection):
+            refold_calls(connection, names)
+    rows.put(connection, meta, [{"key": _FOLDED, "value": _VERSION}])
+
+
+def _in_order(connection: Connection) -> Iterator[list[RecordLike]]:
+    """All records, by time: those of another program's hand have epochs of their own."""
+    query = select(records).order_by(records.c.at_us, records.c.epoch, records.c.sequence)
+    result = connection.execute(query, execution_options={"yield_per": rows.BATCH})
+    for part in result.partitions():
+        loaded = (rows.from_row(row).load() for row in part)
+        yield [record for record in loaded if record is not None]
+
+
+def _calls(connection: Connection) -> Iterator[Sequence[str]]:
+    last = ""
+    while True:
+        query = select(records.c.call).where(records.c.call > last).distinct().order_by(records.c.call)
+        names = [str(name) for name in connection.scalars(query.limit(rows.BATCH))]
+        if not names:
+            return
+        yield names
+        last = names[-1]

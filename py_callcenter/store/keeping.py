@@ -1,0 +1,80 @@
+"""What is not kept: old records, and a caller who asked to be forgotten."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Final
+
+import orjson
+from sqlalchemy import Connection, Table, delete, select, tuple_, update
+
+from py_callcenter.store.schema import agent_slots, calls, legs, records
+
+DAY_US: Final = 86_400_000_000
+CHUNK: Final = 10_000
+"""Rows deleted in one transaction, so that records written meanwhile wait for milliseconds only."""
+
+
+@dataclass(frozen=True, slots=True)
+class Retention:
+    """How long to keep what. Calls and agents' time hold no numbers and are small: they may stay longer."""
+
+    records_days: int = 90
+    calls_days: int = 400
+
+    def cutoffs(self, now_us: int) -> tuple[tuple[Table, Any, int], ...]:
+        """Tables with the column that tells a row's age, and the moment before which rows go."""
+        old_records_us = now_us - self.records_days * DAY_US
+        old_calls_us = now_us - max(self.calls_days, self.records_days) * DAY_US
+        return (
+            (records, records.c.at_us, old_records_us),
+            (legs, legs.c.entered_us, old_calls_us),
+            (calls, calls.c.offered_us, old_calls_us),
+            (agent_slots, agent_slots.c.slot_us, old_calls_us),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Erased:
+    """`recordings`: files of that caller's voice; the switch has them, they are to be deleted there."""
+
+    calls: int
+    recordings: tuple[str, ...]
+
+
+def delete_chunk(connection: Connection, table: Table, age: Any, before_us: int) -> int:
+    """Delete some rows that are too old; how many it were."""
+    keys = tuple(table.primary_key)
+    old = select(*keys).where(age < before_us).limit(CHUNK)
+    result = connection.execute(delete(table).where(tuple_(*keys).in_(old)))
+    return int(result.rowcount)
+
+
+def erase(connection: Connection, caller: str) -> Erased:
+    """Forget one caller: the pseudonym goes from records and call records, the names of recordings go.
+
+    The calls stay in every figure; nothing links them to each other or to a person any more.
+    """
+    names = set(connection.scalars(select(calls.c.call).where(calls.c.caller == caller)))
+    mark = f'%"caller":"{caller}"%'
+    offered = records.c.kind == "call-offered"
+    names |= set(connection.scalars(select(records.c.call).where(offered, records.c.fields.like(mark))))
+    recordings: list[str] = []
+    for name in sorted(names):
+        telling = records.c.kind.in_(("call-offered", "recording-started"))
+        for row in connection.execute(select(records).where(records.c.call == name, telling)).all():
+            own = orjson.loads(row.fields)
+            if row.kind == "call-offered":
+                own["caller"] = ""
+            elif own["path"]:
+                recordings.append(own["path"])
+                own["path"] = ""
+            this = (
+                (records.c.epoch == row.epoch)
+                & (records.c.sequence == row.sequence)
+                & (records.c.node == row.node)
+            )
+            connection.execute(update(records).where(this).values(fields=orjson.dumps(own).decode()))
+    for table in (calls, legs):
+        connection.execute(update(table).where(table.c.caller == caller).values(caller=None))
+    return Erased(len(names), tuple(recordings))

@@ -1,0 +1,1 @@
+"""The database's versions, one step a file; `store.versions` runs them."""

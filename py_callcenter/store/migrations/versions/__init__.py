@@ -1,0 +1,1 @@
+"""Steps in order of their numbers. Each goes both ways."""

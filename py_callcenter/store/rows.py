@@ -1,0 +1,138 @@
+"""Records and folded rows as rows of the tables, and back."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, fields
+from functools import cache
+from typing import Any, Final, Protocol
+
+import orjson
+from sqlalchemy import Connection, Table
+from sqlalchemy.dialects import postgresql, sqlite
+
+from py_callcenter.engine.records import AnyRecord, load
+from py_callcenter.stats import LOGGED_IN_STATES, OFFER_OUTCOMES, AgentLine, AgentSlot, CallRow, LegRow
+from py_callcenter.store.schema import records
+
+BATCH: Final = 500
+_HEAD: Final = frozenset({"node", "epoch", "sequence", "at_us"})
+
+
+class RecordLike(Protocol):
+    """A dataclass of `engine.records`; fields beside these are its kind's own."""
+
+    @property
+    def id(self) -> str: ...
+    @property
+    def node(self) -> str: ...
+    @property
+    def epoch(self) -> int: ...
+    @property
+    def sequence(self) -> int: ...
+    @property
+    def at_us(self) -> int: ...
+    @property
+    def kind(self) -> str: ...
+
+
+@dataclass(frozen=True, slots=True)
+class StoredRecord:
+    """A record as read back; `body` holds all fields of the dataclass."""
+
+    id: str
+    at_us: int
+    kind: str
+    body: dict[str, Any]
+
+    def load(self) -> AnyRecord | None:
+        """As the engine wrote it; None for a kind that this version doesn't know."""
+        return load(self.kind, self.body)
+
+
+@cache
+def _own_fields(kind: type[Any]) -> tuple[str, ...]:
+    return tuple(field.name for field in fields(kind) if field.name not in _HEAD)
+
+
+def to_row(record: RecordLike) -> dict[str, Any]:
+    own = {name: getattr(record, name) for name in _own_fields(type(record))}
+    return {
+        "epoch": record.epoch,
+        "sequence": record.sequence,
+        "node": record.node,
+        "at_us": record.at_us,
+        "kind": record.kind,
+        "call": own.get("call") or None,
+        "agent": own.get("agent") or None,
+        "fields": orjson.dumps(own).decode(),
+    }
+
+
+def from_row(row: Any) -> StoredRecord:
+    head = {"node": row.node, "epoch": row.epoch, "sequence": row.sequence, "at_us": row.at_us}
+    record_id = f"{row.node}:{row.epoch}:{row.sequence}"
+    return StoredRecord(record_id, row.at_us, row.kind, {**head, **orjson.loads(row.fields)})
+
+
+def call_row(row: CallRow | LegRow) -> dict[str, Any]:
+    return {**asdict(row), "caller": row.caller or None}
+
+
+def line_row(line: AgentLine) -> dict[str, Any]:
+    return asdict(line)
+
+
+def slot_row(slot: AgentSlot) -> dict[str, Any]:
+    return {
+        "agent": slot.agent,
+        "slot_us": slot.slot_us,
+        **{f"{state}_us": slot.spent_us.get(state, 0) for state in LOGGED_IN_STATES},
+        **{f"offers_{outcome}": slot.offers.get(outcome, 0) for outcome in OFFER_OUTCOMES},
+    }
+
+
+def insert_new(connection: Connection, batch: Sequence[RecordLike]) -> list[RecordLike]:
+    """Write those that aren't there yet; give them, in their order."""
+    statement = _insert(connection, records).on_conflict_do_nothing()
+    keys = (records.c.epoch, records.c.sequence, records.c.node)
+    fresh: set[tuple[int, int, str]] = set()
+    for start in range(0, len(batch), BATCH):
+        rows = [to_row(record) for record in batch[start : start + BATCH]]
+        fresh |= {tuple(row) for row in connection.execute(statement.returning(*keys), rows)}
+    out: list[RecordLike] = []
+    for record in batch:
+        key = (record.epoch, record.sequence, record.node)
+        if key in fresh:
+            fresh.remove(key)  # twice in one batch
+            out.append(record)
+    return out
+
+
+def put(connection: Connection, table: Table, rows: Iterable[Mapping[str, Any]]) -> None:
+    """Write rows; those that are there are replaced."""
+    statement = _insert(connection, table)
+    keys = [column.name for column in table.primary_key]
+    others = {column.name: statement.excluded[column.name] for column in table.c if column.name not in keys}
+    _many(connection, statement.on_conflict_do_update(index_elements=keys, set_=others), rows)
+
+
+def add(connection: Connection, table: Table, rows: Iterable[Mapping[str, Any]]) -> None:
+    """Write rows; their numbers are added to those of rows that are there."""
+    statement = _insert(connection, table)
+    keys = [column.name for column in table.primary_key]
+    sums = {
+        column.name: column + statement.excluded[column.name] for column in table.c if column.name not in keys
+    }
+    _many(connection, statement.on_conflict_do_update(index_elements=keys, set_=sums), rows)
+
+
+def _many(connection: Connection, statement: Any, rows: Iterable[Mapping[str, Any]]) -> None:
+    data = list(rows)
+    for start in range(0, len(data), BATCH):
+        connection.execute(statement, data[start : start + BATCH])
+
+
+def _insert(connection: Connection, table: Table) -> Any:
+    dialect = sqlite if connection.dialect.name == "sqlite" else postgresql
+    return dialect.insert(table)

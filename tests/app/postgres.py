@@ -1,0 +1,107 @@
+"""A PostgreSQL of our own for the tests: from the Debian package, on a free port, gone afterwards."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import subprocess
+import tempfile
+import time
+from pathlib import Path
+
+from sqlalchemy import create_engine, text
+from sqlalchemy.pool import NullPool
+
+WHY_NOT = "no PostgreSQL server on this machine; hint: apt-get install postgresql"
+
+
+def binaries() -> Path | None:
+    """The folder with `initdb` and `postgres`, the newest version's."""
+    found = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"), key=lambda path: int(path.parts[-3]))
+    if found:
+        return found[-1].parent
+    on_path = shutil.which("initdb")
+    return Path(on_path).resolve().parent if on_path else None
+
+
+class Postgres:
+    """One server. It refuses to run as root, so root starts it as the package's user."""
+
+    def __init__(self, bin_folder: Path) -> None:
+        self._bin = bin_folder
+        self._user = {"user": "postgres", "group": "postgres", "extra_groups": []} if os.getuid() == 0 else {}
+        self.folder = Path(tempfile.mkdtemp(prefix="callcenter-pg-"))
+        if self._user:
+            shutil.chown(self.folder, "postgres", "postgres")
+        self._databases = 0
+        self._run("initdb", "-D", "data", "-U", "postgres", "-A", "trust", "-E", "UTF8", "-N", "--locale=C")
+        self.process = self._start()
+
+    def _run(self, program: str, *arguments: str) -> None:
+        done = subprocess.run(
+            [self._bin / program, *arguments],
+            cwd=self.folder,
+            capture_output=True,
+            text=True,
+            check=False,
+            **self._user,
+        )
+        assert done.returncode == 0, done.stderr[-2000:]
+
+    def _start(self) -> subprocess.Popen[bytes]:
+        for _ in range(3):  # somebody else may take the port in between
+            with socket.socket() as probe:
+                probe.bind(("127.0.0.1", 0))
+                self.port = probe.getsockname()[1]
+            settings = {
+                "listen_addresses": "127.0.0.1",
+                "port": str(self.port),
+                "unix_socket_directories": str(self.folder),
+                "fsync": "off",
+                "full_page_writes": "off",
+                "max_connections": "50",
+            }
+            options = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
+            with (self.folder / "log").open("ab") as log:
+                process = subprocess.Popen(
+                    [self._bin / "postgres", "-D", "data", *options],
+                    cwd=self.folder, stdout=log, stderr=log, **self._user,
+                )  # fmt: skip
+            if self._answers(process):
+                return process
+        raise AssertionError((self.folder / "log").read_text()[-2000:])
+
+    def _answers(self, process: subprocess.Popen[bytes]) -> bool:
+        deadline = time.monotonic() + 20
+        while process.poll() is None and time.monotonic() < deadline:
+            try:
+                socket.create_connection(("127.0.0.1", self.port), 1).close()
+                create_engine(self.url("postgres"), poolclass=NullPool).connect().close()
+            except Exception:  # noqa: BLE001 - not yet
+                time.sleep(0.05)
+            else:
+                return True
+        process.kill()
+        process.wait()
+        return False
+
+    def url(self, database: str) -> str:
+        return f"postgresql+psycopg://postgres@127.0.0.1:{self.port}/{database}"
+
+    def new_database(self) -> str:
+        """URL of a fresh, empty database."""
+        self._databases += 1
+        name = f"test{self._databases}"
+        engine = create_engine(self.url("postgres"), isolation_level="AUTOCOMMIT")
+        with engine.connect() as connection:
+            connection.execute(text(f"CREATE DATABASE {name}"))
+        engine.dispose()
+        return self.url(name)
+
+    def stop(self) -> None:
+        """Immediate shutdown: what it holds is thrown away anyhow."""
+        if self.process.poll() is None:
+            self.process.send_signal(3)
+            self.process.wait(20)
+        shutil.rmtree(self.folder, ignore_errors=True)
