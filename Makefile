@@ -31,7 +31,7 @@ demo: build ## a whole call centre on this machine: simulated switch, callers, a
 	$(BIN)/callcenter demo
 
 test: test-tools $(VENV)/.test lint stubs rust-check ## everything that CI runs
-	@scripts/system-packages chromium postgresql
+	@scripts/system-packages chromium
 	$(BIN)/python -m pytest
 
 test-tools:
@@ -61,10 +61,14 @@ rust-check: ## rustfmt, clippy (warnings are errors) and the Rust tests
 	PYO3_PYTHON=$(CURDIR)/$(BIN)/python cargo clippy --quiet --locked --workspace --all-targets -- -D warnings
 	cargo test --quiet --locked -p callcenter_core
 
-bench: $(VENV)/.test ## the whole call, decoding, decisions → bench/RESULTS.md
+$(VENV)/.bench: $(VENV)/.test
+	$(BIN)/python -m pip install --quiet --group bench
+	@touch $@
+
+bench: $(VENV)/.bench ## the whole call, decoding, decisions → bench/RESULTS.md
 	$(BIN)/python bench/results.py
 
-bench-live: $(VENV)/.test ## the same and the benches on a real FreeSWITCH
+bench-live: $(VENV)/.bench ## the same and the benches on a real FreeSWITCH
 	@scripts/system-packages sip-tester
 	$(BIN)/python bench/results.py --live
 

@@ -21,6 +21,10 @@ BENCHES = (
     ("A whole call: CPU of the controller", ["bench/python/bench_call.py"]),
     ("Decoding events, against greenswitch", ["bench/python/bench_wire.py"]),
     ("Decisions of the core, through Python", ["bench/python/bench_router.py"]),
+    (
+        "The core against its size, against the plain reference, and its memory",
+        ["bench/python/bench_scale.py", "--plots", "bench/plots"],
+    ),
     ("Skills and demands, through Python", ["bench/python/bench_skills.py"]),
     ("Expected wait, and the core against queueing theory", ["bench/python/bench_estimate.py"]),
 )

@@ -460,6 +460,43 @@ class Router:
         rings goes on.
         """
 
+    # What outlived a process.
+    def restore_agent(
+        self,
+        now_us: int,
+        agent: int,
+        *,
+        idle_since_us: int,
+        state_since_us: int,
+        no_answer_count: int = 0,
+        calls_answered: int = 0,
+        talk_us: int = 0,
+        served: bool = False,
+        rest_until_us: int = 0,
+        wrap_up: bool = False,
+    ) -> None:
+        """Put an agent back to what the books say, after `set_status`. `served`: On Demand and served, so
+        `idle`. `rest_until_us`: end of a wrap-up (`wrap_up`) or delay, of none when not after `now_us`.
+        Raises while an offer or conversation holds the agent.
+        """
+
+    def adopt_offer(self, now_us: int, caller: int, agent: int) -> int:
+        """Keep an agent for a waiting caller because the phone rings already, whatever strategy and status
+        say; give the offer's id. A wrap-up or delay ends; turns (round-robin, top-down) don't move. Raises
+        when the caller is claimed or the agent held.
+        """
+
+    def adopt_conversation(self, now_us: int, agent: int, *, since_us: int, counted: bool) -> int:
+        """Note that an agent talks to a caller since then; give the offer's id, to be ended by `finish`.
+        `counted`: it is in calls_answered already. A wrap-up or delay ends. Raises while an offer or
+        conversation holds the agent.
+        """
+
+    def hold_caller(self, now_us: int, caller: int, held: bool) -> None:
+        """Offer a caller to nobody for the time being (True), or again; place and wait are kept, what rings
+        goes on.
+        """
+
     def agent(self, agent: int) -> AgentView: ...
     def agents_by_state(self) -> list[tuple[str, int]]:
         """How many agents are in each state, all nine states, in a fixed order. O(1)."""

@@ -86,7 +86,7 @@ def main() -> None:
         client = InboundESL("127.0.0.1", 8021, "")
         client.sock_file = io.BytesIO(stream)
         queue: Queue[ESLEvent] = Queue()
-        client._esl_event_queue = queue  # noqa: SLF001  (greenswitch has no other way to the events)
+        client._esl_event_queue = queue  # greenswitch has no other way to the events
         client.receive_events()
         while not queue.empty():
             get = queue.get().headers.get

@@ -3,7 +3,8 @@
 use crate::error::{Raise, RouterError};
 use crate::estimate::{Estimate, Rates, Score};
 use callcenter_core::router::{
-    self as core, AgentSettings, Arrival, Fault, QueueSettings, Status, Strategy, TierSettings,
+    self as core, AgentSettings, Arrival, Fault, QueueSettings, Remembered, Status, Strategy,
+    TierSettings,
 };
 use pyo3::exceptions::{PyOverflowError, PyUnicodeEncodeError};
 use pyo3::prelude::*;
@@ -467,6 +468,69 @@ impl Router {
         self.0
             .set_external_calls(now_us, agent, count)
             .map_err(refused)
+    }
+
+    #[pyo3(signature = (now_us, agent, *, idle_since_us, state_since_us, no_answer_count = 0, calls_answered = 0,
+                        talk_us = 0, served = false, rest_until_us = 0, wrap_up = false))]
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "as much as the books know of an agent"
+    )]
+    fn restore_agent(
+        &mut self,
+        #[pyo3(from_py_with = number)] now_us: i64,
+        #[pyo3(from_py_with = id)] agent: u64,
+        #[pyo3(from_py_with = number)] idle_since_us: i64,
+        #[pyo3(from_py_with = number)] state_since_us: i64,
+        #[pyo3(from_py_with = number)] no_answer_count: i64,
+        #[pyo3(from_py_with = number)] calls_answered: i64,
+        #[pyo3(from_py_with = number)] talk_us: i64,
+        served: bool,
+        #[pyo3(from_py_with = number)] rest_until_us: i64,
+        wrap_up: bool,
+    ) -> PyResult<()> {
+        let was = Remembered {
+            idle_since_us,
+            state_since_us,
+            no_answer_count,
+            calls_answered,
+            talk_us,
+            served,
+            rest_until_us,
+            wrap_up,
+        };
+        self.0.restore_agent(now_us, agent, was).map_err(refused)
+    }
+
+    fn adopt_offer(
+        &mut self,
+        #[pyo3(from_py_with = number)] now_us: i64,
+        #[pyo3(from_py_with = id)] caller: u64,
+        #[pyo3(from_py_with = id)] agent: u64,
+    ) -> PyResult<u64> {
+        self.0.adopt_offer(now_us, caller, agent).map_err(refused)
+    }
+
+    #[pyo3(signature = (now_us, agent, *, since_us, counted))]
+    fn adopt_conversation(
+        &mut self,
+        #[pyo3(from_py_with = number)] now_us: i64,
+        #[pyo3(from_py_with = id)] agent: u64,
+        #[pyo3(from_py_with = number)] since_us: i64,
+        counted: bool,
+    ) -> PyResult<u64> {
+        self.0
+            .adopt_conversation(now_us, agent, since_us, counted)
+            .map_err(refused)
+    }
+
+    fn hold_caller(
+        &mut self,
+        #[pyo3(from_py_with = number)] now_us: i64,
+        #[pyo3(from_py_with = id)] caller: u64,
+        held: bool,
+    ) -> PyResult<()> {
+        self.0.hold_caller(now_us, caller, held).map_err(refused)
     }
 
     fn agent(&self, #[pyo3(from_py_with = id)] agent: u64) -> PyResult<AgentView> {

@@ -124,6 +124,7 @@ class Caller:
     priority: int
     base_score_us: int
     claimed_by: int = 0
+    held: bool = False
     offered_us: int = 0
     tried: tuple[int, int, int] | None = None
     refused: list[int] = field(default_factory=list)
@@ -399,7 +400,7 @@ class Router:
         return lots[_splitmix(self.seed, self._draws) * len(lots) >> 64]
 
     def _is_open(self, caller: Caller) -> bool:
-        if caller.claimed_by:
+        if caller.claimed_by or caller.held:
             return False
         queue = self._queues[caller.queue]
         rings = len(self._offers_of_caller(caller.id))
@@ -722,6 +723,80 @@ class Router:
     def _rest(self, agent: Agent, kind: str, length_us: int) -> None:
         agent.rest = kind if length_us > 0 else ""
         agent.rest_until_us = self._now_us + length_us if length_us > 0 else 0
+
+    # What outlived a process.
+
+    def restore_agent(
+        self,
+        now_us: int,
+        agent: int,
+        *,
+        idle_since_us: int,
+        state_since_us: int,
+        no_answer_count: int = 0,
+        calls_answered: int = 0,
+        talk_us: int = 0,
+        served: bool = False,
+        rest_until_us: int = 0,
+        wrap_up: bool = False,
+    ) -> None:
+        moments = (now_us, idle_since_us, state_since_us, calls_answered, talk_us, rest_until_us)
+        for value in moments:
+            _number("a moment or count", value, 0, MAX_US)
+        _number("no_answer_count", no_answer_count, 0, 1_000_000)
+        entry = self._unheld(agent)
+        self._clock(now_us)
+        self._rest(entry, "wrap_up" if wrap_up else "delay", rest_until_us - self._now_us)
+        entry.idle_since_us = min(idle_since_us, self._now_us)
+        entry.no_answer_count = no_answer_count
+        entry.calls_answered = calls_answered
+        entry.talk_us = talk_us
+        entry.served_on_demand = served and entry.status == "Available (On Demand)"
+        self._settle()
+        entry.state_since_us = min(state_since_us, self._now_us)
+
+    def adopt_offer(self, now_us: int, caller: int, agent: int) -> int:
+        _number("now_us", now_us, 0, MAX_US)
+        waiting = self._caller(caller)
+        entry = self._agent(agent)
+        if waiting.claimed_by:
+            raise RouterError("an agent has answered this caller")
+        self._unheld(agent)
+        self._clock(now_us)
+        queue = self._queues[waiting.queue]
+        offer = Offer(self._next("offer"), caller, entry.id, queue.id, queue.no_answer_status)
+        self._offers[offer.id] = offer
+        self._rest(entry, "", 0)
+        waiting.offered_us = self._now_us
+        self._settle()
+        return offer.id
+
+    def adopt_conversation(self, now_us: int, agent: int, *, since_us: int, counted: bool) -> int:
+        _number("now_us", now_us, 0, MAX_US)
+        _number("since_us", since_us, 0, MAX_US)
+        entry = self._unheld(agent)
+        self._clock(now_us)
+        offer = Offer(self._next("offer"), 0, entry.id, 0, "On Break", step="talking")
+        offer.talking_since_us = min(since_us, self._now_us)
+        self._offers[offer.id] = offer
+        self._rest(entry, "", 0)
+        entry.no_answer_count = 0
+        entry.calls_answered += not counted
+        self._settle()
+        entry.state_since_us = offer.talking_since_us
+        return offer.id
+
+    def hold_caller(self, now_us: int, caller: int, held: bool) -> None:
+        _number("now_us", now_us, 0, MAX_US)
+        entry = self._caller(caller)
+        self._clock(now_us)
+        entry.held = held
+
+    def _unheld(self, agent: int) -> Agent:
+        entry = self._agent(agent)
+        if self._offer_of_agent(agent):
+            raise RouterError("an offer or conversation holds this agent")
+        return entry
 
     def agent(self, agent: int) -> AgentView:
         entry = self._agent(agent)

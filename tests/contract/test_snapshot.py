@@ -112,7 +112,7 @@ def test_bytes_of_something_else():
 
 def test_a_snapshot_of_another_version_says_so():
     data = a_day_at_work().snapshot()
-    with pytest.raises(SnapshotError, match="format 999, this version reads format [0-9]+ only"):
+    with pytest.raises(SnapshotError, match=r"format 999, this version reads format [0-9]+ only"):
         Router.restore(data[:8] + (999).to_bytes(4, "little") + data[12:])
 
 

@@ -109,7 +109,7 @@ impl Router {
         Ok(())
     }
 
-    fn end_rest(&mut self, slot: u32) -> Result<()> {
+    pub(super) fn end_rest(&mut self, slot: u32) -> Result<()> {
         if let Some(rest) = self.agents.get_mut(slot)?.rest.take() {
             self.timers.cancel(rest.timer);
         }

@@ -46,6 +46,7 @@ impl Caller {
             queue,
             offers: Vec::new(),
             claimed: false,
+            held: false,
             spot: Spot::None,
             wake: None,
             offered_us: 0,
@@ -288,6 +289,7 @@ impl Router {
         let next_us = caller.offered_us + settings.ring_progressively_delay_us;
         let progressively = settings.strategy == Strategy::RingProgressively && rings > 0;
         let open = !caller.claimed
+            && !caller.held
             && match settings.strategy {
                 Strategy::RingAll => true,
                 Strategy::RingK => (rings as u64) < settings.ring_count.unsigned_abs(),

@@ -4,6 +4,7 @@
 //! of queues in which something changed. After each [`Router::decide`] no open caller and ready agent of one
 //! queue are left unmatched; that is why unchanged queues need no look.
 
+mod adopt;
 mod agents;
 mod callers;
 mod config;
@@ -28,6 +29,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::estimate::{Estimator, Ticket};
 
+pub use adopt::Remembered;
 pub use callers::Arrival;
 pub use error::{Result, RouterError};
 pub use snapshot::{SNAPSHOT_FORMAT, SnapshotError};
@@ -179,6 +181,8 @@ struct Caller {
     /// Slots of the offers made and not ended, in no order.
     offers: Vec<u32>,
     claimed: bool,
+    /// To be offered to nobody for the time being.
+    held: bool,
     spot: Spot,
     /// When something opens or closes for this caller.
     wake: Option<TimerKey>,

@@ -227,6 +227,7 @@ fn put_caller(router: &mut Router, row: CallerRow) -> Result<u32> {
         refused,
         preferred,
         ticket: _,
+        held,
     } = row;
     types::duration("entered_us", entered_us)?;
     range("priority", priority, -MAX_PRIORITY, MAX_PRIORITY)?;
@@ -259,6 +260,7 @@ fn put_caller(router: &mut Router, row: CallerRow) -> Result<u32> {
         must(router.serves(agent, queue_slot)?, "a preference in vain")?;
     }
     let caller = Caller {
+        held,
         offered_us,
         marker,
         refused,

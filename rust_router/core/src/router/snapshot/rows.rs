@@ -81,6 +81,7 @@ pub(super) struct CallerRow {
     pub(super) preferred: Option<(u64, i64)>,
     /// What `Ticket::to_bytes` gives.
     pub(super) ticket: [u8; Ticket::BYTES],
+    pub(super) held: bool,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -274,6 +275,7 @@ impl CallerRow {
             refused,
             preferred,
             ticket,
+            held,
             // Follow from the offers and the clock.
             unserved: _,
             offers: _,
@@ -301,6 +303,7 @@ impl CallerRow {
                 None => None,
             },
             ticket: ticket.to_bytes(),
+            held: *held,
         })
     }
 }
