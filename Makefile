@@ -31,7 +31,7 @@ demo: build ## a whole call centre on this machine: simulated switch, callers, a
 	$(BIN)/callcenter demo
 
 test: test-tools $(VENV)/.test lint stubs rust-check ## everything that CI runs
-	@scripts/system-packages chromium
+	@scripts/system-packages chromium postgresql
 	$(BIN)/python -m pytest
 
 test-tools:
