@@ -1,6 +1,8 @@
 //! The exceptions of this module, and the one place where the core's errors become them.
 
-use callcenter_core::router::{RouterError as CoreRouterError, SnapshotError as CoreSnapshotError};
+use callcenter_core::router::{
+    LogError as CoreLogError, RouterError as CoreRouterError, SnapshotError as CoreSnapshotError,
+};
 use callcenter_core::wire::{EventError as CoreEventError, FrameError as CoreFrameError};
 use pyo3::create_exception;
 use pyo3::exceptions::PyValueError;
@@ -29,6 +31,12 @@ create_exception!(
     SnapshotError,
     PyValueError,
     "Bytes from which no Router can be restored."
+);
+create_exception!(
+    py_callcenter._router,
+    DecisionLogError,
+    PyValueError,
+    "A decision log that gives no decisions, or others than it holds."
 );
 
 /// An error of the core that has its own Python exception.
@@ -61,10 +69,21 @@ impl Raise for CoreSnapshotError {
     }
 }
 
+impl Raise for CoreLogError {
+    fn raise(self) -> PyErr {
+        let error = DecisionLogError::new_err(self.to_string());
+        Python::attach(|py| match error.value(py).setattr("entry", self.entry()) {
+            Ok(()) => error.clone_ref(py),
+            Err(other) => other,
+        })
+    }
+}
+
 pub(crate) fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     let py = module.py();
     module.add("FrameError", py.get_type::<FrameError>())?;
     module.add("EventError", py.get_type::<EventError>())?;
     module.add("RouterError", py.get_type::<RouterError>())?;
-    module.add("SnapshotError", py.get_type::<SnapshotError>())
+    module.add("SnapshotError", py.get_type::<SnapshotError>())?;
+    module.add("DecisionLogError", py.get_type::<DecisionLogError>())
 }

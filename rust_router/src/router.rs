@@ -151,15 +151,17 @@ impl AgentView {
 }
 
 /// The routing core; documented in `py_callcenter/_router.pyi`.
+///
+/// What changes it must go through the `Recorder`: a new call has its line in `core/src/router/log/calls.rs`.
 #[pyclass(module = "py_callcenter._router")]
-struct Router(core::Router);
+struct Router(core::Recorder);
 
 #[pymethods]
 impl Router {
     #[new]
     #[pyo3(signature = (*, seed = 0))]
     fn new(#[pyo3(from_py_with = seed)] seed: u64) -> Self {
-        Self(core::Router::new(seed))
+        Self(core::Router::new(seed).into())
     }
 
     #[pyo3(signature = (now_us, name, strategy, *, no_answer_status = None,
@@ -629,12 +631,70 @@ impl Router {
     #[staticmethod]
     #[pyo3(signature = (data, /))]
     fn restore(data: &[u8]) -> PyResult<Self> {
-        core::Router::restore(data).map(Self).map_err(Raise::raise)
+        core::Router::restore(data)
+            .map(|router| Self(router.into()))
+            .map_err(Raise::raise)
+    }
+
+    fn start_log(&mut self, py: Python<'_>) -> PyResult<Py<PyBytes>> {
+        let rest = self.0.start_log().map_err(refused)?;
+        Ok(PyBytes::new(py, &rest).unbind())
+    }
+
+    fn fetch_log(&mut self, py: Python<'_>) -> PyResult<Py<PyBytes>> {
+        let bytes = self.0.fetch_log().map_err(refused)?;
+        Ok(PyBytes::new(py, &bytes).unbind())
+    }
+
+    fn stop_log(&mut self, py: Python<'_>) -> Py<PyBytes> {
+        PyBytes::new(py, &self.0.stop_log()).unbind()
+    }
+
+    #[getter]
+    fn log_length(&self) -> Option<usize> {
+        self.0.log_len()
+    }
+}
+
+/// The decisions of a log again; documented in `py_callcenter/_router.pyi`.
+#[pyclass(module = "py_callcenter._router")]
+struct Replay(core::Replay);
+
+#[pymethods]
+impl Replay {
+    #[new]
+    #[pyo3(signature = (log, /))]
+    fn new(log: &[u8]) -> PyResult<Self> {
+        core::Replay::new(log.to_vec())
+            .map(Self)
+            .map_err(Raise::raise)
+    }
+
+    #[pyo3(signature = (entries = None))]
+    fn run(&mut self, entries: Option<Bound<'_, PyAny>>) -> PyResult<u64> {
+        let entries = entries.map(|entries| id(&entries)).transpose()?;
+        self.0.run(entries).map_err(Raise::raise)
+    }
+
+    #[getter]
+    fn entry(&self) -> u64 {
+        self.0.entry()
+    }
+
+    #[getter]
+    fn now_us(&self) -> i64 {
+        self.0.router().now_us()
+    }
+
+    fn snapshot(&self, py: Python<'_>) -> PyResult<Py<PyBytes>> {
+        let bytes = self.0.router().snapshot().map_err(refused)?;
+        Ok(PyBytes::new(py, &bytes).unbind())
     }
 }
 
 pub(crate) fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<Proposal>()?;
     module.add_class::<AgentView>()?;
+    module.add_class::<Replay>()?;
     module.add_class::<Router>()
 }

@@ -27,7 +27,8 @@ class Restarts(Histories):
         self.routers = (restored, reference)
 
 
-Restarts.TestCase.settings = settings.get_profile("router")
+profile = settings.get_profile("router")
+Restarts.TestCase.settings = settings(profile, max_examples=profile.max_examples // 3)
 TestRestarts = Restarts.TestCase
 
 

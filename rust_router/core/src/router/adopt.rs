@@ -1,9 +1,11 @@
 //! Taking up what outlived the process: agents as they were, phones that ring, conversations under way.
 
+use serde::{Deserialize, Serialize};
+
 use super::{MAX_NO_ANSWER, Offer, Phase, Readiness, Result, Router, RouterError, Status, types};
 
 /// What the books know of an agent, beside the status.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Remembered {
     /// End of the last conversation, or the moment of login.
     pub idle_since_us: i64,

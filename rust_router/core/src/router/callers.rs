@@ -1,5 +1,7 @@
 //! Callers and their order.
 
+use serde::{Deserialize, Serialize};
+
 use crate::estimate::{End, Ticket};
 
 use super::timers::Due;
@@ -12,7 +14,7 @@ use super::{
 pub(super) const REMEMBERED: usize = 64;
 
 /// What is known of a caller who comes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Arrival {
     /// Since when the caller waits.
     pub entered_us: i64,

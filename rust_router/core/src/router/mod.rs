@@ -12,6 +12,7 @@ mod decide;
 mod error;
 mod expect;
 mod gates;
+mod log;
 mod offers;
 mod pick;
 mod ranked;
@@ -32,6 +33,7 @@ use crate::estimate::{Estimator, Ticket};
 pub use adopt::Remembered;
 pub use callers::Arrival;
 pub use error::{Result, RouterError};
+pub use log::{LOG_FORMAT, LogError, Recorder, Replay};
 pub use snapshot::{SNAPSHOT_FORMAT, SnapshotError};
 pub use types::{
     AgentSettings, AgentView, Fault, MAX_EXTERNAL_CALLS, MAX_NAME, MAX_NO_ANSWER, MAX_PRIORITY,
@@ -267,6 +269,12 @@ impl Router {
             seed,
             ..Self::default()
         }
+    }
+
+    /// The latest moment that was told.
+    #[must_use]
+    pub const fn now_us(&self) -> i64 {
+        self.now_us
     }
 
     fn check_time(now_us: i64) -> Result<()> {
