@@ -117,6 +117,10 @@ class AgentTimes:
             rests = line.status == _ON_DEMAND
             self._move(line, "idle" if rests else line.base(), record.at_us)
 
+    def joined(self, record: Any) -> None:
+        """The agent goes on with another caller, who was connected to them."""
+        self._move(self._line(record), "in_a_queue_call", record.at_us)
+
     def undone(self, record: Any) -> None:
         line = self._line(record)
         if line.state == "in_a_queue_call":
@@ -193,6 +197,7 @@ _STEPS: Final[dict[str, Callable[[AgentTimes, Any], None]]] = {
     "offer-made": AgentTimes.offered,
     "offer-ended": AgentTimes.offer_over,
     "conversation-ended": AgentTimes.parted,
+    "conversation-joined": AgentTimes.joined,
     "bridge-undone": AgentTimes.undone,
     "agent-wrap-up": AgentTimes.wrap_up,
 }

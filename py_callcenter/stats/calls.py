@@ -92,6 +92,7 @@ class _Fold:
     def __init__(self) -> None:
         self.call: CallRow | None = None
         self.legs: dict[int, LegRow] = {}
+        self._joined: list[Any] = []
         self._last_agent: dict[str, LegRow] = {}
         self._wrap_up_since: dict[tuple[str, int], int] = {}
 
@@ -163,7 +164,9 @@ class _Fold:
 
     def parted(self, record: Any) -> None:
         leg = self.legs.get(record.leg)
-        if leg is not None:
+        if leg is None:  # joined without waiting: it belongs to the call, to none of its queue legs
+            self._joined.append(record)
+        else:
             leg.talk_us, leg.hold_us = record.talk_us, record.hold_us
             leg.ended_by, leg.transferred = record.ended_by, record.transferred
             self._last_agent[record.agent] = leg
@@ -193,12 +196,13 @@ class _Fold:
             return
         legs = [self.legs[index] for index in sorted(self.legs)]
         call.legs = len(legs)
-        call.talk_us = sum(leg.talk_us for leg in legs)
-        call.hold_us = sum(leg.hold_us for leg in legs)
+        talks = [*legs, *self._joined]
+        call.talk_us = sum(talk.talk_us for talk in talks)
+        call.hold_us = sum(talk.hold_us for talk in talks)
         call.wrap_up_us = sum(leg.wrap_up_us for leg in legs)
-        call.transfers = sum(leg.transferred for leg in legs)
+        call.transfers = sum(talk.transferred for talk in talks)
         call.missed = sum(leg.missed for leg in legs)
-        call.ended_by = next((leg.ended_by for leg in reversed(legs) if leg.ended_by), "")
+        call.ended_by = next((talk.ended_by for talk in reversed(talks) if talk.ended_by), "")
         telling = next((leg for leg in legs if leg.outcome == "answered"), legs[-1] if legs else None)
         if telling is not None:
             call.outcome, call.detail, call.agent = telling.outcome, telling.detail, telling.agent

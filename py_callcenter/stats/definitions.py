@@ -32,6 +32,12 @@ class Limits:
     threshold_us: int = DEFAULT_THRESHOLD_US
     short_abandon_us: int = DEFAULT_SHORT_ABANDON_US
     short_answer_us: int = DEFAULT_SHORT_ANSWER_US
+    thresholds_us: Mapping[str, int] = field(default_factory=dict)
+    """Of queues with another threshold than `threshold_us`."""
+
+    def threshold(self, row: Any) -> Any:
+        """The threshold that counts for a row."""
+        return self.thresholds_us.get(row.queue, self.threshold_us)
 
 
 Condition = Callable[[Any, Limits], Any]
@@ -42,7 +48,7 @@ def _is(outcome: str) -> Condition:
 
 
 def _in_time(outcome: str) -> Condition:
-    return lambda row, limits: (row.outcome == outcome) & (row.wait_us <= limits.threshold_us)
+    return lambda row, limits: (row.outcome == outcome) & (row.wait_us <= limits.threshold(row))
 
 
 def _short(row: Any, limits: Limits) -> Any:
@@ -51,7 +57,7 @@ def _short(row: Any, limits: Limits) -> Any:
 
 def _short_in_time(row: Any, limits: Limits) -> Any:
     """Where the short limit is above the threshold, some short abandons are late."""
-    return _short(row, limits) & (row.wait_us <= limits.threshold_us)
+    return _short(row, limits) & (row.wait_us <= limits.threshold(row))
 
 
 def _short_answered(row: Any, limits: Limits) -> Any:
