@@ -10,6 +10,7 @@ from py_callcenter.config import HANGUP, Queue
 from py_callcenter.engine import exits, moves, music, offers, staffing, talk, wishes
 from py_callcenter.engine.actions import SetVariables
 from py_callcenter.engine.calls import Call, OfferState, Phase, Stay
+from py_callcenter.engine.identity import job_uuid, leg_uuid
 from py_callcenter.engine.records import (
     AbandonPhase,
     CallAbandoned,
@@ -25,6 +26,17 @@ SETTLE_US: Final = 400_000
 """A PARK and the agent's HANGUP may swap; this long we wait for the second before deciding."""
 SHORT_ABANDON_US: Final = 5_000_000
 """An abandoned call shorter than this is counted apart (`phase="short"`)."""
+
+
+def expect(state: State, event: Event) -> None:
+    """A channel with a queue was answered: its PARK follows within a millisecond or two.
+
+    Has at hand then what takes longest to make for the first phone that rings.
+    """
+    uuid = event.unique_id
+    leg_uuid(uuid, 1, 0)
+    job_uuid(uuid, 1)
+    state.sealer.caller(event.get("Caller-Caller-ID-Number") or "")
 
 
 def arrived(state: State, node: str, event: Event) -> None:
@@ -99,8 +111,15 @@ def enter(state: State, call: Call, queue: Queue, entered_us: int, *, counted: b
             leg=stay.index,
             entered_us=stay.entered_us,
         )
-    state.act(SetVariables(call.node, call.uuid, _stamps(state, call, stay)))
-    music.start(state, call)
+    # In the next turn: the caller waits for a phone to ring, and for nothing else.
+    state.start_timer(0, _settle_in, call, stay)
+
+
+def _settle_in(state: State, call: Call, stay: Stay) -> None:
+    """What must outlive us on the channel, and music."""
+    if call.stay is stay and stay.open:
+        state.act(SetVariables(call.node, call.uuid, _stamps(state, call, stay)))
+        music.start(state, call)
 
 
 def _note_entered(state: State, call: Call, stay: Stay, position: int) -> None:

@@ -241,6 +241,8 @@ class Engine:
             offers.leg_answered(self._state, offer, offer.legs[uuid])
         else:
             self._ghost(node, uuid)
+            if event.get("variable_cc_queue"):
+                callers.expect(self._state, event)
 
     def _ghost(self, node: str, uuid: str) -> None:
         """A leg that was called off before it existed (races R1, R2)."""

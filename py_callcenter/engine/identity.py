@@ -10,6 +10,8 @@ from __future__ import annotations
 import hashlib
 import hmac
 import uuid
+from collections.abc import Callable
+from functools import lru_cache
 from typing import Final
 
 _NAMESPACE: Final = uuid.UUID("6f1d7a1c-4f0e-5b7a-9d0b-2f4f0c6f8a51")
@@ -29,6 +31,7 @@ def job_uuid(call: str, attempt: int) -> str:
     return _uuid5(f"job/{call}/{attempt}")
 
 
+@lru_cache(maxsize=1024)
 def _uuid5(name: str) -> str:
     """`uuid.uuid5` as text (RFC 9562, 5.5), without its objects: a caller waits for each of these."""
     digest = hashlib.sha1(_NAMESPACE.bytes + name.encode(), usedforsecurity=False).digest()
@@ -40,25 +43,26 @@ def _uuid5(name: str) -> str:
 class Sealer:
     """Makes and checks the MAC in `cc_tag`."""
 
-    __slots__ = ("_key",)
+    __slots__ = ("_key", "caller")
 
     def __init__(self, key: bytes) -> None:
         if len(key) < _TAG_BYTES:
             raise ValueError(f"the key must have at least {_TAG_BYTES} bytes")
         # BLAKE2s (RFC 7693) takes keys of 32 bytes at most.
         self._key = key if len(key) <= hashlib.blake2s.MAX_KEY_SIZE else hashlib.blake2s(key).digest()
+        self.caller: Callable[[str], str] = lru_cache(maxsize=1024)(self._caller)
+        """Pseudonym of a caller's number: the same for the same digits, of no use without the key.
+
+        Empty for what holds fewer than three digits, as withheld numbers do. `+` and the international `00`
+        read alike.
+        """
 
     def seal(self, *parts: str | int) -> str:
         """Tag over the parts, in order; each is length-prefixed so that no two lists read alike."""
         text = "".join([f"{len(word)}:{word}" for word in map(str, parts)])
         return hashlib.blake2s(text.encode(), key=self._key, digest_size=_TAG_BYTES).hexdigest()
 
-    def caller(self, number: str) -> str:
-        """Pseudonym of a caller's number: the same for the same digits, of no use without the key.
-
-        Empty for what holds fewer than three digits, as withheld numbers do. `+` and the international `00`
-        read alike.
-        """
+    def _caller(self, number: str) -> str:
         digits = "".join(c for c in number if c.isascii() and c.isdigit())
         if not number.lstrip().startswith("+"):
             digits = digits.removeprefix("00")

@@ -14,7 +14,7 @@ from py_callcenter._router import Event
 from py_callcenter.app.controller import Controller
 from py_callcenter.app.crossing import IntoHub
 from py_callcenter.config import Config, Tier
-from py_callcenter.engine import exits, music
+from py_callcenter.engine import exits, staffing
 from py_callcenter.engine.actions import Kill, Originate, PlayMusic, Probe, SetVariables, Transfer
 from py_callcenter.esl.node import NOT_SENT
 from py_callcenter.sim import Behaviour, Step
@@ -712,7 +712,7 @@ def park(uuid: str, **more: str) -> Event:
 
 def test_a_fault_in_the_engine_costs_one_input_and_not_what_was_decided_before(monkeypatch):
     controller, store = shell()
-    monkeypatch.setattr(music, "start", lambda *_: 1 / 0)
+    monkeypatch.setattr(staffing, "watch", lambda *_: 1 / 0)
     controller.on_event("fs1", park("c1"))
     monkeypatch.undo()
 
