@@ -20,6 +20,7 @@ from gevent.event import Event as Signal
 
 from py_callcenter._router import Event, Proposal, Router
 from py_callcenter.app.clock import Clock
+from py_callcenter.app.registrations import Registrations
 from py_callcenter.app.traces import Traces
 from py_callcenter.config import Change, Config, difference
 from py_callcenter.engine import Action, AnyRecord, Engine, Outcome, View
@@ -117,6 +118,8 @@ class Controller:
             )
             for node in config.nodes
         }
+        self._registrations = Registrations(self.links, self._on_phones)
+        self._registrations.configure(config)
 
     # Life.
 
@@ -125,6 +128,7 @@ class Controller:
         self._carry_out(self.engine.start())
         for link in self.links.values():
             link.start()
+        self._registrations.start()
         self._greenlets = [gevent.spawn(self._keep_time), gevent.spawn(self._measure_hub)]
         _log.info("controller_started", nodes=len(self.links), queues=len(self._config.queues))
 
@@ -135,6 +139,7 @@ class Controller:
                 with suppress(EslError):
                     link.say_goodbye(DEAD_MAN_PLANNED_S)
             link.stop()
+        self._registrations.stop()
         gevent.killall(self._greenlets, block=True, timeout=1)
         _log.info("controller_stopped")
 
@@ -142,6 +147,8 @@ class Controller:
 
     def on_event(self, node: str, event: Event) -> None:
         self._input(self.engine.on_event, node, event)
+        if event.name == "CUSTOM":
+            self._registrations.on_event(node, event)
 
     def on_failure(self, action: Action, error: str | None) -> None:
         self._input(self.engine.on_failure, action, error)
@@ -152,7 +159,11 @@ class Controller:
     def on_sync(self, node: str, dumps: list[Event], _core_uuid: str, _restarted: bool) -> None:
         """A restarted switch has none of our channels, which is what its dumps say."""
         self._input(self.engine.resync, node, dumps)
+        self._registrations.synchronised(node)
         self.changed()
+
+    def _on_phones(self, node: str, contact: str, phones: tuple[str, ...]) -> None:
+        self._input(self.engine.on_phones, node, contact, phones)
 
     def on_state(self, node: str, state: State) -> None:
         self.node_states[node] = (state, self.clock.now_us())
@@ -186,6 +197,7 @@ class Controller:
             self._store.apply(wanted)
             self._config = wanted
             self._set_targets(wanted)
+            self._registrations.configure(wanted)
             self.changed()
         return changes
 

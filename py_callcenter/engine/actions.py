@@ -11,10 +11,14 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Device:
-    """One leg of an originate: a name of ours and a dial string out of the configuration."""
+    """One leg of an originate: a name of ours and a dial string out of the configuration.
+
+    `user`: `name@domain` when the dial string is one of several phones that are registered for that user.
+    """
 
     uuid: str
     contact: str
+    user: str = ""
 
 
 @dataclass(frozen=True, slots=True)

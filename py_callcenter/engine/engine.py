@@ -121,6 +121,15 @@ class Engine:
         resynchronise.resync(self._state, node, dumps)
         return self._finish()
 
+    def on_phones(self, node: str, contact: str, phones: tuple[str, ...], now_us: int) -> Outcome:
+        """The phones that are registered for a `user/…` contact on a node: from now on each rings."""
+        self._advance(now_us)
+        if len(phones) > 1:
+            self._state.phones[node, contact] = phones
+        else:
+            self._state.phones.pop((node, contact), None)
+        return self._finish()
+
     def tick(self, now_us: int) -> Outcome:
         """Let time pass. Call it when `next_deadline_us` is reached."""
         self._advance(now_us)

@@ -48,6 +48,8 @@ KILL_DEADLINE_US: Final = 2 * SECOND_US
 KILL_ROUNDS: Final = 3
 SPARED_US: Final = 10 * SECOND_US
 """How often we ask whether a leg lives that others may have sent elsewhere."""
+MOST_PHONES: Final = 8
+"""Legs that fit one command with all that is set on them; what doesn't fit is dialled as configured."""
 ASK_AFTER_US: Final = SECOND_US
 """A command that found no channel hints at a HANGUP on its way: so long it may take."""
 HOLD_EXTENSION: Final = "callcenter_hold"
@@ -60,9 +62,7 @@ def ring(state: State, proposal: Proposal) -> None:
     agent = state.agents[state.agent_names[proposal.agent]]
     call.attempts += 1
     attempt = call.attempts
-    devices = tuple(
-        Device(leg_uuid(call.id, attempt, place), contact) for place, contact in enumerate(agent.contacts)
-    )
+    devices = _devices(state, call, attempt, agent.contacts)
     offer = Offer(
         id=proposal.offer,
         call=call,
@@ -97,6 +97,24 @@ def ring(state: State, proposal: Proposal) -> None:
         stay.queue.agent_originate_timeout_us + RING_GRACE_US, _ring_overdue, offer
     )
     state.note(OfferMade, call.node, call=call.id, queue=stay.queue.name, agent=agent.name, attempt=attempt)
+
+
+def _devices(state: State, call: Call, attempt: int, contacts: tuple[str, ...]) -> tuple[Device, ...]:
+    """A leg for each phone; a `user/…` with several registered phones becomes one leg each."""
+    found: list[tuple[str, str]] = []
+    room = MOST_PHONES
+    for place, contact in enumerate(contacts):
+        phones = state.phones.get((call.node, contact), ())
+        if len(phones) > 1 and len(phones) + len(contacts) - place - 1 <= room:
+            user = contact.removeprefix("user/")
+            found += [(phone, user if "@" in user else "") for phone in phones]
+        else:
+            found.append((contact, ""))
+        room = MOST_PHONES - len(found)
+    return tuple(
+        Device(leg_uuid(call.id, attempt, place), contact, user)
+        for place, (contact, user) in enumerate(found)
+    )
 
 
 def _leg_variables(state: State, offer: Offer) -> tuple[tuple[str, str], ...]:

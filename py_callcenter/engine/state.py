@@ -47,6 +47,8 @@ class State:
         """Callers' channels that hung up lately: a PARK that comes after that is old news (race R8)."""
         self.wrapping: dict[str, str] = {}
         """The call that an agent's last wrap-up belongs to, by the agent's name."""
+        self.phones: dict[tuple[str, str], tuple[str, ...]] = {}
+        """By node and `user/…` contact: the registered phones of a user who has several."""
         self.no_agent_since_us: dict[str, int] = {}
         self.actions: list[Action] = []
         self.records: list[AnyRecord] = []

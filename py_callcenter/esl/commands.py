@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Sequence
 from functools import lru_cache
 from typing import Final
 
+from py_callcenter.config import shapes
 from py_callcenter.engine.actions import (
     Action,
     Bridge,
@@ -86,7 +87,8 @@ EVENTS: Final = (
 _HEADER_NAMES = frozenset({"Job-UUID", "Event-Subclass", "Canary-Source", "Canary-Number"})
 _VERBS = frozenset({"api", "auth", "bgapi", "event", "exit", "sendevent", "userauth"})
 _API_WORDS = frozenset({
-    "global_getvar", "global_setvar", "originate", "sched_api", "sched_del", "show", "uuid_break",
+    "global_getvar", "global_setvar", "originate", "sched_api", "sched_del", "show", "sofia_contact",
+    "uuid_break",
     "uuid_bridge", "uuid_broadcast", "uuid_dump", "uuid_exists", "uuid_getvar", "uuid_kill", "uuid_record",
     "uuid_setvar_multi", "uuid_transfer", "version",
 })  # fmt: skip
@@ -139,7 +141,12 @@ def _originate(action: Originate) -> bytes:
 
 
 def _leg(device: Device) -> str:
-    return f"[origination_uuid={identifier(device.uuid, 'device id')}]{_known_contact(device.contact)}"
+    variables = f"origination_uuid={identifier(device.uuid, 'device id')}"
+    if device.user:
+        name, _, domain = login_user(device.user).partition("@")
+        # What the stock dial string of `user/…` sets: the line's lamp, and the domain that the phone expects.
+        variables += f",presence_id={name}@{domain},sip_invite_domain={domain}"
+    return f"[{variables}]{_known_contact(device.contact)}"
 
 
 # The same contacts come with every call. A cache of those that passed: refusals aren't kept.
@@ -242,6 +249,14 @@ def leave() -> bytes:
 def show_channels() -> bytes:
     """All channels as a JSON table. It is a view in SQL: it may lack the newest and still list the dead."""
     return _seal("api show channels as json")
+
+
+def registered_phones(user: str) -> bytes:
+    """Addresses of the phones that are registered for a `user` or `user@domain`, of all profiles."""
+    # `~` would ask for phones of one make.
+    if "~" in user or not shapes.is_contact(f"user/{user}"):
+        raise CommandError("user", "`name` or `name@domain`")
+    return _seal(f"api sofia_contact */{user}")
 
 
 def uuid_dump(uuid: str) -> bytes:

@@ -129,6 +129,50 @@ def test_both_phones_of_an_agent_ring_and_one_takes_the_call(sip, open_for_busin
     office.wait_metric("callcenter_agents", 1, state="waiting")
 
 
+def test_all_phones_that_are_registered_for_an_agent_ring_and_one_takes_the_call(
+    sip, switch, open_for_business
+):
+    """With `user/…` the switch itself would ring only one of them."""
+    desk, mobile = sip.phone("desk", ring_s=1.2), sip.silent_phone("mobile")
+    sip.register("1001", desk)
+    office = open_for_business(Setup().queue().agent("a1", contact="user/1001@127.0.0.1", wrap_up_time=0))
+    sip.caller("queue_support", name="first", stay_s=2)
+    desk.wait_talking()
+    assert not mobile.received("INVITE")
+    desk.wait_received("BYE")
+    office.wait_metric("callcenter_agents", 1, state="waiting")
+
+    sip.register("1001", mobile)
+    until(lambda: switch.api("sofia_contact */1001@127.0.0.1").count(",") == 1, "both are registered")
+    caller = sip.caller("queue_support", name="second", stay_s=3)
+    at_mobile, at_desk = mobile.wait_received("INVITE"), desk.wait_received("INVITE", nth=2)
+    assert abs(at_desk.at - at_mobile.at) < 0.2
+
+    def legs() -> list[str]:
+        lines = switch.api("show channels").splitlines()
+        return [line.split(",")[0] for line in lines if ",outbound," in line]
+
+    until(lambda: len(legs()) == 2, "the switch shows both legs")
+    for leg in legs():
+        assert switch.api(f"uuid_getvar {leg} cc_offer").endswith("/1")
+        assert len(switch.api(f"uuid_getvar {leg} cc_tag")) > 16
+        assert switch.api(f"uuid_getvar {leg} presence_id") == "1001@127.0.0.1"
+    desk.wait_talking(nth=2)
+    mobile.wait_received("CANCEL")
+    assert not caller.over
+    desk.wait_received("BYE", nth=2)
+    office.wait_metric("callcenter_agents", 1, state="waiting")
+    office.wait_metric("callcenter_queue_calls_answered_total", 2, queue="support")
+
+
+def test_a_caller_shows_on_the_agents_phone_as_the_dialplan_wants(sip, open_for_business):
+    phone = sip.phone("phone", ring_s=0.3)
+    open_for_business(Setup().queue().agent("a1", phone))
+    sip.caller("named_support", stay_s=2, number="5550123", display='"Ann Example"')
+    invite = phone.wait_received("INVITE")
+    assert invite.header("From").startswith('"VIP Gold Customer" <sip:5559999@')
+
+
 def test_an_agent_who_hangs_up_on_hold_leaves_the_caller_to_the_exit_after_the_call(sip, open_for_business):
     phone = sip.holding_phone("phone", talk_s=0.7, hold_s=1)
     office = open_for_business(Setup().queue(after_call="voicemail@default").agent("a1", phone))
