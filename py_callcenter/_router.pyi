@@ -294,6 +294,10 @@ class Router:
         tier_rules_compatible: bool = False,
         skip_agents_with_external_calls: bool = True,
         refusal_memory: bool = True,
+        skills: str | list[tuple[int, str]] = "any",
+        queue_priority: int = 0,
+        queue_weight: int = 1,
+        service_level_us: int = 0,
     ) -> int:
         """Add or change a queue; give its id (kept over changes). A change holds from the next `decide` on
         and costs O(callers and agents of the queue); offers keep the `no_answer_status` (what an agent gets
@@ -318,6 +322,23 @@ class Router:
 
         `refusal_memory`: an agent whose offer failed (but for `withdrawn` and `path_error`) comes after all
         others for this caller, on whatever level; among several such the earliest first. The last 64 count.
+
+        `skills`: what callers demand who bring no demand of their own: a demand (see `parse_demand`), or
+        demands by waited microseconds since `entered_us` as in `Skills.put_ladder`; the last may be `any`,
+        which is anybody with a tier here. A bad one raises `SkillError`, what can't be read `DemandError`.
+        Only agents who meet the demand of the moment are offered, whatever else holds: levels, opening
+        delays and refusals then choose among them as if the others weren't there. So a level is closed though
+        nobody on the lower ones has the skill; round-robin goes on from whoever was offered last; a lot that
+        falls on an agent without the skill is drawn again, after 16 in vain among those who have it.
+
+        `queue_priority` (-100…100), `queue_weight` (1…1000) and `service_level_us` say who goes first of
+        callers of different queues whom one agent may take; within a queue nothing changes. In this order:
+        the higher queue priority; the higher priority of the caller; the greater urgency; then as within a
+        queue. Urgency is the score minus `service_level_us`, times the weight; when it is below 0 divided
+        by the weight. So with the defaults the score decides; a weight of 3 makes a minute of waiting three;
+        with service levels those go first who have the least time left to theirs, and a queue without one is
+        due at once. Queues of all kinds may be mixed. Only callers whom an agent may take are compared: a
+        heavy queue whose callers nobody ready can serve holds nobody back.
         """
 
     def remove_queue(self, now_us: int, queue: int) -> None:
@@ -336,11 +357,14 @@ class Router:
         path_error_delay_us: int = 5000000,
         max_no_answer: int = 0,
         reset_counters: bool = False,
+        skills: dict[str, int] | None = None,
     ) -> int:
         """Add (as `Logged Out`) or change an agent; give the id. `reset_counters`: becoming `Available` from
         another status clears calls_answered and talk_us, as in mod_callcenter. A change keeps status,
         state, counters and a running wrap-up or delay. A delay of 0 makes the agent ready at once, and the
-        same caller may be offered again by the next `decide`.
+        same caller may be offered again by the next `decide`. `skills`: levels by name as in
+        `Skills.put_profile`, none by default; a change holds from the next `decide` on, for callers who wait
+        for this agent too. What rings goes on.
         """
 
     def remove_agent(self, now_us: int, agent: int) -> None:
@@ -379,6 +403,7 @@ class Router:
         base_score_us: int = 0,
         preferred_agent: int | None = None,
         preferred_for_us: int = 0,
+        skills: str | list[tuple[int, str]] | None = None,
     ) -> int:
         """Put a caller in a queue; give an id that is never used twice. Priority −100…100, base score
         −10^17…10^17 µs. An `entered_us` in the past lets an earlier wait count, in the order and in tier
@@ -386,8 +411,19 @@ class Router:
 
         For `preferred_for_us` from now the caller is offered to `preferred_agent` only, whatever tier rules
         and opening delay say; then to anybody. That ends early when an offer fails (as in
-        `refusal_memory`), and when that agent logs out or doesn't serve the queue.
+        `refusal_memory`), and when that agent logs out or doesn't serve the queue. While that agent doesn't
+        meet the caller's demand, the caller waits for nobody and may have anybody who does.
+
+        `skills`: an own demand instead of the queue's, by itself or by waited time as in `put_queue`.
         """
+
+    def set_skills(self, now_us: int, caller: int, skills: str | list[tuple[int, str]] | None) -> None:
+        """Change what a waiting caller demands, from the next `decide` on; None: what the queue's callers do.
+        Steps count from `entered_us`, not from now. Open offers go on.
+        """
+
+    def demand(self, caller: int) -> str:
+        """What the caller demanded by the last `now_us`, in canonical form."""
 
     def set_priority(self, now_us: int, caller: int, priority: int) -> None:
         """Change a waiting caller's priority; open offers go on."""
@@ -396,7 +432,8 @@ class Router:
         """Change a waiting caller's base score; open offers go on."""
 
     def move(self, now_us: int, caller: int, queue: int, *, keep_entered: bool = True) -> list[int]:
-        """Move a caller to a queue (or the same one); the id stays, and priority, base score and refusals.
+        """Move a caller to a queue (or the same one); the id stays, and priority, base score, refusals and an
+        own demand. Who has none demands what callers of that queue do.
         `keep_entered=False`: the wait begins anew. Gives the open offers as `leave` does; until these have
         failed the caller counts as ringing there. Raises when an agent has answered.
         """
@@ -423,7 +460,7 @@ class Router:
         """Agents with a tier in this queue who aren't Logged Out."""
 
     def can_serve(self, queue: int) -> int:
-        """Agents in this queue who could take a call this instant. O(1)."""
+        """Agents in this queue who could take a call this instant, whatever their skills. O(1)."""
 
     # The expected wait. Questions change nothing.
     def expected_wait(self, now_us: int, queue: int) -> Estimate | None:
@@ -506,6 +543,9 @@ class Router:
         """
 
     def agent(self, agent: int) -> AgentView: ...
+    def agent_skills(self, agent: int) -> list[tuple[str, int]]:
+        """Skills and levels, sorted by name."""
+
     def agents_by_state(self) -> list[tuple[str, int]]:
         """How many agents are in each state, all nine states, in a fixed order. O(1)."""
 
@@ -513,9 +553,10 @@ class Router:
     def decide(self, now_us: int) -> list[Proposal]:
         """Match until no eligible pair is left; reserve each pair; give them in the order of decision.
 
-        Callers are looked at in rank order over all queues. A caller takes the best ready agent of its
-        queue by the queue's strategy among those whom its wait opens; in the strategies that ring several, as
-        many as these want, again as agents become ready, until claimed.
+        Callers are looked at in rank order over all queues (see `put_queue` for what settings make of it). A
+        caller takes the best ready agent of its queue by the queue's strategy among those whom its wait opens
+        and who meet its demand; in the strategies that ring several, as many as these want, again as agents
+        become ready, until claimed.
         """
 
     def ringing(self, now_us: int, offer: int) -> None:

@@ -59,7 +59,10 @@ impl Raise for CoreEventError {
 
 impl Raise for CoreRouterError {
     fn raise(self) -> PyErr {
-        RouterError::new_err(self.to_string())
+        match self {
+            Self::Skill(error) => error.raise(),
+            other => RouterError::new_err(other.to_string()),
+        }
     }
 }
 

@@ -2,13 +2,14 @@
 
 use crate::error::{Raise, RouterError};
 use crate::estimate::{Estimate, Rates, Score};
+use crate::skills;
 use callcenter_core::router::{
     self as core, AgentSettings, Arrival, Fault, QueueSettings, Remembered, Status, Strategy,
     TierSettings,
 };
 use pyo3::exceptions::{PyOverflowError, PyUnicodeEncodeError};
 use pyo3::prelude::*;
-use pyo3::types::{PyBytes, PyString};
+use pyo3::types::{PyBytes, PyDict, PyString};
 
 fn refused(error: core::RouterError) -> PyErr {
     error.raise()
@@ -54,6 +55,36 @@ fn text(value: &Bound<'_, PyAny>) -> PyResult<String> {
                 error
             }
         })
+}
+
+/// Demands by waited time: one text for all of the wait, or a list of steps.
+struct Steps(Vec<(i64, String)>);
+
+impl Default for Steps {
+    fn default() -> Self {
+        Self(vec![(0, "any".to_owned())])
+    }
+}
+
+impl Steps {
+    fn read(value: &Bound<'_, PyAny>) -> PyResult<Self> {
+        if value.is_instance_of::<PyString>() {
+            return Ok(Self(vec![(0, skills::text(value)?)]));
+        }
+        let steps: Vec<(Bound<'_, PyAny>, Bound<'_, PyAny>)> = value.extract()?;
+        steps
+            .iter()
+            .map(|(after_us, demand)| Ok((skills::number(after_us)?, skills::text(demand)?)))
+            .collect::<PyResult<_>>()
+            .map(Self)
+    }
+
+    fn borrowed(&self) -> Vec<(i64, &str)> {
+        let steps = self.0.iter();
+        steps
+            .map(|(after_us, demand)| (*after_us, demand.as_str()))
+            .collect()
+    }
 }
 
 /// A reservation just made; documented in `py_callcenter/_router.pyi`.
@@ -169,8 +200,9 @@ impl Router {
                         occupancy_window_us = 1_800_000_000, tier_rules_apply = false,
                         tier_rule_wait_us = 0, tier_rule_wait_multiply_level = false,
                         tier_rule_no_agent_no_wait = true, tier_rules_compatible = false,
-                        skip_agents_with_external_calls = true, refusal_memory = true),
-           text_signature = "($self, now_us, name, strategy, *, no_answer_status='On Break', ring_progressively_delay_us=10000000, ring_count=2, occupancy_window_us=1800000000, tier_rules_apply=False, tier_rule_wait_us=0, tier_rule_wait_multiply_level=False, tier_rule_no_agent_no_wait=True, tier_rules_compatible=False, skip_agents_with_external_calls=True, refusal_memory=True)")]
+                        skip_agents_with_external_calls = true, refusal_memory = true,
+                        skills = None, queue_priority = 0, queue_weight = 1, service_level_us = 0),
+           text_signature = "($self, now_us, name, strategy, *, no_answer_status='On Break', ring_progressively_delay_us=10000000, ring_count=2, occupancy_window_us=1800000000, tier_rules_apply=False, tier_rule_wait_us=0, tier_rule_wait_multiply_level=False, tier_rule_no_agent_no_wait=True, tier_rules_compatible=False, skip_agents_with_external_calls=True, refusal_memory=True, skills='any', queue_priority=0, queue_weight=1, service_level_us=0)")]
     #[expect(
         clippy::too_many_arguments,
         clippy::fn_params_excessive_bools,
@@ -192,6 +224,10 @@ impl Router {
         tier_rules_compatible: bool,
         skip_agents_with_external_calls: bool,
         refusal_memory: bool,
+        skills: Option<Bound<'_, PyAny>>,
+        #[pyo3(from_py_with = number)] queue_priority: i64,
+        #[pyo3(from_py_with = number)] queue_weight: i64,
+        #[pyo3(from_py_with = number)] service_level_us: i64,
     ) -> PyResult<u64> {
         let no_answer_status = match no_answer_status {
             Some(word) => Status::parse(&text(&word)?).map_err(refused)?,
@@ -210,8 +246,18 @@ impl Router {
             tier_rules_compatible,
             skip_agents_with_external_calls,
             refusal_memory,
+            queue_priority,
+            queue_weight,
+            service_level_us,
+            overtaking_cap: None,
         };
-        self.0.put_queue(now_us, &name, settings).map_err(refused)
+        let steps = match skills {
+            Some(skills) => Steps::read(&skills)?,
+            None => Steps::default(),
+        };
+        self.0
+            .put_skilled_queue(now_us, &name, settings, &steps.borrowed())
+            .map_err(refused)
     }
 
     fn remove_queue(
@@ -224,8 +270,9 @@ impl Router {
 
     #[pyo3(signature = (now_us, name, *, wrap_up_us = 0, busy_delay_us = 0, reject_delay_us = 0,
                         no_answer_delay_us = 0, unregistered_delay_us = 5_000_000,
-                        path_error_delay_us = 5_000_000, max_no_answer = 0, reset_counters = false),
-           text_signature = "($self, now_us, name, *, wrap_up_us=0, busy_delay_us=0, reject_delay_us=0, no_answer_delay_us=0, unregistered_delay_us=5000000, path_error_delay_us=5000000, max_no_answer=0, reset_counters=False)")]
+                        path_error_delay_us = 5_000_000, max_no_answer = 0, reset_counters = false,
+                        skills = None),
+           text_signature = "($self, now_us, name, *, wrap_up_us=0, busy_delay_us=0, reject_delay_us=0, no_answer_delay_us=0, unregistered_delay_us=5000000, path_error_delay_us=5000000, max_no_answer=0, reset_counters=False, skills=None)")]
     #[expect(
         clippy::too_many_arguments,
         reason = "an agent has as many settings as it has"
@@ -242,6 +289,7 @@ impl Router {
         #[pyo3(from_py_with = number)] path_error_delay_us: i64,
         #[pyo3(from_py_with = number)] max_no_answer: i64,
         reset_counters: bool,
+        skills: Option<&Bound<'_, PyDict>>,
     ) -> PyResult<u64> {
         let settings = AgentSettings {
             wrap_up_us,
@@ -253,7 +301,13 @@ impl Router {
             max_no_answer,
             reset_counters,
         };
-        self.0.put_agent(now_us, &name, settings).map_err(refused)
+        let levels = match skills {
+            Some(skills) => skills::levels(skills)?,
+            None => Vec::new(),
+        };
+        self.0
+            .put_skilled_agent(now_us, &name, settings, &skills::borrowed(&levels))
+            .map_err(refused)
     }
 
     fn remove_agent(
@@ -308,7 +362,7 @@ impl Router {
     }
 
     #[pyo3(signature = (now_us, queue, *, entered_us, priority = 0, base_score_us = 0,
-                        preferred_agent = None, preferred_for_us = 0))]
+                        preferred_agent = None, preferred_for_us = 0, skills = None))]
     #[expect(clippy::too_many_arguments, reason = "as much as is known of a caller")]
     fn enqueue(
         &mut self,
@@ -319,6 +373,7 @@ impl Router {
         #[pyo3(from_py_with = number)] base_score_us: i64,
         preferred_agent: Option<Bound<'_, PyAny>>,
         #[pyo3(from_py_with = number)] preferred_for_us: i64,
+        skills: Option<Bound<'_, PyAny>>,
     ) -> PyResult<u64> {
         let preferred = match preferred_agent {
             Some(agent) => Some((id(&agent)?, preferred_for_us)),
@@ -330,7 +385,35 @@ impl Router {
             base_score_us,
             preferred,
         };
-        self.0.enqueue(now_us, queue, arrival).map_err(refused)
+        let Some(skills) = skills else {
+            return self.0.enqueue(now_us, queue, arrival).map_err(refused);
+        };
+        let steps = Some(Steps::read(&skills)?);
+        let steps = steps.as_ref().map(Steps::borrowed);
+        self.0
+            .enqueue_demanding(now_us, queue, arrival, steps.as_deref())
+            .map_err(refused)
+    }
+
+    fn set_skills(
+        &mut self,
+        #[pyo3(from_py_with = number)] now_us: i64,
+        #[pyo3(from_py_with = id)] caller: u64,
+        skills: Option<Bound<'_, PyAny>>,
+    ) -> PyResult<()> {
+        let steps = skills.as_ref().map(Steps::read).transpose()?;
+        let steps = steps.as_ref().map(Steps::borrowed);
+        self.0
+            .set_skills(now_us, caller, steps.as_deref())
+            .map_err(refused)
+    }
+
+    fn demand(&self, #[pyo3(from_py_with = id)] caller: u64) -> PyResult<&str> {
+        self.0.demand(caller).map_err(refused)
+    }
+
+    fn agent_skills(&self, #[pyo3(from_py_with = id)] agent: u64) -> PyResult<Vec<(&str, u8)>> {
+        self.0.agent_skills(agent).map_err(refused)
     }
 
     fn set_priority(

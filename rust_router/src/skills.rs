@@ -46,7 +46,7 @@ fn refused(error: core::SkillError) -> PyErr {
 }
 
 /// Any integer; one that no machine word holds is out of every range.
-fn number(value: &Bound<'_, PyAny>) -> PyResult<i64> {
+pub(crate) fn number(value: &Bound<'_, PyAny>) -> PyResult<i64> {
     value.extract().or_else(|error: PyErr| {
         if error.is_instance_of::<PyOverflowError>(value.py()) {
             Ok(if value.lt(0)? { i64::MIN } else { i64::MAX })
@@ -62,7 +62,7 @@ fn id(value: &Bound<'_, PyAny>) -> PyResult<u32> {
 }
 
 /// Any text. A lone surrogate becomes U+FFFD, which is one character too and has no place in a demand either.
-fn text(value: &Bound<'_, PyAny>) -> PyResult<String> {
+pub(crate) fn text(value: &Bound<'_, PyAny>) -> PyResult<String> {
     let value = value.cast::<PyString>()?;
     match value.to_str() {
         Ok(text) => Ok(text.to_owned()),
@@ -89,6 +89,20 @@ fn parse_demand(text: &Bound<'_, PyAny>) -> PyResult<String> {
     Ok(demand(text)?.to_string())
 }
 
+/// Skills by name, each with its level.
+pub(crate) fn levels(skills: &Bound<'_, PyDict>) -> PyResult<Vec<(String, i64)>> {
+    skills
+        .iter()
+        .map(|(name, level)| Ok((text(&name)?, number(&level)?)))
+        .collect()
+}
+
+/// The same, as the core takes it.
+pub(crate) fn borrowed(levels: &[(String, i64)]) -> Vec<(&str, i64)> {
+    let pairs = levels.iter();
+    pairs.map(|(name, level)| (name.as_str(), *level)).collect()
+}
+
 /// Skill sets and demands in use; documented in `py_callcenter/_router.pyi`.
 #[pyclass(module = "py_callcenter._router")]
 struct Skills(core::Skills);
@@ -101,15 +115,8 @@ impl Skills {
     }
 
     fn put_profile(&mut self, skills: &Bound<'_, PyDict>) -> PyResult<u32> {
-        let mut levels = Vec::with_capacity(skills.len());
-        for (name, level) in skills {
-            levels.push((text(&name)?, number(&level)?));
-        }
-        let levels: Vec<(&str, i64)> = levels
-            .iter()
-            .map(|(name, level)| (name.as_str(), *level))
-            .collect();
-        let profile = self.0.put_profile(&levels).map_err(refused)?;
+        let levels = levels(skills)?;
+        let profile = self.0.put_profile(&borrowed(&levels)).map_err(refused)?;
         Ok(profile.0)
     }
 

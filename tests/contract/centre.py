@@ -24,14 +24,22 @@ class Centre:
     def queue(self, name: str, strategy: str = "longest-idle-agent", **settings: Any) -> None:
         self.queues[name] = self.router.put_queue(self.now_us, name, strategy, **settings)
 
-    def agent(self, name: str, *queues: str, level: int = 1, position: int = 1, **seconds: int) -> None:
+    def agent(
+        self,
+        name: str,
+        *queues: str,
+        level: int = 1,
+        position: int = 1,
+        skills: dict[str, int] | None = None,
+        **seconds: int,
+    ) -> None:
         """An agent who logs in now. Times of `settings` in seconds."""
         plain = {"max_no_answer", "reset_counters"}
         settings = {
             key if key in plain else f"{key}_us": value if key in plain else value * SECOND
             for key, value in seconds.items()
         }
-        self.agents[name] = self.router.put_agent(self.now_us, name, **settings)
+        self.agents[name] = self.router.put_agent(self.now_us, name, skills=skills, **settings)
         for queue in queues:
             self.tier(queue, name, level, position)
         self.status(name, "Available")
@@ -52,6 +60,7 @@ class Centre:
         entered: float | None = None,
         preferred: str | None = None,
         preferred_for: float = 0,
+        skills: Any = None,
     ):
         entered_us = self.now_us if entered is None else round(entered * SECOND)
         self.callers[name] = self.router.enqueue(
@@ -62,6 +71,7 @@ class Centre:
             base_score_us=round(base_score * SECOND),
             preferred_agent=None if preferred is None else self.agents[preferred],
             preferred_for_us=round(preferred_for * SECOND),
+            skills=skills,
         )
 
     def wait(self, seconds: float) -> list[int]:

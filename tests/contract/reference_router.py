@@ -7,6 +7,9 @@ Where the compiled router and this file differ, one of them is wrong.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from fractions import Fraction
+
+from contract.reference_skills import Expr, Skills, holds, read
 
 from py_callcenter._router import RouterError
 
@@ -43,6 +46,10 @@ STATES = (
 )
 REFUSALS = ("busy", "rejected", "no_answer", "unreachable", "unregistered")
 FAULTS = ("busy", "rejected", "no_answer", "unreachable", "unregistered", "path_error", "withdrawn")
+TRIES = 16  # lots drawn among all agents before those who meet a demand are listed
+
+Steps = str | list[tuple[int, str]]
+Ladder = list[tuple[int, str, Expr]]  # from which waited time on, demand in canonical form, its meaning
 
 
 @dataclass(frozen=True)
@@ -83,6 +90,10 @@ class Queue:
     tier_rules_compatible: bool
     skip_agents_with_external_calls: bool
     refusal_memory: bool
+    ladder: Ladder
+    queue_priority: int
+    queue_weight: int
+    service_level_us: int
 
 
 @dataclass
@@ -91,6 +102,7 @@ class Agent:
     name: str
     settings: dict[str, int]
     reset_counters: bool
+    skills: dict[str, int]
     status: str = "Logged Out"
     state: str = "logged_out"
     state_since_us: int = 0
@@ -123,6 +135,7 @@ class Caller:
     entered_us: int
     priority: int
     base_score_us: int
+    ladder: Ladder | None
     claimed_by: int = 0
     held: bool = False
     offered_us: int = 0
@@ -170,6 +183,13 @@ def _text(value: str) -> None:
 def _word(what: str, value: str, known: tuple[str, ...]) -> None:
     if value not in known:
         raise RouterError(f"unknown {what}")
+
+
+def _ladder(steps: Steps) -> Ladder:
+    """Read and check demands by waited time, as the catalogue of skills does."""
+    known = Skills()
+    ladder = known.put_ladder([(0, steps)] if isinstance(steps, str) else steps)
+    return [(after_us, text, read(text)[1]) for after_us, text in known.ladders.get(ladder)]
 
 
 def _name(value: str) -> None:
@@ -321,9 +341,23 @@ class Router:
         waited_us = max(0, self._now_us - caller.entered_us)
         return waited_us >= tier.opening_delay_us and self._is_level_open(queue, tier.level, waited_us)
 
+    def _steps(self, caller: Caller) -> Ladder:
+        return self._queues[caller.queue].ladder if caller.ladder is None else caller.ladder
+
+    def _demand(self, caller: Caller) -> tuple[str, Expr]:
+        """What this caller demands now."""
+        waited_us = max(0, self._now_us - caller.entered_us)
+        begun = [(text, expr) for after_us, text, expr in self._steps(caller) if after_us <= waited_us]
+        return begun[-1]
+
+    def _meets(self, agent: Agent, caller: Caller) -> bool:
+        return holds(self._demand(caller)[1], agent.skills)
+
     def _is_held(self, caller: Caller) -> bool:
         """Whether this caller waits for one agent only."""
-        return caller.preferred > 0 and self._now_us < caller.preferred_until_us
+        if not caller.preferred or self._now_us >= caller.preferred_until_us:
+            return False
+        return self._meets(self._agents[caller.preferred], caller)
 
     def _release(self, agent: int, queue: int | None = None) -> None:
         """Nobody (of this queue) waits for this agent any more."""
@@ -345,16 +379,18 @@ class Router:
         ready = [agent for agent in ready if self._opens_to(caller, agent)]
         refused = caller.refused if self._queues[caller.queue].refusal_memory else []
         willing = [agent for agent in ready if agent.id not in refused]
-        if willing:
-            return self._best(caller, willing)
+        able = [agent for agent in willing if self._meets(agent, caller)]
+        if able and self._queues[caller.queue].strategy in {"random", "weighted-random"}:
+            return self._by_lot(caller, willing, able)
+        if able:
+            return self._best(caller, able)
+        ready = [agent for agent in ready if self._meets(agent, caller)]
         return min(ready, key=lambda agent: refused.index(agent.id), default=None)
 
     def _best(self, caller: Caller, agents: list[Agent]) -> Agent:
         queue = self._queues[caller.queue]
         tiers = {agent.id: self._tiers[queue.id, agent.id] for agent in agents}
         strategy = queue.strategy
-        if strategy in {"random", "weighted-random"}:
-            return self._by_lot(strategy, agents, tiers)
         offered = [t for (q, _), t in self._tiers.items() if q == queue.id and t.last_offer > 0]
         last = max(offered, key=lambda t: t.last_offer, default=None)
 
@@ -385,19 +421,29 @@ class Router:
 
         return min(agents, key=order)
 
-    def _by_lot(self, strategy: str, agents: list[Agent], tiers: dict[int, Tier]) -> Agent:
-        level = min(tiers[agent.id].level for agent in agents)
+    def _by_lot(self, caller: Caller, willing: list[Agent], able: list[Agent]) -> Agent:
+        """Draw among all of the level until one is able; after some tries among the able ones."""
+        queue = self._queues[caller.queue]
+        tiers = {agent.id: self._tiers[queue.id, agent.id] for agent in willing}
+        level = min(tiers[agent.id].level for agent in able)
 
         def weight(agent: Agent) -> int:
-            return tiers[agent.id].weight if strategy == "weighted-random" else 1
+            return tiers[agent.id].weight if queue.strategy == "weighted-random" else 1
 
-        row = sorted(
-            (agent for agent in agents if tiers[agent.id].level == level),
-            key=lambda agent: (tiers[agent.id].opening_delay_us, weight(agent), agent.id),
-        )
-        lots = [agent for agent in row for _ in range(weight(agent))]
-        self._draws += 1
-        return lots[_splitmix(self.seed, self._draws) * len(lots) >> 64]
+        def draw(agents: list[Agent]) -> Agent:
+            row = sorted(
+                (agent for agent in agents if tiers[agent.id].level == level),
+                key=lambda agent: (tiers[agent.id].opening_delay_us, weight(agent), agent.id),
+            )
+            lots = [agent for agent in row for _ in range(weight(agent))]
+            self._draws += 1
+            return lots[_splitmix(self.seed, self._draws) * len(lots) >> 64]
+
+        for _ in range(TRIES):
+            agent = draw(willing)
+            if agent in able:
+                return agent
+        return draw(able)
 
     def _is_open(self, caller: Caller) -> bool:
         if caller.claimed_by or caller.held:
@@ -441,6 +487,10 @@ class Router:
         tier_rules_compatible: bool = False,
         skip_agents_with_external_calls: bool = True,
         refusal_memory: bool = True,
+        skills: Steps = "any",
+        queue_priority: int = 0,
+        queue_weight: int = 1,
+        service_level_us: int = 0,
     ) -> int:
         _number("now_us", now_us, 0, MAX_US)
         _name(name)
@@ -450,6 +500,10 @@ class Router:
         _number("ring_count", ring_count, 1, 10_000)
         _number("occupancy_window_us", occupancy_window_us, 60_000_000, 3_600_000_000)
         _number("tier_rule_wait_us", tier_rule_wait_us, 0, 10**12)
+        _number("queue_priority", queue_priority, -100, 100)
+        _number("queue_weight", queue_weight, 1, 1000)
+        _number("service_level_us", service_level_us, 0, MAX_US)
+        ladder = _ladder(skills)
         self._clock(now_us)
         self._counts_work = self._counts_work or strategy == "least-occupied"
         known = self.queue_id(name)
@@ -468,6 +522,10 @@ class Router:
             tier_rules_compatible,
             skip_agents_with_external_calls,
             refusal_memory,
+            ladder,
+            queue_priority,
+            queue_weight,
+            service_level_us,
         )
         self._queues[queue.id] = queue
         return queue.id
@@ -494,6 +552,7 @@ class Router:
         path_error_delay_us: int = 5_000_000,
         max_no_answer: int = 0,
         reset_counters: bool = False,
+        skills: dict[str, int] | None = None,
     ) -> int:
         settings = {
             "wrap_up": wrap_up_us,
@@ -510,13 +569,17 @@ class Router:
         _name(name)
         for what, value in settings.items():
             _number(what, value, 0, 1_000_000 if what == "max_no_answer" else MAX_US)
+        catalogue = Skills()
+        levels = dict(catalogue.profile(catalogue.put_profile(skills or {})))
         self._clock(now_us)
         known = self.agent_id(name)
         if known is not None:
             self._agents[known].settings = settings
             self._agents[known].reset_counters = reset_counters
+            self._agents[known].skills = levels
             return known
-        agent = Agent(self._next("agent"), name, settings, reset_counters, state_since_us=self._now_us)
+        number = self._next("agent")
+        agent = Agent(number, name, settings, reset_counters, levels, state_since_us=self._now_us)
         self._agents[agent.id] = agent
         return agent.id
 
@@ -583,6 +646,7 @@ class Router:
         base_score_us: int = 0,
         preferred_agent: int | None = None,
         preferred_for_us: int = 0,
+        skills: Steps | None = None,
     ) -> int:
         _number("now_us", now_us, 0, MAX_US)
         _number("entered_us", entered_us, 0, MAX_US)
@@ -592,8 +656,9 @@ class Router:
             _number("preferred_for_us", preferred_for_us, 0, MAX_US)
             self._agent(preferred_agent)
         self._queue(queue)
+        ladder = None if skills is None else _ladder(skills)
         self._clock(now_us)
-        caller = Caller(self._next("caller"), queue, entered_us, priority, base_score_us)
+        caller = Caller(self._next("caller"), queue, entered_us, priority, base_score_us, ladder)
         caller.preferred = preferred_agent or 0
         caller.preferred_until_us = self._now_us + preferred_for_us
         self._callers[caller.id] = caller
@@ -620,6 +685,16 @@ class Router:
         self._caller(caller)
         self._clock(now_us)
         self._callers[caller].base_score_us = base_score_us
+
+    def set_skills(self, now_us: int, caller: int, skills: Steps | None) -> None:
+        _number("now_us", now_us, 0, MAX_US)
+        entry = self._caller(caller)
+        ladder = None if skills is None else _ladder(skills)
+        self._clock(now_us)
+        entry.ladder = ladder
+
+    def demand(self, caller: int) -> str:
+        return self._demand(self._caller(caller))[0]
 
     def move(self, now_us: int, caller: int, queue: int, *, keep_entered: bool = True) -> list[int]:
         _number("now_us", now_us, 0, MAX_US)
@@ -813,6 +888,9 @@ class Router:
             entry.external_calls,
         )
 
+    def agent_skills(self, agent: int) -> list[tuple[str, int]]:
+        return sorted(self._agent(agent).skills.items())
+
     def agents_by_state(self) -> list[tuple[str, int]]:
         states = [agent.state for agent in self._agents.values()]
         return [(state, states.count(state)) for state in STATES]
@@ -823,13 +901,22 @@ class Router:
         _number("now_us", now_us, 0, MAX_US)
         self._clock(now_us)
         proposals = []
-        for caller in sorted(self._callers.values(), key=lambda caller: caller.rank):
+        for caller in sorted(self._callers.values(), key=self._rank):
             while self._is_open(caller):
                 agent = self._choice(caller)
                 if agent is None:
                     break
                 proposals.append(self._reserve(caller, agent))
         return proposals
+
+    def _rank(self, caller: Caller) -> tuple[int | Fraction, ...]:
+        """Who is first of all queues: smaller."""
+        queue = self._queues[caller.queue]
+        score_us = self._now_us - (caller.entered_us - caller.base_score_us)
+        over_us = score_us - queue.service_level_us
+        weight = queue.queue_weight
+        urgency = Fraction(over_us * weight) if over_us >= 0 else Fraction(over_us, weight)
+        return (-queue.queue_priority, -caller.priority, -urgency, *caller.rank)
 
     def _reserve(self, caller: Caller, agent: Agent) -> Proposal:
         queue = self._queues[caller.queue]
@@ -946,6 +1033,7 @@ class Router:
             if q == queue.id:
                 waits = (self._level_wait_us(queue, tier.level), tier.opening_delay_us)
                 moments += [caller.entered_us + wait for wait in waits if wait > 0]
+        moments += [caller.entered_us + after_us for after_us, _text, _expr in self._steps(caller)[1:]]
         if caller.preferred:
             moments.append(caller.preferred_until_us)
         if queue.strategy == "ring-progressively" and self._offers_of_caller(caller.id):

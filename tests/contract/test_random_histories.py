@@ -6,16 +6,18 @@ ROUTER_EXAMPLES=20000 searches further than the fixed default run.
 from __future__ import annotations
 
 from collections.abc import Collection
+from fractions import Fraction
 from typing import Any
 
 import pytest
 from contract.reference_router import FAULTS, STATUSES, STRATEGIES
 from contract.reference_router import Router as ReferenceRouter
+from contract.reference_skills import holds, read
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
-from py_callcenter._router import Router, RouterError
+from py_callcenter._router import Router, RouterError, SkillError
 
 pytestmark = pytest.mark.contract
 
@@ -39,6 +41,25 @@ seconds = st.sampled_from((0, 0, 0, 1, 1, 2, 3, 5, 10, 60, -5))
 
 flag = st.booleans()
 strategies = st.sampled_from((*STRATEGIES, "ring-progressively", "ring-k", "top-down"))
+demands = st.sampled_from(
+    (
+        "any",
+        "fa",
+        "fa >= 3",
+        "not fa",
+        "fa and billing",
+        "billing > 1",
+        [(0, "fa >= 3"), (SECOND, "fa"), (2 * SECOND, "any")],
+        [(0, "fa and billing"), (2 * SECOND, "fa or billing")],
+        [(0, "any"), (SECOND, "fa")],
+        [],
+        "fa and",
+    )
+)
+profiles = st.sampled_from(({}, {"fa": 1}, {"fa": 3}, {"billing": 2}, {"fa": 5, "billing": 1}, {"fa": 101}))
+# A history with skills in every queue shows little else.
+queue_demands = st.one_of(*[st.just("any")] * 3, demands)
+own_demands = st.one_of(*[st.none()] * 3, demands)
 queue_settings = st.fixed_dictionaries(
     {},
     optional={
@@ -53,6 +74,10 @@ queue_settings = st.fixed_dictionaries(
         "tier_rules_compatible": flag,
         "skip_agents_with_external_calls": flag,
         "refusal_memory": flag,
+        "skills": queue_demands,
+        "queue_priority": st.sampled_from((0, 0, 0, 1)),
+        "queue_weight": st.sampled_from((1, 1, 2, 3)),
+        "service_level_us": st.sampled_from((0, 0, 2, 5)).map(lambda s: s * SECOND),
     },
 )
 tier_settings = st.fixed_dictionaries(
@@ -62,8 +87,10 @@ tier_settings = st.fixed_dictionaries(
         "weight": st.integers(1, 3),
     },
 )
-newcomer = st.tuples(st.sampled_from((1, 1, 2)), small, small, st.sampled_from((*STATUSES[:2], "Available")))
-arrivals = st.lists(st.tuples(number, st.sampled_from((0, 0, 0, 1, -1))), max_size=4)
+newcomer = st.tuples(
+    st.sampled_from((1, 1, 2)), small, small, st.sampled_from((*STATUSES[:2], "Available")), profiles
+)
+arrivals = st.lists(st.tuples(number, st.sampled_from((0, 0, 0, 1, -1)), own_demands), max_size=4)
 outcomes = st.lists(
     st.sampled_from(("talk", "talk", "talk", "claim", "ring", "keep", "leave", "no_answer", *FAULTS)),
     min_size=3,
@@ -100,6 +127,9 @@ class Histories(RuleBasedStateMachine):
         self.claims: dict[int, int] = {}  # caller: offer
         self.held: set[int] = set()  # callers who came with a preferred agent
         self.delayed: set[int] = set()  # queues that had an opening delay once
+        self.profiles: dict[int, dict[str, int]] = {}
+        self.demands: dict[int, Any] = {}  # of callers who brought one
+        self.clock_us = 0
 
     def both(self, method: str, *args: Any, **kwargs: Any) -> tuple[bool, Any]:
         """Call a method on both; give whether it was carried out, and the answer."""
@@ -107,9 +137,11 @@ class Histories(RuleBasedStateMachine):
         for router in self.routers:
             try:
                 answers.append((True, plain(getattr(router, method)(*args, **kwargs))))
-            except RouterError:
+            except (RouterError, SkillError):
                 answers.append((False, None))
         assert answers[0] == answers[1], (method, args, kwargs)
+        if answers[0][0] and self.now_us in args[:1]:
+            self.clock_us = max(self.clock_us, self.now_us)
         return answers[0]
 
     def pick(self, known: list[int], index: int, live: Collection[int] | None = None) -> int:
@@ -131,21 +163,25 @@ class Histories(RuleBasedStateMachine):
     )
     def open_the_centre(self, queues, agents, level):
         for index, (strategy, rules) in enumerate(queues):
-            self.put_queue(index, strategy, rules)
-        for index, (position, wrap_up, limit, status) in enumerate(agents):
-            self.put_agent(index, wrap_up, position, limit)
+            if not self.put_queue(index, strategy, rules):
+                self.put_queue(index, strategy, {})
+        for index, (position, wrap_up, limit, status, skills) in enumerate(agents):
+            if not self.put_agent(index, wrap_up, position, limit, skills):
+                self.put_agent(index, wrap_up, position, limit, {})
             for queue in self.queues:
                 self.tier("put_tier", (queue, self.agents[index]), 1 + index % level, position)
             self.both("set_status", self.now_us, self.agents[index], status)
 
     def put_queue(self, index, strategy, settings):
-        _, queue = self.both("put_queue", self.now_us, f"queue {index}", strategy, **settings)
-        self.plans[queue] = (strategy, settings)
-        if queue not in self.queues:
-            self.queues.append(queue)
+        done, queue = self.both("put_queue", self.now_us, f"queue {index}", strategy, **settings)
+        if done:
+            self.plans[queue] = (strategy, settings)
+            if queue not in self.queues:
+                self.queues.append(queue)
+        return done
 
-    def put_agent(self, index, wrap_up, delay, limit):
-        _, agent = self.both(
+    def put_agent(self, index, wrap_up, delay, limit, skills):
+        done, agent = self.both(
             "put_agent",
             self.now_us,
             f"agent {index}",
@@ -155,9 +191,13 @@ class Histories(RuleBasedStateMachine):
             no_answer_delay_us=delay * 2 * SECOND,
             max_no_answer=limit,
             reset_counters=wrap_up == 1,
+            skills=skills,
         )
-        if agent not in self.agents:
-            self.agents.append(agent)
+        if done:
+            self.profiles[agent] = skills
+            if agent not in self.agents:
+                self.agents.append(agent)
+        return done
 
     def tier(self, method, pair, *where, **settings):
         done, _ = self.both(method, self.now_us, *pair, *where, **settings)
@@ -173,9 +213,9 @@ class Histories(RuleBasedStateMachine):
     def change_a_queue(self, index, strategy, settings):
         self.put_queue(index, strategy, settings)
 
-    @rule(index=st.integers(0, 6), wrap_up=small, delay=small, limit=small)
-    def change_an_agent(self, index, wrap_up, delay, limit):
-        self.put_agent(index, wrap_up, delay, limit)
+    @rule(index=st.integers(0, 6), wrap_up=small, delay=small, limit=small, skills=profiles)
+    def change_an_agent(self, index, wrap_up, delay, limit, skills):
+        self.put_agent(index, wrap_up, delay, limit, skills)
 
     @rule(queue=number, agent=number, level=small, position=small, settings=tier_settings)
     def change_a_tier(self, queue, agent, level, position, settings):
@@ -218,7 +258,7 @@ class Histories(RuleBasedStateMachine):
 
     # The callers.
 
-    def arrive(self, queue, entered, priority, base_score, preferred=None, held=0):
+    def arrive(self, queue, entered, priority, base_score, skills, preferred=None, held=0):
         queue = self.pick(self.queues, queue)
         if preferred is not None:
             preferred = self.pick(self.agents, preferred)
@@ -232,9 +272,11 @@ class Histories(RuleBasedStateMachine):
             base_score_us=base_score_us,
             preferred_agent=preferred,
             preferred_for_us=held * SECOND,
+            skills=skills,
         )
         if done:
             self.callers.append(caller)
+            self.demands[caller] = skills
             if preferred is not None:
                 self.held.add(caller)
             self.entered[caller] = entered_us
@@ -245,11 +287,19 @@ class Histories(RuleBasedStateMachine):
         entered=seconds,
         priority=st.integers(-1, 1),
         base_score=st.sampled_from((0, 0, 1, -1, 5)),
+        skills=own_demands,
         preferred=st.one_of(st.none(), number),
         held=small,
     )
-    def enqueue(self, queue, entered, priority, base_score, preferred, held):
-        self.arrive(queue, entered, priority, base_score, preferred, held)
+    def enqueue(self, queue, entered, priority, base_score, skills, preferred, held):
+        self.arrive(queue, entered, priority, base_score, skills, preferred, held)
+
+    @rule(caller=number, skills=st.one_of(st.none(), demands))
+    def set_skills(self, caller, skills):
+        caller = self.pick(self.callers, caller, self.waiting)
+        done, _ = self.both("set_skills", self.now_us, caller, skills)
+        if done:
+            self.demands[caller] = skills
 
     @rule(caller=number, priority=st.integers(-1, 1))
     def set_priority(self, caller, priority):
@@ -278,8 +328,8 @@ class Histories(RuleBasedStateMachine):
             return
         (priority, since_us, _id), _queue = self.waiting[caller]
         if not keep:
-            since_us += self.now_us - self.entered[caller]
-            self.entered[caller] = self.now_us
+            since_us += self.clock_us - self.entered[caller]
+            self.entered[caller] = self.clock_us
         self.waiting[caller] = ((priority, since_us, caller), queue)
         for offer in rings:
             self.step(offer, "withdrawn")
@@ -313,13 +363,13 @@ class Histories(RuleBasedStateMachine):
         if strategy == "ring-k":
             return rings < settings.get("ring_count", 2)
         delay_us = settings.get("ring_progressively_delay_us", 10 * SECOND)
-        late = strategy == "ring-progressively" and self.now_us >= self.offered_us.get(caller, 0) + delay_us
+        late = strategy == "ring-progressively" and self.clock_us >= self.offered_us.get(caller, 0) + delay_us
         return rings == 0 or late
 
     def rush(self, arrivals, outcomes):
         """Callers come; each offer takes its own course. What is not named stays as it is."""
-        for queue, priority in arrivals:
-            self.arrive(queue, 0, priority, 0)
+        for queue, priority, skills in arrivals:
+            self.arrive(queue, 0, priority, 0, skills)
         for (offer, caller, *_rest), outcome in zip(self.decide_now(), outcomes, strict=False):
             if outcome in {"ring", "claim", "talk"}:
                 self.both("ringing", self.now_us, offer)
@@ -369,25 +419,58 @@ class Histories(RuleBasedStateMachine):
         busy = agent is not None and self.routers[0].agent(agent).external_calls
         return queue not in self.delayed and not settings.get("tier_rules_apply") and not busy
 
+    def meets(self, agent, caller):
+        _rank, queue = self.waiting[caller]
+        skills = self.demands[caller]
+        if skills is None:
+            _strategy, settings = self.plans[queue]
+            skills = settings.get("skills", "any")
+        steps = [(0, skills)] if isinstance(skills, str) else skills
+        waited_us = max(0, self.clock_us - self.entered[caller])
+        *_, demand = (text for after_us, text in steps if after_us <= waited_us)
+        return holds(read(demand)[1], self.profiles[agent])
+
+    def is_before(self, caller, other):
+        """Whether the first of two is served first by an agent both could have."""
+        sides = []
+        for person in (caller, other):
+            rank, queue = self.waiting[person]
+            _strategy, settings = self.plans[queue]
+            over = self.clock_us - rank[1] - settings.get("service_level_us", 0)
+            weight = settings.get("queue_weight", 1)
+            urgency = Fraction(over) * (weight if over > 0 else Fraction(1, weight))
+            sides.append((-settings.get("queue_priority", 0), rank[0], -urgency, rank))
+        return sides[0] < sides[1]
+
+    def is_free(self, agent):
+        view = self.routers[0].agent(agent)
+        return view.state == "waiting" and view.ready_at_us == 0
+
     def decide_now(self):
         _, proposals = self.both("decide", self.now_us)
         for offer, caller, agent, queue in proposals:
-            rank, own_queue = self.waiting[caller]
+            _rank, own_queue = self.waiting[caller]
             assert own_queue == queue
             assert (queue, agent) in self.tiers
             assert self.is_open(caller)
             assert agent not in {holder for _caller, holder, _step in self.open_offers.values()}
-            for other, (other_rank, other_queue) in self.waiting.items():
-                plain_queue = self.is_plain(other_queue, agent)
-                if other_rank < rank and plain_queue and (other_queue, agent) in self.tiers:
+            assert self.meets(agent, caller)
+            for other, (_rank, other_queue) in self.waiting.items():
+                if (
+                    (other_queue, agent) in self.tiers
+                    and self.is_plain(other_queue, agent)
+                    and self.is_before(other, caller)
+                    and self.meets(agent, other)
+                ):
                     held = other in self.held
                     assert held or not self.is_open(other), f"{other} should have had {agent} before {caller}"
             self.offers.append(offer)
             self.open_offers[offer] = (caller, agent, "ringing")
-            self.offered_us[caller] = self.now_us
+            self.offered_us[caller] = self.clock_us
         for caller, (_rank, queue) in self.waiting.items():
             if self.is_open(caller) and caller not in self.held and self.is_plain(queue):
-                assert self.routers[0].can_serve(queue) == 0, "a pair was left unmatched"
+                able = [a for q, a in self.tiers if q == queue and self.is_free(a) and self.meets(a, caller)]
+                assert not able, "a pair was left unmatched"
         return proposals
 
     def step(self, offer, step):
@@ -538,7 +621,9 @@ class Histories(RuleBasedStateMachine):
             done, _ = self.both("position", caller)
             assert done == (caller in self.waiting)
             self.both("ahead", caller)
+            self.both("demand", caller)
         for agent in self.agents:
+            self.both("agent_skills", agent)
             views = []
             for router in self.routers:
                 try:

@@ -79,9 +79,10 @@ impl Router {
                     queue.counts_as_present(status),
                 );
                 if was != is {
+                    let level = queue.opening(0).level;
                     count(&mut queue.present, i64::from(tier.level), is);
-                    // A higher level may be open now.
-                    if !queue.dirty && queue.open > 0 && queue.ready.len() > 0 {
+                    let opened = queue.opening(0).level > level;
+                    if opened && !queue.dirty && queue.open > 0 && queue.ready.len() > 0 {
                         queue.dirty = true;
                         self.dirty.push(tier.queue);
                     }
@@ -180,6 +181,7 @@ impl Router {
         let now_us = self.now_us;
         let agent = self.agents.get_mut(slot)?;
         let mut tiers = std::mem::take(&mut agent.tiers);
+        let mut looked_for = !agent.wanted.is_empty();
         for tier in &mut tiers {
             let queue = self.queues.get_mut(tier.queue)?;
             let ready = match agent.readiness {
@@ -197,13 +199,22 @@ impl Router {
             }
             let were = queue.ready.len();
             if tier.ready {
-                queue.ready.remove(&queue.place(slot, id, tier));
+                queue
+                    .ready
+                    .remove(&queue.place(slot, id, agent.profile, tier));
             }
             tier.ready = ready;
             tier.order = order;
             if ready {
-                queue.ready.insert(queue.place(slot, id, tier));
-                if !queue.dirty && queue.open > 0 {
+                queue
+                    .ready
+                    .insert(&queue.place(slot, id, agent.profile, tier));
+                if queue.open == 0 {
+                    continue;
+                }
+                if queue.skilled {
+                    looked_for = true;
+                } else if !queue.dirty {
                     queue.dirty = true;
                     self.dirty.push(tier.queue);
                 }
@@ -214,7 +225,10 @@ impl Router {
             }
         }
         agent.tiers = tiers;
-        self.mark_agent(slot)
+        if looked_for {
+            self.mark_agent(slot)?;
+        }
+        Ok(())
     }
 
     /// The same for all agents of one queue.
@@ -229,10 +243,10 @@ impl Router {
         Ok(())
     }
 
-    /// Have the next decision look at the callers who wait for this agent, if there is something to match.
+    /// Have the next decision look for callers of this agent, if the agent is ready.
     pub(super) fn mark_agent(&mut self, slot: u32) -> Result<()> {
         let agent = self.agents.get_mut(slot)?;
-        if !agent.dirty && !agent.wanted.is_empty() && agent.readiness != Readiness::None {
+        if !agent.dirty && agent.readiness != Readiness::None {
             agent.dirty = true;
             self.dirty_agents.push(slot);
         }

@@ -6,8 +6,8 @@ use crate::estimate::{End, Ticket};
 
 use super::timers::Due;
 use super::{
-    Caller, CallerKey, MAX_PRIORITY, MAX_US, Result, Router, RouterError, Spot, Status, Strategy,
-    types,
+    Caller, CallerKey, DemandId, LadderId, MAX_PRIORITY, MAX_US, Result, Router, RouterError, Spot,
+    Status, Strategy, types,
 };
 
 /// So many refusals a caller remembers, the latest.
@@ -46,6 +46,7 @@ impl Caller {
             key,
             entered_us,
             queue,
+            ladder: None,
             offers: Vec::new(),
             claimed: false,
             held: false,
@@ -57,16 +58,31 @@ impl Caller {
             preferred: None,
             unserved: false,
             ticket: Ticket::NONE,
+            dirty: false,
         }
     }
 }
 
 impl Router {
-    /// Put a caller in a queue; give an id that is never used twice.
+    /// Put a caller in a queue who demands what its callers do; give an id that is never used twice.
     ///
     /// # Errors
     /// `UnknownQueue`, `OutOfRange`.
     pub fn enqueue(&mut self, now_us: i64, queue: u64, arrival: Arrival) -> Result<u64> {
+        self.enqueue_demanding(now_us, queue, arrival, None)
+    }
+
+    /// The same for a caller with an own demand, by waited time.
+    ///
+    /// # Errors
+    /// `UnknownQueue`, `OutOfRange`, `Skill`.
+    pub fn enqueue_demanding(
+        &mut self,
+        now_us: i64,
+        queue: u64,
+        arrival: Arrival,
+        skills: Option<&[(i64, &str)]>,
+    ) -> Result<u64> {
         let Arrival {
             entered_us,
             priority,
@@ -85,6 +101,10 @@ impl Router {
             Some((agent, length_us)) => Some((self.agent_slot(agent)?, length_us)),
             None => None,
         };
+        let ladder = match skills {
+            Some(steps) => Some(self.skills.put_steps(steps)?),
+            None => None,
+        };
         let now_us = self.clock(now_us)?;
         let key = CallerKey {
             priority: -priority,
@@ -92,7 +112,10 @@ impl Router {
             id: 0,
             slot: 0,
         };
-        let caller = Caller::new(key, entered_us, queue_slot);
+        let caller = Caller {
+            ladder,
+            ..Caller::new(key, entered_us, queue_slot)
+        };
         let (id, slot) = self.callers.insert(caller)?;
         let key = CallerKey { id, slot, ..key };
         self.callers.get_mut(slot)?.key = key;
@@ -267,6 +290,9 @@ impl Router {
         if let Some(timer) = caller.wake {
             self.wakes.cancel(timer);
         }
+        if let Some(ladder) = caller.ladder {
+            self.skills.drop_ladder(ladder)?;
+        }
         for offer in caller.offers {
             self.offers.get_mut(offer)?.caller = None;
         }
@@ -300,10 +326,18 @@ impl Router {
             };
         let waited_us = (now_us - caller.entered_us).max(0);
         let stage = queue.stage(waited_us);
+        let ladder = caller.ladder.unwrap_or(queue.ladder);
+        let (demand, step_us) = if ladder == LadderId::ANY {
+            (DemandId::ANY, None)
+        } else {
+            let ladder = self.skills.ladder(ladder)?;
+            let next_us = ladder.next_step_us(waited_us);
+            (ladder.current(waited_us), next_us)
+        };
         let stand = match caller.preferred {
             _ if !open => Spot::None,
-            Some((agent, _)) => Spot::Wanted(agent),
-            None => Spot::Stage(stage),
+            Some((agent, _)) if self.meets(agent, demand)? => Spot::Wanted(agent),
+            _ => Spot::Stage(stage, demand),
         };
         let ages = queue
             .thresholds
@@ -311,6 +345,7 @@ impl Router {
             .map(|wait| caller.entered_us + wait);
         let wakes = [
             ages,
+            step_us.map(|wait_us| caller.entered_us + wait_us),
             caller.preferred.map(|(_, until_us)| until_us),
             (progressively && next_us > now_us).then_some(next_us),
         ];
@@ -340,10 +375,10 @@ impl Router {
             Spot::Wanted(agent) => {
                 self.agents.get_mut(agent)?.wanted.remove(&key);
             }
-            Spot::Stage(stage) => {
+            Spot::Stage(stage, _) => {
                 let queue = self.queues.get_mut(queue_slot)?;
                 if let Some(callers) = queue.stage_mut(stage)
-                    && callers.remove(&key)
+                    && callers.remove(&key).is_some()
                 {
                     queue.open -= 1;
                 }
@@ -355,16 +390,33 @@ impl Router {
                 self.agents.get_mut(agent)?.wanted.insert(key);
                 self.mark_agent(agent)
             }
-            Spot::Stage(stage) => {
+            Spot::Stage(stage, demand) => {
+                if demand != DemandId::ANY {
+                    self.make_skilled(queue_slot)?;
+                }
                 let queue = self.queues.get_mut(queue_slot)?;
                 let callers = queue
                     .stage_mut(stage)
                     .ok_or(RouterError::Defect("no such stage"))?;
-                callers.insert(key);
+                callers.insert(key, demand.0);
                 queue.open += 1;
-                self.mark(queue_slot)
+                self.mark_caller(slot, queue_slot)
             }
         }
+    }
+
+    /// Have the next decision look for an agent for this caller, if somebody is ready.
+    fn mark_caller(&mut self, slot: u32, queue_slot: u32) -> Result<()> {
+        let queue = self.queues.get(queue_slot)?;
+        if !queue.skilled {
+            return self.mark(queue_slot);
+        }
+        let caller = self.callers.get_mut(slot)?;
+        if !caller.dirty && queue.ready.len() > 0 {
+            caller.dirty = true;
+            self.dirty_callers.push(slot);
+        }
+        Ok(())
     }
 
     /// Have the next decision look at this queue if there is something to match.

@@ -6,18 +6,21 @@ use crate::estimate::Estimator;
 
 use super::gates::count;
 use super::{
-    Agent, AgentSettings, LongRanked, Queue, QueueSettings, Readiness, Ready, Result, Router,
-    RouterError, State, Status, Strategy, Tier, TierSettings, Work, types,
+    Agent, AgentSettings, ClassIndex, LadderId, LongRanked, ProfileId, Queue, QueueSettings,
+    Readiness, Ready, Result, Router, RouterError, State, Status, Strategy, Tier, TierSettings,
+    Work, types,
 };
 
 impl Queue {
     /// A queue without callers and agents.
-    pub(super) fn new(name: &str, settings: QueueSettings) -> Self {
-        Self {
+    pub(super) fn new(name: &str, settings: QueueSettings, ladder: LadderId) -> Self {
+        let mut queue = Self {
             name: name.to_owned(),
             settings,
+            ladder,
+            skilled: ladder != LadderId::ANY,
             waiting: LongRanked::default(),
-            newcomers: BTreeSet::new(),
+            newcomers: ClassIndex::default(),
             stages: Vec::new(),
             open: 0,
             thresholds: Vec::new(),
@@ -33,7 +36,9 @@ impl Queue {
             estimator: Estimator::new(),
             last_offered: None,
             dirty: false,
-        }
+        };
+        queue.ready = Ready::in_orders(queue.orders());
+        queue
     }
 
     /// Count a tier in, or out.
@@ -75,10 +80,16 @@ impl Tier {
 
 impl Agent {
     /// An agent who isn't there yet.
-    pub(super) fn new(name: &str, settings: AgentSettings, now_us: i64) -> Self {
+    pub(super) fn new(
+        name: &str,
+        settings: AgentSettings,
+        profile: ProfileId,
+        now_us: i64,
+    ) -> Self {
         Self {
             name: name.to_owned(),
             settings,
+            profile,
             status: Status::LoggedOut,
             state: State::LoggedOut,
             state_since_us: now_us,
@@ -118,33 +129,52 @@ impl Agent {
 }
 
 impl Router {
-    /// Add or change a queue; give its id. A change costs O(callers + agents of the queue).
+    /// Add or change a queue whose callers demand nothing by default; see `put_skilled_queue`.
     ///
     /// # Errors
     /// `BadName`, `OutOfRange`.
     pub fn put_queue(&mut self, now_us: i64, name: &str, settings: QueueSettings) -> Result<u64> {
+        self.put_skilled_queue(now_us, name, settings, &[(0, "any")])
+    }
+
+    /// Add or change a queue; give its id. A change costs O(callers + agents of the queue). `skills`: what its
+    /// callers demand by default, by waited time.
+    ///
+    /// # Errors
+    /// `BadName`, `OutOfRange`, `Skill`.
+    pub fn put_skilled_queue(
+        &mut self,
+        now_us: i64,
+        name: &str,
+        settings: QueueSettings,
+        skills: &[(i64, &str)],
+    ) -> Result<u64> {
         Self::check_time(now_us)?;
         types::name(name)?;
         settings.check()?;
+        let ladder = self.skills.put_steps(skills)?;
         self.clock(now_us)?;
         self.counts_work |= settings.strategy == Strategy::LeastOccupied;
         if let Some(&id) = self.queue_names.get(name) {
             let slot = self.queue_slot(id)?;
             let queue = self.queues.get_mut(slot)?;
-            if queue.settings != settings {
+            let before = queue.ladder;
+            if queue.settings != settings || before != ladder {
+                self.biased += usize::from(settings.is_biased());
+                self.biased -= usize::from(queue.settings.is_biased());
                 queue.settings = settings;
-                // The keys hold what the old settings asked for.
-                queue.ready = Ready::default();
-                for &member in &queue.members {
-                    if let Some(tier) = self.agents.get_mut(member)?.tier_mut(slot) {
-                        tier.ready = false;
-                    }
-                }
+                queue.ladder = ladder;
+                queue.skilled =
+                    ladder != LadderId::ANY || (queue.skilled && queue.waiting.len() > 0);
+                self.clear_ready(slot)?;
                 self.review_queue(slot)?;
             }
+            // Nobody is in a class of the old demands any more.
+            self.skills.drop_ladder(before)?;
             return Ok(id);
         }
-        let (id, _) = self.queues.insert(Queue::new(name, settings))?;
+        self.biased += usize::from(settings.is_biased());
+        let (id, _) = self.queues.insert(Queue::new(name, settings, ladder))?;
         self.queue_names.insert(name.to_owned(), id);
         Ok(id)
     }
@@ -179,6 +209,8 @@ impl Router {
         self.clock(now_us)?;
         if let Some(gone) = self.queues.remove(slot) {
             self.queue_names.remove(&gone.name);
+            self.biased -= usize::from(gone.settings.is_biased());
+            self.skills.drop_ladder(gone.ladder)?;
             for member in gone.members {
                 self.agents
                     .get_mut(member)?
@@ -189,21 +221,38 @@ impl Router {
         Ok(())
     }
 
-    /// Add (logged out) or change an agent; give the id.
+    /// Add (logged out) or change an agent without skills; see `put_skilled_agent`.
     ///
     /// # Errors
     /// `BadName`, `OutOfRange`.
     pub fn put_agent(&mut self, now_us: i64, name: &str, settings: AgentSettings) -> Result<u64> {
+        self.put_skilled_agent(now_us, name, settings, &[])
+    }
+
+    /// Add (logged out) or change an agent; give the id. `skills`: each with its level.
+    ///
+    /// # Errors
+    /// `BadName`, `OutOfRange`, `Skill`.
+    pub fn put_skilled_agent(
+        &mut self,
+        now_us: i64,
+        name: &str,
+        settings: AgentSettings,
+        skills: &[(&str, i64)],
+    ) -> Result<u64> {
         Self::check_time(now_us)?;
         types::name(name)?;
         settings.check()?;
+        let profile = self.skills.put_profile(skills)?;
         let now_us = self.clock(now_us)?;
         if let Some(&id) = self.agent_names.get(name) {
             let slot = self.agent_slot(id)?;
             self.agents.get_mut(slot)?.settings = settings;
+            self.change_profile(slot, profile)?;
             return Ok(id);
         }
-        let (id, _) = self.agents.insert(Agent::new(name, settings, now_us))?;
+        let agent = Agent::new(name, settings, profile, now_us);
+        let (id, _) = self.agents.insert(agent)?;
         self.agent_names.insert(name.to_owned(), id);
         self.count_state(State::LoggedOut, true);
         Ok(id)
@@ -234,6 +283,7 @@ impl Router {
         }
         if let Some(gone) = self.agents.remove(slot) {
             self.agent_names.remove(&gone.name);
+            self.skills.drop_profile(gone.profile)?;
             self.count_state(gone.state, false);
             for timer in gone
                 .rest
@@ -281,7 +331,9 @@ impl Router {
                 }
                 // The key that it was put in with holds the old settings.
                 if place.ready {
-                    queue.ready.remove(&queue.place(slot, agent, place));
+                    queue
+                        .ready
+                        .remove(&queue.place(slot, agent, entry.profile, place));
                 }
                 tier.last_offer = place.last_offer;
                 Some(std::mem::replace(place, tier).settings())
@@ -330,7 +382,9 @@ impl Router {
             return Ok(());
         };
         if tier.ready {
-            queue.ready.remove(&queue.place(slot, id, &tier));
+            queue
+                .ready
+                .remove(&queue.place(slot, id, agent.profile, &tier));
         }
         let present = queue.counts_as_present(agent.status);
         let settings = tier.settings();

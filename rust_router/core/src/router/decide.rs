@@ -1,15 +1,27 @@
 //! Matching callers and agents.
 
 use std::cmp::Reverse;
+use std::collections::{BTreeSet, BinaryHeap};
+use std::ops::Bound;
 
-use super::ready::ReadyKey;
-use super::{CallerKey, Offer, Phase, Proposal, Result, Router, RouterError, Source, Spot, types};
+use super::rank::Rank;
+use super::ready::{ReadyKey, Wish};
+use super::{
+    CallerKey, DemandId, Offer, Phase, Proposal, Queue, Result, Router, RouterError, Source, Spot,
+    types,
+};
+
+/// Agents or callers who are looked at one by one; when there are more, their queues are walked once instead.
+/// Small in tests, so that small histories go both ways.
+const FEW: usize = if cfg!(test) { 2 } else { 16 };
+
+type Heads = BinaryHeap<Reverse<(Rank, Source)>>;
 
 impl Router {
     /// Match until no eligible pair is left; reserve each pair; give them in the order of decision.
     ///
-    /// Ready agents only become fewer while this runs, so taking the best head among the queues that can serve
-    /// is the same as walking all callers in order.
+    /// Ready agents only become fewer while this runs, so taking the best of the heads of all sources in which
+    /// something changed is the same as walking all callers in order.
     ///
     /// # Errors
     /// `OutOfRange`.
@@ -17,40 +29,23 @@ impl Router {
         Self::check_time(now_us)?;
         self.clock(now_us)?;
         let mut proposals = Vec::new();
-        if self.dirty.is_empty() && self.dirty_agents.is_empty() {
+        if self.dirty.is_empty() && self.dirty_agents.is_empty() && self.dirty_callers.is_empty() {
             return Ok(proposals);
         }
         let mut heads = std::mem::take(&mut self.heads);
         heads.clear();
-        while let Some(slot) = self.dirty.pop() {
-            // The slot may be another queue's by now, or nobody's.
-            if let Ok(queue) = self.queues.get_mut(slot) {
-                queue.dirty = false;
-                heads.extend(
-                    queue
-                        .head()
-                        .map(|head| Reverse((head, Source::Queue(slot)))),
-                );
-            }
-        }
-        while let Some(slot) = self.dirty_agents.pop() {
-            if let Ok(agent) = self.agents.get_mut(slot) {
-                agent.dirty = false;
-                let source = Source::Agent(slot);
-                heads.extend(self.head(source)?.map(|head| Reverse((head, source))));
-            }
-        }
+        self.look(&mut heads)?;
         while let Some(Reverse((head, source))) = heads.pop() {
             // The agents may have gone to others since this head was put here.
             let untouched = proposals.is_empty();
             let mut next = if untouched {
                 Some(head)
             } else {
-                self.head(source)?
+                self.head(source, Some(head.key))?
             };
             if next == Some(head) {
-                self.serve(head.slot, &mut proposals)?;
-                next = self.head(source)?;
+                self.serve(head.key.slot, &mut proposals)?;
+                next = self.head(source, Some(head.key))?;
                 if next == Some(head) {
                     return Err(RouterError::Defect("a head that nobody could serve"));
                 }
@@ -61,20 +56,148 @@ impl Router {
         Ok(proposals)
     }
 
-    /// The best open caller for whom somebody is ready.
-    fn head(&self, source: Source) -> Result<Option<CallerKey>> {
-        let slot = match source {
-            Source::Queue(slot) => return Ok(self.queues.get(slot)?.head()),
-            Source::Agent(slot) => slot,
-        };
-        let agent = self.agents.get(slot)?;
-        for key in &agent.wanted {
-            let tier = agent.tier(self.callers.get(key.slot)?.queue);
-            if tier.is_some_and(|tier| tier.ready) {
-                return Ok(Some(*key));
+    /// Put the heads of all sources in which something changed.
+    fn look(&mut self, heads: &mut Heads) -> Result<()> {
+        let mut walks = BTreeSet::new();
+        while let Some(slot) = self.dirty.pop() {
+            // The slot may be another queue's by now, or nobody's.
+            let Ok(queue) = self.queues.get_mut(slot) else {
+                continue;
+            };
+            queue.dirty = false;
+            if !queue.skilled {
+                self.put_head(heads, Source::Queue(slot))?;
+            } else if queue.ready.len() <= FEW {
+                for agent in queue.ready.slots() {
+                    self.mark_agent(agent)?;
+                }
+            } else {
+                walks.insert(slot);
             }
         }
+        let few = self.dirty_agents.len() <= FEW;
+        while let Some(slot) = self.dirty_agents.pop() {
+            let Ok(agent) = self.agents.get_mut(slot) else {
+                continue;
+            };
+            agent.dirty = false;
+            if few {
+                self.put_head(heads, Source::Agent(slot))?;
+                continue;
+            }
+            for tier in agent.tiers.iter().filter(|tier| tier.ready) {
+                let queue = self.queues.get(tier.queue)?;
+                if queue.skilled && queue.open > 0 {
+                    walks.insert(tier.queue);
+                }
+            }
+            self.put_head(heads, Source::Wanted(slot))?;
+        }
+        while let Some(slot) = self.dirty_callers.pop() {
+            if let Ok(caller) = self.callers.get_mut(slot) {
+                caller.dirty = false;
+                self.put_head(heads, Source::Caller(slot))?;
+            }
+        }
+        for slot in walks {
+            self.put_head(heads, Source::Walk(slot))?;
+        }
+        Ok(())
+    }
+
+    fn put_head(&self, heads: &mut Heads, source: Source) -> Result<()> {
+        let head = self.head(source, None)?;
+        heads.extend(head.map(|head| Reverse((head, source))));
+        Ok(())
+    }
+
+    /// The best open caller of a source for whom somebody is ready. `known` was the head before: nobody before
+    /// it has come.
+    fn head(&self, source: Source, known: Option<CallerKey>) -> Result<Option<Rank>> {
+        let slot = match source {
+            Source::Queue(slot) => {
+                let head = self.queues.get(slot)?.head();
+                return head.map(|key| self.rank_of(key, slot)).transpose();
+            }
+            Source::Walk(slot) => {
+                let head = self.walk(self.queues.get(slot)?, known)?;
+                return head.map(|key| self.rank_of(key, slot)).transpose();
+            }
+            Source::Caller(slot) => return self.caller_head(slot),
+            Source::Wanted(slot) | Source::Agent(slot) => slot,
+        };
+        let agent = self.agents.get(slot)?;
+        let mut best: Option<Rank> = None;
+        for key in &agent.wanted {
+            let queue_slot = self.callers.get(key.slot)?.queue;
+            if agent.tier(queue_slot).is_some_and(|tier| tier.ready) {
+                best = Some(better(best, self.rank_of(*key, queue_slot)?));
+                if self.biased == 0 {
+                    break; // They are in the order of callers.
+                }
+            }
+        }
+        if matches!(source, Source::Agent(_)) {
+            let demands = self.skills.demands_for(agent.profile);
+            for tier in agent.tiers.iter().filter(|tier| tier.ready) {
+                let queue = self.queues.get(tier.queue)?;
+                if queue.skilled
+                    && let Some(key) = queue.head_for(tier, &demands)
+                {
+                    best = Some(better(best, self.rank_of(key, tier.queue)?));
+                }
+            }
+        }
+        Ok(best)
+    }
+
+    /// This caller, when open for anybody and somebody is ready.
+    fn caller_head(&self, slot: u32) -> Result<Option<Rank>> {
+        let Ok(caller) = self.callers.get(slot) else {
+            return Ok(None);
+        };
+        let Spot::Stage(_, demand) = caller.spot else {
+            return Ok(None);
+        };
+        let queue = self.queues.get(caller.queue)?;
+        if !queue
+            .ready
+            .any(&self.wish(queue, caller.entered_us, demand))
+        {
+            return Ok(None);
+        }
+        self.rank_of(caller.key, caller.queue).map(Some)
+    }
+
+    /// The first open caller from `from` on for whom somebody is ready.
+    fn walk(&self, queue: &Queue, from: Option<CallerKey>) -> Result<Option<CallerKey>> {
+        let mut from = from.map_or(Bound::Unbounded, Bound::Included);
+        while queue.ready.len() > 0 {
+            let next = queue
+                .open_stages()
+                .filter_map(|(callers, _)| callers.next(from.as_ref()))
+                .min();
+            let Some((key, demand)) = next else {
+                break;
+            };
+            let entered_us = self.callers.get(key.slot)?.entered_us;
+            if queue
+                .ready
+                .any(&self.wish(queue, entered_us, DemandId(demand)))
+            {
+                return Ok(Some(key));
+            }
+            from = Bound::Excluded(key);
+        }
         Ok(None)
+    }
+
+    /// Whom a caller may have who entered then and demands this.
+    pub(super) fn wish(&self, queue: &Queue, entered_us: i64, demand: DemandId) -> Wish<'_> {
+        Wish {
+            opening: queue.opening((self.now_us - entered_us).max(0)),
+            profiles: self.skills.profiles_for(demand),
+        }
     }
 
     /// Reserve agents for a caller until no more are wanted, or there.
@@ -131,15 +254,22 @@ impl Router {
         Ok(proposal)
     }
 
-    /// Check that no open caller and ready agent of one queue are left. For tests: looks at everything.
+    /// Queues in which an open caller and a ready agent are left whom a caller could have. For tests: looks at
+    /// everybody.
     #[cfg(test)]
-    pub(super) fn unmatched(&self) -> usize {
-        let ids: Vec<u64> = self.queue_names.values().copied().collect();
-        ids.iter()
-            .filter_map(|id| self.queues.get(self.queues.slot(*id)?).ok())
-            .filter(|queue| queue.head().is_some())
-            .count()
+    pub(super) fn unmatched(&self) -> Result<usize> {
+        let mut left = 0;
+        for id in self.queue_names.values() {
+            let queue = self.queues.get(self.queue_slot(*id)?)?;
+            left += usize::from(self.walk(queue, None)?.is_some());
+        }
+        Ok(left)
     }
+}
+
+/// The one that is served first.
+fn better(best: Option<Rank>, other: Rank) -> Rank {
+    best.map_or(other, |best| best.min(other))
 }
 
 const _: () = assert!(

@@ -1,5 +1,7 @@
 //! The one error of the routing core.
 
+use crate::skills::SkillError;
+
 /// Why a call could not be carried out. Nothing was changed. Messages name ids and ranges, never names.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum RouterError {
@@ -44,6 +46,9 @@ pub enum RouterError {
     /// A name that is empty or too long.
     #[error("a name must have 1…{0} characters")]
     BadName(usize),
+    /// Skills or a demand that can't be taken.
+    #[error(transparent)]
+    Skill(#[from] SkillError),
     /// A step that the state does not allow.
     #[error("{0}")]
     WrongStep(&'static str),

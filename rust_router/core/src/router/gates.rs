@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 
 use super::ready::Opening;
-use super::{BTreeSet, CallerKey, Queue, Result, Router, Spot, Status};
+use super::{BTreeSet, CallerKey, ClassIndex, Queue, Result, Router, Spot, Status};
 
 impl Queue {
     /// What so long a wait opens now.
@@ -69,30 +69,32 @@ impl Queue {
     }
 
     /// The open callers of a stage; None when there is no such stage.
-    pub(super) fn stage_mut(&mut self, stage: usize) -> Option<&mut BTreeSet<CallerKey>> {
+    pub(super) fn stage_mut(&mut self, stage: usize) -> Option<&mut ClassIndex<CallerKey>> {
         match stage.checked_sub(1) {
             None => Some(&mut self.newcomers),
             Some(at) => self.stages.get_mut(at),
         }
     }
 
-    /// The best open caller for whom somebody is ready.
+    /// The open callers of each stage, and the wait with which it begins.
+    pub(super) fn open_stages(&self) -> impl Iterator<Item = (&ClassIndex<CallerKey>, i64)> {
+        let waits = std::iter::once(0).chain(self.thresholds.iter().copied());
+        std::iter::once(&self.newcomers)
+            .chain(&self.stages)
+            .zip(waits)
+    }
+
+    /// The best open caller for whom somebody is ready, skills left aside.
     pub(super) fn head(&self) -> Option<CallerKey> {
         if self.open == 0 || self.ready.len() == 0 {
             return None;
         }
-        let mut best = self.newcomers.first().copied();
-        if best.is_some() && !self.ready.any(self.opening(0)) {
-            best = None;
-        }
-        for (callers, &waited_us) in self.stages.iter().zip(&self.thresholds) {
-            let Some(&head) = callers.first() else {
+        let mut best: Option<CallerKey> = None;
+        for (callers, waited_us) in self.open_stages() {
+            let Some((head, _)) = callers.first() else {
                 continue;
             };
-            if best.is_some_and(|best| best < head) {
-                continue;
-            }
-            if self.ready.any(self.opening(waited_us)) {
+            if best.is_none_or(|best| head < best) && self.ready.any_open(self.opening(waited_us)) {
                 best = Some(head);
             }
         }
@@ -126,7 +128,7 @@ impl Router {
                     && let Err(at) = queue.thresholds.binary_search(&wait)
                 {
                     queue.thresholds.insert(at, wait);
-                    queue.stages.push(BTreeSet::new());
+                    queue.stages.push(ClassIndex::default());
                 }
             }
             return Ok(());
@@ -140,15 +142,15 @@ impl Router {
             return Ok(());
         }
         queue.thresholds = thresholds.into_iter().collect();
-        queue.stages = std::iter::repeat_with(BTreeSet::new)
+        queue.stages = std::iter::repeat_with(ClassIndex::default)
             .take(queue.thresholds.len())
             .collect();
-        queue.newcomers.clear();
+        queue.newcomers = ClassIndex::default();
         queue.open = 0;
         let callers: Vec<u32> = queue.waiting.iter().map(|key| key.slot).collect();
         for caller in callers {
             let entry = self.callers.get_mut(caller)?;
-            if matches!(entry.spot, Spot::Stage(_)) {
+            if matches!(entry.spot, Spot::Stage(..)) {
                 entry.spot = Spot::None;
             }
             self.refresh_caller(caller)?;

@@ -15,8 +15,10 @@ mod gates;
 mod log;
 mod offers;
 mod pick;
+mod rank;
 mod ranked;
 mod ready;
+mod skilled;
 mod slots;
 mod snapshot;
 mod timers;
@@ -41,6 +43,8 @@ pub use types::{
     Proposal, QueueSettings, State, Status, Strategy, TierSettings,
 };
 
+use crate::skills::{ClassIndex, DemandId, LadderId, ProfileId, Skills};
+use rank::Rank;
 use ranked::LongRanked;
 use ready::Ready;
 use slots::Slots;
@@ -64,10 +68,14 @@ struct Queue {
     settings: QueueSettings,
     /// All callers until they are bridged or leave.
     waiting: LongRanked<CallerKey>,
-    /// Those who may be offered now and have passed no threshold.
-    newcomers: BTreeSet<CallerKey>,
+    /// What callers demand who bring no demand of their own.
+    ladder: LadderId,
+    /// Whether a caller ever had a demand here: then ready agents are kept by profile too.
+    skilled: bool,
+    /// Those who may be offered now and have passed no threshold, by demand.
+    newcomers: ClassIndex<CallerKey>,
     /// Those who may be offered now and have passed one threshold, two, ….
-    stages: Vec<BTreeSet<CallerKey>>,
+    stages: Vec<ClassIndex<CallerKey>>,
     /// Callers in both.
     open: usize,
     /// Waits at which more agents open, ascending; none is 0.
@@ -136,6 +144,7 @@ enum Readiness {
 struct Agent {
     name: String,
     settings: AgentSettings,
+    profile: ProfileId,
     status: Status,
     state: State,
     state_since_us: i64,
@@ -169,17 +178,23 @@ struct Agent {
 enum Spot {
     /// Nowhere: not open.
     None,
-    /// So many thresholds of the queue passed.
-    Stage(usize),
+    /// So many thresholds of the queue passed, with this demand.
+    Stage(usize, DemandId),
     /// Waits for the agent in this slot.
     Wanted(u32),
 }
 
 #[derive(Debug)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "facts that don't exclude each other"
+)]
 struct Caller {
     key: CallerKey,
     entered_us: i64,
     queue: u32,
+    /// What the caller demands; None: what callers of the queue do.
+    ladder: Option<LadderId>,
     /// Slots of the offers made and not ended, in no order.
     offers: Vec<u32>,
     claimed: bool,
@@ -200,6 +215,8 @@ struct Caller {
     unserved: bool,
     /// What was expected of the wait.
     ticket: Ticket,
+    /// In the list of callers to look at.
+    dirty: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -226,11 +243,19 @@ struct Offer {
     no_answer_status: Status,
 }
 
-/// What a decision looks at: the best open caller of a queue, or of those who wait for one agent.
+/// What a decision looks at; each gives the best open caller for whom somebody is ready.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Source {
+    /// Of a queue without skills.
     Queue(u32),
+    /// Of any queue, by looking at one caller after the other.
+    Walk(u32),
+    /// Of those who wait for this agent only.
+    Wanted(u32),
+    /// Of those whom this agent may take, in queues with skills.
     Agent(u32),
+    /// This caller, of a queue with skills.
+    Caller(u32),
 }
 
 /// Order of callers, agents, reservations and all timers. See `py_callcenter/_router.pyi` for each method.
@@ -243,6 +268,7 @@ pub struct Router {
     offers: Slots<Offer>,
     queue_names: FxHashMap<String, u64>,
     agent_names: FxHashMap<String, u64>,
+    skills: Skills,
     timers: Timers,
     /// When something opens or closes for a caller; looked at whenever the clock moves.
     wakes: Timers,
@@ -253,12 +279,16 @@ pub struct Router {
     draws: u64,
     /// Agents in each state, by the order of `State::ALL`.
     states: [usize; State::ALL.len()],
+    /// Queues that aren't compared by score alone.
+    biased: usize,
     /// Queues in which an open caller met a ready agent since the last decision.
     dirty: Vec<u32>,
     /// Agents who became ready, or whom an open caller waits for, since then.
     dirty_agents: Vec<u32>,
+    /// Callers of queues with skills to whom somebody opened since then.
+    dirty_callers: Vec<u32>,
     /// Room for `decide`, kept to save the allocation.
-    heads: BinaryHeap<std::cmp::Reverse<(CallerKey, Source)>>,
+    heads: BinaryHeap<std::cmp::Reverse<(Rank, Source)>>,
 }
 
 impl Router {

@@ -1,8 +1,11 @@
 //! Which agent a caller gets.
 
-use super::ready::{Opening, Place, ReadyKey};
+use super::ready::{Opening, Place, ReadyKey, Wish};
 use super::work;
-use super::{Agent, Queue, Result, Router, RouterError, Spot, Strategy, Tier};
+use super::{Agent, ProfileId, Queue, Result, Router, RouterError, Spot, Strategy, Tier};
+
+/// So many lots are drawn among all agents before those who meet the demand are listed.
+const TRIES: usize = 16;
 
 impl Queue {
     /// The two numbers by which a ready agent is in order within the level.
@@ -25,8 +28,9 @@ impl Queue {
     }
 
     /// Where a ready agent stands in this queue.
-    pub(super) fn place(&self, slot: u32, id: u64, tier: &Tier) -> Place {
+    pub(super) fn place(&self, slot: u32, id: u64, profile: ProfileId, tier: &Tier) -> Place {
         Place {
+            profile,
             delay_us: tier.opening_delay_us,
             weight: match self.settings.strategy {
                 Strategy::WeightedRandom => tier.weight,
@@ -46,23 +50,28 @@ impl Queue {
 impl Router {
     /// The agent whom an open caller gets now.
     pub(super) fn pick(&mut self, queue_slot: u32, caller_slot: u32) -> Result<Option<ReadyKey>> {
-        let caller = self.callers.get(caller_slot)?;
-        if let Spot::Wanted(agent) = caller.spot {
-            let place = self.ready_place(self.agents.id(agent)?, queue_slot)?;
-            return Ok(place.map(|place| place.key));
-        }
+        let spot = self.callers.get(caller_slot)?.spot;
+        let demand = match spot {
+            Spot::None => return Ok(None),
+            Spot::Wanted(agent) => {
+                let place = self.ready_place(self.agents.id(agent)?, queue_slot)?;
+                return Ok(place.map(|place| place.key));
+            }
+            Spot::Stage(_, demand) => demand,
+        };
         let strategy = self.queues.get(queue_slot)?.settings.strategy;
         if strategy == Strategy::LeastOccupied {
             self.sort_by_occupancy(queue_slot)?;
         }
         let caller = self.callers.get(caller_slot)?;
         let queue = self.queues.get(queue_slot)?;
-        let opening = queue.opening((self.now_us - caller.entered_us).max(0));
+        let wish = self.wish(queue, caller.entered_us, demand);
         let refused = if queue.settings.refusal_memory {
             caller.refused.as_slice()
         } else {
             &[]
         };
+        let accept = |key: &ReadyKey| !refused.contains(&key.id);
         let behind = match strategy {
             Strategy::RoundRobin => self.behind_last_offered(queue, queue_slot)?,
             Strategy::TopDown => caller.marker.map(|(level, position, id)| {
@@ -72,39 +81,73 @@ impl Router {
         };
         if let Some((start, level)) = behind {
             let opening = Opening {
-                level: opening.level.min(level),
-                ..opening
+                level: wish.opening.level.min(level),
+                ..wish.opening
             };
-            if let Some(key) = queue.ready.best_from(start, opening, refused) {
+            let wish = Wish { opening, ..wish };
+            if let Some(key) = queue.ready.best_from(start, &wish, accept) {
                 return Ok(Some(key));
             }
         }
-        let best = queue.ready.best(opening, refused);
-        match (best, strategy) {
-            (Some(best), Strategy::Random | Strategy::WeightedRandom) => {
-                let mut places = Vec::new();
-                for id in refused {
-                    places.extend(self.ready_place(*id, queue_slot)?);
-                }
-                let (seed, draws) = (self.seed, self.draws);
-                let draw = |total| lot(seed, draws, total);
-                let key = queue.ready.by_lot(opening, best.level, &places, draw);
-                self.draws = self.draws.wrapping_add(1);
-                key.map(Some)
-                    .ok_or(RouterError::Defect("a lot without an agent"))
+        if let Some(best) = queue.ready.best(&wish, accept) {
+            if !strategy.draws_lots() {
+                return Ok(Some(best));
             }
-            (Some(best), _) => Ok(Some(best)),
-            (None, _) => {
-                for id in refused {
-                    if let Some(place) = self.ready_place(*id, queue_slot)?
-                        && opening.admits(&place)
-                    {
-                        return Ok(Some(place.key));
-                    }
-                }
-                Ok(None)
+            let mut left_out = Vec::new();
+            for id in refused {
+                left_out.extend(self.ready_place(*id, queue_slot)?);
+            }
+            let (key, draws) = self.by_lot(queue, &wish, best.level, &left_out)?;
+            self.draws = draws;
+            return Ok(Some(key));
+        }
+        for id in refused {
+            if let Some(place) = self.ready_place(*id, queue_slot)?
+                && wish.admits(&place)
+            {
+                return Ok(Some(place.key));
             }
         }
+        Ok(None)
+    }
+
+    /// One of a level by lot, and how many lots were drawn till then.
+    ///
+    /// Lots fall on all agents of the level; one that falls on an agent who doesn't meet the demand is drawn again.
+    /// After some in vain, one more is drawn among those who meet it. Either way each has the same chance.
+    fn by_lot(
+        &self,
+        queue: &Queue,
+        wish: &Wish<'_>,
+        level: i32,
+        left_out: &[Place],
+    ) -> Result<(ReadyKey, u64)> {
+        let nobody = RouterError::Defect("a lot without an agent");
+        let mut draws = self.draws;
+        let mut draw = |total| {
+            let place = lot(self.seed, draws, total);
+            draws = draws.wrapping_add(1);
+            place
+        };
+        let lots = queue.ready.lots(wish.opening, level, left_out);
+        for _ in 0..TRIES {
+            let holder = lots.holder(draw(lots.total())).ok_or(nobody.clone())?;
+            if wish.profiles.is_everything()
+                || wish.profiles.test(self.agents.get(holder.slot)?.profile.0)
+            {
+                return Ok((holder, draws));
+            }
+        }
+        let accept = |key: &ReadyKey| !left_out.iter().any(|place| place.key.id == key.id);
+        let row = queue.ready.matching(wish, level, accept);
+        let mut lot = draw(row.iter().map(|(_, weight)| weight).sum());
+        for (key, weight) in row {
+            if lot < weight {
+                return Ok((key, draws));
+            }
+            lot -= weight;
+        }
+        Err(nobody)
     }
 
     /// Round-robin's next: same level, a higher position than the agent of the newest offer.
@@ -127,10 +170,10 @@ impl Router {
         let Some(slot) = self.agents.slot(id) else {
             return Ok(None);
         };
-        let tier = self.agents.get(slot)?.tier(queue_slot);
+        let agent = self.agents.get(slot)?;
         let queue = self.queues.get(queue_slot)?;
-        let ready = tier.filter(|tier| tier.ready);
-        Ok(ready.map(|tier| queue.place(slot, id, tier)))
+        let ready = agent.tier(queue_slot).filter(|tier| tier.ready);
+        Ok(ready.map(|tier| queue.place(slot, id, agent.profile, tier)))
     }
 
     /// Make the order anew when the window has moved on since it was made.

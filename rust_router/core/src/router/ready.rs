@@ -1,6 +1,9 @@
 //! The agents of one queue who may be offered now, in the order of the queue's strategy.
 
+use std::ops::Bound;
+
 use super::ranked::Ranked;
+use crate::skills::{ClassIndex, Filter, ProfileId};
 
 /// Place of a ready agent among others: smaller is better. What the two numbers are depends on the strategy.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -30,6 +33,7 @@ impl ReadyKey {
 pub(super) struct Place {
     pub(super) delay_us: i64,
     pub(super) weight: u32,
+    pub(super) profile: ProfileId,
     pub(super) key: ReadyKey,
 }
 
@@ -46,21 +50,92 @@ impl Opening {
     }
 }
 
-/// Agents of one opening delay and weight.
+/// Whom a caller may have.
+#[derive(Clone, Copy)]
+pub(super) struct Wish<'a> {
+    pub(super) opening: Opening,
+    /// Profiles that meet the demand.
+    pub(super) profiles: Filter<'a>,
+}
+
+impl Wish<'_> {
+    pub(super) fn admits(&self, place: &Place) -> bool {
+        self.opening.admits(place) && self.profiles.test(place.profile.0)
+    }
+}
+
+/// In which orders ready agents are kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Orders {
+    /// In one line, in which places are counted.
+    pub(super) line: bool,
+    /// By profile.
+    pub(super) profiles: bool,
+}
+
+impl Default for Orders {
+    fn default() -> Self {
+        Self {
+            line: true,
+            profiles: false,
+        }
+    }
+}
+
+/// Agents of one opening delay and weight, in one of the two orders or in both.
 #[derive(Debug)]
 struct Class {
     delay_us: i64,
     weight: u32,
-    agents: Ranked<ReadyKey>,
+    line: Ranked<ReadyKey>,
+    profiles: ClassIndex<ReadyKey>,
 }
 
 impl Class {
-    /// The first member from `start` on that is on an open level and not refused.
-    fn first_from(&self, start: ReadyKey, level: i32, refused: &[u64]) -> Option<ReadyKey> {
-        self.agents
+    const fn is_plain(place: &Place) -> bool {
+        place.delay_us == 0 && place.weight == 1
+    }
+
+    fn insert(&mut self, place: &Place, orders: Orders) -> bool {
+        if orders.profiles {
+            self.profiles.insert(place.key, place.profile.0);
+        }
+        !orders.line || self.line.insert(place.key)
+    }
+
+    fn remove(&mut self, place: &Place, orders: Orders) -> bool {
+        let mut there = !orders.profiles;
+        if orders.profiles {
+            there = self.profiles.remove(&place.key).is_some();
+        }
+        if orders.line {
+            there = self.line.remove(&place.key);
+        }
+        there
+    }
+
+    fn is_empty(&self) -> bool {
+        self.line.len() == 0 && self.profiles.is_empty()
+    }
+
+    /// The first member from `start` on that is on an open level, meets the demand and is accepted.
+    fn first_from(
+        &self,
+        start: ReadyKey,
+        wish: &Wish<'_>,
+        orders: Orders,
+        accept: impl Fn(&ReadyKey) -> bool,
+    ) -> Option<ReadyKey> {
+        let level = wish.opening.level;
+        if orders.profiles {
+            let from = Bound::Included(&start);
+            let (key, _) = self.profiles.best_from(&wish.profiles, from, accept)?;
+            return Some(key).filter(|key| key.level <= level);
+        }
+        self.line
             .iter_from(&start)
             .take_while(|key| key.level <= level)
-            .find(|key| !refused.contains(&key.id))
+            .find(|key| accept(key))
             .copied()
     }
 }
@@ -73,6 +148,7 @@ pub(super) struct Ready {
     /// The others in order of delay, then weight; none is empty.
     special: Vec<Class>,
     len: usize,
+    orders: Orders,
 }
 
 impl Default for Class {
@@ -80,7 +156,8 @@ impl Default for Class {
         Self {
             delay_us: 0,
             weight: 1,
-            agents: Ranked::default(),
+            line: Ranked::default(),
+            profiles: ClassIndex::default(),
         }
     }
 }
@@ -88,8 +165,27 @@ impl Default for Class {
 const FIRST: ReadyKey = ReadyKey::from(0, i64::MIN, i64::MIN, 0);
 
 impl Ready {
+    /// Nobody yet, to be kept in these orders.
+    pub(super) fn in_orders(orders: Orders) -> Self {
+        Self {
+            orders,
+            ..Self::default()
+        }
+    }
+
     pub(super) fn len(&self) -> usize {
         self.len
+    }
+
+    /// Slots of all of them, in no order.
+    pub(super) fn slots(&self) -> Vec<u32> {
+        let classes = || std::iter::once(&self.plain).chain(&self.special);
+        if self.orders.profiles {
+            let keys = classes().flat_map(|class| class.profiles.iter());
+            return keys.map(|(key, _)| key.slot).collect();
+        }
+        let keys = classes().flat_map(|class| class.line.iter());
+        keys.map(|key| key.slot).collect()
     }
 
     fn class_of(&self, place: &Place) -> Result<usize, usize> {
@@ -99,39 +195,41 @@ impl Ready {
             })
     }
 
-    pub(super) fn insert(&mut self, place: Place) {
-        if place.delay_us == 0 && place.weight == 1 {
-            self.len += usize::from(self.plain.agents.insert(place.key));
+    pub(super) fn insert(&mut self, place: &Place) {
+        let orders = self.orders;
+        if Class::is_plain(place) {
+            self.len += usize::from(self.plain.insert(place, orders));
             return;
         }
-        let at = match self.class_of(&place) {
+        let at = match self.class_of(place) {
             Ok(at) => at,
             Err(at) => {
                 let class = Class {
                     delay_us: place.delay_us,
                     weight: place.weight,
-                    agents: Ranked::default(),
+                    ..Class::default()
                 };
                 self.special.insert(at, class);
                 at
             }
         };
         if let Some(class) = self.special.get_mut(at) {
-            self.len += usize::from(class.agents.insert(place.key));
+            self.len += usize::from(class.insert(place, orders));
         }
     }
 
     pub(super) fn remove(&mut self, place: &Place) {
-        if place.delay_us == 0 && place.weight == 1 {
-            self.len -= usize::from(self.plain.agents.remove(&place.key));
+        let orders = self.orders;
+        if Class::is_plain(place) {
+            self.len -= usize::from(self.plain.remove(place, orders));
             return;
         }
         let Ok(at) = self.class_of(place) else {
             return;
         };
         if let Some(class) = self.special.get_mut(at) {
-            self.len -= usize::from(class.agents.remove(&place.key));
-            if class.agents.len() == 0 {
+            self.len -= usize::from(class.remove(place, orders));
+            if class.is_empty() {
                 self.special.remove(at);
             }
         }
@@ -142,81 +240,145 @@ impl Ready {
         std::iter::once(&self.plain).chain(self.special.iter().take_while(opened))
     }
 
-    /// Whether there is anybody for this wait.
-    pub(super) fn any(&self, opening: Opening) -> bool {
+    /// Whether there is anybody for this wait, whatever the demand.
+    pub(super) fn any_open(&self, opening: Opening) -> bool {
         self.open(opening).any(|class| {
-            class
-                .agents
-                .first()
-                .is_some_and(|key| key.level <= opening.level)
+            let first = if self.orders.profiles {
+                class.profiles.first().map(|(key, _)| key)
+            } else {
+                class.line.first().copied()
+            };
+            first.is_some_and(|key| key.level <= opening.level)
         })
     }
 
-    /// The best agent who isn't refused.
-    pub(super) fn best(&self, opening: Opening, refused: &[u64]) -> Option<ReadyKey> {
-        self.best_from(FIRST, opening, refused)
+    /// Whether there is anybody for this wait and demand.
+    pub(super) fn any(&self, wish: &Wish<'_>) -> bool {
+        self.open(wish.opening).any(|class| {
+            class
+                .first_from(FIRST, wish, self.orders, |_| true)
+                .is_some()
+        })
+    }
+
+    /// The best agent who is accepted.
+    pub(super) fn best(
+        &self,
+        wish: &Wish<'_>,
+        accept: impl Fn(&ReadyKey) -> bool,
+    ) -> Option<ReadyKey> {
+        self.best_from(FIRST, wish, accept)
     }
 
     /// The best from `start` on.
     pub(super) fn best_from(
         &self,
         start: ReadyKey,
-        opening: Opening,
-        refused: &[u64],
+        wish: &Wish<'_>,
+        accept: impl Fn(&ReadyKey) -> bool,
     ) -> Option<ReadyKey> {
-        self.open(opening)
-            .filter_map(|class| class.first_from(start, opening.level, refused))
+        self.open(wish.opening)
+            .filter_map(|class| class.first_from(start, wish, self.orders, &accept))
             .min()
     }
 
-    /// One of the lowest open level by lot; the agents of a class are in order of their id. `refused` are
-    /// places in this queue; `draw` gives a number below its argument.
-    pub(super) fn by_lot(
-        &self,
-        opening: Opening,
-        level: i32,
-        refused: &[Place],
-        draw: impl FnOnce(u64) -> u64,
-    ) -> Option<ReadyKey> {
+    /// The agents of one level by lot, in order of delay, weight and id, whatever their skills. `left_out` are
+    /// places in this queue.
+    pub(super) fn lots(&self, opening: Opening, level: i32, left_out: &[Place]) -> Lots<'_> {
         let low = ReadyKey::from(level, i64::MIN, i64::MIN, 0);
         let high = ReadyKey::from(level + 1, i64::MIN, i64::MIN, 0);
         let mut parts = Vec::with_capacity(4);
         let mut total: u64 = 0;
         for class in self.open(opening) {
-            let begin = class.agents.below(&low);
-            let end = class.agents.below(&high);
-            let mut skipped: Vec<usize> = refused
+            let begin = class.line.below(&low);
+            let end = class.line.below(&high);
+            let mut skipped: Vec<usize> = left_out
                 .iter()
                 .filter(|place| {
                     place.delay_us == class.delay_us
                         && place.weight == class.weight
                         && place.key.level == level
                 })
-                .map(|place| class.agents.below(&place.key))
+                .map(|place| class.line.below(&place.key))
                 .collect();
             skipped.sort_unstable();
             let members = end.saturating_sub(begin).saturating_sub(skipped.len());
             let lots = members as u64 * u64::from(class.weight);
             total += lots;
-            parts.push((class, begin, skipped, lots));
+            parts.push(Part {
+                class,
+                begin,
+                skipped,
+                lots,
+            });
         }
-        if total == 0 {
-            return None;
+        Lots { parts, total }
+    }
+
+    /// The accepted agents of one level who meet the demand, each with a weight, in order of delay, weight and id.
+    pub(super) fn matching(
+        &self,
+        wish: &Wish<'_>,
+        level: i32,
+        accept: impl Fn(&ReadyKey) -> bool,
+    ) -> Vec<(ReadyKey, u64)> {
+        let mut found = Vec::new();
+        for class in self.open(wish.opening) {
+            let begun = found.len();
+            let weight = u64::from(class.weight);
+            class.profiles.each_matching(&wish.profiles, |key| {
+                if key.level == level && accept(key) {
+                    found.push((*key, weight));
+                }
+            });
+            if let Some(mine) = found.get_mut(begun..) {
+                mine.sort_unstable();
+            }
         }
-        let mut lot = draw(total);
-        for (class, begin, skipped, lots) in parts {
-            if lot >= lots {
-                lot -= lots;
+        found
+    }
+}
+
+/// The lots of one class.
+struct Part<'a> {
+    class: &'a Class,
+    begin: usize,
+    skipped: Vec<usize>,
+    lots: u64,
+}
+
+impl Part<'_> {
+    fn nth(&self, within: usize) -> Option<ReadyKey> {
+        let mut place = self.begin + within;
+        for skip in &self.skipped {
+            if *skip <= place {
+                place += 1;
+            }
+        }
+        self.class.line.nth(place).copied()
+    }
+}
+
+/// Agents among whom lots are drawn; each has as many as the weight says.
+pub(super) struct Lots<'a> {
+    parts: Vec<Part<'a>>,
+    total: u64,
+}
+
+impl Lots<'_> {
+    pub(super) const fn total(&self) -> u64 {
+        self.total
+    }
+
+    /// Whose this lot is.
+    pub(super) fn holder(&self, mut lot: u64) -> Option<ReadyKey> {
+        for part in &self.parts {
+            if lot >= part.lots {
+                lot -= part.lots;
                 continue;
             }
-            let within = usize::try_from(lot / u64::from(class.weight.max(1))).ok()?;
-            let mut place = begin + within;
-            for skip in skipped {
-                if skip <= place {
-                    place += 1;
-                }
-            }
-            return class.agents.nth(place).copied();
+            let within = usize::try_from(lot / u64::from(part.class.weight.max(1))).ok()?;
+            return part.nth(within);
         }
         None
     }

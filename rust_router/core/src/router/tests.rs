@@ -112,7 +112,19 @@ pub(super) enum Step {
     RemoveTier(usize, usize),
     Strategy(usize, usize),
     Advance(i64),
+    Demanding(usize, usize),
+    Demand(usize, usize),
+    Profile(usize, usize),
+    Queue(usize, usize, i64),
 }
+
+const DEMANDS: [&[(i64, &str)]; 4] = [
+    &[(0, "fa")],
+    &[(0, "fa >= 3"), (2 * SECOND, "fa"), (5 * SECOND, "any")],
+    &[(0, "not fa")],
+    &[(0, "any")],
+];
+const PROFILES: [&[(&str, i64)]; 3] = [&[], &[("fa", 1)], &[("fa", 4), ("de", 2)]];
 
 pub(super) fn step() -> impl proptest::strategy::Strategy<Value = Step> {
     prop_oneof![
@@ -128,17 +140,25 @@ pub(super) fn step() -> impl proptest::strategy::Strategy<Value = Step> {
         1 => (0usize..3, 0usize..6).prop_map(|(queue, agent)| Step::RemoveTier(queue, agent)),
         1 => (0usize..3, 0usize..3).prop_map(|(queue, strategy)| Step::Strategy(queue, strategy)),
         2 => (0i64..8).prop_map(Step::Advance),
+        2 => (0usize..3, 0usize..4).prop_map(|(queue, demand)| Step::Demanding(queue, demand)),
+        1 => (0usize..40, 0usize..5).prop_map(|(caller, demand)| Step::Demand(caller, demand)),
+        1 => (0usize..6, 0usize..3).prop_map(|(agent, profile)| Step::Profile(agent, profile)),
+        1 => (0usize..3, 0usize..4, 0i64..3).prop_map(|(queue, demand, bias)| Step::Queue(queue, demand, bias)),
     ]
+}
+
+fn staff() -> AgentSettings {
+    AgentSettings {
+        wrap_up_us: 3 * SECOND,
+        max_no_answer: 2,
+        ..AgentSettings::default()
+    }
 }
 
 /// Where the random histories begin.
 pub(super) fn three_queues_and_six_agents() -> Result<Router> {
     let mut router = Router::new(0);
-    let settings = AgentSettings {
-        wrap_up_us: 3 * SECOND,
-        max_no_answer: 2,
-        ..AgentSettings::default()
-    };
+    let settings = staff();
     for number in 0..3 {
         let settings = plan(Strategy::LongestIdleAgent);
         router.put_queue(0, &format!("queue {number}"), settings)?;
@@ -176,6 +196,29 @@ pub(super) fn apply(
                     ..Arrival::at(*now)
                 },
             )?);
+        }
+        Step::Demanding(queue, demand) => {
+            let skills = pick(&DEMANDS, *demand);
+            callers.push(router.enqueue_demanding(*now, id(queue), Arrival::at(*now), skills)?);
+        }
+        Step::Demand(number, demand) => {
+            if let Some(caller) = pick(callers, *number) {
+                router.set_skills(*now, caller, DEMANDS.get(*demand).copied())?;
+            }
+        }
+        Step::Profile(agent, profile) => {
+            let skills = pick(&PROFILES, *profile).unwrap_or_default();
+            router.put_skilled_agent(*now, &format!("agent {agent}"), staff(), skills)?;
+        }
+        Step::Queue(queue, demand, bias) => {
+            let settings = QueueSettings {
+                queue_priority: *bias - 1,
+                queue_weight: 1 + *bias,
+                service_level_us: (2 - *bias) * SECOND,
+                ..plan(Strategy::Random)
+            };
+            let skills = pick(&DEMANDS, *demand).unwrap_or_default();
+            router.put_skilled_queue(*now, &format!("queue {queue}"), settings, skills)?;
         }
         Step::Leave(number) => {
             if let Some(caller) = pick(callers, *number) {
@@ -235,7 +278,7 @@ proptest! {
                 prop_assert!(false, "{} after {:?}", what, step);
             }
             if matches!(step, Step::Decide) {
-                prop_assert_eq!(router.unmatched(), 0);
+                prop_assert_eq!(router.unmatched()?, 0);
             }
         }
         // All ends: nothing may be left of any call.

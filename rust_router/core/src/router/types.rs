@@ -24,6 +24,12 @@ pub const MIN_WINDOW_US: i64 = 60_000_000;
 pub const MAX_WINDOW_US: i64 = 3_600_000_000;
 /// Largest count of calls outside the queues.
 pub const MAX_EXTERNAL_CALLS: i64 = 1_000_000;
+/// Largest priority of a queue; the smallest is its negative.
+pub const MAX_QUEUE_PRIORITY: i64 = 100;
+/// Largest factor on the score of a queue's callers.
+pub const MAX_QUEUE_WEIGHT: i64 = 1_000;
+/// Largest overtaking cap.
+pub const MAX_OVERTAKING: i64 = 1_000;
 /// Largest limit of unanswered offers.
 pub const MAX_NO_ANSWER: i64 = 1_000_000;
 
@@ -136,6 +142,14 @@ words!(
     }
 );
 
+impl Strategy {
+    /// Whether agents are drawn by lot.
+    #[must_use]
+    pub const fn draws_lots(self) -> bool {
+        matches!(self, Self::Random | Self::WeightedRandom)
+    }
+}
+
 words!(
     /// Why an offer ended without a conversation.
     Fault, "fault", {
@@ -195,6 +209,14 @@ pub struct QueueSettings {
     pub skip_agents_with_external_calls: bool,
     /// Whether the agent who let a caller ring is tried last for this caller.
     pub refusal_memory: bool,
+    /// Callers of a queue of higher priority go first.
+    pub queue_priority: i64,
+    /// Factor on the score of this queue's callers when queues are compared.
+    pub queue_weight: i64,
+    /// Taken off the score when queues are compared: the wait within which callers should be served.
+    pub service_level_us: i64,
+    /// How often a caller may be overtaken by one of a queue with another priority, weight or service level.
+    pub overtaking_cap: Option<i64>,
 }
 
 impl Default for QueueSettings {
@@ -212,6 +234,10 @@ impl Default for QueueSettings {
             tier_rules_compatible: false,
             skip_agents_with_external_calls: true,
             refusal_memory: true,
+            queue_priority: 0,
+            queue_weight: 1,
+            service_level_us: 0,
+            overtaking_cap: None,
         }
     }
 }
@@ -236,7 +262,23 @@ impl QueueSettings {
             self.tier_rule_wait_us,
             0,
             MAX_TIER_WAIT_US,
-        )
+        )?;
+        let priority = self.queue_priority;
+        range(
+            "queue_priority",
+            priority,
+            -MAX_QUEUE_PRIORITY,
+            MAX_QUEUE_PRIORITY,
+        )?;
+        range("queue_weight", self.queue_weight, 1, MAX_QUEUE_WEIGHT)?;
+        duration("service_level_us", self.service_level_us)?;
+        let cap = self.overtaking_cap.unwrap_or(0);
+        range("overtaking_cap", cap, 0, MAX_OVERTAKING)
+    }
+
+    /// Whether callers of this queue are compared with others by more than their score.
+    pub(super) const fn is_biased(&self) -> bool {
+        self.queue_priority != 0 || self.queue_weight != 1 || self.service_level_us != 0
     }
 }
 

@@ -33,6 +33,8 @@ pub struct ClassIndex<K> {
     classes: FxHashMap<u32, Members<K>>,
     occupied: IdSet,
     divided: bool,
+    /// The class of all items until there are two.
+    only: u32,
 }
 
 impl<K> Default for ClassIndex<K> {
@@ -42,6 +44,7 @@ impl<K> Default for ClassIndex<K> {
             classes: FxHashMap::default(),
             occupied: IdSet::default(),
             divided: false,
+            only: 0,
         }
     }
 }
@@ -88,8 +91,8 @@ impl<K: Ord + Copy> ClassIndex<K> {
         if self.divided {
             self.join(key, class);
         } else if self.all.len() == 1 {
-            self.occupied = IdSet::from_iter([class]);
-        } else if !self.occupied.contains(class) {
+            self.only = class;
+        } else if self.only != class {
             self.divided = true;
             let all: Vec<(K, u32)> = self.iter().collect();
             for (key, class) in all {
@@ -119,9 +122,11 @@ impl<K: Ord + Copy> ClassIndex<K> {
     /// Take an item out; its class, or None when it wasn't there. O(log n).
     pub fn remove(&mut self, key: &K) -> Option<u32> {
         let class = self.all.remove(key)?;
-        self.leave(key, class);
-        if self.all.is_empty() {
-            *self = Self::default();
+        if self.divided {
+            self.leave(key, class);
+            if self.all.is_empty() {
+                *self = Self::default();
+            }
         }
         Some(class)
     }
@@ -141,6 +146,30 @@ impl<K: Ord + Copy> ClassIndex<K> {
             self.classes.remove(&class);
             self.occupied.remove(class);
         }
+    }
+
+    /// The smallest item from there on, and its class.
+    #[must_use]
+    pub fn next(&self, from: Bound<&K>) -> Option<(K, u32)> {
+        let (key, class) = self.all.range((from, Bound::Unbounded)).next()?;
+        Some((*key, *class))
+    }
+
+    /// Visit all matching items, in no order.
+    pub fn each_matching(&self, filter: &Filter<'_>, mut visit: impl FnMut(&K)) {
+        if filter.is_everything() || !self.divided {
+            let matches = self.first().is_some_and(|(_, class)| filter.test(class));
+            self.all
+                .keys()
+                .take(if matches { usize::MAX } else { 0 })
+                .for_each(visit);
+            return;
+        }
+        filter.each_in(&self.occupied, |class| match self.classes.get(&class) {
+            Some(Members::One(key)) => visit(key),
+            Some(Members::Many(keys)) => keys.iter().for_each(&mut visit),
+            None => {}
+        });
     }
 
     /// The smallest matching item.

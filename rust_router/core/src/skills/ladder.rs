@@ -79,15 +79,42 @@ impl Skills {
             .map(|(after_us, demand)| (*after_us, demand.is_any()))
             .collect();
         Ladder::check(&times)?;
-        let mut numbered = Vec::with_capacity(steps.len());
-        for (after_us, demand) in steps {
-            match self.put_parsed((*demand).clone()) {
+        self.put_each(steps, |skills, demand| skills.put_parsed((*demand).clone()))
+    }
+
+    /// The same of demands as written. Texts in canonical form that are known cost one look-up each.
+    ///
+    /// # Errors
+    /// `Demand`, `BadSteps`, `StepOrder`, `AfterAny`, `Full`; nothing is changed then.
+    pub fn put_steps(&mut self, steps: &[(i64, &str)]) -> Result<LadderId> {
+        if let [(0, "any")] = steps {
+            return Ok(LadderId::ANY);
+        }
+        self.put_each(steps, Self::put_demand)
+    }
+
+    fn put_each<D: Copy>(
+        &mut self,
+        steps: &[(i64, D)],
+        put: impl Fn(&mut Self, D) -> Result<DemandId>,
+    ) -> Result<LadderId> {
+        let mut numbered = Vec::with_capacity(steps.len().min(MAX_STEPS));
+        for (after_us, demand) in steps.iter().take(MAX_STEPS + 1) {
+            match put(self, *demand) {
                 Ok(id) => numbered.push((*after_us, id)),
                 Err(error) => {
                     self.drop_demands(&numbered)?;
                     return Err(error);
                 }
             }
+        }
+        let times: Vec<(i64, bool)> = numbered
+            .iter()
+            .map(|(after_us, id)| (*after_us, *id == DemandId::ANY))
+            .collect();
+        if let Err(error) = Ladder::check(&times) {
+            self.drop_demands(&numbered)?;
+            return Err(error);
         }
         let ladder = Ladder::new(&numbered);
         // Steps that fell together count once.

@@ -48,6 +48,36 @@ impl<'a> Argument<'a> for &'a str {
     }
 }
 
+/// Demands by waited time.
+type Steps<'a> = &'a [(i64, &'a str)];
+
+impl<'a> Argument<'a> for Steps<'a> {
+    type Kept = Vec<(i64, &'a str)>;
+
+    fn lend(kept: &'a Self::Kept) -> Self {
+        kept
+    }
+}
+
+impl<'a> Argument<'a> for Option<Steps<'a>> {
+    type Kept = Option<Vec<(i64, &'a str)>>;
+
+    fn lend(kept: &'a Self::Kept) -> Self {
+        kept.as_deref()
+    }
+}
+
+/// Skills by name.
+type Levels<'a> = &'a [(&'a str, i64)];
+
+impl<'a> Argument<'a> for Levels<'a> {
+    type Kept = Vec<(&'a str, i64)>;
+
+    fn lend(kept: &'a Self::Kept) -> Self {
+        kept
+    }
+}
+
 /// What a call gives: an answer, or a refusal that changed nothing.
 pub(super) trait Outcome {
     type Answer: Serialize + for<'a> Deserialize<'a> + std::fmt::Debug;
@@ -142,4 +172,8 @@ calls! {
     25 adopt_offer(now_us: i64, caller: u64, agent: u64) -> Result<u64>;
     26 adopt_conversation(now_us: i64, agent: u64, since_us: i64, counted: bool) -> Result<u64>;
     27 hold_caller(now_us: i64, caller: u64, held: bool) -> Result<()>;
+    28 put_skilled_queue(now_us: i64, name: &'a str, settings: QueueSettings, skills: Steps<'a>) -> Result<u64>;
+    29 put_skilled_agent(now_us: i64, name: &'a str, settings: AgentSettings, skills: Levels<'a>) -> Result<u64>;
+    30 enqueue_demanding(now_us: i64, queue: u64, arrival: Arrival, skills: Option<Steps<'a>>) -> Result<u64>;
+    31 set_skills(now_us: i64, caller: u64, skills: Option<Steps<'a>>) -> Result<()>;
 }

@@ -4,8 +4,8 @@ use super::super::callers::REMEMBERED;
 use super::super::timers::Due;
 use super::super::types::{self, range};
 use super::super::{
-    Agent, Caller, CallerKey, MAX_EXTERNAL_CALLS, MAX_PRIORITY, MAX_TIER, MAX_US, Offer, Phase,
-    Queue, Rest, Router, Slots, Status, Tier,
+    Agent, Caller, CallerKey, LadderId, MAX_EXTERNAL_CALLS, MAX_PRIORITY, MAX_TIER, MAX_US, Offer,
+    Phase, Queue, Rest, Router, RouterError, Slots, Status, Tier,
 };
 use super::SnapshotError::{self, Contradiction};
 use super::rows::{AgentRow, CallerRow, Facts, OfferRow, QueueRow, TierRow};
@@ -106,15 +106,30 @@ pub(super) fn rebuild(facts: Facts) -> Result<Router> {
 
 fn put_queue(router: &mut Router, row: &QueueRow) -> Result<()> {
     let &QueueRow {
-        id, name, settings, ..
+        id,
+        name,
+        settings,
+        ref skills,
+        estimator: _,
     } = row;
     types::name(name)?;
     settings.check()?;
-    let queue = Queue::new(name, settings);
+    let ladder = put_steps(router, skills)?;
+    router.biased += usize::from(settings.is_biased());
+    let queue = Queue::new(name, settings, ladder);
     let slot = router.queues.insert_again(id, queue)?;
     must(slot.is_some(), "a queue's id that can't be")?;
     let earlier = router.queue_names.insert(name.to_owned(), id);
     must(earlier.is_none(), "two queues of one name")
+}
+
+fn put_steps(router: &mut Router, skills: &[(i64, String)]) -> Result<LadderId> {
+    let steps: Vec<(i64, &str)> = skills
+        .iter()
+        .map(|(after_us, demand)| (*after_us, demand.as_str()))
+        .collect();
+    let ladder = router.skills.put_steps(&steps);
+    Ok(ladder.map_err(RouterError::from)?)
 }
 
 fn put_estimator(router: &mut Router, id: u64, bytes: &[u8]) -> Result<()> {
@@ -134,6 +149,7 @@ fn put_agent(router: &mut Router, row: AgentRow) -> Result<u32> {
         id,
         name,
         settings,
+        skills,
         status,
         state_since_us,
         idle_since_us,
@@ -155,6 +171,12 @@ fn put_agent(router: &mut Router, row: AgentRow) -> Result<u32> {
     must(no_answer_count >= 0 && talk_us >= 0, "a count below 0")?;
     must(calls_answered <= MAX_ID, "a count out of range")?;
     must(work.is_sound(router.now_us), "work at impossible times")?;
+    let skills: Vec<(&str, i64)> = skills
+        .iter()
+        .map(|(name, level)| (name.as_str(), i64::from(*level)))
+        .collect();
+    let profile = router.skills.put_profile(&skills);
+    let profile = profile.map_err(RouterError::from)?;
     let agent = Agent {
         status,
         state_since_us,
@@ -165,7 +187,7 @@ fn put_agent(router: &mut Router, row: AgentRow) -> Result<u32> {
         calls_answered,
         talk_us,
         work,
-        ..Agent::new(name, settings, router.now_us)
+        ..Agent::new(name, settings, profile, router.now_us)
     };
     let slot = router.agents.insert_again(id, agent)?;
     let slot = slot.ok_or(Contradiction("an agent's id that can't be"))?;
@@ -222,6 +244,7 @@ fn put_caller(router: &mut Router, row: CallerRow) -> Result<u32> {
         entered_us,
         priority,
         base_score_us,
+        skills,
         offered_us,
         marker,
         refused,
@@ -259,7 +282,12 @@ fn put_caller(router: &mut Router, row: CallerRow) -> Result<u32> {
     if let Some((agent, _)) = preferred {
         must(router.serves(agent, queue_slot)?, "a preference in vain")?;
     }
+    let ladder = match skills {
+        Some(steps) => Some(put_steps(router, &steps)?),
+        None => None,
+    };
     let caller = Caller {
+        ladder,
         held,
         offered_us,
         marker,

@@ -37,6 +37,8 @@ pub(super) struct QueueRow<'a> {
     pub(super) id: u64,
     pub(super) name: &'a str,
     pub(super) settings: QueueSettings,
+    /// What its callers demand, by waited time.
+    pub(super) skills: Vec<(i64, String)>,
     /// What `Estimator::to_bytes` gives.
     pub(super) estimator: Vec<u8>,
 }
@@ -53,6 +55,7 @@ pub(super) struct AgentRow<'a> {
     pub(super) id: u64,
     pub(super) name: &'a str,
     pub(super) settings: AgentSettings,
+    pub(super) skills: Vec<(String, u8)>,
     pub(super) status: Status,
     pub(super) state_since_us: i64,
     pub(super) idle_since_us: i64,
@@ -75,6 +78,8 @@ pub(super) struct CallerRow {
     pub(super) entered_us: i64,
     pub(super) priority: i64,
     pub(super) base_score_us: i64,
+    /// What this caller demands, by waited time; None: what callers of the queue do.
+    pub(super) skills: Option<Vec<(i64, String)>>,
     pub(super) offered_us: i64,
     pub(super) marker: Option<(i32, i64, u64)>,
     pub(super) refused: Vec<u64>,
@@ -109,7 +114,11 @@ impl<'a> Facts<'a> {
             counts_work,
             seed,
             draws,
+            // In the rows of those who have them.
+            skills: _,
             // Follow from the rest.
+            biased: _,
+            dirty_callers: _,
             queue_names: _,
             agent_names: _,
             wakes: _,
@@ -132,8 +141,8 @@ impl<'a> Facts<'a> {
             queues: queues
                 .by_age()
                 .into_iter()
-                .map(|(id, _, queue)| QueueRow::of(id, queue))
-                .collect(),
+                .map(|(id, _, queue)| QueueRow::of(id, queue, router))
+                .collect::<Result<_>>()?,
             agents: agents
                 .by_age()
                 .into_iter()
@@ -155,12 +164,14 @@ impl<'a> Facts<'a> {
 }
 
 impl<'a> QueueRow<'a> {
-    fn of(id: u64, queue: &'a Queue) -> Self {
+    fn of(id: u64, queue: &'a Queue, router: &Router) -> Result<Self> {
         let Queue {
             name,
             settings,
+            ladder,
             estimator,
             // Follow from callers, agents and settings.
+            skilled: _,
             waiting: _,
             newcomers: _,
             stages: _,
@@ -178,12 +189,13 @@ impl<'a> QueueRow<'a> {
             last_offered: _,
             dirty: _,
         } = queue;
-        Self {
+        Ok(Self {
             id,
             name,
             settings: *settings,
+            skills: router.steps(*ladder)?,
             estimator: estimator.to_bytes(),
-        }
+        })
     }
 }
 
@@ -214,6 +226,7 @@ impl<'a> AgentRow<'a> {
         let Agent {
             name,
             settings,
+            profile,
             status,
             state_since_us,
             idle_since_us,
@@ -243,6 +256,12 @@ impl<'a> AgentRow<'a> {
             id,
             name,
             settings: *settings,
+            skills: router
+                .skills
+                .profile(*profile)?
+                .into_iter()
+                .map(|(name, level)| (name.to_owned(), level))
+                .collect(),
             status: *status,
             state_since_us: *state_since_us,
             idle_since_us: *idle_since_us,
@@ -270,6 +289,7 @@ impl CallerRow {
             key,
             entered_us,
             queue,
+            ladder,
             offered_us,
             marker,
             refused,
@@ -282,6 +302,7 @@ impl CallerRow {
             claimed: _,
             spot: _,
             wake: _,
+            dirty: _,
         } = caller;
         let CallerKey {
             priority,
@@ -295,6 +316,10 @@ impl CallerRow {
             entered_us: *entered_us,
             priority: -priority,
             base_score_us: entered_us - since_us,
+            skills: match ladder {
+                Some(ladder) => Some(router.steps(*ladder)?),
+                None => None,
+            },
             offered_us: *offered_us,
             marker: *marker,
             refused: refused.clone(),
