@@ -19,6 +19,7 @@ from py_callcenter.store import Database, StoreError
 
 TIMEOUT_SECONDS: Final = 10.0
 _BAD_REQUESTS: Final = (400, 404, 422)
+_START: Final = "start it with `callcenter run`"
 
 
 class Backend(Protocol):
@@ -32,6 +33,9 @@ class Backend(Protocol):
     def trace(self, call: str) -> list[dict[str, Any]]: ...
     def set_status(self, agent: str, status: str) -> dict[str, Any]: ...
     def end_wrap_up(self, agent: str) -> dict[str, Any]: ...
+    def set_wrap_up(self, agent: str, seconds: float) -> dict[str, Any]: ...
+    def change_agent(self, agent: str, key: str, value: float) -> dict[str, Any]: ...
+    def change_call(self, call: str, changes: dict[str, Any]) -> dict[str, Any]: ...
     def routing(self) -> dict[str, Any]: ...
     def apply(self, config: Config, *, dry_run: bool) -> list[dict[str, Any]]: ...
 
@@ -102,6 +106,15 @@ class Running:
 
     def end_wrap_up(self, agent: str) -> dict[str, Any]:
         return self._one("DELETE", f"/api/v1/agents/{quote(agent, safe='')}/wrap-up")
+
+    def set_wrap_up(self, agent: str, seconds: float) -> dict[str, Any]:
+        return self._one("PUT", f"/api/v1/agents/{quote(agent, safe='')}/wrap-up", {"seconds": seconds})
+
+    def change_agent(self, agent: str, key: str, value: float) -> dict[str, Any]:
+        return self._one("PATCH", f"/api/v1/agents/{quote(agent, safe='')}", {key: value})
+
+    def change_call(self, call: str, changes: dict[str, Any]) -> dict[str, Any]:
+        return self._one("PATCH", f"/api/v1/calls/{quote(call, safe='')}", changes)
 
     def routing(self) -> dict[str, Any]:
         return self._one("GET", "/api/v1/config")
@@ -235,6 +248,15 @@ class Stopped:
         except StoreError as error:
             raise CliError(str(error), "nothing was changed; try again") from error
 
+    def set_wrap_up(self, agent: str, seconds: float) -> dict[str, Any]:  # noqa: ARG002 - none to set
+        raise CliError(f'"{agent}" has no wrap-up to extend: no controller runs', _START)
+
+    def change_agent(self, agent: str, key: str, value: float) -> dict[str, Any]:  # noqa: ARG002 - not lasting
+        raise CliError(f'"{agent}" can\'t be held back: no controller runs', _START)
+
+    def change_call(self, call: str, changes: dict[str, Any]) -> dict[str, Any]:  # noqa: ARG002 - no calls
+        raise CliError("no controller runs, so nobody waits", _START)
+
     def routing(self) -> dict[str, Any]:
         return self._in_force.routing()
 
@@ -258,7 +280,12 @@ def _head(now_us: int) -> dict[str, Any]:
 
 
 def _queue_row(queue: Queue) -> dict[str, Any]:
-    counts = dict.fromkeys(("waiting", "oldest_at", "offered", "answered", "abandoned", "overflowed", "lost"))
+    counts = dict.fromkeys(
+        (
+            *("waiting", "oldest_at", "offered", "answered", "abandoned", "overflowed", "lost"),
+            *("expected_wait", "expected_wait_error"),
+        )
+    )
     goal = {"seconds": queue.service_level.seconds, "percent": queue.service_level.percent}
     return {
         "name": queue.name,

@@ -3,7 +3,9 @@
 EngineError
 ├── UnknownAgent
 ├── UnknownCall
+├── UnknownQueueName
 ├── UnknownStatus
+├── OutOfRange
 └── NotNow
 """
 
@@ -34,6 +36,17 @@ class UnknownStatus(EngineError):
     def __init__(self, status: str, allowed: Iterable[str]) -> None:
         super().__init__(f"`{status[:64]}` is no status")
         self.hint = "allowed are " + ", ".join(f"`{name}`" for name in allowed)
+
+
+class UnknownQueueName(EngineError):
+    def __init__(self, name: str, known: Iterable[str]) -> None:
+        super().__init__(f"there is no queue `{name[:64]}`")
+        self.hint = "known are " + ", ".join(f"`{other}`" for other in known)
+
+
+class OutOfRange(EngineError):
+    def __init__(self, what: str, low: int, high: int, unit: str = "") -> None:
+        super().__init__(f"{what} must be {low} to {high}{unit}")
 
 
 class NotNow(EngineError):

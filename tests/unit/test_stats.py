@@ -125,7 +125,7 @@ def test_every_ended_leg_is_in_exactly_one_outcome(tape):
 
     queue = tape.stats.queues["support"]
     assert {name: h.count for name, h in queue.wait.items()} == {
-        "answered": 1, "abandoned": 1, "overflowed": 6, "callback": 0, "lost": 1,
+        "answered": 1, "abandoned": 1, "overflowed": len(LEFT_REASONS), "callback": 0, "lost": 1,
     }  # fmt: skip
 
 
