@@ -18,8 +18,15 @@ from py_callcenter.engine.records import AgentStatusChanged, AgentWrapUp, AnyRec
 from py_callcenter.store import Database, StoreError
 
 TIMEOUT_SECONDS: Final = 10.0
+_NOBODY: Final = (
+    "no controller runs, so nobody could carry that out",
+    "callers go to the dialplan's fallback meanwhile; start the controller, then repeat it",
+)
+_NODE_FACTS: Final = (
+    "since", "reason", "drained", "held", "lag_seconds", "heartbeat_age_seconds", "sessions_per_second",
+    "max_sessions", "originates_waiting", "originates_refused",
+)  # fmt: skip
 _BAD_REQUESTS: Final = (400, 404, 422)
-_START: Final = "start it with `callcenter run`"
 
 
 class Backend(Protocol):
@@ -33,9 +40,9 @@ class Backend(Protocol):
     def trace(self, call: str) -> list[dict[str, Any]]: ...
     def set_status(self, agent: str, status: str) -> dict[str, Any]: ...
     def end_wrap_up(self, agent: str) -> dict[str, Any]: ...
-    def set_wrap_up(self, agent: str, seconds: float) -> dict[str, Any]: ...
-    def change_agent(self, agent: str, key: str, value: float) -> dict[str, Any]: ...
-    def change_call(self, call: str, changes: dict[str, Any]) -> dict[str, Any]: ...
+    def divert(self, queue: str | None, to: str | None) -> list[dict[str, Any]]: ...
+    def nodes(self) -> list[dict[str, Any]]: ...
+    def drain(self, node: str, *, on: bool) -> dict[str, Any]: ...
     def routing(self) -> dict[str, Any]: ...
     def apply(self, config: Config, *, dry_run: bool) -> list[dict[str, Any]]: ...
 
@@ -107,14 +114,17 @@ class Running:
     def end_wrap_up(self, agent: str) -> dict[str, Any]:
         return self._one("DELETE", f"/api/v1/agents/{quote(agent, safe='')}/wrap-up")
 
-    def set_wrap_up(self, agent: str, seconds: float) -> dict[str, Any]:
-        return self._one("PUT", f"/api/v1/agents/{quote(agent, safe='')}/wrap-up", {"seconds": seconds})
+    def divert(self, queue: str | None, to: str | None) -> list[dict[str, Any]]:
+        path = "/api/v1/divert" if queue is None else f"/api/v1/queues/{quote(queue, safe='')}/divert"
+        method, body = ("DELETE", None) if to is None else ("PUT", {"to": to})
+        rows: list[dict[str, Any]] = self._ask(method, path, body=body)
+        return rows
 
-    def change_agent(self, agent: str, key: str, value: float) -> dict[str, Any]:
-        return self._one("PATCH", f"/api/v1/agents/{quote(agent, safe='')}", {key: value})
+    def nodes(self) -> list[dict[str, Any]]:
+        return self._rows("/api/v1/nodes")
 
-    def change_call(self, call: str, changes: dict[str, Any]) -> dict[str, Any]:
-        return self._one("PATCH", f"/api/v1/calls/{quote(call, safe='')}", changes)
+    def drain(self, node: str, *, on: bool) -> dict[str, Any]:
+        return self._one("PUT" if on else "DELETE", f"/api/v1/nodes/{quote(node, safe='')}/drain")
 
     def routing(self) -> dict[str, Any]:
         return self._one("GET", "/api/v1/config")
@@ -233,6 +243,15 @@ class Stopped:
         self._write(AgentWrapUp(**_head(now_us), agent=agent, until_us=now_us))
         return row
 
+    def divert(self, queue: str | None, to: str | None) -> list[dict[str, Any]]:  # noqa: ARG002 - see below
+        raise CliError(*_NOBODY)
+
+    def nodes(self) -> list[dict[str, Any]]:
+        return [{"name": node.name, "up": None, **dict.fromkeys(_NODE_FACTS)} for node in self._config.nodes]
+
+    def drain(self, node: str, *, on: bool) -> dict[str, Any]:  # noqa: ARG002 - likewise
+        raise CliError(*_NOBODY)
+
     def _agent(self, name: str) -> dict[str, Any]:
         rows = self.agents()
         for row in rows:
@@ -247,15 +266,6 @@ class Stopped:
             self._statuses = self._database.statuses()
         except StoreError as error:
             raise CliError(str(error), "nothing was changed; try again") from error
-
-    def set_wrap_up(self, agent: str, seconds: float) -> dict[str, Any]:  # noqa: ARG002 - none to set
-        raise CliError(f'"{agent}" has no wrap-up to extend: no controller runs', _START)
-
-    def change_agent(self, agent: str, key: str, value: float) -> dict[str, Any]:  # noqa: ARG002 - not lasting
-        raise CliError(f'"{agent}" can\'t be held back: no controller runs', _START)
-
-    def change_call(self, call: str, changes: dict[str, Any]) -> dict[str, Any]:  # noqa: ARG002 - no calls
-        raise CliError("no controller runs, so nobody waits", _START)
 
     def routing(self) -> dict[str, Any]:
         return self._in_force.routing()
@@ -280,12 +290,7 @@ def _head(now_us: int) -> dict[str, Any]:
 
 
 def _queue_row(queue: Queue) -> dict[str, Any]:
-    counts = dict.fromkeys(
-        (
-            *("waiting", "oldest_at", "offered", "answered", "abandoned", "overflowed", "lost"),
-            *("expected_wait", "expected_wait_error"),
-        )
-    )
+    counts = dict.fromkeys(("waiting", "oldest_at", "offered", "answered", "abandoned", "overflowed", "lost"))
     goal = {"seconds": queue.service_level.seconds, "percent": queue.service_level.percent}
     return {
         "name": queue.name,

@@ -8,7 +8,7 @@ import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import Annotated, Any, Final
 
 import typer
 from rich.console import Console
@@ -23,6 +23,12 @@ BAD_INPUT: Final = 2
 
 CONFIG_VARIABLE: Final = "CALLCENTER_CONFIG"
 CONFIG_PLACES: Final = ("callcenter.toml", "/etc/callcenter/callcenter.toml")
+
+ConfigOption = Annotated[
+    Path | None,
+    typer.Option("-c", "--config", envvar=CONFIG_VARIABLE, metavar="FILE", help="Configuration file."),
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="JSON on stdout, for programs.")]
 
 _WIDE: Final = 400
 
@@ -64,6 +70,12 @@ def say_error(message: str, hint: str = "") -> None:
 def note(text: str) -> None:
     """Something a person should know that is no error."""
     typer.echo(_one_line(text), err=True)
+
+
+def say_stopped(*, live: bool) -> None:
+    """That what is shown isn't live."""
+    if not live:
+        note("no controller runs; this is what it would start with")
 
 
 def find_config(given: Path | None) -> Path:

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import orjson
 from fastapi import APIRouter, Depends, Request
 from fastapi.responses import Response
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError
 
 from py_callcenter.api.feed import Feed, FeedResponse
 from py_callcenter.api.json import answer
@@ -23,7 +23,8 @@ from py_callcenter.api.port import (
     Snapshot,
     TraceStep,
 )
-from py_callcenter.config import Change, Config, Status, explain
+from py_callcenter.config import Change, Config, Exit, Status, explain
+from py_callcenter.config.rules import RuleError, parse_exit
 
 
 class Problem(BaseModel):
@@ -33,43 +34,20 @@ class Problem(BaseModel):
     hint: str
 
 
-Seconds = Annotated[float, Field(ge=0, le=86400, allow_inf_nan=False)]
-
-
 class AgentPatch(BaseModel):
-    """What can be changed of an agent at once; what isn't given stays. Lasting settings are in `config`."""
+    """What can be changed of an agent at once. Lasting settings are changed through `config`."""
 
     model_config = ConfigDict(extra="forbid")
 
-    status: Status | None = None
-    ready_in: Seconds | None = None
-    """Offer nothing for so many seconds, whatever else; 0 ends that. What rings goes on."""
-    external_calls: Annotated[int, Field(ge=0, le=1000)] | None = None
-    """Calls outside the queues, for example counted by a telephone system beside."""
+    status: Status
 
 
-class WrapUp(BaseModel):
-    """When a wrap-up that runs is to end."""
+class DivertOrder(BaseModel):
+    """Where callers go: `exten[@context]` or `hangup`."""
 
     model_config = ConfigDict(extra="forbid")
 
-    seconds: Seconds
-    """From now on."""
-
-
-class CallPatch(BaseModel):
-    """What can be changed of a caller who waits; what isn't given stays."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    queue: str | None = None
-    """Move the caller there."""
-    keep_wait: bool = True
-    """Whether the wait so far counts in that queue's order."""
-    priority: Annotated[int, Field(ge=-100, le=100)] | None = None
-    """Higher is served first, whatever the wait."""
-    base_score: Annotated[int, Field(ge=-315_360_000, le=315_360_000)] | None = None
-    """Seconds that count as wait."""
+    to: str
 
 
 class Routing(BaseModel):
@@ -142,6 +120,33 @@ async def get_queue(name: str, controller: ControllerDep) -> Response:
     return answer(_pick("queue", name, {row.name: row for row in snapshot.queues}))
 
 
+@v1.put("/queues/{name}/divert", tags=["queues"], response_model=list[QueueRow], responses=NOT_FOUND)
+async def divert_queue(name: str, order: DivertOrder, controller: ControllerDep) -> Response:
+    """Send everybody who is in a queue, and everybody who comes, to a place, until it is taken back.
+
+    Phones that ring for them stop; conversations go on. It holds over a restart of the controller.
+    """
+    return answer(await controller.divert(name, _place(order.to)))
+
+
+@v1.delete("/queues/{name}/divert", tags=["queues"], response_model=list[QueueRow], responses=NOT_FOUND)
+async def undivert_queue(name: str, controller: ControllerDep) -> Response:
+    """Take a queue's divert back."""
+    return answer(await controller.divert(name, None))
+
+
+@v1.put("/divert", tags=["queues"], response_model=list[QueueRow], responses={400: {"model": Problem}})
+async def divert_all(order: DivertOrder, controller: ControllerDep) -> Response:
+    """Divert all queues at once."""
+    return answer(await controller.divert(None, _place(order.to)))
+
+
+@v1.delete("/divert", tags=["queues"], response_model=list[QueueRow])
+async def undivert_all(controller: ControllerDep) -> Response:
+    """Take every divert back."""
+    return answer(await controller.divert(None, None))
+
+
 @v1.get("/agents", tags=["agents"], response_model=list[AgentRow])
 async def list_agents(controller: ControllerDep) -> Response:
     return answer((await controller.snapshot()).agents)
@@ -155,23 +160,8 @@ async def get_agent(name: str, controller: ControllerDep) -> Response:
 
 @v1.patch("/agents/{name}", tags=["agents"], response_model=AgentRow, responses=NOT_FOUND)
 async def set_agent(name: str, patch: AgentPatch, controller: ControllerDep) -> Response:
-    """Change an agent. A conversation goes on in any status; a phone that rings stops if need be."""
-    row: AgentRow | None = None
-    if patch.status is not None:
-        row = await controller.set_agent_status(name, patch.status)
-    if patch.external_calls is not None:
-        row = await controller.set_external_calls(name, patch.external_calls)
-    if patch.ready_in is not None:
-        row = await controller.hold_agent(name, patch.ready_in)
-    if row is None:
-        raise PortError(400, "nothing to change", "give one of: status, ready_in, external_calls")
-    return answer(row)
-
-
-@v1.put("/agents/{name}/wrap-up", tags=["agents"], response_model=AgentRow, responses=NOT_FOUND)
-async def set_wrap_up(name: str, wrap_up: WrapUp, controller: ControllerDep) -> Response:
-    """Extend or shorten an agent's wrap-up. 409 when none runs."""
-    return answer(await controller.set_wrap_up(name, wrap_up.seconds))
+    """Set an agent's status. A conversation goes on in any status; a phone that rings stops."""
+    return answer(await controller.set_agent_status(name, patch.status))
 
 
 @v1.delete("/agents/{name}/wrap-up", tags=["agents"], response_model=AgentRow, responses=NOT_FOUND)
@@ -193,19 +183,6 @@ async def get_call(call: str, controller: ControllerDep) -> Response:
     return answer(_pick("call", call, {row.id: row for row in snapshot.calls}))
 
 
-@v1.patch("/calls/{call}", tags=["calls"], response_model=CallRow, responses=NOT_FOUND)
-async def change_call(call: str, patch: CallPatch, controller: ControllerDep) -> Response:
-    """Move a waiting caller to another queue, or change the place. 409 when an agent has answered."""
-    row: CallRow | None = None
-    if patch.queue is not None:
-        row = await controller.move_call(call, patch.queue, keep_wait=patch.keep_wait)
-    if patch.priority is not None or patch.base_score is not None:
-        row = await controller.rank_call(call, priority=patch.priority, base_score=patch.base_score)
-    if row is None:
-        raise PortError(400, "nothing to change", "give one of: queue, priority, base_score")
-    return answer(row)
-
-
 @v1.get("/calls/{call}/trace", tags=["calls"], response_model=list[TraceStep], responses=NOT_FOUND)
 async def trace_call(call: str, controller: ControllerDep) -> Response:
     """What happened to a call, in order."""
@@ -222,6 +199,18 @@ async def hang_up(call: str, controller: ControllerDep) -> Response:
 @v1.get("/nodes", tags=["nodes"], response_model=list[NodeRow])
 async def list_nodes(controller: ControllerDep) -> Response:
     return answer((await controller.snapshot()).nodes)
+
+
+@v1.put("/nodes/{name}/drain", tags=["nodes"], response_model=NodeRow, responses=NOT_FOUND)
+async def drain_node(name: str, controller: ControllerDep) -> Response:
+    """No new offers for a node's callers; who waits there stays, conversations go on."""
+    return answer(await controller.drain(name, on=True))
+
+
+@v1.delete("/nodes/{name}/drain", tags=["nodes"], response_model=NodeRow, responses=NOT_FOUND)
+async def undrain_node(name: str, controller: ControllerDep) -> Response:
+    """Offers for a node's callers again."""
+    return answer(await controller.drain(name, on=False))
 
 
 @v1.get("/config", tags=["configuration"], response_model=Routing)
@@ -263,6 +252,13 @@ def _read_routing(body: bytes) -> Config:
         more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
         place, message, hint = problems[0]
         raise PortError(400, f"{place}: {message}{more}" if place else message + more, hint) from error
+
+
+def _place(text: str) -> Exit:
+    try:
+        return parse_exit(text)
+    except RuleError as error:
+        raise PortError(400, f"`to`: {error}", error.hint) from error
 
 
 def _pick(what: str, name: str, rows: Mapping[str, object]) -> object:

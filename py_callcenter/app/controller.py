@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
+from pathlib import Path
 from random import Random
 from typing import Any, Final
 
@@ -20,9 +21,10 @@ from gevent.event import Event as Signal
 
 from py_callcenter._router import Event, Proposal, Router
 from py_callcenter.app.clock import Clock
+from py_callcenter.app.orders import Orders
 from py_callcenter.app.registrations import Registrations
 from py_callcenter.app.traces import Traces
-from py_callcenter.config import Change, Config, difference
+from py_callcenter.config import Change, Config, Exit, difference
 from py_callcenter.engine import Action, AnyRecord, Engine, Outcome, View
 from py_callcenter.engine.actions import Probe
 from py_callcenter.esl.errors import EslError
@@ -81,7 +83,9 @@ class Controller:
         statuses: Mapping[str, str],
         clock: Clock | None = None,
         seed: int | None = None,
+        orders_in: Path | None = None,
     ) -> None:
+        """`orders_in`: the folder that keeps operators' standing orders; None keeps them in mind only."""
         self.clock = clock or Clock()
         self.figures = Figures()
         self.stats = Stats()
@@ -92,10 +96,9 @@ class Controller:
         self.changed: Callable[[], None] = lambda: None
         """Called after each input that may show on the page."""
         self._store = store
+        self._orders_in = orders_in
         self._config = config
-        # Lots are drawn from the epoch unless the file names a seed: either way they can be drawn again.
-        lots = config.controller.seed if config.controller.seed is not None else epoch
-        router = TimedRouter(Router(seed=lots), self.figures.decision)
+        router = TimedRouter(Router(), self.figures.decision)
         self.engine = Engine(
             config,
             router,  # type: ignore[arg-type]  # the core itself but for the stopwatch
@@ -128,6 +131,9 @@ class Controller:
     def start(self) -> None:
         """Connect to every node; route from the moment that each is in step."""
         self._carry_out(self.engine.start())
+        for name in self.links:
+            self._input(self.engine.on_node, name, False)  # until it is in step
+        self._take_up_orders()
         for link in self.links.values():
             link.start()
         self._registrations.start()
@@ -160,6 +166,7 @@ class Controller:
 
     def on_sync(self, node: str, dumps: list[Event], _core_uuid: str, _restarted: bool) -> None:
         """A restarted switch has none of our channels, which is what its dumps say."""
+        self._input(self.engine.on_capacity, node, self.links[node].capacity)
         self._input(self.engine.resync, node, dumps)
         self._registrations.synchronised(node)
         self.changed()
@@ -169,6 +176,7 @@ class Controller:
 
     def on_state(self, node: str, state: State) -> None:
         self.node_states[node] = (state, self.clock.now_us())
+        self._input(self.engine.on_node, node, state is State.UP)
         self.changed()
 
     def known_legs(self, node: str) -> list[str]:
@@ -183,28 +191,39 @@ class Controller:
         now_us = self.clock.now_us()
         self._carry_out(self.engine.set_wrap_up_end(agent, now_us, now_us))
 
-    def set_wrap_up(self, agent: str, seconds: float) -> None:
-        """Let a wrap-up that runs end so many seconds from now."""
-        now_us = self.clock.now_us()
-        self._carry_out(self.engine.set_wrap_up_end(agent, now_us + round(seconds * 1e6), now_us))
-
-    def hold_agent(self, agent: str, seconds: float) -> None:
-        """Offer an agent nothing for so many seconds; 0 ends that."""
-        now_us = self.clock.now_us()
-        self._carry_out(self.engine.hold_agent(agent, now_us + round(seconds * 1e6), now_us))
-
-    def set_external_calls(self, agent: str, count: int) -> None:
-        self._carry_out(self.engine.set_external_calls(agent, count, self.clock.now_us()))
-
-    def move_call(self, call: str, queue: str, *, keep_wait: bool) -> None:
-        self._carry_out(self.engine.move_call(call, queue, self.clock.now_us(), keep_wait=keep_wait))
-
-    def rank_call(self, call: str, *, priority: int | None, base_score: int | None) -> None:
-        now_us = self.clock.now_us()
-        self._carry_out(self.engine.rank_call(call, now_us, priority=priority, base_score=base_score))
-
     def hang_up(self, call: str) -> None:
         self._carry_out(self.engine.hang_up(call, self.clock.now_us()))
+
+    def divert(self, queue: str | None, to: Exit | None) -> None:
+        """Divert a queue, or all (None), or take it back (`to` None). Raises `UnknownQueueName`."""
+        self._carry_out(self.engine.divert(queue, to, self.clock.now_us()))
+        self._save_orders()
+
+    def drain(self, node: str, *, on: bool) -> None:
+        """No new offers for a node's callers, or offers again. Raises `UnknownNode`."""
+        self._carry_out(self.engine.drain(node, on, self.clock.now_us()))
+        self._save_orders()
+
+    def _take_up_orders(self) -> None:
+        if self._orders_in is None:
+            return
+        orders = Orders.load(self._orders_in)
+        self._input(self.engine.restore_diverts, orders.diverts)
+        for node in sorted(orders.drained & self.links.keys()):
+            self._input(self.engine.drain, node, True)
+
+    def _save_orders(self) -> None:
+        self.changed()
+        if self._orders_in is None:
+            return
+        try:
+            Orders(self.engine.diverts, self.engine.drained).save(self._orders_in)
+        except OSError as error:
+            _log.error(
+                "standing_orders_not_kept",
+                problem=error.strerror,
+                hint="the order holds until the controller stops; make room in its state folder",
+            )
 
     def apply(self, config: Config, *, dry_run: bool) -> list[Change]:
         """Queues, agents and tiers of `config`; nodes and controller stay as they were at the start.

@@ -54,6 +54,7 @@ class Process:
             epoch=next_epoch(state, clock.now_us() // 1_000_000),
             statuses=self.store.statuses(),
             clock=clock,
+            orders_in=state,
         )
         self._stopping = Signal()
         self._into_hub: IntoHub | None = None

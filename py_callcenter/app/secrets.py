@@ -13,7 +13,7 @@ def seal_key(state: Path) -> bytes:
     """The key that our stamps on channels are sealed with; made at the first start, readable by us alone."""
     path = state / "seal.key"
     if not path.exists():
-        _write(path, os.urandom(KEY_BYTES).hex())
+        write_private(path, os.urandom(KEY_BYTES).hex())
     key = bytes.fromhex(path.read_text("ascii").strip())
     if len(key) < KEY_BYTES:
         raise ValueError(f"{path} is damaged: it must hold {KEY_BYTES} bytes in hexadecimal")
@@ -29,11 +29,12 @@ def next_epoch(state: Path, now_s: int) -> int:
     path = state / "epoch"
     last = int(path.read_text("ascii")) if path.exists() else 0
     epoch = max(last + 1, now_s)
-    _write(path, str(epoch))
+    write_private(path, str(epoch))
     return epoch
 
 
-def _write(path: Path, text: str) -> None:
+def write_private(path: Path, text: str) -> None:
+    """A file that only we may read, whole or not at all. Raises `OSError`."""
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     fresh = path.with_name(path.name + ".new")
     descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)

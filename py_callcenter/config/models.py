@@ -104,9 +104,6 @@ class Controller(Model):
     allow_default_password: bool = False
     """Accept FreeSWITCH's default password on a node that isn't on loopback."""
 
-    seed: Annotated[int, Field(ge=0, le=2**64 - 1)] | None = None
-    """What the lots of `random` and `weighted-random` are drawn from. Absent: another one at each start."""
-
     log_format: Literal["auto", "console", "json"] = "auto"
     """`auto` is `console` on a terminal and `json` elsewhere."""
 
@@ -143,6 +140,10 @@ class Node(Model):
 
     dial: Annotated[str, AfterValidator(rules.check_dial)] | None = None
     """How this node reaches a phone that is registered elsewhere, with `{number}` in it."""
+
+    originates_per_second: Annotated[int, Field(ge=0, le=10_000)] = 0
+    """Phones of agents that may begin to ring in a second; 0 = half of what the switch's own
+    `sessions-per-second` lets through, so that callers find room."""
 
     @property
     def secret(self) -> str:

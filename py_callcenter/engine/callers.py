@@ -7,7 +7,7 @@ from typing import Final
 
 from py_callcenter._router import Event
 from py_callcenter.config import HANGUP, Queue
-from py_callcenter.engine import exits, moves, music, offers, staffing, talk, wishes
+from py_callcenter.engine import divert, exits, holds, moves, music, offers, staffing, talk, wishes
 from py_callcenter.engine.actions import SetVariables
 from py_callcenter.engine.calls import Call, OfferState, Phase, Stay
 from py_callcenter.engine.identity import job_uuid, leg_uuid
@@ -73,17 +73,13 @@ def arrived(state: State, node: str, event: Event) -> None:
             state, call, None, queue.after_call
         )  # the conversation ended while nobody of us was there
     else:
-        earlier_us = _read_earlier(state, event) if stamped else 0
-        enter(state, call, queue, min(entered_us, state.now_us), counted=stamped, earlier_us=earlier_us)
+        enter(state, call, queue, min(entered_us, state.now_us), counted=stamped)
 
 
-def enter(
-    state: State, call: Call, queue: Queue, entered_us: int, *, counted: bool = False, earlier_us: int = 0
-) -> None:
+def enter(state: State, call: Call, queue: Queue, entered_us: int, *, counted: bool = False) -> None:
     """Begin a queue leg: into the core's order, stamped on the channel, with music.
 
-    `counted`: the leg was entered before a restart of ours and is in the records already. `earlier_us`: wait
-    before it that counts in the order.
+    `counted`: the leg was entered before a restart of ours and is in the records already.
     """
     queue_id = state.queue_ids[queue.name]
     full = 0 < queue.max_callers <= state.router.calls_waiting(queue_id)
@@ -97,7 +93,6 @@ def enter(
         index=call.stays,
         entered_us=entered_us,
         priority=call.wishes.priority,
-        earlier_us=earlier_us,
         open=False,
     )
     call.stay = stay
@@ -105,6 +100,10 @@ def enter(
         _note_entered(state, call, stay, 0)
         exits.note_left(state, call, stay, "full", str(call.wishes.exit or queue.on_full))
         exits.leave(state, call, "full", queue.on_full)
+        return
+    if queue.name in state.diverts and not counted:
+        _note_entered(state, call, stay, 0)
+        divert.turned_away(state, call)
         return
     _queue_up(state, call, stay, new=not counted)
     if counted:
@@ -146,10 +145,11 @@ def _queue_up(state: State, call: Call, stay: Stay, *, new: bool) -> None:
         stay.queue_id,
         entered_us=stay.entered_us,
         priority=stay.priority,
-        base_score_us=call.wishes.base_score_us + stay.earlier_us,
+        base_score_us=call.wishes.base_score_us,
     )
     stay.open = True
     state.waiting[stay.caller_id] = (call, stay)
+    holds.queued(state, call.node, stay)
     if new:
         _note_entered(state, call, stay, state.router.position(stay.caller_id))
     limit_us = stay.queue.max_wait_time_us
@@ -178,22 +178,10 @@ def _stamps(state: State, call: Call, stay: Stay) -> tuple[tuple[str, str], ...]
         ("cc_entered_us", str(stay.entered_us)),
         ("cc_queue_joined_epoch", str(stay.entered_us // 1_000_000)),
         ("cc_attempt", str(max(1, call.attempts))),
-        ("cc_earlier", _seal_earlier(state, call, stay.earlier_us)),
         ("cc_epoch", str(state.epoch)),
         ("cc_source", moves.stamp(call)),
         ("cc_tag", tag),
     )
-
-
-def _seal_earlier(state: State, call: Call, earlier_us: int) -> str:
-    return f"{earlier_us}/{state.sealer.seal('earlier', call.uuid, earlier_us)}" if earlier_us else ""
-
-
-def _read_earlier(state: State, event: Event) -> int:
-    """The earlier wait as stamped before a restart of ours; 0 without our seal."""
-    number, _, tag = (event.get("variable_cc_earlier") or "").partition("/")
-    earlier_us = _number(number)
-    return earlier_us if state.sealer.holds(tag, "earlier", event.unique_id, earlier_us) else 0
 
 
 # Parked again.
@@ -285,7 +273,6 @@ def _settled(state: State, call: Call, event: Event) -> None:
             index=stay.index,
             entered_us=stay.entered_us,
             priority=stay.priority,
-            earlier_us=stay.earlier_us,
             open=False,
         )
         call.stay = again
@@ -376,7 +363,7 @@ def gone(state: State, call: Call, cause: str, *, lost: bool = False) -> None:
             )
         else:
             _note_abandoned(state, call, stay)
-        exits.out_of_core(state, call, stay, gave_up=not lost)
+        exits.out_of_core(state, call, stay)
     call.phase = Phase.ENDED
     state.stop_timer(call.settle_timer)
     state.calls.pop(call.uuid, None)

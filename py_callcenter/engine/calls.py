@@ -94,6 +94,10 @@ class Offer:
     unsure: bool = False
     """Nobody knows whether the switch got the bridge command: a look at it will tell."""
     recording: bool = False
+    sent: bool = True
+    """The originate has left; until then it waits its turn (see `pacing`) and nothing rings."""
+    nobody_to_blame: bool = False
+    """The node was short: the agent neither rests nor loses anything."""
     answer_timer: int | None = None
     """Runs until the bridge has lasted long enough to count as an answer (race R7)."""
 
@@ -130,8 +134,6 @@ class Stay:
     no_agent_timer: int | None = None
     open: bool = True
     """Still in the core's queue."""
-    earlier_us: int = 0
-    """Wait before this queue leg that counts in the order."""
 
 
 @dataclass(frozen=True, slots=True)

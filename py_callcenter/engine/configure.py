@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from py_callcenter.config import Config
-from py_callcenter.engine import agents, staffing
+from py_callcenter.engine import agents, pacing, staffing
 from py_callcenter.engine.calls import Wishes
 from py_callcenter.engine.errors import NotNow
 from py_callcenter.engine.state import State
@@ -86,6 +86,7 @@ def apply(state: State, config: Config, statuses: Mapping[str, str]) -> None:
     state.agent_names = {agent_id: name for name, agent_id in state.agent_ids.items()}
     for agent in new_agents:
         agents.set_status(state, agent.name, statuses.get(agent.name, agent.status), "initial")
+    pacing.configure(state)
     staffing.review(state)
 
 

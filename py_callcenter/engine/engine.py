@@ -10,8 +10,21 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from py_callcenter._router import Event, Router
-from py_callcenter.config import Config
-from py_callcenter.engine import agents, callers, configure, exits, moves, music, offers, steer, talk, view
+from py_callcenter.config import Config, Exit
+from py_callcenter.engine import (
+    agents,
+    callers,
+    configure,
+    divert,
+    exits,
+    holds,
+    moves,
+    music,
+    offers,
+    pacing,
+    talk,
+    view,
+)
 from py_callcenter.engine import resync as resynchronise
 from py_callcenter.engine.actions import (
     Action,
@@ -24,9 +37,9 @@ from py_callcenter.engine.actions import (
     Transfer,
 )
 from py_callcenter.engine.calls import OfferState
-from py_callcenter.engine.errors import UnknownCall
+from py_callcenter.engine.errors import NotNow, UnknownAgent, UnknownCall, UnknownNode
 from py_callcenter.engine.identity import Sealer
-from py_callcenter.engine.records import AnyRecord
+from py_callcenter.engine.records import AgentWrapUp, AnyRecord
 from py_callcenter.engine.state import State
 
 _AGAIN_US: Final = 5_000_000
@@ -71,11 +84,12 @@ class Engine:
             "CHANNEL_HOLD": self._on_hold,
             "CHANNEL_UNHOLD": self._on_unhold,
             "CHANNEL_HANGUP": self._on_hangup,
-            "CHANNEL_DESTROY": self._on_hangup,
+            "CHANNEL_DESTROY": self._on_destroy,
             "DTMF": self._on_dtmf,
             "PLAYBACK_STOP": self._on_playback_stop,
             "BACKGROUND_JOB": self._on_job,
             "CUSTOM": self._on_custom,
+            "HEARTBEAT": self._on_heartbeat,
         }
         configure.apply(self._state, config, statuses or {})
         self._began = self._finish()
@@ -130,6 +144,19 @@ class Engine:
             self._state.phones.pop((node, contact), None)
         return self._finish()
 
+    def on_node(self, node: str, up: bool, now_us: int) -> Outcome:
+        """A node is connected and in step, or isn't: while it isn't, its callers are offered to nobody."""
+        self._advance(now_us)
+        change = holds.release if up else holds.hold
+        change(self._state, node, "away")
+        return self._finish()
+
+    def on_capacity(self, node: str, capacity: pacing.Capacity, now_us: int) -> Outcome:
+        """What a switch says that it takes."""
+        self._advance(now_us)
+        pacing.learnt(self._state, node, capacity)
+        return self._finish()
+
     def tick(self, now_us: int) -> Outcome:
         """Let time pass. Call it when `next_deadline_us` is reached."""
         self._advance(now_us)
@@ -160,41 +187,17 @@ class Engine:
         return self._finish()
 
     def set_wrap_up_end(self, name: str, end_us: int, now_us: int) -> Outcome:
-        """Move the end of an agent's wrap-up; now or earlier ends it. Raises `UnknownAgent`, `NotNow`,
-        `OutOfRange`.
-        """
+        """Move the end of an agent's wrap-up; now or earlier ends it. Raises `UnknownAgent`, `NotNow`."""
         self._advance(now_us)
-        steer.set_wrap_up_end(self._state, name, end_us)
-        return self._finish()
-
-    def hold_agent(self, name: str, until_us: int, now_us: int) -> Outcome:
-        """Offer an agent nothing before a moment; now or earlier ends that. Raises `UnknownAgent`,
-        `OutOfRange`.
-        """
-        self._advance(now_us)
-        steer.hold(self._state, name, until_us)
-        return self._finish()
-
-    def set_external_calls(self, name: str, count: int, now_us: int) -> Outcome:
-        """Note an agent's calls outside the queues. Raises `UnknownAgent`, `OutOfRange`."""
-        self._advance(now_us)
-        steer.set_external_calls(self._state, name, count)
-        return self._finish()
-
-    def move_call(self, call_id: str, queue: str, now_us: int, *, keep_wait: bool = True) -> Outcome:
-        """Put a waiting caller into another queue. Raises `UnknownCall`, `UnknownQueueName`, `NotNow`."""
-        self._advance(now_us)
-        steer.move(self._state, call_id, queue, keep_wait=keep_wait)
-        return self._finish()
-
-    def rank_call(
-        self, call_id: str, now_us: int, *, priority: int | None = None, base_score: int | None = None
-    ) -> Outcome:
-        """Change a waiting caller's priority or base score (seconds). Raises `UnknownCall`, `NotNow`,
-        `OutOfRange`.
-        """
-        self._advance(now_us)
-        steer.rank(self._state, call_id, priority, base_score)
+        state = self._state
+        agent_id = state.agent_ids.get(name)
+        if agent_id is None:
+            raise UnknownAgent(name)
+        if state.router.agent(agent_id).state != "wrap_up":
+            raise NotNow(f"agent `{name}` isn't in wrap-up")
+        state.router.set_wrap_up_end(now_us, agent_id, end_us)
+        call = state.wrapping.get(name, "")
+        state.note(AgentWrapUp, agent=name, until_us=max(end_us, now_us), call=call)
         return self._finish()
 
     def hang_up(self, call_id: str, now_us: int) -> Outcome:
@@ -206,7 +209,40 @@ class Engine:
                 return self._finish()
         raise UnknownCall(call_id)
 
+    def divert(self, queue: str | None, to: Exit | None, now_us: int) -> Outcome:
+        """Send everybody who is in a queue, or in any (None), and everybody who comes, to a place, until that
+        is taken back (`to` None). Raises `UnknownQueueName`.
+        """
+        self._advance(now_us)
+        divert.order(self._state, queue, to)
+        return self._finish()
+
+    def restore_diverts(self, orders: dict[str, Exit], now_us: int) -> Outcome:
+        """Orders of an earlier run, by queue; of queues that are gone they are forgotten."""
+        self._advance(now_us)
+        divert.restore(self._state, orders)
+        return self._finish()
+
+    def drain(self, node: str, on: bool, now_us: int) -> Outcome:
+        """No new offers for a node's callers, who stay, or offers again. Raises `UnknownNode`."""
+        self._advance(now_us)
+        if self._state.config.node(node) is None:
+            raise UnknownNode(node)
+        change = holds.hold if on else holds.release
+        change(self._state, node, "drained")
+        return self._finish()
+
     # Questions.
+
+    @property
+    def diverts(self) -> dict[str, Exit]:
+        """Where queues are diverted to, by name."""
+        return {name: found.to for name, found in self._state.diverts.items()}
+
+    @property
+    def drained(self) -> set[str]:
+        """Nodes that an operator drains."""
+        return {node for node, reasons in self._state.held_nodes.items() if "drained" in reasons}
 
     @property
     def config(self) -> Config:
@@ -245,6 +281,10 @@ class Engine:
         state = self._state
         for proposal in state.router.decide(state.now_us):
             offers.ring(state, proposal)
+        while state.spared:
+            state.spared = False
+            for proposal in state.router.decide(state.now_us):
+                offers.ring(state, proposal)
         # Ringing a phone comes first: it has connections of its own, and the caller is waiting for it.
         state.actions.sort(key=_rings_no_phone)
         outcome = Outcome(state.actions, state.records)
@@ -257,6 +297,7 @@ class Engine:
         if offer is not None:
             offers.leg_created(self._state, offer, offer.legs[uuid])
         else:
+            pacing.began(self._state, node)
             self._ghost(node, uuid)
 
     def _on_progress(self, node: str, event: Event) -> None:
@@ -332,6 +373,19 @@ class Engine:
             self._leg_gone(uuid, cause, talk.transferred_by(event))
         elif event.get("variable_cc_queue"):
             self._state.bury(uuid)
+
+    def _on_destroy(self, node: str, event: Event) -> None:
+        pacing.ended(self._state, node)
+        self._on_hangup(node, event)
+
+    def _on_heartbeat(self, node: str, event: Event) -> None:
+        sessions, most, left = (
+            int(text) if text.isdecimal() and len(text) < 10 else 0
+            for text in (
+                event.get(name) or "" for name in ("Session-Count", "Max-Sessions", "Session-Per-Sec")
+            )
+        )
+        pacing.heartbeat(self._state, node, sessions=sessions, max_sessions=most, per_second=left)
 
     def _leg_gone(self, uuid: str, cause: str, transfer: talk.Transferred) -> None:
         state = self._state

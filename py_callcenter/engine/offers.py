@@ -13,7 +13,7 @@ from typing import Final
 from py_callcenter._router import Event, Proposal
 from py_callcenter.config import expand_record_template
 from py_callcenter.config.rules import RuleError
-from py_callcenter.engine import music, staffing
+from py_callcenter.engine import music, pacing, staffing
 from py_callcenter.engine.actions import (
     Bridge,
     Device,
@@ -79,8 +79,16 @@ def ring(state: State, proposal: Proposal) -> None:
     state.jobs[offer.job] = offer
     for device in devices:
         state.legs[device.uuid] = offer
+    if attempt > 1:
+        state.act(SetVariables(call.node, call.uuid, (("cc_attempt", str(attempt)),)))
+    offer.watchdog = state.start_timer(
+        stay.queue.agent_originate_timeout_us + RING_GRACE_US, _ring_overdue, offer
+    )
+    state.note(OfferMade, call.node, call=call.id, queue=stay.queue.name, agent=agent.name, attempt=attempt)
     prefix = call.wishes.name_prefix
-    state.act(
+    pacing.send(
+        state,
+        offer,
         Originate(
             node=call.node,
             job=offer.job,
@@ -89,14 +97,9 @@ def ring(state: State, proposal: Proposal) -> None:
             caller_name=f"{prefix}{call.name}" if prefix else call.name,
             caller_number=call.number,
             timeout_s=stay.queue.agent_originate_timeout,
-        )
+        ),
+        spare,
     )
-    if attempt > 1:
-        state.act(SetVariables(call.node, call.uuid, (("cc_attempt", str(attempt)),)))
-    offer.watchdog = state.start_timer(
-        stay.queue.agent_originate_timeout_us + RING_GRACE_US, _ring_overdue, offer
-    )
-    state.note(OfferMade, call.node, call=call.id, queue=stay.queue.name, agent=agent.name, attempt=attempt)
 
 
 def _devices(state: State, call: Call, attempt: int, contacts: tuple[str, ...]) -> tuple[Device, ...]:
@@ -140,6 +143,7 @@ def _leg_variables(state: State, offer: Offer) -> tuple[tuple[str, str], ...]:
 
 def leg_created(state: State, offer: Offer, leg: Leg) -> None:
     leg.created = True
+    pacing.leg_began(state, offer.call.node, offer.agent.name)
     if offer.state is OfferState.ENDING and not leg.dead:
         _kill(state, offer, leg, "ORIGINATOR_CANCEL")
 
@@ -217,6 +221,8 @@ def job_ended(state: State, offer: Offer, event: Event) -> None:
     cause = cause_of_job(event.body)
     if cause is not None:
         offer.cause = offer.cause or cause
+        if cause == pacing.REFUSED_CAUSE and not any(leg.created for leg in offer.legs.values()):
+            offer.nobody_to_blame = pacing.refused(state, offer, spare)
         if offer.legs_gone:
             _conclude(state, offer)
         return
@@ -250,6 +256,12 @@ def leg_gone(state: State, offer: Offer, leg: Leg, cause: str) -> None:
     if offer.state in (OfferState.RINGING, OfferState.ENDING) and offer.legs_gone:
         offer.cause = offer.cause or cause
         _conclude(state, offer)
+
+
+def spare(state: State, offer: Offer) -> None:
+    """The node can't ring the phone now: as if the offer had never been made."""
+    state.spared = True
+    withdraw(state, offer, "ORIGINATOR_CANCEL")
 
 
 def withdraw(state: State, offer: Offer, cause: str) -> None:
@@ -297,6 +309,7 @@ def _give_up(state: State, offer: Offer, fault: Fault, cause: str) -> None:
 def _end(state: State, offer: Offer, cause: str, *, kill_talk_leg: bool = True) -> None:
     offer.state = OfferState.ENDING
     for leg in offer.legs.values():
+        leg.dead = leg.dead or not offer.sent
         if leg.dead:
             continue
         if kill_talk_leg or leg.uuid != offer.talk_leg:
@@ -332,7 +345,7 @@ def _conclude(state: State, offer: Offer) -> None:
                 AgentWrapUp, call.node, agent=offer.agent.name, until_us=view.ready_at_us, call=call.id
             )
     else:
-        status = state.router.fail(state.now_us, offer.id, fault)
+        status = state.router.fail(state.now_us, offer.id, "withdrawn" if offer.nobody_to_blame else fault)
         state.note(
             OfferEnded,
             call.node,
@@ -360,7 +373,7 @@ def _forget(state: State, offer: Offer) -> None:
     offer.stay.offers.pop(offer.id, None)
     for leg in offer.legs.values():
         state.legs.pop(leg.uuid, None)
-        if not leg.created:
+        if not leg.created and offer.sent:
             state.forbid(leg.uuid)
 
 
@@ -374,7 +387,12 @@ def _watch(state: State, offer: Offer, after_us: int, run: Callable[[State, Offe
 
 def _ring_overdue(state: State, offer: Offer) -> None:
     """Neither a hang-up nor the job came: end it ourselves; nobody's fault."""
-    if offer.state is OfferState.RINGING:
+    if offer.state is not OfferState.RINGING:
+        return
+    rings_us = offer.stay.queue.agent_originate_timeout_us + RING_GRACE_US
+    if not offer.sent or state.now_us < offer.made_us + rings_us:  # it waited its turn first
+        _watch(state, offer, rings_us, _ring_overdue)
+    else:
         offer.fault, offer.cause = "path_error", "WATCHDOG"
         _end(state, offer, "NO_ANSWER")
 

@@ -17,7 +17,7 @@ OfferOutcome = Literal[
     "answered", "busy", "rejected", "no_answer", "unreachable", "unregistered", "path_error", "withdrawn"
 ]
 LeftReason = Literal[
-    "timeout", "no-agent", "full", "exit-key", "transferred", "moved", "taken-elsewhere", "unknown-queue"
+    "timeout", "no-agent", "full", "exit-key", "transferred", "taken-elsewhere", "unknown-queue", "diverted"
 ]
 Side = Literal["caller", "agent", "system"]
 
@@ -250,28 +250,6 @@ class AgentWrapUp(Record):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class AgentHeld(Record):
-    """Somebody said that an agent is offered nothing before `until_us`; if that is `at_us`, no longer so."""
-
-    kind: ClassVar[str] = "agent-held"
-
-    agent: str
-    until_us: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CallerRanked(Record):
-    """Somebody changed the priority or the base score of a caller who waits."""
-
-    kind: ClassVar[str] = "caller-ranked"
-
-    call: str
-    queue: str
-    priority: int
-    base_score_us: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class RecordingStarted(Record):
     """Recording of a caller's leg was asked for."""
 
@@ -294,6 +272,44 @@ class UnknownQueue(Record):
 
     call: str
     asked: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QueueDiverted(Record):
+    """An operator diverted a queue to `target`, or took that back (empty). `waiting`: who was in it then."""
+
+    kind: ClassVar[str] = "queue-diverted"
+
+    queue: str
+    target: str
+    waiting: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NodeHeld(Record):
+    """The node's callers are offered to nobody for the time being. See `holds.HoldReason`."""
+
+    kind: ClassVar[str] = "node-held"
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NodeReleased(Record):
+    """A reason for holding the node is gone."""
+
+    kind: ClassVar[str] = "node-released"
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NodeThrottled(Record):
+    """The switch refused to ring a phone because it is full or throttles; `strikes`: how often in a row."""
+
+    kind: ClassVar[str] = "node-throttled"
+
+    strikes: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -322,10 +338,12 @@ AnyRecord = (
     | CallEnded
     | AgentStatusChanged
     | AgentWrapUp
-    | AgentHeld
-    | CallerRanked
     | RecordingStarted
     | UnknownQueue
+    | QueueDiverted
+    | NodeHeld
+    | NodeReleased
+    | NodeThrottled
     | InvariantViolated
 )
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from py_callcenter._router import Router
 from py_callcenter.config import Agent, Config, Queue
@@ -12,6 +12,10 @@ from py_callcenter.engine.actions import Action
 from py_callcenter.engine.calls import Call, Offer, Stay
 from py_callcenter.engine.identity import Sealer
 from py_callcenter.engine.records import AnyRecord
+
+if TYPE_CHECKING:  # they work on the state and are kept in it
+    from py_callcenter.engine.divert import Divert
+    from py_callcenter.engine.pacing import Pace
 
 CANCEL_MEMORY_US: Final = 120_000_000
 DEAD_MEMORY_US: Final = 60_000_000
@@ -50,6 +54,13 @@ class State:
         self.phones: dict[tuple[str, str], tuple[str, ...]] = {}
         """By node and `user/…` contact: the registered phones of a user who has several."""
         self.no_agent_since_us: dict[str, int] = {}
+        self.held_nodes: dict[str, set[str]] = {}
+        """Nodes whose callers get no new offers, and why."""
+        self.spared = False
+        """An offer was taken back while others were decided on: decide again."""
+        self.paces: dict[str, Pace] = {}
+        self.diverts: dict[str, Divert] = {}
+        """By the queue's name."""
         self.actions: list[Action] = []
         self.records: list[AnyRecord] = []
         self._sequence = 0

@@ -289,6 +289,11 @@ def disarm_dead_man() -> bytes:
     return _seal("api sched_del cc_deadman")
 
 
+def status() -> bytes:
+    """How full the switch is and what it takes, as text."""
+    return _seal("api show status")
+
+
 def version() -> bytes:
     """The switch's version, as text."""
     return _seal("api version")

@@ -24,6 +24,7 @@ import structlog
 
 from py_callcenter._router import Event, Poker
 from py_callcenter.engine.actions import Action, Bridge, Originate, Probe, StartRecording
+from py_callcenter.engine.pacing import Capacity
 from py_callcenter.esl import commands
 from py_callcenter.esl.canary import Canaries
 from py_callcenter.esl.connection import Connection
@@ -168,6 +169,8 @@ class NodeLink:
         """Why the node isn't up, with a hint; empty while it is."""
         self.core_uuid = ""
         self.version = ""
+        self.capacity = Capacity()
+        """What the switch said that it takes, when it was last looked at."""
         self.synced = False
         self.announced = False
         """The node's dialplan knows that we serve it (`cc_alive`), so its callers come to us."""
@@ -451,6 +454,7 @@ class NodeLink:
             return
         restarted = self.core_uuid not in {"", picture.core_uuid}
         self.core_uuid, self.version = picture.core_uuid, picture.version
+        self.capacity = Capacity.from_status(picture.status)
         log.info(
             "esl_synchronised",
             node=self.name,

@@ -48,6 +48,8 @@ class Picture:
 
     core_uuid: str
     version: str
+    status: str
+    """The switch's words about how full it is; an error's when it doesn't say."""
     channels: int
     """All channels of the switch, also other people's."""
     dumps: list[Event]
@@ -70,11 +72,13 @@ def take_picture(place: _Place, limits: Limits, known: Callable[[], Iterable[str
         connection.connect()
         core_uuid = connection.send(commands.get_global("core_uuid")).accepted().text
         version = connection.send(commands.version()).text
+        status = connection.send(commands.status()).text
         rows = _candidates(connection.send(commands.show_channels(), _TABLE_S))
         # Asked for after the table: what the application learnt meanwhile is in it.
         ours = set(known())
         dumps = _dump(connection, [*rows, *sorted(ours.difference(rows))])
-        return Picture(core_uuid, version, len(rows), [dump for dump in dumps if _concerns_us(dump, ours)])
+        concern = [dump for dump in dumps if _concerns_us(dump, ours)]
+        return Picture(core_uuid, version, status, len(rows), concern)
     finally:
         connection.stop()
 

@@ -270,8 +270,9 @@ class Api(Routing):
             f"UP {self.uptime_text()}\n"
             "FreeSWITCH (Version 1.11.1-release git c2c5964 2026-05-26 20:41:26Z 64bit) is ready\n"
             f"{self.sessions} session(s) since startup\n{len(self.legs)} session(s) - peak {self.peak}, "
-            f"last 5min {self.peak} \n0 session(s) per Sec out of max 1000, peak 1, last 5min 1 \n"
-            "5000 session(s) max\nmin idle cpu 0.00/97.00\nCurrent Stack Size/Max 240K/8192K\n"
+            f"last 5min {self.peak} \n0 session(s) per Sec out of max {self.sessions_per_second}, peak 1, "
+            f"last 5min 1 \n{self.max_sessions} session(s) max\nmin idle cpu 0.00/97.00\n"
+            "Current Stack Size/Max 240K/8192K\n"
         )
 
     def uptime_text(self) -> str:

@@ -33,6 +33,10 @@ class Core:
         self.sequence = self.random.randrange(1, 500_000)
         self.sessions = 0
         self.peak = 0
+        self.sessions_per_second = 1000
+        self.max_sessions = 5000
+        self._second = 0
+        self._begun = 0
         self._agenda: list[tuple[int, int, Callable[..., object], tuple[Any, ...]]] = []
         self._order = 0
         self.observers: list[Callable[[str, Leg], None]] = []
@@ -130,6 +134,21 @@ class Core:
         """A leg that commands can reach: gone from the moment its hang-up begins."""
         leg = self.legs.get(uuid)
         return leg if leg is not None and leg.alive else None
+
+    def is_full(self) -> bool:
+        """Whether the switch refuses one more channel now; asking counts as trying (switch_core_session.c,
+        `switch_core_session_request_uuid`: the last of a second's `sessions-per-second` is refused too).
+        """
+        second = self.now_us // 1_000_000
+        self._begun = self._begun + 1 if second == self._second else 1
+        self._second = second
+        return self._begun >= self.sessions_per_second or len(self.legs) >= self.max_sessions
+
+    @property
+    def sessions_left(self) -> int:
+        """Session-Per-Sec of HEARTBEAT: what is left of this second."""
+        used = self._begun if self.now_us // 1_000_000 == self._second else 0
+        return self.sessions_per_second - used
 
     def add(self, leg: Leg) -> None:
         """Register a new leg."""

@@ -119,7 +119,7 @@ class Originates(Transfers, ABC):
         uuid = target.variable("origination_uuid")
         if kind == "loopback" or work.attempt:
             uuid = ""
-        if uuid and uuid in self.legs:
+        if self.is_full() or (uuid and uuid in self.legs):
             raise DialError("DESTINATION_OUT_OF_ORDER")
         leg = self._outbound(uuid or self.new_uuid(), target, phone, work.request)
         leg.originate = work

@@ -104,7 +104,8 @@ class Switch(Commands):
             + line("FreeSWITCH-Version", VERSION)
             + line("Uptime-msec", str((self.now_us - self.booted_us) // 1000))
             + line("Session-Count", str(len(self.legs)))
-            + "Max-Sessions: 5000\nSession-Per-Sec: 1000\nSession-Per-Sec-Last: 1\nSession-Per-Sec-Max: 1\n"
+            + f"Max-Sessions: {self.max_sessions}\nSession-Per-Sec: {self.sessions_left}\n"
+            + "Session-Per-Sec-Last: 1\nSession-Per-Sec-Max: 1\n"
             + "Session-Per-Sec-FiveMin: 1\n"
             + line("Session-Since-Startup", str(self.sessions))
             + line("Session-Peak-Max", str(self.peak))

@@ -17,7 +17,15 @@ WAIT_OUTCOMES: Final = ("answered", "abandoned", "overflowed", "callback", "lost
 OFFER_OUTCOMES: Final = (
     "answered", "busy", "rejected", "no_answer", "unreachable", "unregistered", "path_error", "withdrawn",
 )  # fmt: skip
-LEFT_REASONS: Final = ("timeout", "no-agent", "full", "exit-key", "transferred", "moved", "taken-elsewhere")
+LEFT_REASONS: Final = (
+    "timeout",
+    "no-agent",
+    "full",
+    "exit-key",
+    "transferred",
+    "taken-elsewhere",
+    "diverted",
+)
 
 DEFAULT_TARGET_US: Final = 20_000_000
 

@@ -1,0 +1,276 @@
+"""How fast a node is asked to ring phones, and what happens when it says that it is full.
+
+FreeSWITCH lets `sessions-per-second` less one new channels a second begin, callers' and agents' alike, and at
+most `max-sessions` live; whatever comes on top fails as DESTINATION_OUT_OF_ORDER without a channel (measured
+on 1.11.1). A caller who is refused so is lost before we know of them, so we leave room:
+
+- Our legs are at most `originates-per-second`, or half of what the switch takes; with the callers who come
+  they stay below the switch's limit, but for a quarter of it that is ours even then.
+- Offers beyond that wait here, for a fraction of a second, first phones before further ones of the same
+  caller. Whoever is answered or leaves meanwhile takes their offers along.
+- When two seconds' worth wait, when the switch is full or refuses, the node is held (see `holds`): callers
+  keep their places, its unsent offers are taken back, agents are free for callers of other nodes at once
+  and nobody is blamed. Refused again after a pause, the next pause is twice as long.
+
+Hang-ups, bridges, transfers and exits are never paced: they free what is short.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Final
+
+from py_callcenter.engine import holds
+from py_callcenter.engine.actions import Originate
+from py_callcenter.engine.calls import Offer, OfferState
+from py_callcenter.engine.records import NodeThrottled
+from py_callcenter.engine.state import State
+
+WINDOW_US: Final = 1_000_000
+PAUSE_US: Final = 1_000_000
+"""The switch counts anew each second."""
+LONGEST_PAUSE_US: Final = 30_000_000
+BEHIND_S: Final = 2
+"""So many seconds of originates may wait before new offers stop."""
+REFUSED_CAUSE: Final = "DESTINATION_OUT_OF_ORDER"
+"""What a refused originate says; also of a second leg under a living leg's name."""
+
+TakeBack = Callable[[State, Offer], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Capacity:
+    """What a switch takes; 0 = not known."""
+
+    sessions_per_second: int = 0
+    max_sessions: int = 0
+    sessions: int = 0
+
+    @classmethod
+    def from_status(cls, text: str) -> Capacity:
+        """Out of the words of `status`: `… session(s) per Sec out of max 30, …` and `1000 session(s) max`."""
+        found = [
+            re.search(pattern, text, re.MULTILINE)
+            for pattern in (
+                r"per Sec out of max ([0-9]{1,9})",
+                r"^([0-9]{1,9}) session\(s\) max",
+                r"^([0-9]{1,9}) session\(s\) - peak",
+            )
+        ]
+        return cls(*(0 if match is None else int(match[1]) for match in found))
+
+
+@dataclass(slots=True, eq=False)
+class Pace:
+    """One node's pace. Stamps are epoch microseconds of the last second only."""
+
+    own: int = 0
+    """`originates-per-second`; 0 = follow the switch."""
+    capacity: Capacity = field(default_factory=Capacity)
+    sessions: int = 0
+    """Channels that live there, as far as events tell."""
+    ours: deque[int] = field(default_factory=deque)
+    begun: deque[int] = field(default_factory=deque)
+    """All channels that began, ours from the moment that they were asked for."""
+    first: deque[tuple[Offer, Originate]] = field(default_factory=deque)
+    further: deque[tuple[Offer, Originate]] = field(default_factory=deque)
+    timer: int | None = None
+    paused: bool = False
+    strikes: int = 0
+    suspect: str = ""
+    """The agent whose originate was refused last."""
+    refused: int = 0
+    """Originates that the switch refused, in all."""
+
+    @property
+    def backlog(self) -> int:
+        return len(self.first) + len(self.further)
+
+    @property
+    def most(self) -> int:
+        """Channels that the switch lets begin in a second; 0 = not known."""
+        limit = self.capacity.sessions_per_second
+        return max(1, limit - 1) if limit else 0
+
+    @property
+    def rate(self) -> int:
+        """Legs of ours in a second; 0 = no limit."""
+        return self.own or (max(1, self.most // 2) if self.most else 0)
+
+    def room(self, legs: int) -> bool:
+        """Whether so many more channels may live there."""
+        most = self.capacity.max_sessions
+        return not most or self.sessions + legs <= most or legs >= most > self.sessions
+
+    def wait_us(self, now_us: int, legs: int) -> int:
+        """How long until so many legs may begin; 0 = now. What never fits goes when nothing else does."""
+        oldest_us = now_us - WINDOW_US
+        for stamps in (self.ours, self.begun):
+            while stamps and stamps[0] <= oldest_us:
+                stamps.popleft()
+        rate, most = self.rate, self.most
+        ours_us = self.ours[0] if rate and self.ours and len(self.ours) + legs > rate else 0
+        share = max(1, most // 4)
+        crowded = most and self.begun and len(self.begun) + legs > most and len(self.ours) + legs > share
+        begun_us = self.begun[0] if crowded else 0
+        free_us = max(ours_us, begun_us)
+        return free_us + WINDOW_US - now_us if free_us else 0
+
+
+def configure(state: State) -> None:
+    """A pace for each node. What runs is kept."""
+    for node in state.config.nodes:
+        state.paces.setdefault(node.name, Pace()).own = node.originates_per_second
+
+
+def send(state: State, offer: Offer, action: Originate, take_back: TakeBack) -> bool:
+    """Ring the offer's phones now (True), or as soon as the node can take it."""
+    pace = state.paces.get(action.node)
+    if pace is None:
+        state.act(action)
+        return True
+    legs = len(action.devices)
+    if not pace.backlog and not pace.paused and pace.room(legs) and not pace.wait_us(state.now_us, legs):
+        _go(state, pace, action)
+        return True
+    if pace.paused or not pace.room(legs):
+        if not pace.paused:
+            _pause(state, action.node, pace, take_back)
+        offer.sent = False
+        take_back(state, offer)
+        return False
+    offer.sent = False
+    (pace.further if len(offer.stay.offers) > 1 else pace.first).append((offer, action))
+    if pace.timer is None:
+        _arm(state, action.node, pace, take_back)
+    if pace.rate and pace.backlog > BEHIND_S * pace.rate:
+        holds.hold(state, action.node, "pressure")
+    return False
+
+
+def _go(state: State, pace: Pace, action: Originate) -> None:
+    stamps = [state.now_us] * len(action.devices)
+    pace.ours.extend(stamps)
+    pace.begun.extend(stamps)
+    state.act(action)
+
+
+def _arm(state: State, node: str, pace: Pace, take_back: TakeBack) -> None:
+    line = pace.first or pace.further
+    if line:
+        after_us = max(1, pace.wait_us(state.now_us, len(line[0][1].devices)))
+        pace.timer = state.start_timer(after_us, _flush, node, take_back)
+
+
+def _flush(state: State, node: str, take_back: TakeBack) -> None:
+    pace = state.paces[node]
+    pace.timer = None
+    while line := pace.first or pace.further:
+        offer, action = line[0]
+        legs = len(action.devices)
+        if offer.state is not OfferState.RINGING:
+            line.popleft()
+        elif not pace.room(legs):
+            _pause(state, node, pace, take_back)
+            return
+        elif pace.wait_us(state.now_us, legs):
+            break
+        else:
+            line.popleft()
+            offer.sent, offer.made_us = True, state.now_us
+            _go(state, pace, action)
+    if pace.backlog * 2 <= BEHIND_S * pace.rate:
+        holds.release(state, node, "pressure")
+    _arm(state, node, pace, take_back)
+
+
+# What the switch tells.
+
+
+def began(state: State, node: str) -> None:
+    """A channel that isn't ours began."""
+    pace = state.paces.get(node)
+    if pace is not None:
+        pace.sessions += 1
+        pace.wait_us(state.now_us, 0)  # forgets what is older than a second
+        pace.begun.append(state.now_us)
+
+
+def leg_began(state: State, node: str, agent: str) -> None:
+    """An agent's leg began: the switch takes originates."""
+    pace = state.paces.get(node)
+    if pace is not None:
+        pace.sessions += 1
+        pace.strikes = 0
+        if pace.suspect == agent:
+            pace.suspect = ""
+
+
+def ended(state: State, node: str) -> None:
+    """A channel, whosever, is destroyed."""
+    pace = state.paces.get(node)
+    if pace is not None:
+        pace.sessions = max(0, pace.sessions - 1)
+
+
+def learnt(state: State, node: str, capacity: Capacity) -> None:
+    """The switch's own words about what it takes."""
+    pace = state.paces.get(node)
+    if pace is not None:
+        pace.capacity = capacity
+        pace.sessions = capacity.sessions
+
+
+def heartbeat(state: State, node: str, *, sessions: int, max_sessions: int, per_second: int) -> None:
+    """HEARTBEAT. `per_second`: what is left of the current second, so the limit is at least that."""
+    pace = state.paces.get(node)
+    if pace is not None:
+        limit = max(pace.capacity.sessions_per_second, per_second)
+        learnt(state, node, Capacity(limit, max_sessions, sessions))
+
+
+def refused(state: State, offer: Offer, take_back: TakeBack) -> bool:
+    """An originate failed with `REFUSED_CAUSE` and no leg. True when the node is short, and nobody to blame.
+
+    When others got through since this agent's last refusal, it is the way to this agent's phone instead.
+    """
+    node, agent = offer.call.node, offer.agent.name
+    pace = state.paces.get(node)
+    if pace is None:
+        return False
+    if pace.suspect == agent and not pace.strikes and not pace.paused:
+        return False
+    pace.suspect = agent
+    pace.refused += 1
+    if not pace.paused:  # those that went out together are refused together, which is one lesson
+        pace.strikes += 1
+        state.note(NodeThrottled, node, strikes=pace.strikes)
+        _pause(state, node, pace, take_back)
+    return True
+
+
+def _pause(state: State, node: str, pace: Pace, take_back: TakeBack) -> None:
+    """Hold the node for a while; its unsent offers are taken back."""
+    pace.paused = True
+    holds.hold(state, node, "pressure")
+    state.stop_timer(pace.timer)
+    after_us = min(LONGEST_PAUSE_US, PAUSE_US << max(0, min(pace.strikes, 10) - 1))
+    pace.timer = state.start_timer(after_us, _resume, node, take_back)
+    unsent = [offer for offer, _action in (*pace.first, *pace.further)]
+    pace.first.clear()
+    pace.further.clear()
+    for offer in unsent:
+        take_back(state, offer)
+
+
+def _resume(state: State, node: str, take_back: TakeBack) -> None:
+    pace = state.paces[node]
+    pace.timer = None
+    if not pace.room(1):
+        _pause(state, node, pace, take_back)
+        return
+    pace.paused = False
+    holds.release(state, node, "pressure")
