@@ -6,7 +6,7 @@ Data goes to stdout, words to stderr; exit code 0 = done, 1 = failed, 2 = bad in
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 import typer
 
@@ -63,6 +63,9 @@ app.add_typer(agent_app, name="agent")
 app.add_typer(call_app, name="call")
 app.add_typer(cli_orders.node_app, name="node")
 queue_app.command("divert")(cli_orders.divert)
+
+_NEGATIVE: Final = {"ignore_unknown_options": True}
+"""Lets a value begin with a minus."""
 
 
 def _version(wanted: bool) -> None:
@@ -163,7 +166,17 @@ def queue_list(config: ConfigOption = None, as_json: JsonOption = False) -> None
     if as_json:
         print_json(rows)
         return
-    columns = ("QUEUE", "STRATEGY", "WAITING", "LONGEST", "SERVICE LEVEL", "OFFERED", "ANSWERED", "ABANDONED")
+    columns = (
+        "QUEUE",
+        "STRATEGY",
+        "WAITING",
+        "LONGEST",
+        "EXPECTED",
+        "SERVICE LEVEL",
+        "OFFERED",
+        "ANSWERED",
+        "ABANDONED",
+    )
     print_table(
         columns,
         [
@@ -172,6 +185,7 @@ def queue_list(config: ConfigOption = None, as_json: JsonOption = False) -> None
                 row["strategy"],
                 shown(row["waiting"]),
                 age(row["oldest_at"]),
+                _expected(row["expected_wait"]),
                 _service_level(row["service_level"]),
                 shown(row["offered"]),
                 shown(row["answered"]),
@@ -202,6 +216,8 @@ def queue_show(name: str, config: ConfigOption = None, as_json: JsonOption = Fal
             ("strategy", row["strategy"]),
             ("waiting", shown(row["waiting"])),
             ("longest wait", age(row["oldest_at"])),
+            ("expected wait", _expected(row["expected_wait"])),
+            ("its past answers", _expected_error(row["expected_wait_error"])),
             ("service level", f"{_service_level(level)} within {level['seconds']:g} s"),
             ("offered", shown(row["offered"])),
             ("answered", shown(row["answered"])),
@@ -229,24 +245,31 @@ def agent_list(config: ConfigOption = None, as_json: JsonOption = False) -> None
         _print_agents(rows)
 
 
-@agent_app.command("set")
+@agent_app.command("set", context_settings=_NEGATIVE)
 def agent_set(name: str, key: str, value: str, config: ConfigOption = None) -> None:
     """Set KEY of agent NAME to VALUE.
 
     `status` takes effect at once, or at the next start when no controller runs: Available,
     "Available (On Demand)", "On Break" or "Logged Out".
-    `ready-time now` ends a wrap-up. Every other key is one of the file's, such as `wrap-up-time` or
-    `contact`; it changes the configuration in force, not the file.
+    `wrap-up SECONDS` lets a wrap-up that runs end so many seconds from now, `wrap-up now` at once.
+    `ready-time SECONDS` holds calls back for so long, 0 ends that; `ready-time now` ends a wrap-up.
+    `external-calls N` says how many calls outside the queues there are.
+    Every other key is one of the file's, such as `wrap-up-time` or `contact`; it changes the
+    configuration in force, not the file.
     """
     file = read_config(config)
     key = key.replace("_", "-")
     with backend(file) as behind:
         if key == "status":
             _show_agent(behind, behind.set_status(name, _status(value)))
-        elif key == "ready-time":
-            if value not in {"now", "0"}:
-                raise CliError("ready-time can only be set to now", code=BAD_INPUT)
+        elif key in {"ready-time", "wrap-up"} and value == "now":
             _show_agent(behind, behind.end_wrap_up(name))
+        elif key == "wrap-up":
+            _show_agent(behind, behind.set_wrap_up(name, _whole(value, "seconds or `now`")))
+        elif key == "ready-time":
+            _show_agent(behind, behind.change_agent(name, "ready_in", _whole(value, "seconds or `now`")))
+        elif key == "external-calls":
+            _show_agent(behind, behind.change_agent(name, "external_calls", _whole(value, "a whole number")))
         else:
             wanted = _with_agent_key(file.with_routing(behind.routing()), name, key, value)
             _show_changes(behind.apply(wanted, dry_run=False), dry_run=False, live=behind.live)
@@ -266,6 +289,30 @@ def call_list(
         print_json(rows)
     else:
         _print_calls(rows)
+
+
+@call_app.command("set", context_settings=_NEGATIVE)
+def call_set(uuid: str, key: str, value: str, config: ConfigOption = None) -> None:
+    """Set KEY of the waiting call UUID to VALUE.
+
+    `queue` moves the caller to another queue, where the wait so far counts; `priority` (-100 to 100) and
+    `base-score` (seconds that count as wait) change the place.
+    """
+    key = key.replace("_", "-")
+    changes: dict[str, Any]
+    match key:
+        case "queue":
+            changes = {"queue": value}
+        case "priority" | "base-score":
+            changes = {key.replace("-", "_"): _whole(value, "a whole number")}
+        case _:
+            raise CliError(
+                f'"{key}" is nothing that can be set of a call',
+                "queue, priority or base-score",
+                code=BAD_INPUT,
+            )
+    with backend(read_config(config)) as behind:
+        _print_calls([behind.change_call(uuid, changes)])
 
 
 @call_app.command("trace")
@@ -353,6 +400,13 @@ def _show_agent(behind: Backend, row: dict[str, Any]) -> None:
         note("no controller runs; it is in the database and holds from the next start on")
 
 
+def _whole(text: str, wanted: str) -> int:
+    digits = text.removeprefix("-")
+    if not (digits.isascii() and digits.isdecimal() and len(digits) <= 12):
+        raise CliError(f'"{text}" isn\'t {wanted}', code=BAD_INPUT)
+    return int(text)
+
+
 def _with_agent_key(config: Config, name: str, key: str, value: str) -> Config:
     try:
         check_name(name)
@@ -387,6 +441,22 @@ def _service_level(level: dict[str, Any]) -> str:
     return f"{'-' if now is None else f'{now:.0f} %'} / {level['percent']:g} %"
 
 
+def _expected(wait: dict[str, Any] | None) -> str:
+    """The range to announce; `-` for not known."""
+    if wait is None:
+        return "-"
+    return "none" if wait["high"] == 0 else f"{span(wait['low'])} to {span(wait['high'])}"
+
+
+def _expected_error(error: dict[str, Any] | None) -> str:
+    if error is None or not error["answers"]:
+        return "-"
+    return (
+        f"{error['answers']} judged, {error['bias']:+.0%} on average, "
+        f"{error['inside']:.0%} within the range that should hold 80%"
+    )
+
+
 def _print_agents(rows: list[dict[str, Any]]) -> None:
     print_table(
         ("AGENT", "STATUS", "STATE", "SINCE", "QUEUE", "WITH", "ANSWERED", "TALKED"),
@@ -409,7 +479,7 @@ def _print_agents(rows: list[dict[str, Any]]) -> None:
 
 def _print_calls(rows: list[dict[str, Any]]) -> None:
     print_table(
-        ("CALL", "QUEUE", "PLACE", "STATE", "SINCE", "WAITED SINCE", "CALLER", "AGENT"),
+        ("CALL", "QUEUE", "PLACE", "STATE", "SINCE", "WAITED SINCE", "EXPECTED", "CALLER", "AGENT"),
         [
             (
                 row["id"],
@@ -418,6 +488,7 @@ def _print_calls(rows: list[dict[str, Any]]) -> None:
                 row["state"],
                 age(row["since"]),
                 age(row["entered_at"]),
+                _expected(row["expected_wait"]),
                 row["number"],
                 ", ".join(row["agents"]) or "-",
             )

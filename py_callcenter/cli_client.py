@@ -27,6 +27,7 @@ _NODE_FACTS: Final = (
     "max_sessions", "originates_waiting", "originates_refused",
 )  # fmt: skip
 _BAD_REQUESTS: Final = (400, 404, 422)
+_START: Final = "start it with `callcenter run`"
 
 
 class Backend(Protocol):
@@ -40,6 +41,9 @@ class Backend(Protocol):
     def trace(self, call: str) -> list[dict[str, Any]]: ...
     def set_status(self, agent: str, status: str) -> dict[str, Any]: ...
     def end_wrap_up(self, agent: str) -> dict[str, Any]: ...
+    def set_wrap_up(self, agent: str, seconds: float) -> dict[str, Any]: ...
+    def change_agent(self, agent: str, key: str, value: float) -> dict[str, Any]: ...
+    def change_call(self, call: str, changes: dict[str, Any]) -> dict[str, Any]: ...
     def divert(self, queue: str | None, to: str | None) -> list[dict[str, Any]]: ...
     def nodes(self) -> list[dict[str, Any]]: ...
     def drain(self, node: str, *, on: bool) -> dict[str, Any]: ...
@@ -113,6 +117,15 @@ class Running:
 
     def end_wrap_up(self, agent: str) -> dict[str, Any]:
         return self._one("DELETE", f"/api/v1/agents/{quote(agent, safe='')}/wrap-up")
+
+    def set_wrap_up(self, agent: str, seconds: float) -> dict[str, Any]:
+        return self._one("PUT", f"/api/v1/agents/{quote(agent, safe='')}/wrap-up", {"seconds": seconds})
+
+    def change_agent(self, agent: str, key: str, value: float) -> dict[str, Any]:
+        return self._one("PATCH", f"/api/v1/agents/{quote(agent, safe='')}", {key: value})
+
+    def change_call(self, call: str, changes: dict[str, Any]) -> dict[str, Any]:
+        return self._one("PATCH", f"/api/v1/calls/{quote(call, safe='')}", changes)
 
     def divert(self, queue: str | None, to: str | None) -> list[dict[str, Any]]:
         path = "/api/v1/divert" if queue is None else f"/api/v1/queues/{quote(queue, safe='')}/divert"
@@ -267,6 +280,15 @@ class Stopped:
         except StoreError as error:
             raise CliError(str(error), "nothing was changed; try again") from error
 
+    def set_wrap_up(self, agent: str, seconds: float) -> dict[str, Any]:  # noqa: ARG002 - none to set
+        raise CliError(f'"{agent}" has no wrap-up to extend: no controller runs', _START)
+
+    def change_agent(self, agent: str, key: str, value: float) -> dict[str, Any]:  # noqa: ARG002 - not lasting
+        raise CliError(f'"{agent}" can\'t be held back: no controller runs', _START)
+
+    def change_call(self, call: str, changes: dict[str, Any]) -> dict[str, Any]:  # noqa: ARG002 - no calls
+        raise CliError("no controller runs, so nobody waits", _START)
+
     def routing(self) -> dict[str, Any]:
         return self._in_force.routing()
 
@@ -290,7 +312,12 @@ def _head(now_us: int) -> dict[str, Any]:
 
 
 def _queue_row(queue: Queue) -> dict[str, Any]:
-    counts = dict.fromkeys(("waiting", "oldest_at", "offered", "answered", "abandoned", "overflowed", "lost"))
+    counts = dict.fromkeys(
+        (
+            *("waiting", "oldest_at", "offered", "answered", "abandoned", "overflowed", "lost"),
+            *("expected_wait", "expected_wait_error"),
+        )
+    )
     goal = {"seconds": queue.service_level.seconds, "percent": queue.service_level.percent}
     return {
         "name": queue.name,

@@ -52,6 +52,20 @@ class NodeMetrics:
 
 
 @dataclass(frozen=True, slots=True)
+class ExpectedWait:
+    """What a queue tells somebody who comes now, and how good such answers were."""
+
+    half_us: int | None
+    """Half of such callers wait less; None: not known."""
+    most_us: int | None
+    """Four fifths wait less."""
+    answers: int
+    bias: float
+    error: float
+    inside: float
+
+
+@dataclass(frozen=True, slots=True)
 class MetricsSnapshot:
     """Everything /metrics shows, taken at one moment. Nothing in it may change afterwards."""
 
@@ -62,6 +76,8 @@ class MetricsSnapshot:
     """When the longest waiting caller of a queue came, epoch microseconds; queues with callers only."""
     agents: Mapping[str, int]
     """Agents by state."""
+    expected: Mapping[str, ExpectedWait] = field(default_factory=dict)
+    """By queue."""
     nodes: Mapping[str, NodeMetrics] = field(default_factory=dict)
     event_lag: Histogram = field(default_factory=lambda: Histogram(LAG_BOUNDS_US))
     hub_lag: Histogram = field(default_factory=lambda: Histogram(LAG_BOUNDS_US))
@@ -89,6 +105,7 @@ class _SnapshotCollector(Collector):
     def collect(self) -> Iterator[Metric]:
         begun = time.perf_counter()
         yield from _queue_metrics(self._snapshot)
+        yield from _expected_metrics(self._snapshot)
         yield from _agent_metrics(self._snapshot)
         yield from _node_metrics(self._snapshot)
         yield from _process_metrics(self._snapshot)
@@ -158,6 +175,36 @@ def _queue_metrics(snapshot: MetricsSnapshot) -> Iterator[Metric]:
         ["queue"],
         (((name,), queue.talk) for name, queue in queues.items()),
     )
+
+
+def _expected_metrics(snapshot: MetricsSnapshot) -> Iterator[Metric]:
+    queues = sorted(snapshot.expected.items())
+    wait = GaugeMetricFamily(
+        "callcenter_queue_expected_wait_seconds",
+        "Wait of somebody who came now; absent while it isn't known or past answers were too wrong.",
+        labels=["queue", "quantile"],
+    )
+    for name, expected in queues:
+        for quantile, us in (("0.5", expected.half_us), ("0.8", expected.most_us)):
+            if us is not None:
+                wait.add_metric([name, quantile], us / 1e6)
+    yield wait
+    yield _counter(
+        "callcenter_queue_expected_wait_answers",
+        "Expected waits that were judged by the wait that came.",
+        ["queue"],
+        (((name,), expected.answers) for name, expected in queues),
+    )
+    judged = [(name, expected) for name, expected in queues if expected.answers]
+    for metric, text, values in (
+        ("bias_ratio", "Mean of (expected - wait) / mean wait, of the last few hundred answers.", "bias"),
+        ("error_ratio", "Root mean square of (expected - wait) / mean wait, likewise.", "error"),
+        ("inside_ratio", "Share of waits within the range that should hold 0.8 of them, likewise.", "inside"),
+    ):
+        gauge = GaugeMetricFamily(f"callcenter_queue_expected_wait_{metric}", text, labels=["queue"])
+        for name, expected in judged:
+            gauge.add_metric([name], getattr(expected, values))
+        yield gauge
 
 
 def _agent_metrics(snapshot: MetricsSnapshot) -> Iterator[Metric]:

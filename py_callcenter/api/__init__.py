@@ -14,6 +14,8 @@ from py_callcenter.api.port import (
     ServiceLevelRow,
     Snapshot,
     TraceStep,
+    WaitErrorRow,
+    WaitRow,
 )
 from py_callcenter.api.token import ensure_token
 from py_callcenter.api.views import mask_number
@@ -29,6 +31,8 @@ __all__ = [
     "ServiceLevelRow",
     "Snapshot",
     "TraceStep",
+    "WaitErrorRow",
+    "WaitRow",
     "create_app",
     "ensure_token",
     "mask_number",

@@ -29,6 +29,34 @@ class ServiceLevelRow:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class WaitRow:
+    """An expected wait of somebody who stays, in seconds of two significant digits: more would be a promise.
+
+    `low`…`high` is the range to announce: half of such callers wait less than its low end, one in five more
+    than its high end. Eight in ten are between `p10` and `p90`.
+    """
+
+    low: float
+    high: float
+    p10: float
+    p90: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WaitErrorRow:
+    """How good the last few hundred expected waits were, judged by those who were served."""
+
+    answers: int
+    """How many were judged since the controller started."""
+    bias: float | None
+    """(expected − wait) / mean wait; above 0: too long. None before the first."""
+    error: float | None
+    """Root mean square of the same."""
+    inside: float | None
+    """Share of waits between p10 and p90, which should be 0.8."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class QueueRow:
     """A queue now, and its counts since the controller started."""
 
@@ -45,6 +73,9 @@ class QueueRow:
     abandoned: int
     overflowed: int
     lost: int
+    expected_wait: WaitRow | None = None
+    """Of somebody who came now, all 0 when an agent is ready. None: not known, or past answers were wrong."""
+    expected_wait_error: WaitErrorRow | None = None
     divert: str | None = None
     """Where an operator diverts its callers, as exten@context or `hangup`; None when nowhere."""
 
@@ -68,6 +99,8 @@ class CallRow:
     agents: tuple[str, ...] = ()
     """Who is rung, or the one who talks."""
     node: str = ""
+    expected_wait: WaitRow | None = None
+    """From now on; None: not known, or not waiting."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -173,6 +206,25 @@ class ControllerPort(Protocol):
 
     async def set_agent_status(self, agent: str, status: str) -> AgentRow: ...
     async def end_wrap_up(self, agent: str) -> AgentRow: ...
+
+    async def set_wrap_up(self, agent: str, seconds: float) -> AgentRow:
+        """Let a wrap-up that runs end so many seconds from now; 409 when none runs."""
+        ...
+
+    async def hold_agent(self, agent: str, seconds: float) -> AgentRow:
+        """Offer an agent nothing for so many seconds; 0 ends that."""
+        ...
+
+    async def set_external_calls(self, agent: str, count: int) -> AgentRow: ...
+
+    async def move_call(self, call: str, queue: str, *, keep_wait: bool) -> CallRow:
+        """Put a waiting caller into another queue; 409 when the call doesn't wait."""
+        ...
+
+    async def rank_call(self, call: str, *, priority: int | None, base_score: int | None) -> CallRow:
+        """Change a waiting caller's priority or base score; 409 when the call doesn't wait."""
+        ...
+
     async def hang_up(self, call: str) -> None: ...
 
     async def divert(self, queue: str | None, to: Exit | None) -> list[QueueRow]:

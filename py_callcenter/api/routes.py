@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import orjson
 from fastapi import APIRouter, Depends, Request
 from fastapi.responses import Response
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from py_callcenter.api.feed import Feed, FeedResponse
 from py_callcenter.api.json import answer
@@ -34,12 +34,43 @@ class Problem(BaseModel):
     hint: str
 
 
+Seconds = Annotated[float, Field(ge=0, le=86400, allow_inf_nan=False)]
+
+
 class AgentPatch(BaseModel):
-    """What can be changed of an agent at once. Lasting settings are changed through `config`."""
+    """What can be changed of an agent at once; what isn't given stays. Lasting settings are in `config`."""
 
     model_config = ConfigDict(extra="forbid")
 
-    status: Status
+    status: Status | None = None
+    ready_in: Seconds | None = None
+    """Offer nothing for so many seconds, whatever else; 0 ends that. What rings goes on."""
+    external_calls: Annotated[int, Field(ge=0, le=1000)] | None = None
+    """Calls outside the queues, for example counted by a telephone system beside."""
+
+
+class WrapUp(BaseModel):
+    """When a wrap-up that runs is to end."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    seconds: Seconds
+    """From now on."""
+
+
+class CallPatch(BaseModel):
+    """What can be changed of a caller who waits; what isn't given stays."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    queue: str | None = None
+    """Move the caller there."""
+    keep_wait: bool = True
+    """Whether the wait so far counts in that queue's order."""
+    priority: Annotated[int, Field(ge=-100, le=100)] | None = None
+    """Higher is served first, whatever the wait."""
+    base_score: Annotated[int, Field(ge=-315_360_000, le=315_360_000)] | None = None
+    """Seconds that count as wait."""
 
 
 class DivertOrder(BaseModel):
@@ -160,8 +191,23 @@ async def get_agent(name: str, controller: ControllerDep) -> Response:
 
 @v1.patch("/agents/{name}", tags=["agents"], response_model=AgentRow, responses=NOT_FOUND)
 async def set_agent(name: str, patch: AgentPatch, controller: ControllerDep) -> Response:
-    """Set an agent's status. A conversation goes on in any status; a phone that rings stops."""
-    return answer(await controller.set_agent_status(name, patch.status))
+    """Change an agent. A conversation goes on in any status; a phone that rings stops if need be."""
+    row: AgentRow | None = None
+    if patch.status is not None:
+        row = await controller.set_agent_status(name, patch.status)
+    if patch.external_calls is not None:
+        row = await controller.set_external_calls(name, patch.external_calls)
+    if patch.ready_in is not None:
+        row = await controller.hold_agent(name, patch.ready_in)
+    if row is None:
+        raise PortError(400, "nothing to change", "give one of: status, ready_in, external_calls")
+    return answer(row)
+
+
+@v1.put("/agents/{name}/wrap-up", tags=["agents"], response_model=AgentRow, responses=NOT_FOUND)
+async def set_wrap_up(name: str, wrap_up: WrapUp, controller: ControllerDep) -> Response:
+    """Extend or shorten an agent's wrap-up. 409 when none runs."""
+    return answer(await controller.set_wrap_up(name, wrap_up.seconds))
 
 
 @v1.delete("/agents/{name}/wrap-up", tags=["agents"], response_model=AgentRow, responses=NOT_FOUND)
@@ -181,6 +227,19 @@ async def list_calls(controller: ControllerDep, queue: str | None = None) -> Res
 async def get_call(call: str, controller: ControllerDep) -> Response:
     snapshot = await controller.snapshot()
     return answer(_pick("call", call, {row.id: row for row in snapshot.calls}))
+
+
+@v1.patch("/calls/{call}", tags=["calls"], response_model=CallRow, responses=NOT_FOUND)
+async def change_call(call: str, patch: CallPatch, controller: ControllerDep) -> Response:
+    """Move a waiting caller to another queue, or change the place. 409 when an agent has answered."""
+    row: CallRow | None = None
+    if patch.queue is not None:
+        row = await controller.move_call(call, patch.queue, keep_wait=patch.keep_wait)
+    if patch.priority is not None or patch.base_score is not None:
+        row = await controller.rank_call(call, priority=patch.priority, base_score=patch.base_score)
+    if row is None:
+        raise PortError(400, "nothing to change", "give one of: queue, priority, base_score")
+    return answer(row)
 
 
 @v1.get("/calls/{call}/trace", tags=["calls"], response_model=list[TraceStep], responses=NOT_FOUND)

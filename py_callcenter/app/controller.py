@@ -98,7 +98,9 @@ class Controller:
         self._store = store
         self._orders_in = orders_in
         self._config = config
-        router = TimedRouter(Router(), self.figures.decision)
+        # Lots are drawn from the epoch unless the file names a seed: either way they can be drawn again.
+        lots = config.controller.seed if config.controller.seed is not None else epoch
+        router = TimedRouter(Router(seed=lots), self.figures.decision)
         self.engine = Engine(
             config,
             router,  # type: ignore[arg-type]  # the core itself but for the stopwatch
@@ -190,6 +192,26 @@ class Controller:
     def end_wrap_up(self, agent: str) -> None:
         now_us = self.clock.now_us()
         self._carry_out(self.engine.set_wrap_up_end(agent, now_us, now_us))
+
+    def set_wrap_up(self, agent: str, seconds: float) -> None:
+        """Let a wrap-up that runs end so many seconds from now."""
+        now_us = self.clock.now_us()
+        self._carry_out(self.engine.set_wrap_up_end(agent, now_us + round(seconds * 1e6), now_us))
+
+    def hold_agent(self, agent: str, seconds: float) -> None:
+        """Offer an agent nothing for so many seconds; 0 ends that."""
+        now_us = self.clock.now_us()
+        self._carry_out(self.engine.hold_agent(agent, now_us + round(seconds * 1e6), now_us))
+
+    def set_external_calls(self, agent: str, count: int) -> None:
+        self._carry_out(self.engine.set_external_calls(agent, count, self.clock.now_us()))
+
+    def move_call(self, call: str, queue: str, *, keep_wait: bool) -> None:
+        self._carry_out(self.engine.move_call(call, queue, self.clock.now_us(), keep_wait=keep_wait))
+
+    def rank_call(self, call: str, *, priority: int | None, base_score: int | None) -> None:
+        now_us = self.clock.now_us()
+        self._carry_out(self.engine.rank_call(call, now_us, priority=priority, base_score=base_score))
 
     def hang_up(self, call: str) -> None:
         self._carry_out(self.engine.hang_up(call, self.clock.now_us()))

@@ -8,7 +8,7 @@ from functools import partial
 from typing import Final, Literal, TypeVar
 
 from py_callcenter import __version__
-from py_callcenter._router import BUILD_PROFILE
+from py_callcenter._router import BUILD_PROFILE, Estimate, Score
 from py_callcenter.api.port import (
     AgentRow,
     CallRow,
@@ -19,6 +19,8 @@ from py_callcenter.api.port import (
     ServiceLevelRow,
     Snapshot,
     TraceStep,
+    WaitErrorRow,
+    WaitRow,
 )
 from py_callcenter.api.views import mask_number
 from py_callcenter.app.controller import Controller
@@ -29,7 +31,7 @@ from py_callcenter.engine import EngineError, View
 from py_callcenter.engine.errors import NotNow, UnknownAgent, UnknownCall, UnknownNode, UnknownQueueName
 from py_callcenter.engine.view import AgentLine, CallView, NodeView
 from py_callcenter.esl.node import NodeLink, State
-from py_callcenter.metrics import MetricsSnapshot, NodeMetrics
+from py_callcenter.metrics import ExpectedWait, MetricsSnapshot, NodeMetrics
 from py_callcenter.stats import FORMULA, WINDOW_SECONDS
 from py_callcenter.store import Store
 
@@ -119,6 +121,33 @@ class HubPort:
         await self._ask(partial(self._controller.end_wrap_up, agent))
         return await self._agent(agent)
 
+    async def set_wrap_up(self, agent: str, seconds: float) -> AgentRow:
+        await self._ask(partial(self._controller.set_wrap_up, agent, seconds))
+        return await self._agent(agent)
+
+    async def hold_agent(self, agent: str, seconds: float) -> AgentRow:
+        await self._ask(partial(self._controller.hold_agent, agent, seconds))
+        return await self._agent(agent)
+
+    async def set_external_calls(self, agent: str, count: int) -> AgentRow:
+        await self._ask(partial(self._controller.set_external_calls, agent, count))
+        return await self._agent(agent)
+
+    async def move_call(self, call: str, queue: str, *, keep_wait: bool) -> CallRow:
+        await self._ask(partial(self._controller.move_call, call, queue, keep_wait=keep_wait))
+        return await self._call(call)
+
+    async def rank_call(self, call: str, *, priority: int | None, base_score: int | None) -> CallRow:
+        await self._ask(partial(self._controller.rank_call, call, priority=priority, base_score=base_score))
+        return await self._call(call)
+
+    async def _call(self, name: str) -> CallRow:
+        snapshot = await self.snapshot()
+        for row in snapshot.calls:
+            if row.id == name:
+                return row
+        raise PortError(404, f"call `{name[:64]}` is over", "`callcenter call list` shows the calls")
+
     async def _agent(self, name: str) -> AgentRow:
         snapshot = await self.snapshot()
         for row in snapshot.agents:
@@ -183,6 +212,17 @@ class HubPort:
             stats=controller.stats.copy(),
             waiting={queue.name: queue.waiting for queue in view.queues},
             oldest_entered_us={q.name: q.oldest_entered_us for q in view.queues if q.oldest_entered_us},
+            expected={
+                queue.name: ExpectedWait(
+                    half_us=None if queue.expected is None else queue.expected.p50_us,
+                    most_us=None if queue.expected is None else queue.expected.p80_us,
+                    answers=queue.score.answers,
+                    bias=queue.score.bias,
+                    error=queue.score.relative_error,
+                    inside=queue.score.coverage,
+                )
+                for queue in view.queues
+            },
             agents=dict(view.agents_by_state),
             nodes={
                 name: NodeMetrics(
@@ -302,6 +342,8 @@ def _snapshot(
                 abandoned=counted.abandoned,
                 overflowed=counted.overflowed,
                 lost=counted.lost,
+                expected_wait=_wait_row(queue.expected),
+                expected_wait_error=_wait_error_row(queue.score),
                 divert=queue.divert or None,
             )
         )
@@ -339,7 +381,35 @@ def _call_row(call: CallView) -> CallRow:
         since=since_us / 1e6,
         agents=(call.agent,) if call.agent else call.ringing,
         node=call.node,
+        expected_wait=_wait_row(call.expected),
     )
+
+
+def _wait_row(answer: Estimate | None) -> WaitRow | None:
+    if answer is None:
+        return None
+    return WaitRow(
+        low=_rough(answer.p50_us),
+        high=_rough(answer.p80_us),
+        p10=_rough(answer.p10_us),
+        p90=_rough(answer.p90_us),
+    )
+
+
+def _wait_error_row(score: Score) -> WaitErrorRow:
+    judged = score.answers > 0
+    return WaitErrorRow(
+        answers=score.answers,
+        bias=round(score.bias, 2) if judged else None,
+        error=round(score.relative_error, 2) if judged else None,
+        inside=round(score.coverage, 2) if judged else None,
+    )
+
+
+def _rough(us: int) -> float:
+    """Seconds in two significant digits, none of them behind the point."""
+    seconds = us / 1e6
+    return float(round(seconds, 2 - len(str(int(seconds))) if seconds >= 100 else 0))
 
 
 def _agent_row(line: AgentLine, call: CallView | None) -> AgentRow:

@@ -104,6 +104,9 @@ class Controller(Model):
     allow_default_password: bool = False
     """Accept FreeSWITCH's default password on a node that isn't on loopback."""
 
+    seed: Annotated[int, Field(ge=0, le=2**64 - 1)] | None = None
+    """What the lots of `random` and `weighted-random` are drawn from. Absent: another one at each start."""
+
     log_format: Literal["auto", "console", "json"] = "auto"
     """`auto` is `console` on a terminal and `json` elsewhere."""
 

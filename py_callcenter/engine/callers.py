@@ -73,13 +73,17 @@ def arrived(state: State, node: str, event: Event) -> None:
             state, call, None, queue.after_call
         )  # the conversation ended while nobody of us was there
     else:
-        enter(state, call, queue, min(entered_us, state.now_us), counted=stamped)
+        earlier_us = _read_earlier(state, event) if stamped else 0
+        enter(state, call, queue, min(entered_us, state.now_us), counted=stamped, earlier_us=earlier_us)
 
 
-def enter(state: State, call: Call, queue: Queue, entered_us: int, *, counted: bool = False) -> None:
+def enter(
+    state: State, call: Call, queue: Queue, entered_us: int, *, counted: bool = False, earlier_us: int = 0
+) -> None:
     """Begin a queue leg: into the core's order, stamped on the channel, with music.
 
-    `counted`: the leg was entered before a restart of ours and is in the records already.
+    `counted`: the leg was entered before a restart of ours and is in the records already. `earlier_us`: wait
+    before it that counts in the order.
     """
     queue_id = state.queue_ids[queue.name]
     full = 0 < queue.max_callers <= state.router.calls_waiting(queue_id)
@@ -93,6 +97,7 @@ def enter(state: State, call: Call, queue: Queue, entered_us: int, *, counted: b
         index=call.stays,
         entered_us=entered_us,
         priority=call.wishes.priority,
+        earlier_us=earlier_us,
         open=False,
     )
     call.stay = stay
@@ -145,7 +150,7 @@ def _queue_up(state: State, call: Call, stay: Stay, *, new: bool) -> None:
         stay.queue_id,
         entered_us=stay.entered_us,
         priority=stay.priority,
-        base_score_us=call.wishes.base_score_us,
+        base_score_us=call.wishes.base_score_us + stay.earlier_us,
     )
     stay.open = True
     state.waiting[stay.caller_id] = (call, stay)
@@ -178,10 +183,22 @@ def _stamps(state: State, call: Call, stay: Stay) -> tuple[tuple[str, str], ...]
         ("cc_entered_us", str(stay.entered_us)),
         ("cc_queue_joined_epoch", str(stay.entered_us // 1_000_000)),
         ("cc_attempt", str(max(1, call.attempts))),
+        ("cc_earlier", _seal_earlier(state, call, stay.earlier_us)),
         ("cc_epoch", str(state.epoch)),
         ("cc_source", moves.stamp(call)),
         ("cc_tag", tag),
     )
+
+
+def _seal_earlier(state: State, call: Call, earlier_us: int) -> str:
+    return f"{earlier_us}/{state.sealer.seal('earlier', call.uuid, earlier_us)}" if earlier_us else ""
+
+
+def _read_earlier(state: State, event: Event) -> int:
+    """The earlier wait as stamped before a restart of ours; 0 without our seal."""
+    number, _, tag = (event.get("variable_cc_earlier") or "").partition("/")
+    earlier_us = _number(number)
+    return earlier_us if state.sealer.holds(tag, "earlier", event.unique_id, earlier_us) else 0
 
 
 # Parked again.
@@ -273,6 +290,7 @@ def _settled(state: State, call: Call, event: Event) -> None:
             index=stay.index,
             entered_us=stay.entered_us,
             priority=stay.priority,
+            earlier_us=stay.earlier_us,
             open=False,
         )
         call.stay = again
@@ -363,7 +381,7 @@ def gone(state: State, call: Call, cause: str, *, lost: bool = False) -> None:
             )
         else:
             _note_abandoned(state, call, stay)
-        exits.out_of_core(state, call, stay)
+        exits.out_of_core(state, call, stay, gave_up=not lost)
     call.phase = Phase.ENDED
     state.stop_timer(call.settle_timer)
     state.calls.pop(call.uuid, None)

@@ -134,6 +134,8 @@ class Stay:
     no_agent_timer: int | None = None
     open: bool = True
     """Still in the core's queue."""
+    earlier_us: int = 0
+    """Wait before this queue leg that counts in the order."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -36,7 +36,7 @@ def order(state: State, queue: str | None, to: Exit | None) -> list[str]:
     Raises `UnknownQueueName`. A caller's own `cc_exit_exten` doesn't count here: the operator's word does.
     """
     if queue is not None and queue not in state.queues and queue not in state.diverts:
-        raise UnknownQueueName(queue)
+        raise UnknownQueueName(queue, state.queues)
     names = list(state.queues) if queue is None else [queue]
     if queue is None and to is None:
         names = list(state.diverts)

@@ -22,6 +22,7 @@ from py_callcenter.engine import (
     music,
     offers,
     pacing,
+    steer,
     talk,
     view,
 )
@@ -37,9 +38,9 @@ from py_callcenter.engine.actions import (
     Transfer,
 )
 from py_callcenter.engine.calls import OfferState
-from py_callcenter.engine.errors import NotNow, UnknownAgent, UnknownCall, UnknownNode
+from py_callcenter.engine.errors import UnknownCall, UnknownNode
 from py_callcenter.engine.identity import Sealer
-from py_callcenter.engine.records import AgentWrapUp, AnyRecord
+from py_callcenter.engine.records import AnyRecord
 from py_callcenter.engine.state import State
 
 _AGAIN_US: Final = 5_000_000
@@ -187,17 +188,41 @@ class Engine:
         return self._finish()
 
     def set_wrap_up_end(self, name: str, end_us: int, now_us: int) -> Outcome:
-        """Move the end of an agent's wrap-up; now or earlier ends it. Raises `UnknownAgent`, `NotNow`."""
+        """Move the end of an agent's wrap-up; now or earlier ends it. Raises `UnknownAgent`, `NotNow`,
+        `OutOfRange`.
+        """
         self._advance(now_us)
-        state = self._state
-        agent_id = state.agent_ids.get(name)
-        if agent_id is None:
-            raise UnknownAgent(name)
-        if state.router.agent(agent_id).state != "wrap_up":
-            raise NotNow(f"agent `{name}` isn't in wrap-up")
-        state.router.set_wrap_up_end(now_us, agent_id, end_us)
-        call = state.wrapping.get(name, "")
-        state.note(AgentWrapUp, agent=name, until_us=max(end_us, now_us), call=call)
+        steer.set_wrap_up_end(self._state, name, end_us)
+        return self._finish()
+
+    def hold_agent(self, name: str, until_us: int, now_us: int) -> Outcome:
+        """Offer an agent nothing before a moment; now or earlier ends that. Raises `UnknownAgent`,
+        `OutOfRange`.
+        """
+        self._advance(now_us)
+        steer.hold(self._state, name, until_us)
+        return self._finish()
+
+    def set_external_calls(self, name: str, count: int, now_us: int) -> Outcome:
+        """Note an agent's calls outside the queues. Raises `UnknownAgent`, `OutOfRange`."""
+        self._advance(now_us)
+        steer.set_external_calls(self._state, name, count)
+        return self._finish()
+
+    def move_call(self, call_id: str, queue: str, now_us: int, *, keep_wait: bool = True) -> Outcome:
+        """Put a waiting caller into another queue. Raises `UnknownCall`, `UnknownQueueName`, `NotNow`."""
+        self._advance(now_us)
+        steer.move(self._state, call_id, queue, keep_wait=keep_wait)
+        return self._finish()
+
+    def rank_call(
+        self, call_id: str, now_us: int, *, priority: int | None = None, base_score: int | None = None
+    ) -> Outcome:
+        """Change a waiting caller's priority or base score (seconds). Raises `UnknownCall`, `NotNow`,
+        `OutOfRange`.
+        """
+        self._advance(now_us)
+        steer.rank(self._state, call_id, priority, base_score)
         return self._finish()
 
     def hang_up(self, call_id: str, now_us: int) -> Outcome:

@@ -6,6 +6,7 @@ EngineError
 ├── UnknownQueueName
 ├── UnknownNode
 ├── UnknownStatus
+├── OutOfRange
 └── NotNow
 """
 
@@ -32,12 +33,6 @@ class UnknownCall(EngineError):
         self.hint = "`callcenter call list` shows the calls"
 
 
-class UnknownQueueName(EngineError):
-    def __init__(self, name: str) -> None:
-        super().__init__(f"there is no queue `{name[:64]}`")
-        self.hint = "`callcenter queue list` shows the queues"
-
-
 class UnknownNode(EngineError):
     def __init__(self, name: str) -> None:
         super().__init__(f"there is no node `{name[:64]}`")
@@ -48,6 +43,17 @@ class UnknownStatus(EngineError):
     def __init__(self, status: str, allowed: Iterable[str]) -> None:
         super().__init__(f"`{status[:64]}` is no status")
         self.hint = "allowed are " + ", ".join(f"`{name}`" for name in allowed)
+
+
+class UnknownQueueName(EngineError):
+    def __init__(self, name: str, known: Iterable[str]) -> None:
+        super().__init__(f"there is no queue `{name[:64]}`")
+        self.hint = "known are " + ", ".join(f"`{other}`" for other in known)
+
+
+class OutOfRange(EngineError):
+    def __init__(self, what: str, low: int, high: int, unit: str = "") -> None:
+        super().__init__(f"{what} must be {low} to {high}{unit}")
 
 
 class NotNow(EngineError):

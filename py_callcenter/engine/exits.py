@@ -25,6 +25,7 @@ _CANCEL_REASONS: Final[dict[LeftReason, str]] = {
     "exit-key": "EXIT_WITH_KEY",
     "unknown-queue": "UNKNOWN_QUEUE",
     "transferred": "BREAK_OUT",
+    "moved": "BREAK_OUT",
     "taken-elsewhere": "BREAK_OUT",
     "diverted": "BREAK_OUT",
 }
@@ -43,7 +44,7 @@ def leave(state: State, call: Call, reason: LeftReason | None, to: Exit, *, key:
     to = call.wishes.exit or to
     if stay is not None and stay.open and reason is not None:
         note_left(state, call, stay, reason, str(to), key=key)
-        out_of_core(state, call, stay)
+        out_of_core(state, call, stay, gave_up=reason == "exit-key")
     call.phase = Phase.LEAVING
     call.exit, call.exit_tries = to, 0
     call.cancel_reason = "" if reason is None else _CANCEL_REASONS[reason]
@@ -87,8 +88,9 @@ def failed(state: State, call: Call, *, refused: bool) -> None:
         call.settle_timer = state.start_timer(after_us, _overdue, call)
 
 
-def out_of_core(state: State, call: Call, stay: Stay) -> None:
-    for offer_id in state.router.leave(state.now_us, stay.caller_id):
+def out_of_core(state: State, call: Call, stay: Stay, *, gave_up: bool = False) -> None:
+    """`gave_up`: it was the caller's own will, which others may be expected to share."""
+    for offer_id in state.router.leave(state.now_us, stay.caller_id, abandoned=gave_up):
         offers.withdraw(state, state.offers[offer_id], "ORIGINATOR_CANCEL")
     call.winner = None
     talk.close_stay(state, call)

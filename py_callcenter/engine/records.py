@@ -17,7 +17,15 @@ OfferOutcome = Literal[
     "answered", "busy", "rejected", "no_answer", "unreachable", "unregistered", "path_error", "withdrawn"
 ]
 LeftReason = Literal[
-    "timeout", "no-agent", "full", "exit-key", "transferred", "taken-elsewhere", "unknown-queue", "diverted"
+    "timeout",
+    "no-agent",
+    "full",
+    "exit-key",
+    "transferred",
+    "moved",
+    "taken-elsewhere",
+    "unknown-queue",
+    "diverted",
 ]
 Side = Literal["caller", "agent", "system"]
 
@@ -250,6 +258,28 @@ class AgentWrapUp(Record):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class AgentHeld(Record):
+    """Somebody said that an agent is offered nothing before `until_us`; if that is `at_us`, no longer so."""
+
+    kind: ClassVar[str] = "agent-held"
+
+    agent: str
+    until_us: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallerRanked(Record):
+    """Somebody changed the priority or the base score of a caller who waits."""
+
+    kind: ClassVar[str] = "caller-ranked"
+
+    call: str
+    queue: str
+    priority: int
+    base_score_us: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RecordingStarted(Record):
     """Recording of a caller's leg was asked for."""
 
@@ -338,6 +368,8 @@ AnyRecord = (
     | CallEnded
     | AgentStatusChanged
     | AgentWrapUp
+    | AgentHeld
+    | CallerRanked
     | RecordingStarted
     | UnknownQueue
     | QueueDiverted

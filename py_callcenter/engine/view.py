@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from py_callcenter._router import Estimate, Score
 from py_callcenter.engine.calls import OfferState, Phase
 from py_callcenter.engine.state import State
 
@@ -26,6 +27,8 @@ class CallView:
     ring_since_us: int
     """When the first of the phones began to ring; 0 while none does."""
     talk_since_us: int
+    expected: Estimate | None
+    """How long the caller will wait from now on; None: not known, or not waiting."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +54,10 @@ class QueueView:
     talking: int
     staffed: int
     available: int
+    expected: Estimate | None
+    """How long somebody who came now would wait; None: not known."""
+    score: Score
+    """How good such answers were."""
     divert: str = ""
     """Where an operator diverts its callers; empty when nowhere."""
 
@@ -121,6 +128,11 @@ def take(state: State) -> View:
                     (o.ring_since_us for o in stay.offers.values() if o.ring_since_us is not None), default=0
                 ),
                 talk_since_us=winner.talk_since_us if winner is not None else 0,
+                expected=(
+                    state.router.expected_wait_of(state.now_us, stay.caller_id)
+                    if stay.open and call.phase is Phase.WAITING
+                    else None
+                ),
             )
         )
     calls.sort(key=lambda line: (line.queue, line.position == 0, line.position, line.entered_us))
@@ -135,6 +147,8 @@ def take(state: State) -> View:
                 talking=talking.get(queue.name, 0),
                 staffed=state.router.staffed(state.queue_ids[queue.name]),
                 available=state.router.can_serve(state.queue_ids[queue.name]),
+                expected=state.router.expected_wait(state.now_us, state.queue_ids[queue.name]),
+                score=state.router.wait_score(state.queue_ids[queue.name]),
                 divert=str(state.diverts[queue.name].to) if queue.name in state.diverts else "",
             )
             for queue in state.queues.values()

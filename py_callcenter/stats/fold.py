@@ -18,14 +18,8 @@ OFFER_OUTCOMES: Final = (
     "answered", "busy", "rejected", "no_answer", "unreachable", "unregistered", "path_error", "withdrawn",
 )  # fmt: skip
 LEFT_REASONS: Final = (
-    "timeout",
-    "no-agent",
-    "full",
-    "exit-key",
-    "transferred",
-    "taken-elsewhere",
-    "diverted",
-)
+    "timeout", "no-agent", "full", "exit-key", "transferred", "moved", "taken-elsewhere", "diverted",
+)  # fmt: skip
 
 DEFAULT_TARGET_US: Final = 20_000_000
 

@@ -2,7 +2,7 @@
 // stay where they are. Timers run here; the controller sends moments, not ages.
 
 import { Feed } from "./feed.js";
-import { CALL_STATES, STATES, many, serviceLevel, span, waitLevel, worst } from "./words.js";
+import { CALL_STATES, STATES, expectedError, expectedWait, many, newcomerWaits, serviceLevel, span, waitLevel, worst } from "./words.js";
 
 const byId = (id) => document.getElementById(id);
 const BUSINESS = ["waiting", "reserved", "receiving", "in_a_queue_call", "busy_elsewhere", "wrap_up", "idle", "on_break"];
@@ -50,6 +50,7 @@ function createQueue() {
     <dl class="figures"><div><dt>Waiting</dt><dd data-f="waiting"></dd></div>
     <div><dt>Longest wait</dt><dd data-f="longest"></dd></div>
     <div><dt data-f="sl-name"></dt><dd><span data-f="sl"></span> <small data-f="goal"></small></dd></div></dl>
+    <p class="outlook">A new caller waits <b data-f="expected"></b></p>
     <div class="staff" role="img"></div><div class="legend"></div><div class="tallies"></div>`;
   node.fields = Object.fromEntries([...node.querySelectorAll("[data-f]")].map((f) => [f.dataset.f, f]));
   return node;
@@ -61,6 +62,8 @@ function drawQueue(node, queue) {
   setText(node.querySelector("h3"), queue.name);
   setText(node.querySelector(".strategy"), queue.strategy);
   setText(node.fields.waiting, String(queue.waiting));
+  setText(node.fields.expected, newcomerWaits(queue.expected_wait));
+  node.fields.expected.parentElement.title = expectedError(queue.expected_wait_error);
   const percent = sl.now_percent === null ? "–" : `${Math.round(sl.now_percent)} %`;
   setText(node.fields["sl-name"], `Within ${sl.seconds} s`);
   setText(node.fields.sl, percent);
@@ -111,7 +114,7 @@ function tickQueue(node) {
 
 function createCall() {
   const node = make("tr");
-  node.innerHTML = `<td class="num"></td><td class="number"></td><td></td><td><span class="pill"></span> <span class="sub"></span></td><td class="num"></td>`;
+  node.innerHTML = `<td class="num"></td><td class="number"></td><td></td><td><span class="pill"></span> <span class="sub"></span></td><td class="num"></td><td class="num expected"></td>`;
   return node;
 }
 
@@ -127,6 +130,7 @@ function drawCall(node, call) {
   setData(pill, "tone", tone);
   const ringing = call.agents.length > 2 ? many(call.agents.length, "agent", "agents") : call.agents.join(", ");
   setText(cells[3].lastElementChild, ringing);
+  setText(cells[5], expectedWait(call.expected_wait));
   tickCall(node);
 }
 
@@ -135,8 +139,8 @@ function tickCall(node) {
   const waited = feed.now() - call.entered_at;
   const target = feed.state.queues.get(call.queue)?.service_level.seconds ?? 20;
   const level = waitLevel(waited, target);
-  setText(node.lastElementChild, span(waited));
-  setData(node.lastElementChild, "level", level === "good" ? "none" : level);
+  setText(node.children[4], span(waited));
+  setData(node.children[4], "level", level === "good" ? "none" : level);
 }
 
 // ---- agents

@@ -28,6 +28,24 @@ export function span(seconds) {
   return hours > 0 ? `${hours}:${pad(minutes)}:${pad(s % 60)}` : `${minutes}:${pad(s % 60)}`;
 }
 
+// The range to announce: half of the callers wait less than its low end, one in five more than its high end.
+export function expectedWait(wait) {
+  if (!wait) return "–";
+  return wait.low === wait.high ? span(wait.low) : `${span(wait.low)}–${span(wait.high)}`;
+}
+
+export function newcomerWaits(wait) {
+  if (!wait) return "for a time not known yet";
+  return wait.high === 0 ? "not at all" : expectedWait(wait);
+}
+
+export function expectedError(error) {
+  if (!error?.answers) return "Not known yet";
+  const way = error.bias >= 0 ? "too long" : "too short";
+  return `Past answers: ${Math.round(Math.abs(error.bias) * 100)} % ${way} on average; ` +
+    `${Math.round(error.inside * 100)} % of the waits were within the range that should hold 80 %`;
+}
+
 // Up to the target is well, up to three times the target is late, beyond is bad.
 export function waitLevel(seconds, target) {
   if (seconds <= target) return "good";

@@ -173,6 +173,39 @@ class FakeController:
             )
         return replace(row, state="waiting")
 
+    async def set_wrap_up(self, agent: str, seconds: float) -> AgentRow:
+        self.asked.append(("set_wrap_up", agent, seconds))
+        row = self._agent(agent)
+        if row.state != "wrap_up":
+            raise PortError(409, f'agent "{agent}" isn\'t in wrap-up')
+        return replace(row, ready_at=NOW + seconds)
+
+    async def hold_agent(self, agent: str, seconds: float) -> AgentRow:
+        self.asked.append(("hold_agent", agent, seconds))
+        return replace(self._agent(agent), ready_at=NOW + seconds if seconds else None)
+
+    async def set_external_calls(self, agent: str, count: int) -> AgentRow:
+        self.asked.append(("set_external_calls", agent, count))
+        return replace(self._agent(agent), state="busy_elsewhere" if count else "waiting")
+
+    async def move_call(self, call: str, queue: str, *, keep_wait: bool) -> CallRow:
+        self.asked.append(("move_call", call, queue, keep_wait))
+        if queue not in {row.name for row in self.now.queues}:
+            raise PortError(404, "there is no such queue", "see `callcenter queue list`")
+        return replace(self._waiting(call), queue=queue)
+
+    async def rank_call(self, call: str, *, priority: int | None, base_score: int | None) -> CallRow:
+        self.asked.append(("rank_call", call, priority, base_score))
+        return replace(self._waiting(call), priority=priority or 0)
+
+    def _waiting(self, call: str) -> CallRow:
+        for row in self.now.calls:
+            if row.id == call:
+                if row.position is None:
+                    raise PortError(409, "this call doesn't wait in a queue")
+                return row
+        raise PortError(404, "there is no such call", "see `callcenter call list`")
+
     async def hang_up(self, call: str) -> None:
         self.asked.append(("hang_up", call))
         if call not in {row.id for row in self.now.calls}:

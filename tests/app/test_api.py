@@ -4,9 +4,9 @@ import asyncio
 
 import httpx
 import pytest
-from app.fake_controller import FakeController, agent_row, snapshot
+from app.fake_controller import NOW, FakeController, agent_row, call_row, queue_row, snapshot
 
-from py_callcenter.api import Health, create_app, ensure_token, mask_number
+from py_callcenter.api import Health, WaitErrorRow, WaitRow, create_app, ensure_token, mask_number
 from py_callcenter.api.token import TokenError
 from py_callcenter.config import Config, Controller, Queue
 from py_callcenter.metrics import render
@@ -249,15 +249,61 @@ def test_a_mistake_of_ours_gives_nothing_away(api, controller, monkeypatch):
     assert "ClueCon" not in answer.text
 
 
+def test_a_waiting_caller_is_moved_and_ranked(api, controller):
+    answer = api("PATCH", "/api/v1/calls/call-2", json={"queue": "sales", "priority": 7}, headers=AUTH)
+
+    assert (answer.status_code, answer.json()["priority"]) == (200, 7)
+    assert controller.asked == [("move_call", "call-2", "sales", True), ("rank_call", "call-2", 7, None)]
+    for body, status in (
+        ({}, 400),
+        ({"priority": 101}, 400),
+        ({"base_score": 10**12}, 400),
+        ({"sing": True}, 400),
+        ({"queue": "nope"}, 404),
+    ):
+        assert api("PATCH", "/api/v1/calls/call-2", json=body, headers=AUTH).status_code == status
+    assert api("PATCH", "/api/v1/calls/call-3", json={"queue": "sales"}, headers=AUTH).status_code == 409
+    assert api("PATCH", "/api/v1/calls/call-2", json={"queue": "sales"}).status_code == 401
+
+
+def test_an_agent_is_held_back_and_the_wrap_up_extended(api, controller):
+    answer = api("PATCH", "/api/v1/agents/1000", json={"ready_in": 30, "external_calls": 1}, headers=AUTH)
+
+    assert answer.json()["ready_at"] == NOW + 30
+    assert controller.asked == [("set_external_calls", "1000", 1), ("hold_agent", "1000", 30)]
+    assert api("PATCH", "/api/v1/agents/1000", json={}, headers=AUTH).status_code == 400
+    assert api("PATCH", "/api/v1/agents/1000", json={"ready_in": -1}, headers=AUTH).status_code == 400
+    assert api("PUT", "/api/v1/agents/1000/wrap-up", json={"seconds": 60}, headers=AUTH).status_code == 409
+    controller.now = snapshot(agents=(agent_row("1000", "wrap_up"),))
+    answer = api("PUT", "/api/v1/agents/1000/wrap-up", json={"seconds": 60}, headers=AUTH)
+    assert answer.json()["ready_at"] == NOW + 60
+
+
+def test_an_expected_wait_that_is_not_known_is_null(api, controller):
+    known = WaitRow(low=40, high=70, p10=20, p90=90)
+    error = WaitErrorRow(answers=211, bias=0.02, error=0.2, inside=0.79)
+    controller.now = snapshot(
+        queues=(queue_row("support", 1, expected_wait=known, expected_wait_error=error), queue_row("sales")),
+        calls=(call_row("call-1", expected_wait=known),),
+    )
+
+    support, sales = api.get("/api/v1/queues").json()
+
+    assert support["expected_wait"] == {"low": 40, "high": 70, "p10": 20, "p90": 90}
+    assert support["expected_wait_error"]["inside"] == 0.79
+    assert sales["expected_wait"] is None
+    assert api.get("/api/v1/calls").json()[0]["expected_wait"]["high"] == 70
+
+
 def test_openapi_names_every_operation_once_and_for_ever(api):
     spec = api.get("/api/openapi.json").json()
     names = [op["operationId"] for path in spec["paths"].values() for op in path.values()]
 
     assert sorted(names) == [
-        "apply_config", "divert_all", "divert_queue", "drain_node", "end_wrap_up", "get_agent", "get_call",
-        "get_config", "get_events", "get_queue", "get_snapshot", "hang_up", "healthz", "list_agents",
-        "list_calls", "list_nodes", "list_queues", "metrics", "readyz", "set_agent", "trace_call",
-        "undivert_all", "undivert_queue", "undrain_node",
+        "apply_config", "change_call", "divert_all", "divert_queue", "drain_node", "end_wrap_up", "get_agent",
+        "get_call", "get_config", "get_events", "get_queue", "get_snapshot", "hang_up", "healthz",
+        "list_agents", "list_calls", "list_nodes", "list_queues", "metrics", "readyz", "set_agent",
+        "set_wrap_up", "trace_call", "undivert_all", "undivert_queue", "undrain_node",
     ]  # fmt: skip
     assert "Routing" in spec["components"]["schemas"]
 

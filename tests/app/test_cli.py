@@ -4,11 +4,11 @@ import json
 from typing import get_args
 
 import pytest
-from app.fake_controller import FakeController, agent_row, snapshot
+from app.fake_controller import FakeController, agent_row, call_row, queue_row, snapshot
 from typer.testing import CliRunner
 
 from py_callcenter._router import Router
-from py_callcenter.api import create_app
+from py_callcenter.api import WaitErrorRow, WaitRow, create_app
 from py_callcenter.api.server import ApiServer, ListenError
 from py_callcenter.cli import app
 from py_callcenter.config import Strategy, load
@@ -102,11 +102,20 @@ def clock(monkeypatch):
 
 
 def test_queue_list(running):
-    assert running.out("queue", "list") == (
-        "QUEUE    STRATEGY            WAITING  LONGEST  SERVICE LEVEL  OFFERED  ANSWERED  ABANDONED\n"
-        "support  longest-idle-agent        2     0:12    88 % / 80 %       40        34          3\n"
-        "sales    longest-idle-agent        0        -    88 % / 80 %       40        34          3\n"
-    )
+    assert running.out("queue", "list").splitlines() == [
+        (
+            "QUEUE    STRATEGY            WAITING  LONGEST  EXPECTED  SERVICE LEVEL  OFFERED  ANSWERED"
+            "  ABANDONED"
+        ),
+        (
+            "support  longest-idle-agent        2     0:12         -    88 % / 80 %       40        34"
+            "          3"
+        ),
+        (
+            "sales    longest-idle-agent        0        -         -    88 % / 80 %       40        34"
+            "          3"
+        ),
+    ]
 
 
 def test_agent_list(running):
@@ -119,10 +128,10 @@ def test_agent_list(running):
 
 def test_call_list(running):
     assert running.out("call", "list") == (
-        "CALL    QUEUE    PLACE  STATE    SINCE  WAITED SINCE  CALLER         AGENT\n"
-        "call-1  support      1  waiting   0:12          0:12  +49•••••••123  -\n"
-        "call-2  support      2  waiting   0:04          0:04  +49•••••••123  -\n"
-        "call-3  support      -  talking   1:30          0:12  +49•••••••123  1001\n"
+        "CALL    QUEUE    PLACE  STATE    SINCE  WAITED SINCE  EXPECTED  CALLER         AGENT\n"
+        "call-1  support      1  waiting   0:12          0:12  -         +49•••••••123  -\n"
+        "call-2  support      2  waiting   0:04          0:04  -         +49•••••••123  -\n"
+        "call-3  support      -  talking   1:30          0:12  -         +49•••••••123  1001\n"
     )
 
 
@@ -146,7 +155,9 @@ def test_call_trace(running):
 
 def test_queue_show(running):
     out = running.out("queue", "show", "support")
-    assert out.startswith("QUEUE          support\nstrategy       longest-idle-agent\nwaiting        2\n")
+    assert out.startswith(
+        "QUEUE             support\nstrategy          longest-idle-agent\nwaiting           2\n"
+    )
     assert "call-1" in out
     assert "in_a_queue_call" in out
     shown = json.loads(running.out("queue", "show", "support", "--json"))
@@ -170,6 +181,50 @@ def test_a_wrap_up_is_ended(running, controller):
     assert "no wrap-up" in running.err("agent", "set", "1000", "ready-time", "now", code=1)
     controller.now = snapshot(agents=(agent_row("1000", "wrap_up"),))
     assert running.out("agent", "set", "1000", "ready_time", "now") == "1000: Available (waiting)\n"
+
+
+def test_a_wrap_up_is_extended_and_calls_are_held_back(running, controller):
+    controller.now = snapshot(agents=(agent_row("1000", "wrap_up"),))
+    running.out("agent", "set", "1000", "wrap-up", "90")
+    running.out("agent", "set", "1000", "ready-time", "30")
+    assert running.out("agent", "set", "1000", "external-calls", "2") == "1000: Available (busy_elsewhere)\n"
+    assert controller.asked == [
+        ("set_wrap_up", "1000", 90),
+        ("hold_agent", "1000", 30),
+        ("set_external_calls", "1000", 2),
+    ]
+    assert "isn't seconds or `now`" in running.err("agent", "set", "1000", "wrap-up", "soon", code=2)
+    assert "external_calls" in running.err("agent", "set", "1000", "external-calls", "-1", code=2)
+
+
+def test_a_waiting_caller_is_moved_and_ranked(running, controller):
+    out = running.out("call", "set", "call-2", "queue", "sales")
+    assert "sales" in out
+    running.out("call", "set", "call-2", "priority", "7")
+    running.out("call", "set", "call-2", "base_score", "-60")
+    assert controller.asked == [
+        ("move_call", "call-2", "sales", True),
+        ("rank_call", "call-2", 7, None),
+        ("rank_call", "call-2", None, -60),
+    ]
+    assert "nothing that can be set" in running.err("call", "set", "call-2", "colour", "red", code=2)
+    assert "doesn't wait" in running.err("call", "set", "call-3", "priority", "1", code=1)
+
+
+def test_the_expected_wait_is_a_range_or_nothing(running, controller):
+    known = WaitRow(low=40, high=70, p10=20, p90=90)
+    error = WaitErrorRow(answers=211, bias=-0.02, error=0.2, inside=0.79)
+    controller.now = snapshot(
+        queues=(queue_row("support", 1, expected_wait=known, expected_wait_error=error), queue_row("sales")),
+        calls=(call_row("call-1", expected_wait=known),),
+    )
+
+    lines = running.out("queue", "list").splitlines()
+    assert "0:40 to 1:10" in lines[1]
+    assert "to" not in lines[2]
+    shown = running.out("queue", "show", "support")
+    assert "211 judged, -2% on average, 79% within the range that should hold 80%" in shown
+    assert shown.count("0:40 to 1:10") == 2
 
 
 def test_a_lasting_setting_of_an_agent_goes_through_apply(running, controller):

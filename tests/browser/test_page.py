@@ -258,6 +258,6 @@ def test_the_view_of_the_api_needs_no_network(chromium, server):
     page.goto(f"{server.url}/api/docs")
     page.get_by_text("/api/v1/agents/{name}", exact=True).last.click()
 
-    expect(page.get_by_text("Set an agent's status").first).to_be_visible()
+    expect(page.get_by_text("Change an agent").first).to_be_visible()
     assert all(url.startswith(server.url) for url in asked)
     context.close()

@@ -1,0 +1,116 @@
+"""What a person changes about callers who wait and about agents, by the API and the command."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Final
+
+from py_callcenter.engine import callers, exits, music, wishes
+from py_callcenter.engine.actions import SetVariables
+from py_callcenter.engine.calls import Call, Phase, Stay
+from py_callcenter.engine.errors import NotNow, OutOfRange, UnknownAgent, UnknownCall, UnknownQueueName
+from py_callcenter.engine.records import AgentHeld, AgentWrapUp, CallerRanked
+from py_callcenter.engine.state import State
+
+MOST_EXTERNAL_CALLS: Final = 1_000
+LONGEST_US: Final = 86_400 * 1_000_000
+"""Of a wrap-up or a hold that is set by hand."""
+
+
+def _waiting(state: State, call_id: str) -> tuple[Call, Stay]:
+    """A call that stands in a queue and whom nobody has answered."""
+    for call in state.calls.values():
+        if call.id != call_id:
+            continue
+        if call.stay is None or not call.stay.open or call.phase is not Phase.WAITING:
+            raise NotNow(f"call `{call_id[:64]}` doesn't wait in a queue")
+        return call, call.stay
+    raise UnknownCall(call_id)
+
+
+def move(state: State, call_id: str, queue_name: str, *, keep_wait: bool) -> None:
+    """Put a waiting caller into another queue: another queue leg of the same call.
+
+    `keep_wait`: the wait so far counts in the order there.
+    """
+    call, stay = _waiting(state, call_id)
+    queue = state.queues.get(queue_name)
+    if queue is None:
+        raise UnknownQueueName(queue_name, state.queues)
+    if queue.name == stay.queue.name:
+        raise NotNow(f"the caller waits in queue `{queue.name}` already")
+    if 0 < queue.max_callers <= state.router.calls_waiting(state.queue_ids[queue.name]):
+        raise NotNow(f"queue `{queue.name}` is full")
+    waited_us = state.now_us - stay.entered_us + stay.earlier_us
+    exits.note_left(state, call, stay, "moved", queue.name)
+    if not call.wishes.moh_override and queue.moh_sound != stay.queue.moh_sound:
+        music.stop(state, call)
+    exits.out_of_core(state, call, stay)
+    state.act(SetVariables(call.node, call.uuid, (("cc_queue", queue.name),)))
+    callers.enter(state, call, queue, state.now_us, earlier_us=waited_us if keep_wait else 0)
+
+
+def rank(state: State, call_id: str, priority: int | None, base_score: int | None) -> None:
+    """Change a waiting caller's priority, base score (seconds), or both; kept on the channel too."""
+    call, stay = _waiting(state, call_id)
+    if priority is not None and not wishes.PRIORITY_MIN <= priority <= wishes.PRIORITY_MAX:
+        raise OutOfRange("the priority", wishes.PRIORITY_MIN, wishes.PRIORITY_MAX)
+    if base_score is not None and abs(base_score) > wishes.BASE_SCORE_MAX_S:
+        raise OutOfRange("the base score", -wishes.BASE_SCORE_MAX_S, wishes.BASE_SCORE_MAX_S)
+    variables = []
+    if priority is not None:
+        state.router.set_priority(state.now_us, stay.caller_id, priority)
+        stay.priority = priority
+        call.wishes = replace(call.wishes, priority=priority)
+        variables.append(("cc_priority", str(priority)))
+    if base_score is not None:
+        base_us = base_score * 1_000_000
+        state.router.set_base_score(state.now_us, stay.caller_id, base_us + stay.earlier_us)
+        call.wishes = replace(call.wishes, base_score_us=base_us)
+        variables.append(("cc_base_score", str(base_score)))
+    if variables:
+        state.act(SetVariables(call.node, call.uuid, tuple(variables)))
+        state.note(
+            CallerRanked,
+            call.node,
+            call=call.id,
+            queue=stay.queue.name,
+            priority=stay.priority,
+            base_score_us=call.wishes.base_score_us,
+        )
+
+
+def _agent(state: State, name: str) -> int:
+    agent_id = state.agent_ids.get(name)
+    if agent_id is None:
+        raise UnknownAgent(name)
+    return agent_id
+
+
+def set_wrap_up_end(state: State, name: str, end_us: int) -> None:
+    """Move the end of a wrap-up that runs; now or earlier ends it."""
+    agent_id = _agent(state, name)
+    if state.router.agent(agent_id).state != "wrap_up":
+        raise NotNow(f"agent `{name}` isn't in wrap-up")
+    if end_us > state.now_us + LONGEST_US:
+        raise OutOfRange("a wrap-up", 0, LONGEST_US // 1_000_000, " s from now on")
+    state.router.set_wrap_up_end(state.now_us, agent_id, end_us)
+    until_us = max(end_us, state.now_us)
+    state.note(AgentWrapUp, agent=name, until_us=until_us, call=state.wrapping.get(name, ""))
+
+
+def hold(state: State, name: str, until_us: int) -> None:
+    """Offer an agent nothing before a moment; now or earlier ends that."""
+    agent_id = _agent(state, name)
+    if until_us > state.now_us + LONGEST_US:
+        raise OutOfRange("the time until ready", 0, LONGEST_US // 1_000_000, " s from now on")
+    state.router.set_ready_at(state.now_us, agent_id, max(0, until_us))
+    state.note(AgentHeld, agent=name, until_us=max(until_us, state.now_us))
+
+
+def set_external_calls(state: State, name: str, count: int) -> None:
+    """Note how many calls outside the queues an agent has."""
+    agent_id = _agent(state, name)
+    if not 0 <= count <= MOST_EXTERNAL_CALLS:
+        raise OutOfRange("the number of external calls", 0, MOST_EXTERNAL_CALLS)
+    state.router.set_external_calls(state.now_us, agent_id, count)
