@@ -114,7 +114,7 @@ function tickQueue(node) {
 
 function createCall() {
   const node = make("tr");
-  node.innerHTML = `<td class="num"></td><td class="number"></td><td></td><td><span class="pill"></span> <span class="sub"></span></td><td class="num"></td><td class="num expected"></td>`;
+  node.innerHTML = `<td class="num"></td><td><span class="number"></span> <span class="sub narrow"></span></td><td class="name"></td><td><span class="pill"></span> <span class="sub"></span></td><td class="num"></td><td class="num expected"></td>`;
   return node;
 }
 
@@ -123,7 +123,8 @@ function drawCall(node, call) {
   const [word, tone] = CALL_STATES[call.state] ?? [call.state, "off"];
   const cells = node.children;
   setText(cells[0], call.position === null ? "–" : String(call.position));
-  setText(cells[1], call.number);
+  setText(cells[1].firstElementChild, call.number);
+  setText(cells[1].lastElementChild, call.queue);
   setText(cells[2], call.queue);
   const pill = cells[3].firstElementChild;
   setText(pill, word);
@@ -147,7 +148,7 @@ function tickCall(node) {
 
 function createAgent() {
   const node = make("tr");
-  node.innerHTML = `<td></td><td><span class="pill"></span></td><td><span class="number"></span> <span class="sub"></span></td><td class="num"></td><td class="num"></td>`;
+  node.innerHTML = `<td class="name"></td><td><span class="pill"></span></td><td><span class="number"></span> <span class="sub"></span></td><td class="num"></td><td class="num"></td>`;
   return node;
 }
 
@@ -199,6 +200,7 @@ function draw() {
   keyed(byId("queues"), queues.values(), "name", createQueue, drawQueue);
   keyed(byId("calls"), waiting, "id", createCall, drawCall);
   keyed(byId("agents"), shown, "name", createAgent, drawAgent);
+  byId("queues-empty").hidden = queues.size > 0;
   byId("calls-empty").hidden = waiting.length > 0;
   byId("agents-empty").hidden = shown.length > 0;
   setText(byId("agents-empty"), filter === "all" ? "There are no agents." : "No agents are logged in.");

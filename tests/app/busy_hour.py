@@ -5,6 +5,7 @@ from __future__ import annotations
 from app.fake_controller import NOW, agent_row, call_row, queue_row, service_level, snapshot
 
 from py_callcenter.api import NodeRow, Snapshot
+from py_callcenter.api.port import WaitRow
 
 STATES = (
     ("in_a_queue_call",) * 9 + ("waiting",) * 2 + ("receiving",) * 2 + ("wrap_up",) * 3 + ("on_break",) * 2
@@ -72,6 +73,7 @@ def busy_hour(at: float = NOW) -> Snapshot:
             entered_at=ago(waited),
             since=ago(waited),
             number=f"+49{'•' * 6}{411 + 37 * n}",
+            expected_wait=WaitRow(low=35.0 * n, high=150.0 * n, p10=15.0 * n, p90=260.0 * n),
         )
         for n, (queue, waited) in enumerate(waits)
     ]

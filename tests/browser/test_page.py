@@ -19,6 +19,8 @@ pytestmark = [
     pytest.mark.skipif(CHROMIUM is None, reason="no Chromium: install the package `chromium`"),
 ]
 
+CUT = "[...document.querySelectorAll('.panel')].filter((p) => p.scrollWidth > p.clientWidth).length"
+"""How many tables have to be scrolled sideways."""
 TOKEN = "a-token-for-the-tests"
 ARGUMENTS = [
     "--no-sandbox",
@@ -215,7 +217,7 @@ def test_text_can_be_read_in_both_colours(chromium, server, scheme):
     assert weak == []
 
 
-@pytest.mark.parametrize("width", [360, 768, 1024, 1280, 1920])
+@pytest.mark.parametrize("width", [360, 768, 1024, 1201, 1280, 1920])
 def test_nothing_sticks_out_at_any_width(chromium, server, width):
     context = chromium.new_context(viewport={"width": width, "height": 800})
     page = context.new_page()
@@ -223,9 +225,48 @@ def test_nothing_sticks_out_at_any_width(chromium, server, width):
     expect(page.locator(".queue")).to_have_count(4)
 
     assert page.evaluate("document.documentElement.scrollWidth") <= width
-    if width >= 1280:
-        cut = "[...document.querySelectorAll('.panel')].filter((p) => p.scrollWidth > p.clientWidth).length"
-        assert page.evaluate(cut) == 0
+    assert page.evaluate(CUT) == 0
+    context.close()
+
+
+@pytest.mark.parametrize("width", [360, 1280])
+def test_long_names_are_wrapped_and_hide_nothing(chromium, server, controller, width):
+    queue = "Kundendienst-Nordwest-Versicherungen-und-Schaeden-Abteilung-7_eu"
+    agent = "agent.with.a.very.long.name@callcenter.example.org"
+    now = controller.now
+    context = chromium.new_context(viewport={"width": width, "height": 800})
+    page = context.new_page()
+    page.goto(server.url)
+    controller.show(
+        replace(
+            now,
+            version=2,
+            queues=(replace(now.queues[0], name=queue),),
+            calls=tuple(replace(call, queue=queue, agents=(agent,)) for call in now.calls),
+            agents=tuple(
+                replace(row, name=f"{agent}{n}", queue=queue if row.queue else None)
+                for n, row in enumerate(now.agents)
+            ),
+        )
+    )
+    expect(page.locator(".queue h3")).to_have_text([queue])
+
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    assert page.evaluate(CUT) == 0
+    context.close()
+
+
+def test_three_queues_fill_the_width_and_none_at_all_are_explained(chromium, server, controller):
+    context = chromium.new_context(viewport={"width": 1600, "height": 800})
+    page = context.new_page()
+    page.goto(server.url)
+    expect(page.locator(".queue")).to_have_count(4)
+    controller.show(replace(controller.now, version=2, queues=controller.now.queues[:3]))
+    expect(page.locator(".queue")).to_have_count(3)
+    right = page.locator(".queue").last.bounding_box()
+    assert right["x"] + right["width"] > 1600 - 40
+    controller.show(replace(controller.now, version=3, queues=(), calls=(), agents=()))
+    expect(page.get_by_text("No queues are configured.")).to_be_visible()
     context.close()
 
 

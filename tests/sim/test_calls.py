@@ -93,6 +93,7 @@ def test_without_an_exit_the_caller_is_hung_up_after_the_conversation(poked):
     "after_s", [0.0, 0.001, 0.5, 1.5, 2.0, 2.01, 2.02, 2.03, 2.04, 2.05, 2.06, 2.07, 2.08, 2.1]
 )
 def test_a_caller_may_leave_at_any_moment(poked, after_s):
+    """Race R1 among them: the phone that rings for somebody who left is called off."""
     world = one_agent(poked)
     call = world.call()
     world.run(after_s)
@@ -203,6 +204,31 @@ def test_a_busy_phone_is_left_alone_for_its_delay():
     assert len(world.sent(Originate)) == 2
 
 
+@pytest.mark.parametrize("apart_ms", [0, 1, 13, 40])
+def test_two_phones_of_one_agent_picked_up_at_once_are_one_answer(poked, apart_ms):
+    """Race R4 in one originate: both phones ANSWER, the switch parks one and ends the other."""
+    contacts = tuple(f"sofia/internal/{name}@127.0.0.1:5085" for name in ("desk", "mobile"))
+    world = World(everybody([queue()], [agent("1000", contacts=contacts)]), poked=poked)
+    for name in ("desk", "mobile"):
+        world.phone(name, MANUAL)
+    call = world.call()
+    world.run(1)
+    world.does(world.phones["desk"].answer)
+    world.run(apart_ms / 1000)
+    world.does(world.phones["mobile"].answer)
+    world.run(2)
+
+    winner = world.talks_with(call)
+    assert winner in ("desk", "mobile")
+    [loser] = {"desk", "mobile"} - {winner}
+    assert not any(leg.alive for leg in world.phones[loser].legs)
+    assert [record.outcome for record in world.all("offer-ended")] == ["answered"]
+    assert len(world.all("call-answered")) == 1
+    world.does(call.hang_up)
+    world.run(20)
+    world.assert_quiet()
+
+
 def test_two_phones_of_one_agent_ring_together_and_one_takes_the_call(poked):
     contacts = ("sofia/internal/desk@127.0.0.1:5085", "sofia/internal/mobile@127.0.0.1:5086")
     world = World(everybody([queue()], [agent("1000", contacts=contacts)]), poked=poked)
@@ -237,6 +263,7 @@ def test_one_busy_phone_does_not_stop_the_other(poked):
 
 
 def test_ring_all_rings_everybody_and_one_of_two_answers_wins(poked):
+    """Race R4 between originates: the first answer claims the caller, the others are told LOSE_RACE."""
     names = ["1000", "1001", "1002"]
     world = World(everybody([queue(strategy="ring-all")], [agent(name) for name in names]), poked=poked)
     for name in names:
