@@ -6,7 +6,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 RUST := Cargo.toml Cargo.lock $(shell find rust_router -name '*.rs' -o -name Cargo.toml)
 
-.PHONY: build demo test test-tools test-fast test-live test-browser lint rust-check stubs bench bench-live format clean help
+.PHONY: build demo test test-tools test-fast test-live test-browser sim lint rust-check stubs bench bench-live format clean help
 
 help: ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 16
@@ -39,6 +39,10 @@ test-tools:
 
 test-fast: $(VENV)/.test ## the Python tests without browser and processes
 	$(BIN)/python -m pytest -m "unit or contract or esl or sim"
+
+SEEDS ?= 1000
+sim: $(VENV)/.test ## random call centres with misfortunes in virtual time: SEEDS=n, or SEED=n for one in detail
+	PYTHONPATH=tests $(BIN)/python -m sim.storm $(if $(SEED),--seed $(SEED),--seeds $(SEEDS)) $(MORE)
 
 test-browser: $(VENV)/.test ## the page in a real Chromium
 	@scripts/system-packages chromium

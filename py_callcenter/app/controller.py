@@ -284,7 +284,8 @@ class Controller:
 
     def _input(self, take: Callable[..., Outcome], *arguments: object) -> None:
         """Give the engine one input. A fault of ours in it costs that input, not the calls of all others:
-        what the engine had decided until then is carried out, and its deadlines go on.
+        what the engine had decided until then is carried out, its deadlines go on, and a fresh look at the
+        switches tells what the lost input would have said.
         """
         now_us = self.clock.now_us()
         try:
@@ -292,6 +293,8 @@ class Controller:
         except Exception:  # noqa: BLE001 - whatever it was, it is logged and the calls go on
             self.faults += 1
             _log.exception("engine_fault", input=getattr(take, "__name__", ""))
+            for link in self.links.values():
+                link.request_resync()
             try:
                 outcome = self.engine.tick(now_us)
             except Exception:  # noqa: BLE001 - likewise

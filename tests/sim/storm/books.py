@@ -1,0 +1,90 @@
+"""The database as the controller's `Store` uses it, in virtual time: writes take a while, fail, or wait.
+
+What is committed outlives the controller; what waits in its queue dies with it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from sim.storm.centre import Centre
+
+COMMIT_US = 3_000
+ROOM = 200_000
+
+
+class Books:
+    """Stands in for `store.Store`."""
+
+    def __init__(self, centre: Centre) -> None:
+        self._centre = centre
+        self.kept: dict[str, Any] = {}
+        """Committed records by id, in order."""
+        self.said: list[Any] = []
+        """All records that the controllers ever wrote down, kept or not."""
+        self.waiting: list[Any] = []
+        self.away = 0
+        self.slow_us = 0
+        self.room = ROOM
+        self.dropped = 0
+        self.twice = 0
+        """Ids that were written a second time with another content."""
+        self._busy = False
+        self._life = 0
+        self.applied: Any = None
+
+    # What the controller asks.
+
+    def statuses(self) -> dict[str, str]:
+        """Each agent's status by the last committed record."""
+        return {record.agent: record.status for record in self.kept.values() if record.kind == "agent-status"}
+
+    def put(self, records: Sequence[Any]) -> bool:
+        """Take records to be written."""
+        centre = self._centre
+        for record in records:
+            centre.trace(b"r", record.id.encode(), record.kind.encode())
+            centre.spy.record(record)
+        self.said += records
+        if len(self.waiting) + len(records) > self.room:
+            self.dropped += len(records)
+            return False
+        self.waiting += records
+        self._begin()
+        return True
+
+    def apply(self, config: Any) -> None:
+        """Take a configuration up."""
+        self.applied = config
+
+    # What happens.
+
+    def process_died(self) -> None:
+        """What wasn't committed is gone."""
+        self._life += 1
+        self.waiting = []
+        self._busy = False
+
+    def come_back(self) -> None:
+        """The database works again."""
+        self.away -= 1
+        self._begin()
+
+    def _begin(self) -> None:
+        if not self._busy and self.waiting and not self.away:
+            self._busy = True
+            self._centre.at(self._centre.now_us + COMMIT_US + self.slow_us, self._commit, self._life)
+
+    def _commit(self, life: int) -> None:
+        if life != self._life:
+            return
+        self._busy = False
+        if self.away:
+            return
+        for record in self.waiting:
+            old = self.kept.setdefault(record.id, record)
+            if old is not record and old != record:
+                self.twice += 1
+        self.waiting = []

@@ -1,0 +1,180 @@
+"""The cable between the controller and one switch: bytes that travel, wait or vanish; events that get lost.
+
+Within a connection TCP keeps order and loses nothing. What is lost, doubled or swapped are whole events: in
+the switch's own queues, before they are written (freeswitch-esl.md 0.2, 1.8, 1.9).
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from py_callcenter._router import Event
+
+if TYPE_CHECKING:
+    from sim.storm.centre import Centre
+
+LOSABLE = frozenset({
+    "CHANNEL_CREATE", "CHANNEL_PROGRESS", "CHANNEL_ANSWER", "CHANNEL_PARK", "CHANNEL_BRIDGE",
+    "CHANNEL_HOLD", "CHANNEL_UNHOLD", "CHANNEL_HANGUP", "CHANNEL_DESTROY", "BACKGROUND_JOB", "DTMF",
+    "PLAYBACK_STOP", "CUSTOM",
+})  # fmt: skip
+
+
+class Network:
+    """One node's cable and the faults on it."""
+
+    def __init__(self, centre: Centre, node: int, rng: random.Random) -> None:
+        self.centre = centre
+        self.node = node
+        self.rng = rng
+        self.base_us = centre.plan.latency_us
+        self.stalled = 0
+        """Packets vanish, which TCP makes good when they come through again."""
+        self.troubled = 0
+        """Faults under way that may keep a connection from proving itself."""
+        self.late_us = 0
+        """Extra delay of events (F13)."""
+        self.reply_late_us = 0
+        self.loss = 0.0
+        self.doubles = 0.0
+        self.swaps = 0.0
+        self.job_loss = 0.0
+        self.fragments = False
+        self.silent_legs: set[str] = set()
+        """Legs that nothing more is heard of (F21)."""
+        self.silence_new = 0.0
+        self._waiting: list[Callable[[], None]] = []
+        self._behind: list[Event] = []
+
+    # Bytes.
+
+    def latency_us(self) -> int:
+        """One way, this time."""
+        return self.base_us + self.rng.randrange(self.base_us)
+
+    def carry(self, due_us: int, deliver: Callable[[], None]) -> None:
+        """Have something arrive at `due_us`, or once packets come through again."""
+        self.centre.at(due_us, self._arrive, deliver)
+
+    def _arrive(self, deliver: Callable[[], None]) -> None:
+        if self.stalled:
+            self._waiting.append(deliver)
+        else:
+            deliver()
+
+    def stall(self) -> None:
+        """Packets vanish from now on."""
+        self.stalled += 1
+
+    def heal(self) -> None:
+        """Packets come through again; what TCP held back comes now, in order."""
+        self.stalled -= 1
+        if not self.stalled:
+            waiting, self._waiting = self._waiting, []
+            for deliver in waiting:
+                deliver()
+
+    def pieces(self, data: bytes) -> list[bytes]:
+        """The same bytes in the pieces that they arrive in (F14)."""
+        if not self.fragments or len(data) < 2:
+            return [data]
+        cuts = sorted(self.rng.randrange(1, len(data)) for _ in range(self.rng.randint(1, 4)))
+        return [data[start:end] for start, end in zip([0, *cuts], [*cuts, len(data)], strict=True)]
+
+    # Events.
+
+    @property
+    def lossy(self) -> bool:
+        """Whether anything happens to single events."""
+        return bool(
+            self.loss or self.doubles or self.swaps or self.job_loss or self.silent_legs or self.silence_new
+            or self._behind
+        )  # fmt: skip
+
+    def mangle(self, events: list[Event]) -> list[Event]:
+        """What is left of some events, in the order in which they are written."""
+        out: list[Event] = []
+        for event in events:
+            name = event.name
+            if name not in LOSABLE:
+                out.append(event)
+                continue
+            uuid = event.unique_id
+            if name == "CHANNEL_CREATE" and self.silence_new and event.get("variable_cc_offer"):
+                if self.rng.random() < self.silence_new:
+                    self.silent_legs.add(uuid)
+            elif uuid in self.silent_legs:
+                continue
+            if name == "BACKGROUND_JOB" and self.rng.random() < self.job_loss:
+                continue
+            if self.loss and self.rng.random() < self.loss:
+                continue
+            if self.swaps and self.rng.random() < self.swaps:
+                self._behind.append(event)  # another dispatch thread: it comes after the next one
+                continue
+            out.append(event)
+            if self.doubles and self.rng.random() < self.doubles:
+                out.append(event)
+            if self._behind:
+                out += self._behind
+                self._behind = []
+        return out
+
+
+class Line:
+    """One connection as the controller holds it. `parser` cuts what arrives."""
+
+    def __init__(self, network: Network, number: int, take: Callable[[Line, bytes], None]) -> None:
+        self.network = network
+        self.number = number
+        self.open = True
+        self.given_up = False
+        """The kernel found the other end dead: what it still had to send is gone."""
+        self.pending: list[tuple[Any, Any, int]] = []
+        """What is asked and not answered, in order: callback, question, when."""
+        self._take = take
+        self._to_us = 0
+        self._from_us = 0
+        self.is_events = False
+
+    def send(self, data: bytes) -> None:
+        """Bytes to the switch."""
+        centre = self.network.centre
+        self._to_us = max(self._to_us, centre.now_us + self.network.latency_us())
+        self.network.carry(self._to_us, lambda: self._reach(data))
+
+    def _reach(self, data: bytes) -> None:
+        # What the kernel has taken arrives even when the process is dead, unless the kernel gave up too.
+        if self.given_up:
+            return
+        centre, node = self.network.centre, self.network.node
+        centre.switch_input(node, lambda switch: switch.receive(self.number, data))
+
+    def collect(self) -> None:
+        """Take what the switch wrote and let it travel."""
+        centre, network = self.network.centre, self.network
+        data = centre.switches[network.node].take_output(self.number)
+        if not data:
+            return
+        extra_us = network.late_us if self.is_events else network.reply_late_us
+        self._from_us = max(self._from_us, centre.now_us + network.latency_us() + extra_us)
+        network.carry(self._from_us, lambda: self._come(data))
+
+    def _come(self, data: bytes) -> None:
+        if self.open:
+            for piece in self.network.pieces(data):
+                if self.open:
+                    self._take(self, piece)
+
+    def close(self) -> None:
+        """The controller's end is closed; the switch learns of it when packets come through."""
+        if self.open:
+            self.open = False
+            centre, node = self.network.centre, self.network.node
+            centre.lines[node].pop(self.number, None)
+            self.network.carry(
+                centre.now_us + self.network.base_us,
+                lambda: centre.switch_input(node, lambda switch: switch.disconnect(self.number)),
+            )

@@ -1,0 +1,272 @@
+"""What will happen in a simulated stretch of time: who calls, who works, what goes wrong, drawn from a seed.
+
+A plan is plain data, so that a failing one can be made smaller: each person and each fault draws from a
+stream of its own, and taking one away leaves the others as they were.
+"""
+
+from __future__ import annotations
+
+import math
+import random
+from dataclasses import dataclass, field, replace
+
+from py_callcenter.config import Agent, Config, Queue, Tier
+
+SECOND = 1_000_000
+QUEUE_NAMES = ("support", "sales", "billing", "night")
+OUTSIDE = "sofia/internal/outside@127.0.0.1:5099"
+
+
+@dataclass(frozen=True, slots=True)
+class CallPlan:
+    """One caller."""
+
+    number: int
+    at_s: float
+    node: int
+    destination: str
+    patience_s: float
+    talk_s: float | None
+    """When the caller ends the conversation; None = the agent does."""
+    presses: str = ""
+    presses_after_s: float = 0.0
+    name: str = "Caller"
+
+
+@dataclass(frozen=True, slots=True)
+class AgentPlan:
+    """One agent and how they treat calls."""
+
+    name: str
+    phones: int
+    ring_to_answer_s: float
+    talk_s: float
+    no_answer: float
+    reject: float
+    busy: float
+    hold: float
+    transfer: float
+    attended: float
+    moods_s: float
+    """Mean time between changes of status by hand; 0 = never."""
+
+
+@dataclass(frozen=True, slots=True)
+class FaultPlan:
+    """One misfortune: F-number of the list of faults, when, how long, where, how bad (0…1)."""
+
+    fault: int
+    index: int
+    at_s: float
+    for_s: float
+    node: int
+    level: float
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """All of it."""
+
+    seed: int
+    seconds: float
+    nodes: int
+    queues: tuple[Queue, ...]
+    agents: tuple[AgentPlan, ...]
+    tiers: tuple[Tier, ...]
+    calls: tuple[CallPlan, ...]
+    faults: tuple[FaultPlan, ...]
+    wrap_up_s: float
+    delay_s: float
+    poked: bool
+    latency_us: int
+    skew_s: tuple[float, ...] = field(default=(0.0, 0.0, 0.0))
+    """How far each node's clock is off."""
+
+    def config(self) -> Config:
+        """The configuration of the call centre."""
+        names = {agent.name for agent in self.agents}
+        return Config(
+            queues=self.queues,
+            agents=tuple(
+                Agent(
+                    name=agent.name,
+                    contacts=tuple(contact(agent.name, place) for place in range(agent.phones)),
+                    status="Available",
+                    wrap_up_time=self.wrap_up_s,
+                    busy_delay_time=self.delay_s,
+                    reject_delay_time=self.delay_s,
+                    no_answer_delay_time=self.delay_s,
+                    max_no_answer=0,
+                )
+                for agent in self.agents
+            ),
+            tiers=tuple(tier for tier in self.tiers if tier.agent in names),
+        )
+
+    def numbers(self) -> list[int]:
+        """The faults in it, by number."""
+        return sorted({fault.fault for fault in self.faults})
+
+    def only(self, faults: set[int]) -> Plan:
+        """The same without other faults."""
+        return replace(self, faults=tuple(fault for fault in self.faults if fault.fault in faults))
+
+    def smaller(
+        self,
+        *,
+        faults: tuple[FaultPlan, ...] | None = None,
+        calls: tuple[CallPlan, ...] | None = None,
+        agents: tuple[AgentPlan, ...] | None = None,
+        seconds: float | None = None,
+    ) -> Plan:
+        """The same with fewer of something."""
+        plan = replace(
+            self,
+            faults=self.faults if faults is None else faults,
+            calls=self.calls if calls is None else calls,
+            agents=self.agents if agents is None else agents,
+        )
+        if seconds is None:
+            return plan
+        return replace(
+            plan,
+            seconds=seconds,
+            calls=tuple(call for call in plan.calls if call.at_s < seconds),
+            faults=tuple(fault for fault in plan.faults if fault.at_s < seconds),
+        )
+
+
+def contact(agent: str, place: int) -> str:
+    """How the switch reaches one phone of an agent."""
+    return f"sofia/internal/{agent}-{place}@127.0.0.1:5085"
+
+
+def draw(seed: int, faults: tuple[int, ...]) -> Plan:
+    """The plan of a seed; `faults` are the numbers that may happen."""
+    rng = random.Random(f"plan {seed}")
+    seconds = rng.uniform(30, 600)
+    nodes = rng.choice((1, 1, 1, 2, 2, 3))
+    queues = tuple(_queue(rng, name) for name in QUEUE_NAMES[: rng.randint(1, 4)])
+    agents = tuple(_agent(rng, f"a{number}") for number in range(rng.randint(1, 12)))
+    tiers = _tiers(rng, queues, agents)
+    count = round(math.exp(rng.uniform(math.log(6), math.log(220))))
+    return Plan(
+        seed=seed,
+        seconds=seconds,
+        nodes=nodes,
+        queues=queues,
+        agents=agents,
+        tiers=tiers,
+        calls=_calls(rng, count, seconds, nodes, queues),
+        faults=_faults(rng, faults, seconds, nodes),
+        wrap_up_s=rng.choice((0.0, 1.0, 5.0, 10.0)),
+        delay_s=rng.choice((1.0, 5.0)),
+        poked=rng.random() < 0.7,
+        latency_us=rng.choice((50, 200, 1000, 5000)),
+        skew_s=tuple(
+            rng.uniform(-300, 300) if 38 in faults and rng.random() < 0.3 else 0.0 for _ in range(3)
+        ),
+    )
+
+
+def _queue(rng: random.Random, name: str) -> Queue:
+    return Queue(
+        name=name,
+        strategy=rng.choice(
+            (
+                "longest-idle-agent",
+                "longest-idle-agent",
+                "round-robin",
+                "top-down",
+                "ring-all",
+                "ring-progressively",
+            )
+        ),
+        ring_progressively_delay=rng.choice((2, 5)),
+        moh_sound=rng.choice(("local_stream://moh", None)),
+        agent_originate_timeout=rng.randint(5, 20),
+        max_wait_time=rng.choice((0, 0, 0, 45, 90)),
+        max_callers=rng.choice((0, 0, 0, 8)),
+        max_wait_time_with_no_agent=rng.choice((0, 0, 20)),
+        # A circle of overflows (F33) is possible: each way round takes its callers' time.
+        on_timeout=rng.choice(("voicemail", "hangup", "queue_sales")),
+        on_no_agent="voicemail",
+        on_full="voicemail",
+        on_exit_key=rng.choice(("voicemail", "queue_support")),
+        after_call=rng.choice(("hangup", "hangup", "voicemail")),
+    )
+
+
+def _agent(rng: random.Random, name: str) -> AgentPlan:
+    careless = rng.random()
+    return AgentPlan(
+        name=name,
+        phones=rng.choice((1, 1, 1, 2)),
+        ring_to_answer_s=rng.uniform(1, 5),
+        talk_s=rng.uniform(3, 40),
+        no_answer=0.15 * careless,
+        reject=0.1 * rng.random(),
+        busy=0.1 * rng.random(),
+        hold=rng.choice((0, 0.3)),
+        transfer=rng.choice((0, 0, 0.2)),
+        attended=rng.choice((0, 0.4)),
+        moods_s=rng.choice((0, 0, 60, 200)),
+    )
+
+
+def _tiers(rng: random.Random, queues: tuple[Queue, ...], agents: tuple[AgentPlan, ...]) -> tuple[Tier, ...]:
+    tiers = [
+        Tier(queue=queues[0].name, agent=agent.name, level=rng.randint(1, 2), position=rng.randint(1, 3))
+        for agent in agents
+    ]
+    for queue in queues[1:]:
+        tiers += [Tier(queue=queue.name, agent=agent.name) for agent in agents if rng.random() < 0.6]
+    return tuple(tiers)
+
+
+def _calls(
+    rng: random.Random, count: int, seconds: float, nodes: int, queues: tuple[Queue, ...]
+) -> tuple[CallPlan, ...]:
+    moments = sorted(rng.uniform(0, seconds) for _ in range(count))
+    calls = []
+    for number, at_s in enumerate(moments):
+        own = random.Random(rng.getrandbits(64))
+        destination = f"queue_{own.choice(queues).name}" if own.random() < 0.98 else "queue_nowhere"
+        calls.append(
+            CallPlan(
+                number=number,
+                at_s=at_s,
+                node=own.randrange(nodes),
+                destination=destination,
+                patience_s=own.weibullvariate(60, 0.8),
+                talk_s=own.lognormvariate(math.log(20), 0.8) if own.random() < 0.5 else None,
+                presses=own.choice(("", "", "", "1", "*2")),
+                presses_after_s=own.uniform(0, 30),
+            )
+        )
+    return tuple(calls)
+
+
+def _faults(
+    rng: random.Random, allowed: tuple[int, ...], seconds: float, nodes: int
+) -> tuple[FaultPlan, ...]:
+    """A random subset at random rates; one seed in five goes well."""
+    if not allowed or rng.random() < 0.2:
+        return ()
+    chosen = rng.sample(allowed, min(len(allowed), rng.choice((1, 1, 2, 2, 3, 4, 6))))
+    faults = []
+    index = 0
+    for number in sorted(chosen):
+        for _ in range(rng.choice((1, 1, 1, 2, 3, 6))):
+            faults.append(
+                FaultPlan(
+                    fault=number,
+                    index=index,
+                    at_s=rng.uniform(0, seconds * 0.9),
+                    for_s=math.exp(rng.uniform(math.log(0.2), math.log(60))),
+                    node=rng.randrange(nodes),
+                    level=rng.random(),
+                )
+            )
+            index += 1
+    return tuple(faults)

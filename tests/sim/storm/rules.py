@@ -1,0 +1,432 @@
+"""The promises I1…I17, checked against what really happened (`truth`).
+
+A rule that can wait is looked at once a second of virtual time, the others at the moment. "Calm" is a node
+with which nothing went wrong lately: there the short bounds hold; elsewhere the long ones, counted in healthy
+time only.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any, Final
+
+from sim.storm import oracle
+from sim.storm.truth import Caller, Ring, Truth, Worker
+
+from py_callcenter.esl.node import State
+
+if TYPE_CHECKING:
+    from sim.storm.centre import Centre
+
+SECOND: Final = 1_000_000
+LOST_US: Final = 60 * SECOND
+LOST_CALM_US: Final = 10 * SECOND
+PHANTOM_CALM_US: Final = SECOND
+GHOST_CALM_US: Final = 2 * SECOND
+UNMATCHED_CALM_US: Final = SECOND // 2
+RECOVER_US: Final = 4 * SECOND
+RECOVER_LONG_US: Final = 14 * SECOND
+QUEUE_MOST: Final = 10_000
+VOCABULARY: Final = frozenset({
+    "originate", "uuid_bridge", "uuid_kill", "uuid_setvar_multi", "uuid_broadcast", "uuid_break",
+    "uuid_record", "uuid_transfer", "uuid_exists", "uuid_dump", "show", "global_getvar", "global_setvar",
+    "sched_api", "sched_del", "version", "status", "uuid_getvar", "uuid_setvar",
+})  # fmt: skip
+HEADS: Final = frozenset({"auth", "event", "api", "bgapi", "sendevent", "exit"})
+EVER_MOST: Final = 64
+"""What an engine may still remember of the last minutes when nobody is there, beside its configuration."""
+
+REMEMBERED_MOST: Final = 300
+"""Channels that were called off or died; looked through when the next one is."""
+
+
+@dataclass(frozen=True, slots=True)
+class Violation:
+    """A promise that was broken."""
+
+    rule: str
+    at_s: float
+    what: str
+
+    def __str__(self) -> str:
+        return f"{self.rule} at {self.at_s:.3f} s: {self.what}"
+
+
+class Rules:
+    """All of them, over one run."""
+
+    def __init__(self, truth: Truth) -> None:
+        self.truth = truth
+        truth.rules = self
+        self.centre: Centre = None  # type: ignore[assignment]  # set by `attach`
+        self.violations: list[Violation] = []
+        self._said: set[tuple[str, str]] = set()
+        self._reach_us: list[int] = []
+        self._away_us: list[int] = []
+        self._doubts: dict[tuple[str, str], int] = {}
+
+    def attach(self, centre: Centre) -> None:
+        """Check a world from now on."""
+        self.centre = centre
+        self._reach_us = [centre.now_us] * centre.plan.nodes
+        self._away_us = [centre.now_us] * centre.plan.nodes
+        for switch in centre.switches:
+            self._watch_bridges(switch)
+        centre.after(1, self._sweep)
+
+    def broken(self, rule: str, key: str, what: str) -> None:
+        """Note a violation, once for each thing."""
+        if (rule, key) not in self._said:
+            self._said.add((rule, key))
+            at_s = (self.centre.now_us - self._start_us) / SECOND
+            self.violations.append(Violation(rule, at_s, what))
+
+    @property
+    def _start_us(self) -> int:
+        return self.centre.start_us
+
+    # At the moment.
+
+    def _watch_bridges(self, switch: Any) -> None:
+        """I4: `uuid_bridge` breaks whatever bridge either leg is in, without asking."""
+        bridge = switch._words["uuid_bridge"]
+
+        def looked_at(text: str) -> str:
+            for uuid, other in zip(text.split(), reversed(text.split()), strict=True):
+                leg = switch.find(uuid)
+                if leg is None or leg.partner is None or not leg.partner.alive or leg.partner.uuid == other:
+                    continue
+                ours = leg.partner.uuid in self.truth.rings or uuid in self.truth.rings
+                node = self.centre.switches.index(switch)
+                if ours or self.centre.health.calm(node, self.centre.now_us):
+                    self.broken("I4", uuid, f"a bridge command broke the conversation of leg {uuid}")
+            return bridge(text)
+
+        switch._words["uuid_bridge"] = looked_at
+
+    def rings(self, ring: Ring) -> None:
+        """A leg for an agent was made."""
+        truth, centre = self.truth, self.centre
+        worker = truth.workers.get(ring.agent)
+        if worker is None:
+            return
+        others = {other.offer for other in worker.rings if other.offer != ring.offer}
+        if others:
+            self.broken(
+                "I5", ring.offer, f"agent {ring.agent} is rung for {ring.offer} and has {sorted(others)}"
+            )
+        queue = centre.config.queue(ring.queue)
+        if queue is not None and not queue.strategy.startswith("ring-"):
+            rival = {
+                r.offer for r in truth.living_rings.values() if r.call == ring.call and r.offer != ring.offer
+            }
+            if rival:
+                self.broken("I5", ring.call, f"call {ring.call} rings for {ring.offer} and {sorted(rival)}")
+
+    def chosen(self, node: int, caller: Caller, worker: Worker, queue: str) -> None:
+        """An agent was chosen for a caller."""
+        oracle.judge(self, node, caller, worker, queue)
+
+    def record(self, record: Any) -> None:
+        """The product wrote something down."""
+        if record.kind == "invariant-violated":
+            self.broken(record.rule, record.id, "the engine itself says so")
+
+    def closed_twice(self, record: Any) -> None:
+        """I12: the end of a queue leg that the records don't hold open."""
+        self.broken(
+            "I12", f"{record.call}/{record.leg}", f"{record.kind} of a queue leg that is over: {record}"
+        )
+
+    # Once a second.
+
+    def _sweep(self) -> None:
+        self.centre.after(1, self._sweep)
+        now = self.centre.now_us
+        self._callers(now)
+        self._phantoms(now)
+        self._ghosts(now)
+        oracle.unmatched(self, now)
+        self._recovery(now)
+        self._queues()
+
+    def aged(self, rule: str, key: str, node: int, now: int) -> int:
+        """Healthy microseconds since this was first seen; call `well` when it is no longer so."""
+        reading = self.centre.health.nodes[node].read(now)
+        return reading - self._doubts.setdefault((rule, key), reading)
+
+    def well(self, rule: str, key: str) -> None:
+        """No longer in doubt."""
+        self._doubts.pop((rule, key), None)
+
+    def _callers(self, now: int) -> None:
+        """I1: everybody is somewhere."""
+        for caller in list(self.truth.living.values()):
+            where = self._place(caller)
+            if where:
+                self.well("I1", caller.uuid)
+                continue
+            age_us = self.aged("I1", caller.uuid, caller.node, now)
+            calm = self.centre.health.calm(caller.node, now, LOST_CALM_US)
+            if age_us > (LOST_CALM_US if calm else LOST_US):
+                self.broken(
+                    "I1", caller.uuid, f"caller {caller.uuid} is in no queue, with nobody and nowhere"
+                )
+
+    def _place(self, caller: Caller) -> str:
+        leg = caller.leg
+        if leg.partner is not None:
+            return "talking"
+        if leg.parked:
+            return "waiting" if caller.entered and not self._stale(caller) else ""
+        if leg.bridging is None and (leg.app or leg.steps or leg.routing is not None):
+            return "dialplan"
+        return ""
+
+    def _stale(self, caller: Caller) -> bool:
+        """The records have the caller waiting in a queue, but they talked since and were parked again."""
+        return bool(caller.talked_since_us) and caller.parked_us > caller.talked_since_us
+
+    def _phantoms(self, now: int) -> None:
+        """I2: nobody waits who isn't there."""
+        for (call, leg), (_entry, _since) in list(self.truth.open_stays.items()):
+            caller = self.truth.callers.get(call)
+            if caller is None or caller.alive:
+                continue
+            if call in self.truth.blind and not self.centre.covers(
+                "records of calls that ended while no controller ran"
+            ):
+                continue
+            key = f"{call}/{leg}"
+            age_us = self.aged("I2", key, caller.node, now)
+            calm = self.centre.health.calm(caller.node, now, PHANTOM_CALM_US)
+            if age_us > (PHANTOM_CALM_US if calm else LOST_US):
+                self.broken("I2", key, f"call {call} has been waiting since its channel died")
+
+    def _ghosts(self, now: int) -> None:
+        """I6: no phone rings for nobody."""
+        for ring in list(self.truth.living_rings.values()):
+            caller = self.truth.callers.get(ring.call)
+            if ring.leg.partner is not None or caller is None:
+                self.well("I6", ring.uuid)
+                continue
+            elsewhere = caller.leg.partner is not None and caller.leg.partner is not ring.leg
+            used = ring.talk is not None and bool(ring.talk.ended_us)
+            if caller.alive and not elsewhere and not used:
+                self.well("I6", ring.uuid)
+                continue
+            age_us = self.aged("I6", ring.uuid, ring.node, now)
+            calm = self.centre.health.calm(ring.node, now, GHOST_CALM_US)
+            if age_us > (GHOST_CALM_US if calm else LOST_US):
+                self.broken(
+                    "I6", ring.uuid, f"the phone of {ring.agent} is busy with {ring.offer} for nobody"
+                )
+
+    def _recovery(self, now: int) -> None:
+        """I14: the node is served again soon after nothing stands in the way."""
+        centre = self.centre
+        for node, network in enumerate(centre.networks):
+            free = (
+                centre.controller is not None
+                and not centre.paused
+                and not network.stalled
+                and not centre.down[node]
+            )
+            up = bool(centre.links) and centre.links[node].state is State.UP
+            if not free or network.troubled:
+                self._reach_us[node] = now
+            if up:
+                self._away_us[node] = self._reach_us[node] = now
+            long = self._reach_us[node] - self._away_us[node] > 55 * SECOND
+            if now - self._reach_us[node] > (RECOVER_LONG_US if long else RECOVER_US):
+                self.broken(
+                    "I14", f"{node}/{self._reach_us[node]}", f"node {node} can be reached and isn't served"
+                )
+
+    def _queues(self) -> None:
+        """I17, the switch's side: nobody lets a listener's queue grow."""
+        for node, switch in enumerate(self.centre.switches):
+            for number in self.centre.lines[node]:
+                connection = switch.connections.get(number)
+                if connection is not None and len(connection.queue) > QUEUE_MOST:
+                    self.broken("I17", f"queue {node}", f"{len(connection.queue)} events wait for a listener")
+
+    # At the end.
+
+    def at_quiescence(self) -> None:
+        """Everybody went home, all faults are over: what must hold now."""
+        centre, truth = self.centre, self.truth
+        for caller in truth.living.values():
+            self.broken("I1", caller.uuid, f"caller {caller.uuid} can't get out")
+        for ring in truth.living_rings.values():
+            self.broken("I6", ring.uuid, f"the phone of {ring.agent} is still busy with {ring.offer}")
+        for call, leg in truth.open_stays:
+            if call in truth.blind and not centre.covers(
+                "records of calls that ended while no controller ran"
+            ):
+                continue
+            self.broken("I2", f"{call}/{leg}", f"call {call} still waits in the records")
+        self._books()
+        self._agents_time()
+        self._bounded()
+        self._commands()
+        self._honest()
+
+    def _books(self) -> None:
+        """I10 and I12: what is in the database, added up."""
+        centre, truth = self.centre, self.truth
+        if centre.books.twice:
+            self.broken(
+                "I12", "id", f"{centre.books.twice} records were written twice with different content"
+            )
+        crashed = bool(truth.crashes_us)
+        if (
+            crashed and not centre.covers("records that waited when the controller died")
+        ) or centre.books.dropped:
+            kept = truth.records
+        else:
+            kept = list(centre.books.kept.values())
+            missing = len(truth.records) - len(kept)
+            if missing:
+                self.broken("I12", "kept", f"{missing} records never reached the database")
+        offered = Counter(r.call for r in kept if r.kind == "call-offered")
+        for call, times in offered.items():
+            if times > 1:
+                self.broken("I12", call, f"call {call} was offered {times} times")
+        for uuid, caller in truth.callers.items():
+            known = uuid in offered
+            if not known and uuid not in truth.blind and self._should_know(caller):
+                self.broken("I10", uuid, f"caller {uuid} reached PARK and is in no record")
+        ends: Counter[tuple[str, int]] = Counter()
+        for record in kept:
+            if record.kind in ("call-answered", "call-abandoned", "call-left", "call-lost"):
+                ends[record.call, record.leg] += 1
+        entries = Counter((r.call, r.leg) for r in kept if r.kind == "queue-entered")
+        for key, times in entries.items():
+            if times > 1:
+                self.broken("I12", f"{key}", f"queue leg {key} was entered {times} times")
+            if ends[key] != 1 and not (
+                key[0] in truth.blind
+                and not centre.covers("records of calls that ended while no controller ran")
+            ):
+                self.broken("I10", f"{key}", f"queue leg {key} has {ends[key]} ends")
+        for key in ends.keys() - entries.keys():
+            self.broken("I10", f"{key}", f"queue leg {key} ended without a beginning")
+        made = Counter((r.call, r.attempt, r.agent) for r in kept if r.kind == "offer-made")
+        over = Counter((r.call, r.attempt, r.agent) for r in kept if r.kind == "offer-ended")
+        if made != over and not crashed:
+            odd = (made - over) + (over - made)
+            self.broken("I10", "offers", f"offers without an end or the reverse: {sorted(odd)[:3]}")
+        self._answers(kept)
+
+    def _should_know(self, caller: Caller) -> bool:
+        """Was there time to see the caller before they left?"""
+        lived_us = (caller.gone_us or self.centre.now_us) - caller.first_us
+        return lived_us > 5 * SECOND and self.centre.health.ended_us[caller.node] is None
+
+    def _answers(self, kept: list[Any]) -> None:
+        """I10: an answered call is one that an agent spoke with."""
+        truth = self.truth
+        undisturbed = not self.centre.disturbed
+        said = {(r.call, r.agent) for r in kept if r.kind == "call-answered"}
+        spoke: set[tuple[str, str]] = set()
+        perhaps: set[tuple[str, str]] = set()
+        for caller in truth.callers.values():
+            for talk in caller.talks:
+                perhaps.add((caller.uuid, talk.agent))
+                if talk.own and talk.ended_us - talk.began_us > 1_100_000:
+                    spoke.add((caller.uuid, talk.agent))
+        for pair in said - perhaps:
+            self.broken(
+                "I10",
+                f"answer {pair}",
+                f"call {pair[0]} is written down as answered by {pair[1]}, who wasn't there",
+            )
+        if undisturbed:
+            for pair in spoke - said:
+                self.broken(
+                    "I10", f"talk {pair}", f"call {pair[0]} spoke with {pair[1]}, which no record says"
+                )
+
+    def _agents_time(self) -> None:
+        """I11: an agent is in one conversation at a time, and it lasts as long as it did."""
+        truth = self.truth
+        by_agent: dict[str, list[tuple[int, int, str]]] = {}
+        for record in truth.records:
+            if record.kind == "conversation-ended":
+                by_agent.setdefault(record.agent, []).append(
+                    (record.at_us - record.talk_us, record.at_us, record.call)
+                )
+        for agent, spans in by_agent.items():
+            spans.sort()
+            for (_b1, e1, c1), (b2, _e2, c2) in pairwise(spans):
+                if b2 < e1:
+                    self.broken(
+                        "I11",
+                        f"{agent} {c1} {c2}",
+                        f"agent {agent} was in two conversations at once: {c1}, {c2}",
+                    )
+        if self.centre.disturbed:
+            return
+        for agent, spans in by_agent.items():
+            real = sum(
+                (talk.ended_us or self.centre.now_us) - talk.began_us
+                for caller in truth.callers.values()
+                for talk in caller.talks
+                if talk.agent == agent
+            )
+            said = sum(end - begin for begin, end, _call in spans)
+            if abs(real - said) > 150_000 * (len(spans) + 1) and agent not in truth.lent:
+                self.broken(
+                    "I11",
+                    agent,
+                    f"agent {agent} talked {real / SECOND:.2f} s; the records say {said / SECOND:.2f} s",
+                )
+
+    def _bounded(self) -> None:
+        """I13: nothing of what happened is held for ever."""
+        if self.truth.controller is None:
+            return
+        state = self.truth.controller.engine._state
+        held = {
+            name: len(value)
+            for name, value in vars(state).items()
+            if isinstance(value, (dict, list, set)) or hasattr(value, "popleft")
+        }
+        fixed = {
+            "queues",
+            "queue_ids",
+            "queue_names",
+            "agents",
+            "agent_ids",
+            "agent_names",
+            "no_agent_since_us",
+        }
+        for name, size in held.items():
+            if name not in fixed and size > (REMEMBERED_MOST if name in ("dead", "cancelled") else EVER_MOST):
+                self.broken("I13", name, f"{size} entries in the engine's `{name}` with nobody there")
+        for name in ("calls", "offers", "legs", "jobs", "waiting"):
+            if held.get(name):
+                self.broken("I13", name, f"{held[name]} entries in the engine's `{name}` with nobody there")
+
+    def _commands(self) -> None:
+        """I17: only words that can do no harm."""
+        for switch in self.centre.switches:
+            for _number, line in switch.commands:
+                head, _, rest = line.partition(" ")
+                word = rest.partition(" ")[0]
+                if head not in HEADS or (head in ("api", "bgapi") and word not in VOCABULARY):
+                    self.broken("I17", f"{head} {word}", f"the controller sent `{head} {word}`")
+
+    def _honest(self) -> None:
+        """I16: what the API said is so."""
+        if self.truth.controller is None:
+            return
+        for line in self.truth.controller.view().agents:
+            worker = self.truth.workers.get(line.name)
+            if worker is not None and worker.status != line.status:
+                self.broken(
+                    "I16", line.name, f"agent {line.name} was set to {worker.status} and is {line.status}"
+                )

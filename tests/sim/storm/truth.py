@@ -1,0 +1,321 @@
+"""What really happened, seen at the switches: channels, bridges, who spoke with whom.
+
+Beside the switches only the product's outputs count: its records and what the API answered.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from py_callcenter.engine.actions import Originate
+
+if TYPE_CHECKING:
+    from sim.storm.centre import Centre
+
+    from py_callcenter.sim.legs import Leg
+
+PATH_DELAY_S = 5.0
+"""How long an agent rests when the way to the phone failed (the core's default)."""
+
+
+@dataclass(slots=True, eq=False)
+class Talk:
+    """A caller bridged with an agent's leg of an offer."""
+
+    agent: str
+    leg: str
+    began_us: int
+    ended_us: int = 0
+    own: bool = True
+    """The leg was called for this caller; else an attended transfer joined the two."""
+
+
+@dataclass(slots=True, eq=False)
+class Caller:
+    """A channel that reached PARK with a configured queue."""
+
+    uuid: str
+    node: int
+    leg: Leg
+    first_us: int
+    parked_us: int
+    gone_us: int = 0
+    talks: list[Talk] = field(default_factory=list)
+    stamps: dict[tuple[str, str], str] = field(default_factory=dict)
+    """Queue and leg number → the moment of entry as stamped on the channel."""
+    offered_us: int = 0
+    """When the last of its offers ended."""
+    promised_us: int = 0
+    """When an agent was last chosen for them."""
+    refused_by: set[str] = field(default_factory=set)
+    entered: str = ""
+    """The queue that the records have it in; empty when in none."""
+    entered_us: int = 0
+    talked_since_us: int = 0
+    """Bridged with an agent since it last entered a queue."""
+    doubt: int | None = None
+    """Since which reading of the node's watch it has been nowhere."""
+
+    @property
+    def alive(self) -> bool:
+        return not self.gone_us
+
+
+@dataclass(slots=True, eq=False)
+class Ring:
+    """A leg that the controller called for an agent."""
+
+    uuid: str
+    node: int
+    leg: Leg
+    agent: str
+    call: str
+    offer: str
+    queue: str
+    made_us: int
+    answered_us: int = 0
+    gone_us: int = 0
+    talk: Talk | None = None
+    cause: str = ""
+    ghost_us: int = 0
+    ghost: int | None = None
+
+    @property
+    def alive(self) -> bool:
+        return not self.gone_us
+
+
+@dataclass(slots=True, eq=False)
+class Worker:
+    """An agent as the outside sees them."""
+
+    name: str
+    status: str
+    logged_in_us: int
+    free_us: int
+    """From when on nothing that the configuration names keeps them from a call; an upper bound."""
+    idle_us: int
+    """Since when they had no conversation: what the longest-idle strategy goes by."""
+    last_node: int = 0
+    rings: list[Ring] = field(default_factory=list)
+    """Living legs."""
+    promised_us: int = 0
+    """When they were last chosen for a caller: the phone rings a little later."""
+
+
+class Truth:
+    """Gathers facts; `rules` is told of those that a rule is about."""
+
+    def __init__(self) -> None:
+        self.centre: Centre = None  # type: ignore[assignment]  # set by `attach`
+        self.callers: dict[str, Caller] = {}
+        self.living: dict[str, Caller] = {}
+        self.rings: dict[str, Ring] = {}
+        self.living_rings: dict[str, Ring] = {}
+        self.workers: dict[str, Worker] = {}
+        self.records: list[Any] = []
+        self.open_stays: dict[tuple[str, int], tuple[Any, int]] = {}
+        """Queue legs that the records hold open: entry and when it was said."""
+        self.counts: dict[str, int] = defaultdict(int)
+        self.starts_us: list[int] = []
+        self.crashes_us: list[int] = []
+        self.blind: set[str] = set()
+        """Calls that lived when a controller died or a switch did."""
+        self.lent: set[str] = set()
+        """Agents who were joined with somebody else's caller."""
+        self.rules: Any = None
+        self.controller: Any = None
+
+    def attach(self, centre: Centre) -> None:
+        """Look at a world."""
+        self.centre = centre
+        for plan in centre.plan.agents:
+            now = centre.now_us
+            self.workers[plan.name] = Worker(plan.name, "Available", now, now, now)
+        for node, switch in enumerate(centre.switches):
+            switch.observers.append(lambda kind, leg, node=node: self._saw(node, kind, leg))
+
+    # From the centre.
+
+    def controller_started(self, controller: Any) -> None:
+        self.controller = controller
+        self.starts_us.append(self.centre.now_us)
+
+    def controller_died(self) -> None:
+        self.crashes_us.append(self.centre.now_us)
+        self.blind.update(self.living)
+        self.controller = None
+
+    def chosen(self, node: int, action: Originate) -> None:
+        """The controller writes the command that rings an agent."""
+        variables = dict(action.variables)
+        worker = self.workers.get(variables["cc_agent"])
+        caller = self.callers.get(variables["cc_member_session_uuid"])
+        if worker is None or caller is None:
+            return
+        self.rules.chosen(node, caller, worker, variables["cc_queue"])
+        worker.last_node = node
+        worker.promised_us = caller.promised_us = self.centre.now_us
+
+    def status_set(self, agent: str, status: str) -> None:
+        """The API said that the status is set."""
+        worker = self.workers[agent]
+        now = self.centre.now_us
+        if worker.status == "Logged Out" and status != "Logged Out":
+            worker.logged_in_us = worker.idle_us = now
+        if worker.status != status:
+            worker.free_us = max(worker.free_us, now)
+        worker.status = status
+
+    def record(self, record: Any) -> None:
+        """The product wrote something down."""
+        self.records.append(record)
+        self.counts[record.kind] += 1
+        kind = record.kind
+        if kind == "queue-entered":
+            self.open_stays[record.call, record.leg] = (record, self.centre.now_us)
+            caller = self.callers.get(record.call)
+            if caller is not None:
+                caller.entered, caller.entered_us = record.queue, self.centre.now_us
+                caller.talked_since_us = 0
+                caller.refused_by.clear()
+        elif kind in ("call-answered", "call-abandoned", "call-left", "call-lost"):
+            if self.open_stays.pop((record.call, record.leg), None) is None:
+                self.rules.closed_twice(record)
+            caller = self.callers.get(record.call)
+            if caller is not None:
+                caller.entered = ""
+        elif kind == "offer-ended" and record.outcome not in ("answered", "withdrawn"):
+            # The controller may have learnt later than it happened; the rest counts from then.
+            self._rests(self.workers[record.agent], max(self.centre.plan.delay_s, PATH_DELAY_S))
+        elif kind == "conversation-ended":
+            worker = self.workers[record.agent]
+            self._rests(worker, self.centre.plan.wrap_up_s)
+            worker.idle_us = max(worker.idle_us, self.centre.now_us)
+        elif kind == "agent-status" and record.reason == "max-no-answer":
+            self.status_set(record.agent, record.status)
+        self.rules.record(record)
+
+    # From the switches.
+
+    def _saw(self, node: int, kind: str, leg: Leg) -> None:
+        step = _STEPS.get(kind)
+        if step is not None:
+            step(self, node, leg)
+
+    def _parked(self, node: int, leg: Leg) -> None:
+        now = self.centre.now_us
+        caller = self.callers.get(leg.uuid)
+        if caller is not None:
+            caller.parked_us = now
+            return
+        if leg.uuid in self.rings or leg.values.get("cc_side") == "agent":
+            return
+        queue = leg.values.get("cc_queue", "")
+        if self.centre.config.queue(queue) is not None:
+            caller = Caller(leg.uuid, node, leg, now, now)
+            self.callers[leg.uuid] = self.living[leg.uuid] = caller
+
+    def _outgoing(self, node: int, leg: Leg) -> None:
+        values = leg.values
+        offer = values.get("cc_offer", "")
+        if not offer:
+            return
+        ring = Ring(
+            leg.uuid, node, leg, values.get("cc_agent", ""), values.get("cc_call", ""), offer,
+            values.get("cc_queue", ""), self.centre.now_us,
+        )  # fmt: skip
+        self.rings[leg.uuid] = self.living_rings[leg.uuid] = ring
+        self.rules.rings(ring)
+        worker = self.workers.get(ring.agent)
+        if worker is not None:
+            worker.rings.append(ring)
+            worker.last_node = node
+
+    def _answered(self, _node: int, leg: Leg) -> None:
+        ring = self.rings.get(leg.uuid)
+        if ring is not None:
+            ring.answered_us = self.centre.now_us
+
+    def _bridged(self, _node: int, leg: Leg) -> None:
+        other = leg.partner
+        if other is None:
+            return
+        for mine, theirs in ((leg, other), (other, leg)):
+            caller, ring = self.callers.get(mine.uuid), self.rings.get(theirs.uuid)
+            if caller is not None and ring is not None:
+                talk = Talk(ring.agent, ring.uuid, self.centre.now_us, own=ring.call == caller.uuid)
+                if not talk.own:
+                    self.lent.add(ring.agent)
+                caller.talks.append(talk)
+                caller.talked_since_us = self.centre.now_us
+                ring.talk = talk
+
+    def _unbridged(self, _node: int, leg: Leg) -> None:
+        self._part(leg.uuid)
+
+    def _part(self, uuid: str) -> None:
+        caller = self.callers.get(uuid)
+        if caller is not None and caller.talks and not caller.talks[-1].ended_us:
+            caller.talks[-1].ended_us = self.centre.now_us
+        ring = self.rings.get(uuid)
+        if ring is not None and ring.talk is not None and not ring.talk.ended_us:
+            ring.talk.ended_us = self.centre.now_us
+
+    def _hung_up(self, _node: int, leg: Leg) -> None:
+        now = self.centre.now_us
+        self._part(leg.uuid)
+        caller = self.living.pop(leg.uuid, None)
+        if caller is not None:
+            caller.gone_us = now
+        ring = self.living_rings.pop(leg.uuid, None)
+        if ring is not None:
+            ring.gone_us = now
+            ring.cause = leg.hangup_cause
+            self._ring_over(ring)
+
+    def _ring_over(self, ring: Ring) -> None:
+        now = self.centre.now_us
+        worker = self.workers.get(ring.agent)
+        if worker is not None:
+            worker.rings = [other for other in worker.rings if other is not ring]
+            plan = self.centre.plan
+            rest_s = max(plan.delay_s, PATH_DELAY_S) if ring.talk is None else plan.wrap_up_s
+            self._rests(worker, rest_s)
+            if ring.talk is not None:
+                worker.idle_us = now
+        caller = self.callers.get(ring.call)
+        if caller is not None:
+            caller.offered_us = now
+            if ring.talk is None:
+                caller.refused_by.add(ring.agent)
+
+    def _rests(self, worker: Worker, seconds: float) -> None:
+        worker.free_us = max(worker.free_us, self.centre.now_us + round(seconds * 1_000_000))
+
+    def switch_died(self, node: int) -> None:
+        """All channels of a node ended with it."""
+        for uuid, caller in list(self.living.items()):
+            if caller.node == node:
+                self.blind.add(uuid)
+                self._part(uuid)
+                caller.gone_us = self.centre.now_us
+                del self.living[uuid]
+        for uuid, ring in list(self.living_rings.items()):
+            if ring.node == node:
+                self._part(uuid)
+                ring.gone_us = self.centre.now_us
+                del self.living_rings[uuid]
+                self._ring_over(ring)
+
+
+_STEPS = {
+    "park": Truth._parked,
+    "outgoing": Truth._outgoing,
+    "answer": Truth._answered,
+    "bridge": Truth._bridged,
+    "unbridge": Truth._unbridged,
+    "hangup": Truth._hung_up,
+}
