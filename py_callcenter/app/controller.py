@@ -7,7 +7,7 @@ does what the engine says.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
@@ -23,10 +23,12 @@ from py_callcenter._router import Event, Proposal, Router
 from py_callcenter.app.clock import Clock
 from py_callcenter.app.orders import Orders
 from py_callcenter.app.registrations import Registrations
+from py_callcenter.app.secrets import Keys
 from py_callcenter.app.traces import Traces
 from py_callcenter.config import Change, Config, Exit, difference
 from py_callcenter.engine import Action, AnyRecord, Engine, Outcome, View
 from py_callcenter.engine.actions import Probe
+from py_callcenter.engine.memory import Memory
 from py_callcenter.esl.errors import EslError
 from py_callcenter.esl.node import NodeLink, NodeSettings, State
 from py_callcenter.stats import DECISION_BOUNDS_US, LAG_BOUNDS_US, Histogram, Stats
@@ -78,9 +80,9 @@ class Controller:
         config: Config,
         store: Store,
         *,
-        key: bytes,
+        keys: Keys,
         epoch: int,
-        statuses: Mapping[str, str],
+        memory: Memory,
         clock: Clock | None = None,
         seed: int | None = None,
         orders_in: Path | None = None,
@@ -104,10 +106,12 @@ class Controller:
         self.engine = Engine(
             config,
             router,  # type: ignore[arg-type]  # the core itself but for the stopwatch
-            key=key,
+            key=keys.seal,
+            old_keys=keys.old_seals,
+            caller_key=keys.caller,
             epoch=epoch,
             start_us=self.started_us,
-            statuses=statuses,
+            memory=memory,
         )
         self._set_targets(config)
         self._rng = Random(seed)  # noqa: S311 - jitter of reconnections

@@ -19,7 +19,7 @@ from py_callcenter.app.clock import Clock
 from py_callcenter.app.controller import Controller
 from py_callcenter.app.crossing import IntoHub
 from py_callcenter.app.port import HubPort
-from py_callcenter.app.secrets import next_epoch, seal_key
+from py_callcenter.app.secrets import next_epoch, read_keys
 from py_callcenter.config import Config
 from py_callcenter.store import Retention, Store
 
@@ -50,9 +50,9 @@ class Process:
         self.controller = Controller(
             self.config,
             self.store,
-            key=seal_key(state),
+            keys=read_keys(state),
             epoch=next_epoch(state, clock.now_us() // 1_000_000),
-            statuses=self.store.statuses(),
+            memory=self.store.memory(),
             clock=clock,
             orders_in=state,
         )

@@ -3,21 +3,55 @@
 from __future__ import annotations
 
 import os
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 KEY_BYTES: Final = 32
+_SEALS: Final = "seal.key"
+_CALLER: Final = "caller.key"
 
 
-def seal_key(state: Path) -> bytes:
-    """The key that our stamps on channels are sealed with; made at the first start, readable by us alone."""
-    path = state / "seal.key"
+@dataclass(frozen=True, slots=True)
+class Keys:
+    """What is secret of ours; in files that only we can read."""
+
+    seal: bytes
+    """Our stamps on channels are sealed with it."""
+    old_seals: tuple[bytes, ...]
+    """What it was before: callers who wait still carry it."""
+    caller: bytes
+    """Callers' pseudonyms are made with it, for as long as the records live."""
+
+    def __repr__(self) -> str:
+        return "Keys(hidden)"
+
+
+def read_keys(state: Path) -> Keys:
+    """The keys in the state folder; made at the first start. Raises `ValueError` for a damaged file."""
+    seals = _read(state / _SEALS)
+    caller = _read(state / _CALLER, seals[-1].hex())
+    return Keys(seals[0], tuple(seals[1:]), caller[0])
+
+
+def rotate_seal(state: Path) -> None:
+    """Seal with a new key from the next start on; the one before it still counts, older ones no longer."""
+    seals = _read(state / _SEALS)
+    _read(state / _CALLER, seals[-1].hex())
+    write_private(state / _SEALS, "\n".join([os.urandom(KEY_BYTES).hex(), seals[0].hex()]))
+
+
+def _read(path: Path, first: str = "") -> list[bytes]:
+    """Keys of a file, one a line; `first` is written when there is none, else a new one."""
     if not path.exists():
-        write_private(path, os.urandom(KEY_BYTES).hex())
-    key = bytes.fromhex(path.read_text("ascii").strip())
-    if len(key) < KEY_BYTES:
+        write_private(path, first or os.urandom(KEY_BYTES).hex())
+    try:
+        keys = [bytes.fromhex(line) for line in path.read_text("ascii").split()]
+    except ValueError:
+        keys = []
+    if not keys or min(map(len, keys)) < KEY_BYTES:
         raise ValueError(f"{path} is damaged: it must hold {KEY_BYTES} bytes in hexadecimal")
-    return key
+    return keys
 
 
 def next_epoch(state: Path, now_s: int) -> int:

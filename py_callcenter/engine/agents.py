@@ -12,8 +12,18 @@ from py_callcenter.engine.state import State
 STATUSES = ("Available", "Available (On Demand)", "On Break", "Logged Out")
 
 
-def set_status(state: State, name: str, status: str, reason: Literal["set", "initial"] = "set") -> None:
-    """Set an agent's status by mod_callcenter's name, letter case ignored; ringing phones are called off."""
+def set_status(
+    state: State,
+    name: str,
+    status: str,
+    reason: Literal["set", "initial"] = "set",
+    *,
+    known: bool = False,
+) -> None:
+    """Set an agent's status by mod_callcenter's name, letter case ignored; ringing phones are called off.
+
+    `known`: the records tell it already.
+    """
     agent_id = state.agent_ids.get(name)
     if agent_id is None:
         raise UnknownAgent(name)
@@ -26,5 +36,6 @@ def set_status(state: State, name: str, status: str, reason: Literal["set", "ini
         return
     for offer_id in state.router.set_status(state.now_us, agent_id, proper):
         offers.withdraw(state, state.offers[offer_id], "ORIGINATOR_CANCEL")
-    state.note(AgentStatusChanged, agent=name, status=proper, reason=reason)
+    if not known:
+        state.note(AgentStatusChanged, agent=name, status=proper, reason=reason)
     staffing.review(state)

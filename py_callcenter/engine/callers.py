@@ -7,7 +7,7 @@ from typing import Final
 
 from py_callcenter._router import Event
 from py_callcenter.config import HANGUP, Queue
-from py_callcenter.engine import divert, exits, holds, moves, music, offers, staffing, talk, wishes
+from py_callcenter.engine import divert, exits, holds, looks, moves, music, offers, staffing, talk, wishes
 from py_callcenter.engine.actions import SetVariables
 from py_callcenter.engine.calls import Call, OfferState, Phase, Stay
 from py_callcenter.engine.identity import job_uuid, leg_uuid
@@ -42,27 +42,13 @@ def expect(state: State, event: Event) -> None:
 def arrived(state: State, node: str, event: Event) -> None:
     """First PARK of a channel that we don't know."""
     name = event.get("variable_cc_queue") or ""
-    uuid = event.unique_id
     queue = state.queues.get(name)
-    call_id = event.get("variable_cc_call") or ""
-    entered_us = _number(event.get("variable_cc_entered_us"))
-    wanted = wishes.read(event)
-    stamped = state.sealer.holds(event.get("variable_cc_tag"), "caller", uuid, call_id, name, entered_us)
-    if not stamped:
-        call_id, entered_us = uuid, state.now_us
-    call = Call(
-        id=call_id,
-        node=node,
-        uuid=uuid,
-        name=event.get("variable_effective_caller_id_name") or event.get("Caller-Caller-ID-Name") or "",
-        number=event.get("variable_effective_caller_id_number") or event.get("Caller-Caller-ID-Number") or "",
-        wishes=wanted,
-        first_us=entered_us,
-        source=moves.source(event),
-        attempts=_number(event.get("variable_cc_attempt")) if stamped else 0,
-        stays=max(0, _number(event.get("variable_cc_leg")) - 1) if stamped else 0,
-    )
-    state.calls[uuid] = call
+    stamp, stamped = looks.stamp_of(event), looks.is_stamped(state, event)
+    entered_us = min(stamp.entered_us, state.now_us) if stamped else state.now_us
+    call = call_from(node, event, entered_us)
+    if stamped:
+        call.attempts, call.stays = stamp.attempt, stamp.leg - 1
+    state.calls[call.uuid] = call
     if not stamped and queue is not None:
         caller = state.sealer.caller(call.number)
         state.note(CallOffered, node, call=call.id, queue=queue.name, caller=caller)
@@ -73,8 +59,22 @@ def arrived(state: State, node: str, event: Event) -> None:
             state, call, None, queue.after_call
         )  # the conversation ended while nobody of us was there
     else:
-        earlier_us = _read_earlier(state, event) if stamped else 0
-        enter(state, call, queue, min(entered_us, state.now_us), counted=stamped, earlier_us=earlier_us)
+        earlier_us = read_earlier(state, event) if stamped else 0
+        enter(state, call, queue, entered_us, counted=stamped, earlier_us=earlier_us)
+
+
+def call_from(node: str, event: Event, first_us: int) -> Call:
+    """A call of the channel that an event or a dump tells of."""
+    return Call(
+        id=event.unique_id,
+        node=node,
+        uuid=event.unique_id,
+        name=event.get("variable_effective_caller_id_name") or event.get("Caller-Caller-ID-Name") or "",
+        number=event.get("variable_effective_caller_id_number") or event.get("Caller-Caller-ID-Number") or "",
+        wishes=wishes.read(event),
+        first_us=first_us,
+        source=moves.source(event),
+    )
 
 
 def enter(
@@ -194,10 +194,10 @@ def _seal_earlier(state: State, call: Call, earlier_us: int) -> str:
     return f"{earlier_us}/{state.sealer.seal('earlier', call.uuid, earlier_us)}" if earlier_us else ""
 
 
-def _read_earlier(state: State, event: Event) -> int:
+def read_earlier(state: State, event: Event) -> int:
     """The earlier wait as stamped before a restart of ours; 0 without our seal."""
     number, _, tag = (event.get("variable_cc_earlier") or "").partition("/")
-    earlier_us = _number(number)
+    earlier_us = looks.number_in(number)
     return earlier_us if state.sealer.holds(tag, "earlier", event.unique_id, earlier_us) else 0
 
 
@@ -269,7 +269,9 @@ def _parked_while_connecting(state: State, call: Call) -> None:
 
 def _back(state: State, call: Call, event: Event) -> None:
     """Whoever had the caller let go of them."""
-    if event.get("variable_cc_queue"):
+    # After a bridge the switch parks in a state of its own: then `cc_queue` is left from before, because what
+    # cleared it was lost.
+    if event.get("variable_cc_queue") and event.get("Channel-State") != "CS_PARK":
         _moved(state, call, event)
     elif call.stay is not None:
         exits.leave(state, call, None, call.stay.queue.after_call)
@@ -422,7 +424,3 @@ def probed(state: State, call: Call, *, alive: bool) -> None:
             exits.leave(state, call, None, call.stay.queue.after_call)
         case _:
             pass
-
-
-def _number(text: str | None) -> int:
-    return int(text) if text is not None and text.isascii() and text.isdecimal() and len(text) < 18 else 0

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
-from py_callcenter.config import Config
-from py_callcenter.engine import agents, pacing, staffing
+from py_callcenter.config import Agent, Config
+from py_callcenter.engine import agents, pacing, recovery, staffing
 from py_callcenter.engine.calls import Wishes
 from py_callcenter.engine.errors import NotNow
+from py_callcenter.engine.memory import Memory
 from py_callcenter.engine.state import State
 
 
@@ -24,8 +25,8 @@ def check(state: State, config: Config) -> None:
             raise NotNow(f"agent `{offer.agent.name}` has a call, so they can't be removed now")
 
 
-def apply(state: State, config: Config, statuses: Mapping[str, str]) -> None:
-    """Put queues, agents and tiers into the core; new agents get their status."""
+def apply(state: State, config: Config, statuses: Mapping[str, str], memory: Memory | None = None) -> None:
+    """Put queues, agents and tiers into the core; new agents get their status, or what is known of them."""
     router, now_us = state.router, state.now_us
     before = state.config
     state.config = config
@@ -84,10 +85,22 @@ def apply(state: State, config: Config, statuses: Mapping[str, str]) -> None:
         )
     state.queue_names = {queue_id: name for name, queue_id in state.queue_ids.items()}
     state.agent_names = {agent_id: name for name, agent_id in state.agent_ids.items()}
-    for agent in new_agents:
-        agents.set_status(state, agent.name, statuses.get(agent.name, agent.status), "initial")
     pacing.configure(state)
+    _begin(state, new_agents, statuses, memory)
     staffing.review(state)
+
+
+def _begin(state: State, new: Iterable[Agent], statuses: Mapping[str, str], memory: Memory | None) -> None:
+    """New agents get their status, or what is known of them."""
+    memory = memory or Memory()
+    for agent in new:
+        was = memory.agents.get(agent.name)
+        known = was is not None and was.status != ""
+        status = was.status if was is not None and known else statuses.get(agent.name, agent.status)
+        agents.set_status(state, agent.name, status, "initial", known=known)
+        if was is not None:
+            recovery.restore_agent(state, agent.name, was)
+    recovery.expect(state, memory)
 
 
 def without_override(wishes: Wishes) -> Wishes:

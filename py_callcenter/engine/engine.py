@@ -5,7 +5,7 @@ No I/O, no clock, no randomness: the same inputs give the same outputs, byte for
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -22,6 +22,7 @@ from py_callcenter.engine import (
     music,
     offers,
     pacing,
+    recovery,
     steer,
     talk,
     view,
@@ -40,6 +41,7 @@ from py_callcenter.engine.actions import (
 from py_callcenter.engine.calls import OfferState
 from py_callcenter.engine.errors import UnknownCall, UnknownNode
 from py_callcenter.engine.identity import Sealer
+from py_callcenter.engine.memory import Memory
 from py_callcenter.engine.records import AnyRecord
 from py_callcenter.engine.state import State
 
@@ -67,12 +69,19 @@ class Engine:
         epoch: int,
         start_us: int,
         statuses: Mapping[str, str] | None = None,
+        memory: Memory | None = None,
+        old_keys: Sequence[bytes] = (),
+        caller_key: bytes = b"",
     ) -> None:
-        """`key` seals what is stamped on channels.
+        """`key` seals what is stamped on channels; what is sealed with one of `old_keys` counts too. Callers'
+        pseudonyms are made with `caller_key`, or with `key` without one.
 
-        `statuses`: agents' last known statuses; who isn't in it gets the configuration's initial one.
+        `memory`: what the records tell of earlier runs; it is used up. `statuses`: last known statuses of
+        agents whom it doesn't know; who is in neither gets the configuration's initial one.
         """
-        self._state = State(router, Sealer(key), epoch=epoch, start_us=start_us)
+        self._state = State(
+            router, Sealer(key, *old_keys, caller_key=caller_key), epoch=epoch, start_us=start_us
+        )
         self._handlers: dict[str, Callable[[str, Event], None]] = {
             "CHANNEL_CREATE": self._on_create,
             "CHANNEL_PROGRESS": self._on_progress,
@@ -92,7 +101,7 @@ class Engine:
             "CUSTOM": self._on_custom,
             "HEARTBEAT": self._on_heartbeat,
         }
-        configure.apply(self._state, config, statuses or {})
+        configure.apply(self._state, config, statuses or {}, memory)
         self._began = self._finish()
 
     def start(self) -> Outcome:
@@ -292,7 +301,8 @@ class Engine:
         """Every channel of a node that we hold for alive: what a resynchronisation must ask about."""
         state = self._state
         callers_ = [call.uuid for call in state.calls.values() if call.node == node]
-        return callers_ + [uuid for uuid, offer in state.legs.items() if offer.call.node == node]
+        legs = [uuid for uuid, offer in state.legs.items() if offer.call.node == node]
+        return [*callers_, *legs, *recovery.expected_legs(state, node)]
 
     # Inside.
 
@@ -359,7 +369,7 @@ class Engine:
         if call is not None:
             callers.parked_again(state, call, event)
         elif event.get("variable_cc_side") == "agent":
-            resynchronise.orphan(state, node, uuid, event)
+            recovery.orphan(state, node, uuid, event)
         elif event.get("variable_cc_queue") and uuid not in state.dead:
             callers.arrived(state, node, event)
 

@@ -43,13 +43,17 @@ def _uuid5(name: str) -> str:
 class Sealer:
     """Makes and checks the MAC in `cc_tag`."""
 
-    __slots__ = ("_key", "caller")
+    __slots__ = ("_caller_key", "_key", "_old_keys", "caller")
 
-    def __init__(self, key: bytes) -> None:
-        if len(key) < _TAG_BYTES:
+    def __init__(self, key: bytes, *old_keys: bytes, caller_key: bytes = b"") -> None:
+        """`old_keys`: what they sealed counts still; nothing new is sealed with them.
+
+        `caller_key`: what pseudonyms are made with, when not `key`; they must stay the same over its changes.
+        """
+        if min(map(len, (key, *old_keys, caller_key or key))) < _TAG_BYTES:
             raise ValueError(f"the key must have at least {_TAG_BYTES} bytes")
-        # BLAKE2s (RFC 7693) takes keys of 32 bytes at most.
-        self._key = key if len(key) <= hashlib.blake2s.MAX_KEY_SIZE else hashlib.blake2s(key).digest()
+        self._key, *self._old_keys = map(_fitting, (key, *old_keys))
+        self._caller_key = _fitting(caller_key or key)
         self.caller: Callable[[str], str] = lru_cache(maxsize=1024)(self._caller)
         """Pseudonym of a caller's number: the same for the same digits, of no use without the key.
 
@@ -59,18 +63,32 @@ class Sealer:
 
     def seal(self, *parts: str | int) -> str:
         """Tag over the parts, in order; each is length-prefixed so that no two lists read alike."""
-        text = "".join([f"{len(word)}:{word}" for word in map(str, parts)])
-        return hashlib.blake2s(text.encode(), key=self._key, digest_size=_TAG_BYTES).hexdigest()
+        return _tag(self._key, parts)
 
     def _caller(self, number: str) -> str:
         digits = "".join(c for c in number if c.isascii() and c.isdigit())
         if not number.lstrip().startswith("+"):
             digits = digits.removeprefix("00")
-        return self.seal("caller-number", digits) if len(digits) > _WITHHELD_DIGITS else ""
+        return _tag(self._caller_key, ("caller-number", digits)) if len(digits) > _WITHHELD_DIGITS else ""
 
     def holds(self, tag: str | None, *parts: str | int) -> bool:
         """Whether `tag` is ours for these parts; compared in constant time."""
-        return tag is not None and hmac.compare_digest(self.seal(*parts).encode(), tag.encode())
+        if tag is None:
+            return False
+        given = tag.encode()
+        return any(
+            hmac.compare_digest(_tag(key, parts).encode(), given) for key in (self._key, *self._old_keys)
+        )
 
     def __repr__(self) -> str:
         return "Sealer(key hidden)"
+
+
+def _fitting(key: bytes) -> bytes:
+    """BLAKE2s (RFC 7693) takes keys of 32 bytes at most."""
+    return key if len(key) <= hashlib.blake2s.MAX_KEY_SIZE else hashlib.blake2s(key).digest()
+
+
+def _tag(key: bytes, parts: tuple[str | int, ...]) -> str:
+    text = "".join([f"{len(word)}:{word}" for word in map(str, parts)])
+    return hashlib.blake2s(text.encode(), key=key, digest_size=_TAG_BYTES).hexdigest()

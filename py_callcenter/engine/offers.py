@@ -81,9 +81,7 @@ def ring(state: State, proposal: Proposal) -> None:
         state.legs[device.uuid] = offer
     if attempt > 1:
         state.act(SetVariables(call.node, call.uuid, (("cc_attempt", str(attempt)),)))
-    offer.watchdog = state.start_timer(
-        stay.queue.agent_originate_timeout_us + RING_GRACE_US, _ring_overdue, offer
-    )
+    watch_ring(state, offer)
     state.note(OfferMade, call.node, call=call.id, queue=stay.queue.name, agent=agent.name, attempt=attempt)
     prefix = call.wishes.name_prefix
     pacing.send(
@@ -339,11 +337,9 @@ def _conclude(state: State, offer: Offer) -> None:
     if talked:
         state.router.finish(state.now_us, offer.id)
         view = state.router.agent(offer.agent_id)
-        if view.ready_at_us > state.now_us:
-            state.wrapping[offer.agent.name] = call.id
-            state.note(
-                AgentWrapUp, call.node, agent=offer.agent.name, until_us=view.ready_at_us, call=call.id
-            )
+        state.wrapping[offer.agent.name] = call.id
+        until_us = max(view.ready_at_us, state.now_us)
+        state.note(AgentWrapUp, call.node, agent=offer.agent.name, until_us=until_us, call=call.id)
     else:
         status = state.router.fail(state.now_us, offer.id, "withdrawn" if offer.nobody_to_blame else fault)
         state.note(
@@ -378,6 +374,12 @@ def _forget(state: State, offer: Offer) -> None:
 
 
 # Deadlines.
+
+
+def watch_ring(state: State, offer: Offer) -> None:
+    """An originate whose end nobody reports is ended by us."""
+    after_us = offer.stay.queue.agent_originate_timeout_us + RING_GRACE_US
+    _watch(state, offer, after_us, _ring_overdue)
 
 
 def _watch(state: State, offer: Offer, after_us: int, run: Callable[[State, Offer], None]) -> None:

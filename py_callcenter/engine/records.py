@@ -343,6 +343,29 @@ class NodeThrottled(Record):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class OfferTakenUp(Record):
+    """A start of ours found an offer of an earlier run: the phone still rings, or (`talking`) they talk."""
+
+    kind: ClassVar[str] = "offer-taken-up"
+
+    call: str
+    queue: str
+    agent: str
+    attempt: int
+    talking: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LegOrphaned(Record):
+    """A phone leg with our seal belonged to nothing any more and was hung up."""
+
+    kind: ClassVar[str] = "leg-orphaned"
+
+    call: str
+    agent: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class InvariantViolated(Record):
     """A watchdog found and repaired something that must not happen."""
 
@@ -376,6 +399,8 @@ AnyRecord = (
     | NodeHeld
     | NodeReleased
     | NodeThrottled
+    | OfferTakenUp
+    | LegOrphaned
     | InvariantViolated
 )
 

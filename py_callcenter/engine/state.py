@@ -11,6 +11,7 @@ from py_callcenter.config import Agent, Config, Queue
 from py_callcenter.engine.actions import Action
 from py_callcenter.engine.calls import Call, Offer, Stay
 from py_callcenter.engine.identity import Sealer
+from py_callcenter.engine.memory import CallMemory
 from py_callcenter.engine.records import AnyRecord
 
 if TYPE_CHECKING:  # they work on the state and are kept in it
@@ -53,6 +54,10 @@ class State:
         """The call that an agent's last wrap-up belongs to, by the agent's name."""
         self.phones: dict[tuple[str, str], tuple[str, ...]] = {}
         """By node and `user/…` contact: the registered phones of a user who has several."""
+        self.past: dict[str, CallMemory] = {}
+        """Calls that earlier runs left open, by the caller's uuid, until their node has been looked at."""
+        self.awaited: dict[str, tuple[str, int]] = {}
+        """Agents who had a call on a node that hasn't been looked at yet: the node, and the end of a hold."""
         self.no_agent_since_us: dict[str, int] = {}
         self.held_nodes: dict[str, set[str]] = {}
         """Nodes whose callers get no new offers, and why."""

@@ -59,7 +59,6 @@ def bridged(state: State, first: str, second: str) -> None:
 
 
 def _begin(state: State, call: Call, offer: Offer, leg: Leg) -> None:
-    stay = offer.stay
     leg.created = leg.answered = True
     state.router.bridged(state.now_us, offer.id)
     close_stay(state, call)
@@ -71,17 +70,28 @@ def _begin(state: State, call: Call, offer: Offer, leg: Leg) -> None:
     state.stop_timer(offer.watchdog)
     offer.answer_timer = state.start_timer(ANSWER_PROOF_US, _answer_proven, offer)
     state.act(SetVariables(call.node, call.uuid, _talking(state, offer)))
+    note_taken(state, offer)
+
+
+def note_taken(state: State, offer: Offer) -> None:
+    """Write down that the offer led to a conversation."""
     state.note(
         OfferEnded,
-        call.node,
-        call=call.id,
-        queue=stay.queue.name,
+        offer.call.node,
+        call=offer.call.id,
+        queue=offer.stay.queue.name,
         agent=offer.agent.name,
         attempt=offer.attempt,
         outcome="answered",
         cause="",
         ring_us=0 if offer.ring_since_us is None else state.now_us - offer.ring_since_us,
     )
+
+
+def prove_answer(state: State, offer: Offer, since_us: int) -> None:
+    """Of a conversation that was found: write the answer down when it has lasted long enough."""
+    left_us = max(0, since_us + ANSWER_PROOF_US - state.now_us)
+    offer.answer_timer = state.start_timer(left_us, _answer_proven, offer)
 
 
 def _talking(state: State, offer: Offer) -> tuple[tuple[str, str], ...]:

@@ -12,8 +12,9 @@ import orjson
 from sqlalchemy import Connection, Engine, func, insert, select
 
 from py_callcenter.config import Config
+from py_callcenter.engine.memory import Memory
 from py_callcenter.stats import AgentLine
-from py_callcenter.store import folding, keeping, rows, versions
+from py_callcenter.store import folding, keeping, rows, standing, versions
 from py_callcenter.store.connect import WRITES, engine_for
 from py_callcenter.store.errors import StoreError, as_store_error
 from py_callcenter.store.keeping import Erased, Retention
@@ -36,6 +37,7 @@ class Database:
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
         self._folding: folding.AgentFolding | None = None
+        self._standing: standing.Standing | None = None
 
     @classmethod
     def open(cls, url: str) -> Database:
@@ -49,6 +51,8 @@ class Database:
                 versions.bring_to(connection)
                 if not folding.is_folded(connection):
                     folding.rebuild(connection)
+                if not standing.is_made(connection):
+                    standing.rebuild(connection, folding.in_order(connection))
         except StoreError:
             database.close()
             raise
@@ -110,8 +114,11 @@ class Database:
                 if self._folding is None:
                     self._folding = folding.AgentFolding(connection)
                 self._folding.fold(connection, fresh)
+                if self._standing is None:
+                    self._standing = standing.Standing(connection)
+                self._standing.fold(connection, fresh)
         except BaseException:
-            self._folding = None  # it may be ahead of the database now
+            self._folding = self._standing = None  # they may be ahead of the database now
             raise
 
     def read(
@@ -145,6 +152,11 @@ class Database:
     def statuses(self) -> dict[str, str]:
         """Each agent's status by the last record that changed it."""
         return {name: line.status for name, line in self.agent_lines().items()}
+
+    def memory(self) -> Memory:
+        """What the records leave for the next start to take up."""
+        with self.reading() as connection:
+            return standing.read(connection)
 
     def agent_lines(self) -> dict[str, AgentLine]:
         """Where each agent was by the last record."""

@@ -67,14 +67,14 @@ def rebuild(connection: Connection) -> None:
         connection.execute(delete(agents))
         connection.execute(delete(agent_slots).where(agent_slots.c.slot_us >= oldest_us))
         folding = AgentFolding(connection)
-        for batch in _in_order(connection):
+        for batch in in_order(connection):
             folding.fold(connection, batch)
         for names in _calls(connection):
             refold_calls(connection, names)
     rows.put(connection, meta, [{"key": _FOLDED, "value": _VERSION}])
 
 
-def _in_order(connection: Connection) -> Iterator[list[RecordLike]]:
+def in_order(connection: Connection) -> Iterator[list[RecordLike]]:
     """All records, by time: those of another program's hand have epochs of their own."""
     query = select(records).order_by(records.c.at_us, records.c.epoch, records.c.sequence)
     result = connection.execute(query, execution_options={"yield_per": rows.BATCH})

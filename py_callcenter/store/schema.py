@@ -136,6 +136,15 @@ agents = Table(
     comment="Where each agent is by the last record, so that a start needs not read them all.",
 )
 
+standing = Table(
+    "cc_standing",
+    metadata,
+    Column("kind", String(8), primary_key=True),
+    Column("name", String(64), primary_key=True),
+    Column("fields", Text, nullable=False, comment="JSON"),
+    comment="Agents and open calls as the records leave them: what the next start takes up.",
+)
+
 agent_slots = Table(
     "cc_agent_slots",
     metadata,

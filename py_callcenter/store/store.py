@@ -11,6 +11,7 @@ from typing import Any, Final
 import structlog
 
 from py_callcenter.config import Config
+from py_callcenter.engine.memory import Memory
 from py_callcenter.store.database import Database
 from py_callcenter.store.keeping import Erased, Retention
 from py_callcenter.store.rows import RecordLike
@@ -51,6 +52,10 @@ class Store:
     def statuses(self) -> dict[str, str]:
         """Status of each agent whose status ever changed: what the agent's login comes back by."""
         return self.database.statuses()
+
+    def memory(self) -> Memory:
+        """What earlier runs leave to be taken up: how agents stand, and calls that hadn't ended."""
+        return self.database.memory()
 
     def put(self, records: Sequence[RecordLike]) -> bool:
         """Keep records soon. False when there was no room; they are counted in `dropped` then."""

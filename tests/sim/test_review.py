@@ -13,9 +13,11 @@ from sim.world import ANSWERS, KEY, MANUAL, NODE, SECOND, World, agent, everybod
 from py_callcenter._router import Event
 from py_callcenter.app.controller import Controller
 from py_callcenter.app.crossing import IntoHub
+from py_callcenter.app.secrets import Keys
 from py_callcenter.config import Config, Tier
 from py_callcenter.engine import exits, staffing
 from py_callcenter.engine.actions import Kill, Originate, PlayMusic, Probe, SetVariables, Transfer
+from py_callcenter.engine.memory import Memory
 from py_callcenter.esl.node import NOT_SENT
 from py_callcenter.sim import Behaviour, Step
 
@@ -702,7 +704,7 @@ class NoStore:
 def shell(max_wait_time: float = 0) -> tuple[Controller, NoStore]:
     store = NoStore()
     config = everybody([queue(max_wait_time=max_wait_time)], [agent("1000", status="Logged Out")])
-    return Controller(config, store, key=KEY, epoch=1, statuses={}, seed=1), store
+    return Controller(config, store, keys=Keys(KEY, (), KEY), epoch=1, memory=Memory(), seed=1), store
 
 
 def park(uuid: str, **more: str) -> Event:

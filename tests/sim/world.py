@@ -14,6 +14,7 @@ from py_callcenter._router import Event, FrameParser, Router
 from py_callcenter.config import Agent, Config, Queue, Tier
 from py_callcenter.engine import Engine, Outcome
 from py_callcenter.engine.actions import Action, Probe
+from py_callcenter.engine.memory import Memory
 from py_callcenter.esl import commands
 from py_callcenter.esl.errors import CommandError
 from py_callcenter.sim import Behaviour, Call, Dialplan, Phone, Step, Switch
@@ -81,20 +82,32 @@ class World:
         self.swallow: Callable[[Action], bool] = lambda _action: False
         """Actions that never reach the switch and whose outcome stays unknown."""
         self.epoch = 0
+        self.keys = [KEY]
+        """What stamps are sealed with, and what earlier ones were."""
         self.start(statuses)
 
     # The controller.
 
     def start(self, statuses: dict[str, str] | None = None) -> None:
-        """Start a controller (again): a fresh engine that connects and looks at what is there."""
+        """Start a controller (again): a fresh engine that connects and looks at what is there.
+
+        It knows the records of the runs before, or, with `statuses`, only how agents' statuses were.
+        """
         self.epoch += 1
+        memory = None
+        if statuses is None and self.epoch > 1:
+            memory = Memory()
+            for record in self.records:
+                memory.fold(record)
         self.engine = Engine(
             self.config,
             self.make_router(),
-            key=KEY,
+            key=self.keys[0],
+            old_keys=self.keys[1:],
             epoch=self.epoch,
             start_us=self.now_us,
             statuses=statuses or {},
+            memory=memory,
         )
         self.connect()
         self.carry_out(self.engine.start())
@@ -121,6 +134,17 @@ class World:
         for number in (self.events, self.commands):
             self.switch.disconnect(number)
         del self.engine
+
+    def rest(self, seconds: float) -> None:
+        """Nobody controls anything for a while."""
+        self.now_us += round(seconds * SECOND)
+        self.switch.run_until(self.now_us)
+
+    def restart(self, after: float = 1.0) -> None:
+        """`kill -9`, and a new controller after some seconds."""
+        self.kill_controller()
+        self.rest(after)
+        self.start()
 
     def resync(self) -> None:
         """Look at every channel, as the link does after a reconnect."""
@@ -227,6 +251,19 @@ class World:
         result = act()
         self._settle()
         return result
+
+    def does_alone(self, act: Callable[[], Any]) -> Any:
+        """A person acts while no controller lives."""
+        result = act()
+        self.switch.run_until(self.now_us)
+        return result
+
+    def console(self, command: str) -> None:
+        """Somebody types at the switch's console."""
+        number = self._log_in()
+        self.switch.receive(number, f"api {command}\n\n".encode())
+        self.switch.run_until(self.now_us)
+        self.switch.disconnect(number)
 
     # What can be seen.
 

@@ -1,0 +1,111 @@
+"""What a `uuid_dump` shows of a channel: where it is, and what of it is ours."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+from py_callcenter._router import Event
+from py_callcenter.engine import moves
+from py_callcenter.engine.state import State
+
+_BRIDGED_STATES: Final = frozenset({"CS_SOFT_EXECUTE", "CS_EXCHANGE_MEDIA"})
+_DIALPLAN_STATES: Final = frozenset({"CS_ROUTING", "CS_EXECUTE"})
+_MOST_DIGITS: Final = 17
+
+
+@dataclass(frozen=True, slots=True)
+class OfferSeal:
+    """An agent's leg of ours, by a valid seal."""
+
+    call: str
+    attempt: int
+    agent: str
+
+
+@dataclass(frozen=True, slots=True)
+class Stamp:
+    """What we wrote on a caller's channel; to be believed when `stamped` says so."""
+
+    leg: int
+    attempt: int
+    entered_us: int
+    answered_us: int
+
+
+def number_in(text: str | None) -> int:
+    """A whole number of ours; 0 for anything that is none."""
+    plain = text is not None and text.isascii() and text.isdecimal() and len(text) <= _MOST_DIGITS
+    return int(text) if text is not None and plain else 0
+
+
+def stamp_of(dump: Event) -> Stamp:
+    return Stamp(
+        leg=max(1, number_in(dump.get("variable_cc_leg"))),
+        attempt=number_in(dump.get("variable_cc_attempt")),
+        entered_us=number_in(dump.get("variable_cc_entered_us")),
+        answered_us=number_in(dump.get("variable_cc_queue_answered_epoch")) * 1_000_000,
+    )
+
+
+def is_stamped(state: State, dump: Event) -> bool:
+    """Whether the stamps on a caller's channel are ours, for this channel and the queue that it names."""
+    return state.sealer.holds(
+        dump.get("variable_cc_tag"),
+        "caller",
+        dump.unique_id,
+        dump.get("variable_cc_call") or "",
+        dump.get("variable_cc_queue") or "",
+        number_in(dump.get("variable_cc_entered_us")),
+    )
+
+
+def offer_seal(state: State, dump: Event) -> OfferSeal | None:
+    """Whose leg it is, when it is an agent's leg that we made; None for everybody else's."""
+    call, _, attempt = (dump.get("variable_cc_offer") or "").rpartition("/")
+    agent = dump.get("variable_cc_agent") or ""
+    if not state.sealer.holds(dump.get("variable_cc_tag"), "offer", call, attempt, agent):
+        return None
+    return OfferSeal(call, number_in(attempt), agent)
+
+
+def partner_of(dump: Event) -> str:
+    """The leg that a bridged channel is bridged with; empty when the dump doesn't say."""
+    return dump.get("variable_signal_bond") or dump.get("Other-Leg-Unique-ID") or ""
+
+
+def application(dump: Event) -> str:
+    """The application that runs, or ran last: a broadcast's shows instead of `park` even when it is over."""
+    return dump.get("variable_current_application") or ""
+
+
+def is_bridged(dump: Event) -> bool:
+    """By `uuid_bridge`, or as the first leg of the dialplan's `bridge`, which stays in CS_EXECUTE."""
+    state = dump.get("Channel-State")
+    in_dialplan = state == "CS_EXECUTE" and application(dump) == "bridge"
+    return state in _BRIDGED_STATES or (in_dialplan and bool(dump.get("variable_bridge_to")))
+
+
+def is_parked(dump: Event) -> bool:
+    """Parked, or hearing our music while parked. A caller who has talked may hear somebody else's."""
+    if dump.get("Channel-State") == "CS_PARK":
+        return True
+    if dump.get("Channel-State") != "CS_EXECUTE":
+        return False
+    hears_ours = (
+        dump.get("variable_cc_side") == "member"
+        and dump.get("variable_cc_agent_bridged") != "true"
+        and not moves.moved_since_stamped(dump)
+    )
+    return application(dump) == "park" or (
+        application(dump) == "playback" and hears_ours and bool(dump.get("variable_cc_queue"))
+    )
+
+
+def in_the_park(dump: Event) -> bool:
+    """In an extension's `park`, whatever plays there."""
+    return dump.get("Channel-State") == "CS_PARK" or application(dump) == "park"
+
+
+def in_dialplan(dump: Event) -> bool:
+    return dump.get("Channel-State") in _DIALPLAN_STATES

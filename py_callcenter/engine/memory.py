@@ -1,0 +1,241 @@
+"""What a fresh controller must know of the runs before it, folded from their records.
+
+Two things the switch can't tell: how agents stand (login, idle order, wrap-up, counters), and what the books
+say of calls that hadn't ended, so that nothing is written down twice and nothing stays open. Which channels
+live, and who is bridged with whom, is never taken from here (design 3).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import asdict, dataclass, field, fields
+from typing import Any, Final, Literal, Self
+
+_NO_ANSWERS: Final = frozenset({"no_answer", "unreachable"})
+_ON_DEMAND: Final = "Available (On Demand)"
+
+Standing = Literal["waiting", "talking", "parted", "left"]
+"""Where the books leave a call: in a queue, with an agent, after a conversation, or out by an exit."""
+
+
+@dataclass(slots=True)
+class AgentMemory:
+    """How an agent stands. Times and durations in microseconds."""
+
+    status: str
+    """Empty: no record tells it."""
+    since_us: int
+    """When the status last changed, a conversation ended or a wrap-up began."""
+    idle_since_us: int = 0
+    rest_until_us: int = 0
+    """End of the last wrap-up."""
+    held_until_us: int = 0
+    """Somebody said that they get nothing before."""
+    no_answer_count: int = 0
+    calls_answered: int = 0
+    talk_us: int = 0
+    served: bool = False
+    """On Demand, and had the one call."""
+    finishing: str = ""
+    """The call whose conversation ended, until the end of the agent's legs is told."""
+
+
+@dataclass(slots=True)
+class CallMemory:
+    """A call that hasn't ended, by the uuid of the caller's channel."""
+
+    node: str
+    queue: str
+    leg: int
+    entered_us: int
+    order: int
+    """Which call entered its queue leg first, where the moment doesn't tell."""
+    standing: Standing = "waiting"
+    agent: str = ""
+    talk_since_us: int = 0
+    counted: bool = False
+    """The answer is written down."""
+    transferred: bool = False
+    attempts: int = 0
+    offers: dict[str, int] = field(default_factory=dict)
+    """Agents being rung, with the attempt."""
+    reason: str = ""
+    """Why the call left the queue."""
+
+
+class Memory:
+    """Feed every record once, in order, to `fold`."""
+
+    def __init__(self) -> None:
+        self.agents: dict[str, AgentMemory] = {}
+        self.calls: dict[str, CallMemory] = {}
+        self._touched: set[tuple[str, str]] = set()
+        self._entries = 0
+
+    def fold(self, record: Any) -> None:
+        """Take one record. Kinds that say nothing about what must be known are passed over."""
+        step = _STEPS.get(record.kind)
+        if step is not None:
+            step(self, record)
+
+    # Keeping it, a row for each agent and open call.
+
+    def take_changes(self) -> list[tuple[str, str, dict[str, Any] | None]]:
+        """Kind, name and fields of what changed since the last time; None: gone."""
+        changes = []
+        for kind, name in sorted(self._touched):
+            entry = (self.agents if kind == "agent" else self.calls).get(name)
+            changes.append((kind, name, None if entry is None else asdict(entry)))
+        self._touched.clear()
+        return changes
+
+    @classmethod
+    def load(cls, rows: Iterable[tuple[str, str, Mapping[str, Any]]]) -> Self:
+        """From kept rows. Fields that this version doesn't know are passed over."""
+        memory = cls()
+        for kind, name, values in rows:
+            if kind == "agent":
+                memory.agents[name] = AgentMemory(**_known(AgentMemory, values))
+            else:
+                memory.calls[name] = CallMemory(**_known(CallMemory, values))
+        memory._entries = max((call.order for call in memory.calls.values()), default=0)
+        return memory
+
+    # Records.
+
+    def _agent(self, record: Any) -> AgentMemory:
+        name = record.agent
+        self._touched.add(("agent", name))
+        found = self.agents.get(name)
+        if found is None:
+            found = self.agents[name] = AgentMemory("", record.at_us)
+        return found
+
+    def _call(self, record: Any) -> CallMemory | None:
+        found = self.calls.get(record.call)
+        if found is not None:
+            self._touched.add(("call", record.call))
+        return found
+
+    def status(self, record: Any) -> None:
+        agent = self._agent(record)
+        before, agent.status = agent.status, record.status
+        if record.status == before:
+            if record.reason != "initial":
+                agent.served = False
+            return
+        agent.served = False
+        agent.since_us = record.at_us
+        if before in {"", "Logged Out"} and record.status != "Logged Out":
+            agent.idle_since_us = record.at_us
+        if record.status == "Available":
+            agent.no_answer_count = 0
+
+    def entered(self, record: Any) -> None:
+        """A queue leg begins, of a new call or of one that was in a queue before."""
+        before = self.calls.get(record.call)
+        self._entries += 1
+        self.calls[record.call] = CallMemory(
+            node=record.node,
+            queue=record.queue,
+            leg=record.leg,
+            entered_us=record.at_us,
+            order=self._entries,
+            attempts=0 if before is None else before.attempts,
+        )
+        self._touched.add(("call", record.call))
+
+    def resumed(self, record: Any) -> None:
+        if record.call not in self.calls:
+            self.entered(record)
+            self.calls[record.call].entered_us = record.entered_us
+
+    def offered(self, record: Any) -> None:
+        call = self._call(record)
+        if call is not None:
+            call.attempts = max(call.attempts, record.attempt)
+            call.offers[record.agent] = record.attempt
+
+    def offer_ended(self, record: Any) -> None:
+        agent = self._agent(record)
+        call = self._call(record)
+        if record.outcome in _NO_ANSWERS:
+            agent.no_answer_count += 1
+        elif record.outcome == "answered":
+            agent.no_answer_count = 0
+        if call is not None:
+            call.offers.pop(record.agent, None)
+            if record.outcome == "answered":
+                call.standing, call.agent, call.counted = "talking", record.agent, False
+                call.talk_since_us = record.at_us
+
+    def answered(self, record: Any) -> None:
+        self._agent(record).calls_answered += 1
+        call = self._call(record)
+        if call is not None:
+            call.standing, call.agent, call.counted = "talking", record.agent, True
+            call.talk_since_us = call.entered_us + record.wait_us
+
+    def undone(self, record: Any) -> None:
+        call = self._call(record)
+        if call is not None:
+            call.standing, call.agent, call.talk_since_us = "waiting", "", 0
+
+    def parted(self, record: Any) -> None:
+        agent = self._agent(record)
+        agent.talk_us += record.talk_us
+        agent.idle_since_us = agent.since_us = record.at_us
+        agent.served = agent.status == _ON_DEMAND
+        agent.finishing = record.call
+        call = self._call(record)
+        if call is not None:
+            call.standing, call.transferred = "parted", record.transferred
+
+    def wrap_up(self, record: Any) -> None:
+        agent = self._agent(record)
+        agent.rest_until_us = record.until_us
+        if agent.finishing:
+            agent.idle_since_us = agent.since_us = record.at_us
+            agent.finishing = ""
+
+    def held(self, record: Any) -> None:
+        self._agent(record).held_until_us = record.until_us
+
+    def left(self, record: Any) -> None:
+        call = self._call(record)
+        if call is not None:
+            call.standing, call.reason = "left", record.reason
+            call.offers.clear()
+
+    def abandoned(self, record: Any) -> None:
+        call = self._call(record)
+        if call is not None:
+            call.standing, call.reason = "left", "gone"
+            call.offers.clear()
+
+    def ended(self, record: Any) -> None:
+        if self.calls.pop(record.call, None) is not None:
+            self._touched.add(("call", record.call))
+
+
+def _known(kind: type[Any], values: Mapping[str, Any]) -> dict[str, Any]:
+    names = {entry.name for entry in fields(kind)}
+    return {name: value for name, value in values.items() if name in names}
+
+
+_STEPS: Final[dict[str, Callable[[Memory, Any], None]]] = {
+    "agent-status": Memory.status,
+    "queue-entered": Memory.entered,
+    "queue-resumed": Memory.resumed,
+    "offer-made": Memory.offered,
+    "offer-ended": Memory.offer_ended,
+    "call-answered": Memory.answered,
+    "bridge-undone": Memory.undone,
+    "conversation-ended": Memory.parted,
+    "agent-wrap-up": Memory.wrap_up,
+    "agent-held": Memory.held,
+    "call-left": Memory.left,
+    "call-abandoned": Memory.abandoned,
+    "call-lost": Memory.abandoned,
+    "call-ended": Memory.ended,
+}

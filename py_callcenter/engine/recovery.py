@@ -1,0 +1,463 @@
+"""Taking up what outlived the last run: agents as they stood, conversations, ringing phones, waiting callers.
+
+The switch says what lives and who is bridged with whom; the books (`Memory`) say what is written down already
+and what happened to a call before. A caller is taken up for what the switch shows; the books only decide what
+a parked channel means and what must be added to them. Once taken up, it is an ordinary call.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Final
+
+from py_callcenter._router import Event
+from py_callcenter.config import Exit, Queue
+from py_callcenter.engine import callers, exits, moves, offers, talk
+from py_callcenter.engine.actions import Kill, SetVariables
+from py_callcenter.engine.calls import Call, Leg, Offer, OfferState, Phase, Stay
+from py_callcenter.engine.identity import job_uuid, leg_uuid
+from py_callcenter.engine.looks import (
+    OfferSeal,
+    is_bridged,
+    is_parked,
+    is_stamped,
+    offer_seal,
+    partner_of,
+    stamp_of,
+)
+from py_callcenter.engine.memory import AgentMemory, CallMemory, Memory
+from py_callcenter.engine.records import (
+    AgentWrapUp,
+    CallAnswered,
+    CallEnded,
+    CallLeft,
+    CallLost,
+    ConversationEnded,
+    LegOrphaned,
+    OfferEnded,
+    OfferMade,
+    OfferTakenUp,
+    Side,
+)
+from py_callcenter.engine.state import State
+
+HOLD_US: Final = 60_000_000
+"""So long an agent with a call on a node that isn't seen yet is offered nothing."""
+_TAKES_CALLS: Final = frozenset({"Available", "Available (On Demand)"})
+_HELD: Final = frozenset({"reserved", "receiving", "in_a_queue_call"})
+
+
+# Agents.
+
+
+def restore_agent(state: State, name: str, was: AgentMemory) -> None:
+    """Put an agent, whose status is set, back to how they stood."""
+    now_us = state.now_us
+    state.router.restore_agent(
+        now_us,
+        state.agent_ids[name],
+        idle_since_us=was.idle_since_us,
+        state_since_us=was.since_us,
+        no_answer_count=was.no_answer_count,
+        calls_answered=was.calls_answered,
+        talk_us=was.talk_us,
+        served=was.served,
+        rest_until_us=max(0, was.rest_until_us),
+        wrap_up=True,
+    )
+    state.router.set_ready_at(now_us, state.agent_ids[name], was.held_until_us)
+
+
+def expect(state: State, memory: Memory) -> None:
+    """Remember calls that the books leave open, and offer their agents nothing until their nodes are seen."""
+    nodes = {node.name for node in state.config.nodes}
+    for uuid, past in memory.calls.items():
+        if nodes and past.node not in nodes:
+            _close_books(state, uuid, past)
+            continue
+        state.past[uuid] = past
+        if len(nodes) > 1:
+            busy = [*past.offers, past.agent] if past.standing == "talking" else list(past.offers)
+            for agent in busy:
+                if agent in state.agent_ids:
+                    was = memory.agents.get(agent)
+                    held_until_us = 0 if was is None else was.held_until_us
+                    state.awaited[agent] = past.node, held_until_us
+                    ready_us = max(held_until_us, state.now_us + HOLD_US)
+                    state.router.set_ready_at(state.now_us, state.agent_ids[agent], ready_us)
+
+
+def expected_legs(state: State, node: str) -> list[str]:
+    """Channels that the books speak of: a look at the node must ask for them by name."""
+    uuids = []
+    for uuid, past in state.past.items():
+        if past.node != node:
+            continue
+        uuids.append(uuid)
+        ringing = dict(past.offers)
+        if past.standing == "talking":
+            ringing.setdefault(past.agent, past.attempts)
+        for attempt in ringing.values():
+            uuids += [leg_uuid(uuid, attempt, place) for place in range(offers.MOST_PHONES)]
+    return uuids
+
+
+# Calls.
+
+
+def take_up(state: State, node: str, live: Mapping[str, Event]) -> None:
+    """Everything that lives on a node and is unknown here; then what the books have open and that is dead."""
+    legs = {uuid: dump for uuid, dump in live.items() if uuid not in state.legs and offer_seal(state, dump)}
+    unknown = [
+        dump
+        for uuid, dump in live.items()
+        if uuid not in state.calls and dump.get("variable_cc_side") != "agent"
+    ]
+    unknown.sort(key=lambda dump: _age(state, dump))
+    ringing = {uuid: past for uuid, past in state.past.items() if past.node == node and past.offers}
+    for dump in unknown:
+        _take_up_caller(state, node, dump, legs)
+    _take_up_offers(state, node, legs, ringing)
+    for uuid, past in ringing.items():
+        _end_offers(state, uuid, past)
+    for uuid in [uuid for uuid, past in state.past.items() if past.node == node]:
+        _close_books(state, uuid, state.past.pop(uuid))
+    for agent in [agent for agent, (where, _) in state.awaited.items() if where == node]:
+        _, held_until_us = state.awaited.pop(agent)
+        if agent in state.agent_ids:
+            state.router.set_ready_at(state.now_us, state.agent_ids[agent], held_until_us)
+
+
+def orphan(state: State, node: str, uuid: str, dump: Event) -> None:
+    """A leg that carries our seal and belongs to nothing here; never one that talks, never a stranger's."""
+    seal = offer_seal(state, dump)
+    if seal is not None and not is_bridged(dump):
+        state.note(LegOrphaned, node, call=seal.call, agent=seal.agent)
+        state.act(Kill(node, uuid, "ORIGINATOR_CANCEL"))
+
+
+def _age(state: State, dump: Event) -> tuple[int, int]:
+    """Who came first is taken up first: so the core orders those who came in the same microsecond."""
+    past = state.past.get(dump.unique_id)
+    if past is not None:
+        return past.entered_us, past.order
+    return stamp_of(dump).entered_us, 1 << 62
+
+
+def _take_up_caller(state: State, node: str, dump: Event, legs: dict[str, Event]) -> None:
+    uuid = dump.unique_id
+    past = state.past.pop(uuid, None)
+    known = past is not None or is_stamped(state, dump)
+    if not dump.get("variable_cc_queue"):
+        if past is not None:  # on their way out or away: followed to the end
+            _part_in_books(state, uuid, past, transferred=True)
+            _call(state, node, dump, past).phase = Phase.AWAY
+        return
+    if is_bridged(dump):
+        if known:
+            _take_up_bridged(state, node, dump, past, legs)
+    elif not is_parked(dump):
+        if past is not None:
+            _part_in_books(state, uuid, past, transferred=True)
+            _call(state, node, dump, past).phase = Phase.AWAY
+    elif not known:
+        callers.arrived(state, node, dump)
+    else:
+        _take_up_parked(state, node, dump, past)
+
+
+def _call(state: State, node: str, dump: Event, past: CallMemory | None) -> Call:
+    """The caller's channel as a call of ours again."""
+    uuid = dump.unique_id
+    call = callers.call_from(node, dump, state.now_us)
+    stamp = stamp_of(dump)
+    call.attempts = max(stamp.attempt, past.attempts if past is not None else 0)
+    call.stays = past.leg if past is not None else stamp.leg
+    call.first_us = min(past.entered_us if past is not None else stamp.entered_us, state.now_us)
+    state.calls[uuid] = call
+    return call
+
+
+def _take_up_parked(state: State, node: str, dump: Event, past: CallMemory | None) -> None:
+    """A caller of ours is parked: what the books and the stamps say of the time before decides."""
+    uuid = dump.unique_id
+    name = dump.get("variable_cc_queue") or ""
+    queue = state.queues.get(name)
+    talked = dump.get("variable_cc_agent_bridged") == "true"
+    anew = moves.moved_since_stamped(dump)
+    call = _call(state, node, dump, past)
+    if past is None:
+        standing, same = ("parted" if talked else "waiting"), True
+    else:
+        standing, same = past.standing, past.queue == name
+        if standing == "waiting" and talked:
+            standing = "talking"
+        if standing == "talking":
+            _part_in_books(state, uuid, past, transferred=not same or anew)
+    if queue is None:
+        exits.unknown_queue(state, call, name)
+        return
+    match standing:
+        case "waiting" if same and not anew:
+            call.stays -= 1
+            entered_us = past.entered_us if past is not None else stamp_of(dump).entered_us
+            earlier_us = callers.read_earlier(state, dump)
+            entered_us = min(entered_us, state.now_us)
+            callers.enter(state, call, queue, entered_us, counted=True, earlier_us=earlier_us)
+        case "waiting" if past is not None:
+            _note_left(state, uuid, past, "transferred")
+            callers.enter(state, call, queue, state.now_us)
+        case "left" if past is not None and not dump.get("variable_cc_queue_terminated_epoch"):
+            exits.leave(state, call, None, _exit_for(queue, past.reason))
+        case "talking" | "parted" if same and not (past is not None and (past.transferred or anew)):
+            exits.leave(state, call, None, queue.after_call)
+        case _:
+            callers.enter(state, call, queue, state.now_us)
+
+
+def _exit_for(queue: Queue, reason: str) -> Exit:
+    return {
+        "timeout": queue.on_timeout,
+        "no-agent": queue.on_no_agent,
+        "full": queue.on_full,
+        "exit-key": queue.on_exit_key,
+    }.get(reason, queue.after_call)
+
+
+# Conversations.
+
+
+def _take_up_bridged(
+    state: State, node: str, dump: Event, past: CallMemory | None, legs: dict[str, Event]
+) -> None:
+    uuid = dump.unique_id
+    partner = legs.pop(partner_of(dump), None)
+    seal = None if partner is None else offer_seal(state, partner)
+    stamp = stamp_of(dump)
+    # The stamped name of the queue is sealed; the books need none.
+    queue = state.queues.get(past.queue if past is not None else dump.get("variable_cc_queue") or "")
+    agent_id = None if seal is None else state.agent_ids.get(seal.agent)
+    call = _call(state, node, dump, past)
+    call.parked = False
+    if partner is None or seal is None or seal.call != uuid or queue is None or agent_id is None:
+        if past is not None:
+            _part_in_books(state, uuid, past, transferred=True)
+            if past.standing == "waiting":
+                _note_left(state, uuid, past, "taken-elsewhere")
+        call.phase = Phase.AWAY
+        state.act(SetVariables(node, uuid, talk.NO_LONGER_OURS))
+        return
+    entered_us = past.entered_us if past is not None else min(stamp.entered_us, state.now_us)
+    counted = past is not None and past.counted
+    talks = past is not None and past.standing == "talking"
+    since_us = past.talk_since_us if past is not None and talks else stamp.answered_us or state.now_us
+    since_us = max(entered_us, min(since_us, state.now_us))
+    stay = Stay(
+        queue=queue,
+        queue_id=state.queue_ids[queue.name],
+        caller_id=0,
+        index=max(1, call.stays),
+        entered_us=entered_us,
+        priority=call.wishes.priority,
+        open=False,
+    )
+    call.stay, call.stays = stay, stay.index
+    if not _free(state, agent_id):
+        call.phase = Phase.AWAY
+        return
+    offer_id = state.router.adopt_conversation(state.now_us, agent_id, since_us=since_us, counted=counted)
+    leg = Leg(partner.unique_id, created=True, answered=True, parked=False)
+    offer = _offer(state, offer_id, (call, stay), seal, [leg])
+    offer.state = OfferState.TALKING
+    offer.job_done = True
+    offer.talk_leg, offer.talk_since_us = leg.uuid, since_us
+    offer.hold_since_us = state.now_us if partner.get("Channel-Call-State") == "HELD" else None
+    offer.recording = True  # it runs already where the queue wants one
+    call.phase, call.winner = Phase.TALKING, offer
+    if past is not None and not talks and seal.agent in past.offers:
+        past.offers.pop(seal.agent)
+        talk.note_taken(state, offer)
+    if not counted:
+        talk.prove_answer(state, offer, since_us)
+    state.note(
+        OfferTakenUp, node, call=uuid, queue=queue.name, agent=seal.agent, attempt=seal.attempt, talking=True
+    )
+
+
+def _free(state: State, agent_id: int) -> bool:
+    return state.router.agent(agent_id).state not in _HELD
+
+
+def _offer(
+    state: State, offer_id: int, where: tuple[Call, Stay], seal: OfferSeal, legs: Iterable[Leg]
+) -> Offer:
+    """An offer of the last run, for a queue leg of a call."""
+    call, stay = where
+    offer = Offer(
+        id=offer_id,
+        call=call,
+        stay=stay,
+        agent=state.agents[seal.agent],
+        agent_id=state.agent_ids[seal.agent],
+        attempt=seal.attempt,
+        job=job_uuid(call.id, seal.attempt),
+        made_us=state.now_us,
+        legs={leg.uuid: leg for leg in legs},
+    )
+    call.attempts = max(call.attempts, seal.attempt)
+    stay.offers[offer_id] = offer
+    state.offers[offer_id] = offer
+    state.jobs[offer.job] = offer
+    for uuid in offer.legs:
+        state.legs[uuid] = offer
+    return offer
+
+
+# Phones that ring.
+
+
+def _take_up_offers(
+    state: State, node: str, legs: Mapping[str, Event], ringing: Mapping[str, CallMemory]
+) -> None:
+    """Phones that ring for a caller who waits go on ringing; all other legs of ours are hung up."""
+    rings: dict[OfferSeal, list[Event]] = {}
+    for dump in legs.values():
+        seal = offer_seal(state, dump)
+        if seal is not None:
+            rings.setdefault(seal, []).append(dump)
+    for seal, dumps in sorted(rings.items(), key=lambda item: (item[0].call, item[0].attempt, item[0].agent)):
+        call = state.calls.get(seal.call)
+        if call is None or not _wants(state, call, seal) or any(is_bridged(dump) for dump in dumps):
+            for dump in dumps:
+                orphan(state, node, dump.unique_id, dump)
+            continue
+        past = ringing.get(call.id)
+        known = past is not None and past.offers.pop(seal.agent, None) is not None
+        _take_up_offer(state, call, seal, dumps, known=known)
+
+
+def _wants(state: State, call: Call, seal: OfferSeal) -> bool:
+    """Whether the caller still waits and the agent could take the call."""
+    agent_id = state.agent_ids.get(seal.agent)
+    if agent_id is None or call.stay is None or not call.stay.open or call.phase is not Phase.WAITING:
+        return False
+    agent = state.router.agent(agent_id)
+    return agent.state not in _HELD and agent.status in _TAKES_CALLS
+
+
+def _take_up_offer(state: State, call: Call, seal: OfferSeal, dumps: Iterable[Event], *, known: bool) -> None:
+    """`known`: the records tell that the offer was made."""
+    stay = call.stay
+    if stay is None:
+        return
+    names = [
+        leg_uuid(call.id, seal.attempt, place) for place in range(len(state.agents[seal.agent].contacts))
+    ]
+    offer_id = state.router.adopt_offer(state.now_us, stay.caller_id, state.agent_ids[seal.agent])
+    offer = _offer(state, offer_id, (call, stay), seal, map(Leg, names))
+    what = {"call": call.id, "queue": stay.queue.name, "agent": seal.agent, "attempt": seal.attempt}
+    if not known:
+        state.note(OfferMade, call.node, **what)
+    state.note(OfferTakenUp, call.node, talking=False, **what)
+    offers.watch_ring(state, offer)
+    for dump in dumps:
+        leg = offer.legs.get(dump.unique_id)
+        if leg is None:  # one more phone was registered then
+            leg = offer.legs[dump.unique_id] = Leg(dump.unique_id)
+            state.legs[leg.uuid] = offer
+        leg.created = True
+        if is_parked(dump):
+            offers.leg_parked(state, offer, leg)
+        elif dump.get("Answer-State") == "answered":
+            offers.leg_answered(state, offer, leg)
+        elif dump.get("Answer-State") in ("ringing", "early"):
+            offers.leg_rings(state, offer, leg)
+
+
+# The books.
+
+
+def _end_offers(state: State, uuid: str, past: CallMemory) -> None:
+    """Write down that these came to nothing while nobody looked."""
+    for agent, attempt in past.offers.items():
+        state.note(
+            OfferEnded,
+            past.node,
+            call=uuid,
+            queue=past.queue,
+            agent=agent,
+            attempt=attempt,
+            outcome="withdrawn",
+            cause="UNSEEN",
+            ring_us=0,
+        )
+    past.offers.clear()
+
+
+def _part_in_books(state: State, uuid: str, past: CallMemory, *, transferred: bool) -> None:
+    """The conversation that the books have open ended while nobody looked; the agent rests from now on."""
+    if past.standing != "talking":
+        return
+    past.standing = "parted"
+    past.transferred = transferred
+    if not past.counted:
+        state.note(
+            CallAnswered,
+            past.node,
+            call=uuid,
+            queue=past.queue,
+            leg=past.leg,
+            agent=past.agent,
+            wait_us=max(0, past.talk_since_us - past.entered_us),
+        )
+    ended_by: Side = "agent" if transferred else "system"
+    state.note(
+        ConversationEnded,
+        past.node,
+        call=uuid,
+        queue=past.queue,
+        leg=past.leg,
+        agent=past.agent,
+        talk_us=max(0, state.now_us - past.talk_since_us),
+        hold_us=0,
+        ended_by=ended_by,
+        transferred=transferred,
+    )
+    agent_id = state.agent_ids.get(past.agent)
+    if agent_id is not None and _free(state, agent_id):
+        offer_id = state.router.adopt_conversation(
+            state.now_us, agent_id, since_us=min(past.talk_since_us, state.now_us), counted=past.counted
+        )
+        state.router.finish(state.now_us, offer_id)
+        ready_us = state.router.agent(agent_id).ready_at_us
+        state.note(AgentWrapUp, past.node, agent=past.agent, until_us=max(ready_us, state.now_us), call=uuid)
+
+
+def _note_left(state: State, uuid: str, past: CallMemory, reason: str) -> None:
+    state.note(
+        CallLeft,
+        past.node,
+        call=uuid,
+        queue=past.queue,
+        leg=past.leg,
+        wait_us=max(0, state.now_us - past.entered_us),
+        reason=reason,
+        target="",
+    )
+
+
+def _close_books(state: State, uuid: str, past: CallMemory) -> None:
+    """The channel died while nobody looked."""
+    _end_offers(state, uuid, past)
+    if past.standing == "waiting":
+        state.note(
+            CallLost,
+            past.node,
+            call=uuid,
+            queue=past.queue,
+            leg=past.leg,
+            wait_us=max(0, state.now_us - past.entered_us),
+        )
+    else:
+        _part_in_books(state, uuid, past, transferred=False)
+    state.note(CallEnded, past.node, call=uuid, cause="UNSEEN")
