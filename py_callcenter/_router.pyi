@@ -261,6 +261,70 @@ class AgentView:
     def external_calls(self) -> int: ...
 
 @final
+class Candidate:
+    """One agent of a queue, as one caller sees them at one moment. Immutable."""
+
+    @property
+    def agent(self) -> int:
+        """Id of the agent."""
+
+    @property
+    def reason(self) -> str | None:
+        """The first rule that keeps the agent from the caller; None: may be had.
+
+        In the order in which they are asked: `other_caller` (goes to one who is served before) or
+        `rings_for_caller` or, by what the agent does for others, `reserved` `receiving`
+        `in_a_queue_call`; then `logged_out` `on_break` `wrap_up` `idle` `delay` `not_ready_yet`
+        `external_call`; then `preferred_agent` (the caller waits for another one) `opening_delay`
+        `tier_level` `skills`.
+        """
+
+    @property
+    def until_us(self) -> int | None:
+        """When that rule ends by waiting alone, if it does; another may hold then."""
+
+    @property
+    def other(self) -> int | None:
+        """Id of the other caller who gets the agent or has them, if still waiting."""
+
+    @property
+    def refused(self) -> bool:
+        """Has let this caller ring before, so comes after all others."""
+
+@final
+class Explanation:
+    """Where a caller stands with each agent of the queue at one moment. Immutable."""
+
+    @property
+    def now_us(self) -> int:
+        """The moment that it holds for."""
+
+    @property
+    def caller(self) -> int:
+        """Id of the caller."""
+
+    @property
+    def queue(self) -> int:
+        """Id of the queue."""
+
+    @property
+    def closed(self) -> str | None:
+        """Why nobody is looked for now: `claimed` (an agent has answered), `held` (by `hold_caller`) or
+        `ringing` (as many phones as the strategy wants).
+        """
+
+    @property
+    def wanted(self) -> int:
+        """So many agents are looked for now; these are the first of the candidates without a reason."""
+
+    @property
+    def candidates(self) -> list[Candidate]:
+        """All agents with a tier: first those who may be had, the best first, then the others by id. Where
+        agents are drawn by lot the one who is drawn is the first, and the others have the same chance next
+        time.
+        """
+
+@final
 class Router:
     """Order of callers, agents, reservations and all timers.
 
@@ -557,6 +621,13 @@ class Router:
         caller takes the best ready agent of its queue by the queue's strategy among those whom its wait opens
         and who meet its demand; in the strategies that ring several, as many as these want, again as agents
         become ready, until claimed.
+        """
+
+    def explain(self, caller: int) -> Explanation:
+        """Why the next `decide` gives a waiting caller whom it gives, by the last `now_us` that was told: for
+        the moment at which the caller's turn comes, with those served who are before. Changes nothing.
+
+        O(agents of the queue) right after `decide`; O(everything) when something happened since.
         """
 
     def ringing(self, now_us: int, offer: int) -> None:

@@ -181,6 +181,75 @@ impl AgentView {
     }
 }
 
+/// One agent, as one caller sees them; documented in `py_callcenter/_router.pyi`.
+#[pyclass(frozen, module = "py_callcenter._router")]
+struct Candidate(core::Candidate);
+
+#[pymethods]
+impl Candidate {
+    #[getter]
+    fn agent(&self) -> u64 {
+        self.0.agent
+    }
+
+    #[getter]
+    fn reason(&self) -> Option<&'static str> {
+        self.0.reason.map(core::Reason::word)
+    }
+
+    #[getter]
+    fn until_us(&self) -> Option<i64> {
+        self.0.until_us
+    }
+
+    #[getter]
+    fn other(&self) -> Option<u64> {
+        self.0.other
+    }
+
+    #[getter]
+    fn refused(&self) -> bool {
+        self.0.refused
+    }
+}
+
+/// Where a caller stands with each agent; documented in `py_callcenter/_router.pyi`.
+#[pyclass(frozen, module = "py_callcenter._router")]
+struct Explanation(core::Explanation);
+
+#[pymethods]
+impl Explanation {
+    #[getter]
+    fn now_us(&self) -> i64 {
+        self.0.now_us
+    }
+
+    #[getter]
+    fn caller(&self) -> u64 {
+        self.0.caller
+    }
+
+    #[getter]
+    fn queue(&self) -> u64 {
+        self.0.queue
+    }
+
+    #[getter]
+    fn closed(&self) -> Option<&'static str> {
+        self.0.closed.map(core::Closed::word)
+    }
+
+    #[getter]
+    fn wanted(&self) -> usize {
+        self.0.wanted
+    }
+
+    #[getter]
+    fn candidates(&self) -> Vec<Candidate> {
+        self.0.candidates.iter().copied().map(Candidate).collect()
+    }
+}
+
 /// The routing core; documented in `py_callcenter/_router.pyi`.
 ///
 /// What changes it must go through the `Recorder`: a new call has its line in `core/src/router/log/calls.rs`.
@@ -706,6 +775,10 @@ impl Router {
         self.0.advance(now_us).map_err(refused)
     }
 
+    fn explain(&self, #[pyo3(from_py_with = id)] caller: u64) -> PyResult<Explanation> {
+        self.0.explain(caller).map(Explanation).map_err(refused)
+    }
+
     fn snapshot(&self, py: Python<'_>) -> PyResult<Py<PyBytes>> {
         let bytes = self.0.snapshot().map_err(refused)?;
         Ok(PyBytes::new(py, &bytes).unbind())
@@ -778,6 +851,8 @@ impl Replay {
 pub(crate) fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<Proposal>()?;
     module.add_class::<AgentView>()?;
+    module.add_class::<Candidate>()?;
+    module.add_class::<Explanation>()?;
     module.add_class::<Replay>()?;
     module.add_class::<Router>()
 }

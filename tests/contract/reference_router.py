@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from fractions import Fraction
 
+from contract.reference_reasons import Explanation, explain
 from contract.reference_skills import Expr, Skills, holds, read
 
 from py_callcenter._router import RouterError
@@ -908,6 +909,10 @@ class Router:
                     break
                 proposals.append(self._reserve(caller, agent))
         return proposals
+
+    def explain(self, caller: int) -> Explanation:
+        self._caller(caller)
+        return explain(self, caller)
 
     def _rank(self, caller: Caller) -> tuple[int | Fraction, ...]:
         """Who is first of all queues: smaller."""

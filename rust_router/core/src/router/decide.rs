@@ -28,14 +28,27 @@ impl Router {
     pub fn decide(&mut self, now_us: i64) -> Result<Vec<Proposal>> {
         Self::check_time(now_us)?;
         self.clock(now_us)?;
+        self.match_before(None)
+    }
+
+    /// Whether nobody became open or ready since the last decision: there is nobody to match.
+    pub(super) const fn is_settled(&self) -> bool {
+        self.dirty.is_empty() && self.dirty_agents.is_empty() && self.dirty_callers.is_empty()
+    }
+
+    /// Decide for all callers, or for those who are served before a place.
+    pub(super) fn match_before(&mut self, place: Option<Rank>) -> Result<Vec<Proposal>> {
         let mut proposals = Vec::new();
-        if self.dirty.is_empty() && self.dirty_agents.is_empty() && self.dirty_callers.is_empty() {
+        if self.is_settled() {
             return Ok(proposals);
         }
         let mut heads = std::mem::take(&mut self.heads);
         heads.clear();
         self.look(&mut heads)?;
         while let Some(Reverse((head, source))) = heads.pop() {
+            if place.is_some_and(|place| place <= head) {
+                break;
+            }
             // The agents may have gone to others since this head was put here.
             let untouched = proposals.is_empty();
             let mut next = if untouched {

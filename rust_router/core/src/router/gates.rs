@@ -42,7 +42,7 @@ impl Queue {
     }
 
     /// The wait that opens a level, whoever is present.
-    fn level_wait_us(&self, level: i64) -> i64 {
+    pub(super) fn level_wait_us(&self, level: i64) -> i64 {
         let rules = &self.settings;
         let never_waits = level == 0 || (level == 1 && !rules.tier_rules_compatible);
         if !rules.tier_rules_apply || never_waits {

@@ -11,6 +11,7 @@ mod config;
 mod decide;
 mod error;
 mod expect;
+mod explain;
 mod gates;
 mod log;
 mod offers;
@@ -35,12 +36,13 @@ use crate::estimate::{Estimator, Ticket};
 pub use adopt::Remembered;
 pub use callers::Arrival;
 pub use error::{Result, RouterError};
+pub use explain::{Candidate, Explanation};
 pub use log::{LOG_FORMAT, LogError, Recorder, Replay};
 pub use snapshot::{SNAPSHOT_FORMAT, SnapshotError};
 pub use types::{
-    AgentSettings, AgentView, Fault, MAX_EXTERNAL_CALLS, MAX_NAME, MAX_NO_ANSWER, MAX_PRIORITY,
-    MAX_RING_COUNT, MAX_TIER, MAX_TIER_WAIT_US, MAX_US, MAX_WEIGHT, MAX_WINDOW_US, MIN_WINDOW_US,
-    Proposal, QueueSettings, State, Status, Strategy, TierSettings,
+    AgentSettings, AgentView, Closed, Fault, MAX_EXTERNAL_CALLS, MAX_NAME, MAX_NO_ANSWER,
+    MAX_PRIORITY, MAX_RING_COUNT, MAX_TIER, MAX_TIER_WAIT_US, MAX_US, MAX_WEIGHT, MAX_WINDOW_US,
+    MIN_WINDOW_US, Proposal, QueueSettings, Reason, State, Status, Strategy, TierSettings,
 };
 
 use crate::skills::{ClassIndex, DemandId, LadderId, ProfileId, Skills};

@@ -115,7 +115,7 @@ impl Router {
     ///
     /// Lots fall on all agents of the level; one that falls on an agent who doesn't meet the demand is drawn again.
     /// After some in vain, one more is drawn among those who meet it. Either way each has the same chance.
-    fn by_lot(
+    pub(super) fn by_lot(
         &self,
         queue: &Queue,
         wish: &Wish<'_>,
@@ -151,7 +151,7 @@ impl Router {
     }
 
     /// Round-robin's next: same level, a higher position than the agent of the newest offer.
-    fn behind_last_offered(
+    pub(super) fn behind_last_offered(
         &self,
         queue: &Queue,
         queue_slot: u32,
@@ -166,7 +166,7 @@ impl Router {
     }
 
     /// Where the agent of this id stands, if there and ready for this queue.
-    fn ready_place(&self, id: u64, queue_slot: u32) -> Result<Option<Place>> {
+    pub(super) fn ready_place(&self, id: u64, queue_slot: u32) -> Result<Option<Place>> {
         let Some(slot) = self.agents.slot(id) else {
             return Ok(None);
         };

@@ -170,6 +170,56 @@ words!(
     }
 );
 
+words!(
+    /// The first rule that keeps an agent from a caller, in the order in which they are asked.
+    Reason, "reason", {
+        /// Goes to a caller who is served before this one.
+        OtherCaller = "other_caller",
+        /// The phone rings for this caller already, or will.
+        RingsForCaller = "rings_for_caller",
+        /// Kept for another caller.
+        Reserved = "reserved",
+        /// The phone rings for another caller, or was answered.
+        Receiving = "receiving",
+        /// Talks to a caller.
+        InAQueueCall = "in_a_queue_call",
+        /// Status `Logged Out`.
+        LoggedOut = "logged_out",
+        /// Status `On Break`.
+        OnBreak = "on_break",
+        /// Works after a conversation.
+        WrapUp = "wrap_up",
+        /// On Demand and served.
+        Idle = "idle",
+        /// In a delay after a failed offer.
+        Delay = "delay",
+        /// Not before a moment that was set by hand.
+        NotReadyYet = "not_ready_yet",
+        /// On a call that is not the queue's, and the queue passes over such agents.
+        ExternalCall = "external_call",
+        /// The caller waits for another agent.
+        PreferredAgent = "preferred_agent",
+        /// The caller hasn't waited as long as this agent's opening delay.
+        OpeningDelay = "opening_delay",
+        /// The caller's wait doesn't open this level.
+        TierLevel = "tier_level",
+        /// The agent doesn't meet the caller's demand.
+        Skills = "skills",
+    }
+);
+
+words!(
+    /// Why nobody is looked for on behalf of a caller.
+    Closed, "reason", {
+        /// An agent has answered.
+        Claimed = "claimed",
+        /// Held back by hand.
+        Held = "held",
+        /// As many phones ring as the strategy wants.
+        Ringing = "ringing",
+    }
+);
+
 impl Fault {
     /// Whether the caller tries this agent after all others from now on, and waits for no preferred agent.
     #[must_use]

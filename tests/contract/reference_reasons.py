@@ -1,0 +1,124 @@
+"""Why a caller gets this agent and not that one, by the rules of `reference_router`, in plain Python."""
+
+from __future__ import annotations
+
+import copy
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from contract.reference_skills import holds
+
+if TYPE_CHECKING:
+    from contract.reference_router import Agent, Caller, Router
+
+
+@dataclass(frozen=True)
+class Candidate:
+    agent: int
+    reason: str | None
+    until_us: int | None = None
+    other: int | None = None
+    refused: bool = False
+
+
+@dataclass(frozen=True)
+class Explanation:
+    now_us: int
+    caller: int
+    queue: int
+    closed: str | None
+    wanted: int
+    candidates: list[Candidate]
+
+
+def explain(router: Router, number: int) -> Explanation:
+    """Serve those who are before the caller, on a copy; then ask each agent."""
+    router = copy.deepcopy(router)
+    known = set(router._offers)
+    for other in sorted(router._callers.values(), key=router._rank):
+        if other.id == number:
+            break
+        while router._is_open(other) and (agent := router._choice(other)):
+            router._reserve(other, agent)
+    caller = router._callers[number]
+    queue = router._queues[caller.queue]
+    members = [router._agents[agent] for q, agent in router._tiers if q == queue.id]
+    out = {agent.id: _out(router, caller, agent, known) for agent in members}
+    held = router._is_held(caller)
+    refused = caller.refused if queue.refusal_memory and not held else []
+    eligible = [agent.id for agent in members if out[agent.id].reason is None]
+    rings = len(router._offers_of_caller(number))
+    closed = "claimed" if caller.claimed_by else "held" if caller.held else None
+    if closed is None and not router._is_open(caller):
+        closed = "ringing"
+    strategies = {"ring-all": len(members), "ring-k": queue.ring_count - rings}
+    candidates = [
+        Candidate(agent, None, refused=agent in refused) for agent in _row(router, caller, eligible)
+    ]
+    candidates += [
+        Candidate(one.agent, one.reason, one.until_us, one.other, agent in refused)
+        for agent, one in sorted(out.items())
+        if one.reason
+    ]
+    wanted = 0 if closed else strategies.get(queue.strategy, 1)
+    return Explanation(router._now_us, number, queue.id, closed, wanted, candidates)
+
+
+def _row(router: Router, caller: Caller, eligible: list[int]) -> list[int]:
+    """The eligible agents, the best first: each choice made without those who were chosen before."""
+    if router._queues[caller.queue].strategy in {"random", "weighted-random"} and eligible:
+        best = router._choice(caller)
+        rest = [agent for agent in eligible if agent != best.id]
+        memory = caller.refused if router._queues[caller.queue].refusal_memory else []
+        level = {agent: router._tiers[caller.queue, agent].level for agent in rest}
+        return [best.id, *sorted(rest, key=lambda a: (*_turn(memory, a), level[a], a))]
+    row = []
+    while best := router._choice(caller):
+        row.append(best.id)
+        best.hold_until_us = router._now_us + 1
+    return row
+
+
+def _turn(refused: list[int], agent: int) -> tuple[int]:
+    return (refused.index(agent) + 1 if agent in refused else 0,)
+
+
+def _out(router: Router, caller: Caller, agent: Agent, known: set[int]) -> Candidate:
+    """The first rule that keeps this agent from this caller."""
+    queue = router._queues[caller.queue]
+    tier = router._tiers[queue.id, agent.id]
+    offer = router._offer_of_agent(agent.id)
+    if offer is not None:
+        talks = offer.step == "talking" or offer.caller not in router._callers
+        other = None if talks or offer.caller == caller.id else offer.caller
+        if offer.caller == caller.id and offer.step != "talking":
+            return Candidate(agent.id, "rings_for_caller")
+        reason = router._state(agent) if offer.id in known else "other_caller"
+        return Candidate(agent.id, reason, None, other)
+    waited_us = max(0, router._now_us - caller.entered_us)
+    if agent.status in {"Logged Out", "On Break"}:
+        return Candidate(agent.id, "logged_out" if agent.status == "Logged Out" else "on_break")
+    if agent.rest == "wrap_up":
+        return Candidate(agent.id, "wrap_up", agent.rest_until_us)
+    if agent.served_on_demand:
+        return Candidate(agent.id, "idle")
+    if agent.rest:
+        return Candidate(agent.id, "delay", agent.rest_until_us)
+    if agent.hold_until_us:
+        return Candidate(agent.id, "not_ready_yet", agent.hold_until_us)
+    if agent.external_calls and queue.skip_agents_with_external_calls:
+        return Candidate(agent.id, "external_call")
+    if router._is_held(caller):
+        if agent.id == caller.preferred:
+            return Candidate(agent.id, None)
+        return Candidate(agent.id, "preferred_agent", caller.preferred_until_us)
+    if waited_us < tier.opening_delay_us:
+        return Candidate(agent.id, "opening_delay", caller.entered_us + tier.opening_delay_us)
+    if not router._is_level_open(queue, tier.level, waited_us):
+        wait_us = router._level_wait_us(queue, tier.level)
+        return Candidate(agent.id, "tier_level", caller.entered_us + wait_us)
+    if not router._meets(agent, caller):
+        later = [after for after, _text, expr in router._steps(caller) if holds(expr, agent.skills)]
+        opens = min((after for after in later if after > waited_us), default=None)
+        return Candidate(agent.id, "skills", None if opens is None else caller.entered_us + opens)
+    return Candidate(agent.id, None)
