@@ -17,7 +17,8 @@ impl Queue {
     /// Tell how the queue stands from now on: who takes calls, who is free, for whom nobody rings. To be called
     /// when one of these has become none or more than none, or the first has changed.
     pub(super) fn tell(&mut self, now_us: i64) {
-        let free = small(self.ready.len());
+        // It asks for none or some; how many there were at the last call would be an accident.
+        let free = u32::from(self.ready.len() > 0);
         self.estimator
             .line(now_us, self.takers, free, self.unserved);
     }

@@ -5,7 +5,7 @@ use super::super::timers::Due;
 use super::super::types::{self, range};
 use super::super::{
     Agent, Caller, CallerKey, LadderId, MAX_EXTERNAL_CALLS, MAX_PRIORITY, MAX_TIER, MAX_US, Offer,
-    Phase, Queue, Rest, Router, RouterError, Slots, Status, Tier,
+    Phase, Queue, Ready, Rest, Router, RouterError, Slots, Status, Tier,
 };
 use super::SnapshotError::{self, Contradiction};
 use super::rows::{AgentRow, CallerRow, Facts, OfferRow, QueueRow, TierRow};
@@ -110,13 +110,16 @@ fn put_queue(router: &mut Router, row: &QueueRow) -> Result<()> {
         name,
         settings,
         ref skills,
+        skilled,
         estimator: _,
     } = row;
     types::name(name)?;
     settings.check()?;
     let ladder = put_steps(router, skills)?;
     router.biased += usize::from(settings.is_biased());
-    let queue = Queue::new(name, settings, ladder);
+    let mut queue = Queue::new(name, settings, ladder);
+    queue.skilled |= skilled;
+    queue.ready = Ready::in_orders(queue.orders());
     let slot = router.queues.insert_again(id, queue)?;
     must(slot.is_some(), "a queue's id that can't be")?;
     let earlier = router.queue_names.insert(name.to_owned(), id);

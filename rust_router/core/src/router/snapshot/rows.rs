@@ -39,6 +39,9 @@ pub(super) struct QueueRow<'a> {
     pub(super) settings: QueueSettings,
     /// What its callers demand, by waited time.
     pub(super) skills: Vec<(i64, String)>,
+    /// Whether a caller ever demanded something. Nobody decides by it, but when the agents are sorted anew the
+    /// estimator is told, and sums of fractions depend on where they are cut.
+    pub(super) skilled: bool,
     /// What `Estimator::to_bytes` gives.
     pub(super) estimator: Vec<u8>,
 }
@@ -170,8 +173,8 @@ impl<'a> QueueRow<'a> {
             settings,
             ladder,
             estimator,
+            skilled,
             // Follow from callers, agents and settings.
-            skilled: _,
             waiting: _,
             newcomers: _,
             stages: _,
@@ -194,6 +197,7 @@ impl<'a> QueueRow<'a> {
             name,
             settings: *settings,
             skills: router.steps(*ladder)?,
+            skilled: *skilled,
             estimator: estimator.to_bytes(),
         })
     }
