@@ -283,6 +283,8 @@ def call_list(
 ) -> None:
     """List the calls in queues and with agents. Numbers are masked."""
     with backend(read_config(config)) as behind:
+        if queue is not None:
+            _pick(behind.queues(), "name", queue, "queue")
         rows = behind.calls(queue)
         say_stopped(live=behind.live)
     if as_json:

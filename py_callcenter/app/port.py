@@ -197,6 +197,9 @@ class HubPort:
             reasons.append("no node is configured")
         if links and not any(link.announced for link in links.values()):
             reasons.append("no switch is connected and in step")
+            reasons += [
+                f"{name}: {_REASONS.get(link.state, 'not in step yet')}" for name, link in links.items()
+            ]
         if not self._store.working:
             reasons.append("records can't be written to the database")
         return Health(ok=not reasons, reasons=tuple(reasons))

@@ -32,6 +32,7 @@ def set_agent_key(config: Config, name: str, key: str, value: str) -> Config:
         return config.with_routing(routing)
     except ValidationError as error:
         place, message, hint = explain(error)[0]
+        message = message.removesuffix(", not text in quotes")  # nobody typed quotes on a command line
         raise RuleError(f"{place.partition('.')[2] or key}: {message}", hint) from error
 
 

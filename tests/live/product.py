@@ -94,6 +94,12 @@ class Controller:
     """Where the event socket is reached when not at the switch itself."""
 
     def start(self, wait_s: float = 20.0) -> Controller:
+        self.launch()
+        until(self.ready, "the controller is ready", wait_s)
+        return self
+
+    def launch(self) -> None:
+        """Start the process, whatever comes of it."""
         program = command()
         assert program is not None, "callcenter is not installed beside this Python"
         self.folder.mkdir(exist_ok=True)
@@ -108,8 +114,14 @@ class Controller:
                 cwd=self.folder,
             )
 
-        until(self.ready, "the controller is ready", wait_s)
-        return self
+    @property
+    def why_not_ready(self) -> str:
+        """The reasons that `/readyz` gives; empty while the HTTP side isn't up yet."""
+        try:
+            answer = httpx.get(f"{self.url}/readyz", timeout=2, trust_env=False)
+        except httpx.TransportError:
+            return ""
+        return " ".join(answer.json()["reasons"])
 
     def ready(self) -> bool:
         assert self.process is not None

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import signal
+import socket
 import time
 
 import pytest
 from live.product import Controller, Setup
 from live.sip import Sip, until
-from live.switch import FreeSwitch
+from live.switch import FreeSwitch, free_port
 from live.wire_cutter import WireCutter
 
 pytestmark = [pytest.mark.live, pytest.mark.timeout(120)]
@@ -68,3 +69,23 @@ def test_a_switch_that_died_and_came_back_gets_its_calls_routed_again(tmp_path):
         controller.stop()
         sip.stop()
         switch.stop()
+
+
+def test_a_wrong_password_is_told_from_a_switch_that_is_not_there(switch, tmp_path):
+    class WrongPassword(Setup):
+        def text(self, switch: FreeSwitch, port: int, esl_port: int) -> str:
+            return super().text(switch, port, esl_port).replace(switch.password, "not-the-password")
+
+    wrong = Controller(tmp_path / "wrong", switch, WrongPassword().queue())
+    away = Controller(tmp_path / "away", switch, Setup().queue(), esl_port=free_port(socket.SOCK_STREAM))
+    try:
+        wrong.launch()
+        away.launch()
+        until(lambda: "refuses us: check the password" in wrong.why_not_ready, "it says what is wrong")
+        until(lambda: "no connection to the switch" in away.why_not_ready, "it says what is wrong")
+        assert '"reason":"wrong-password"' in wrong.log
+        assert "not-the-password" not in wrong.log
+        assert "Connection refused" in away.log
+    finally:
+        wrong.stop()
+        away.stop()
