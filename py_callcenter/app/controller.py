@@ -21,6 +21,7 @@ from gevent.event import Event as Signal
 
 from py_callcenter._router import Event, Proposal, Router
 from py_callcenter.app.clock import Clock
+from py_callcenter.app.live import LiveFigures
 from py_callcenter.app.orders import Orders
 from py_callcenter.app.registrations import Registrations
 from py_callcenter.app.secrets import Keys
@@ -31,7 +32,7 @@ from py_callcenter.engine.actions import Probe
 from py_callcenter.engine.memory import Memory
 from py_callcenter.esl.errors import EslError
 from py_callcenter.esl.node import NodeLink, NodeSettings, State
-from py_callcenter.stats import DECISION_BOUNDS_US, LAG_BOUNDS_US, Histogram, Stats
+from py_callcenter.stats import DECISION_BOUNDS_US, LAG_BOUNDS_US, Histogram
 from py_callcenter.store import Store
 
 _log = structlog.get_logger(__name__)
@@ -90,7 +91,7 @@ class Controller:
         """`orders_in`: the folder that keeps operators' standing orders; None keeps them in mind only."""
         self.clock = clock or Clock()
         self.figures = Figures()
-        self.stats = Stats()
+        self.live = LiveFigures()
         self.traces = Traces()
         self.started_us = self.clock.now_us()
         self.faults = 0
@@ -136,6 +137,7 @@ class Controller:
 
     def start(self) -> None:
         """Connect to every node; route from the moment that each is in step."""
+        self.live.start()
         self._carry_out(self.engine.start())
         for name in self.links:
             self._input(self.engine.on_node, name, False)  # until it is in step
@@ -155,6 +157,7 @@ class Controller:
             link.stop()
         self._registrations.stop()
         gevent.killall(self._greenlets, block=True, timeout=1)
+        self.live.stop()
         _log.info("controller_stopped")
 
     # From the switches (esl.node.App).
@@ -284,7 +287,7 @@ class Controller:
     # Inside.
 
     def _set_targets(self, config: Config) -> None:
-        self.stats.configure({queue.name: queue.service_level.us for queue in config.queues})
+        self.live.configure({queue.name: queue.service_level.us for queue in config.queues})
 
     def _input(self, take: Callable[..., Outcome], *arguments: object) -> None:
         """Give the engine one input. A fault of ours in it costs that input, not the calls of all others:
@@ -325,10 +328,10 @@ class Controller:
 
     def _keep(self, records: list[AnyRecord]) -> None:
         for record in records:
-            self.stats.fold(record)
             self.traces.add(record)
             _log_notable(record)
         self._store.put(records)
+        self.live.put(records)
         self.changed()
 
     def _keep_time(self) -> None:

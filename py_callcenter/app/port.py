@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping
+from dataclasses import replace
 from functools import partial
 from typing import Final, Literal, TypeVar
 
@@ -31,12 +32,14 @@ from py_callcenter.engine import EngineError, View
 from py_callcenter.engine.errors import NotNow, UnknownAgent, UnknownCall, UnknownNode, UnknownQueueName
 from py_callcenter.engine.view import AgentLine, CallView, NodeView
 from py_callcenter.esl.node import NodeLink, State
-from py_callcenter.metrics import ExpectedWait, MetricsSnapshot, NodeMetrics
-from py_callcenter.stats import FORMULA, WINDOW_SECONDS
+from py_callcenter.metrics import ExpectedWait, MetricsSnapshot, NodeMetrics, Target
+from py_callcenter.stats import FORMULA, WINDOW_SECONDS, Stats
 from py_callcenter.store import Store
 
 ANSWER_S: Final = 5.0
 STUCK_S: Final = 10.0
+EXPECTED_AT_ONCE: Final = 20
+"""Queues whose expected wait is asked for in one turn of the hub, so that calls wait for a moment only."""
 
 T = TypeVar("T")
 
@@ -61,24 +64,27 @@ class HubPort:
             raise PortError(503, "the controller doesn't answer", "see its log; try again") from error
 
     async def snapshot(self) -> Snapshot:
-        view, figures, links, config = await self._ask(self._look)
+        view, links, config = await self._ask(self._look)
         self._version += 1
-        return _snapshot(self._version, view, figures, links, config)
+        return _snapshot(self._version, view, self._figures(), links, config)
 
-    def _look(self) -> tuple[View, dict[str, _QueueFigures], tuple[NodeRow, ...], Config]:
+    def _figures(self) -> dict[str, _QueueFigures]:
+        now_us = self._controller.clock.now_us()
+        with self._controller.live.reading() as live:
+            return {
+                name: _QueueFigures(
+                    offered=queue.offered,
+                    answered=queue.answered,
+                    abandoned=sum(queue.abandoned.values()),
+                    overflowed=sum(queue.left.values()),
+                    lost=queue.lost,
+                    percent=queue.window.percent(now_us),
+                )
+                for name, queue in live.stats.queues.items()
+            }
+
+    def _look(self) -> tuple[View, tuple[NodeRow, ...], Config]:
         controller = self._controller
-        now_us = controller.clock.now_us()
-        figures = {
-            name: _QueueFigures(
-                offered=queue.offered,
-                answered=queue.answered,
-                abandoned=sum(queue.abandoned.values()),
-                overflowed=sum(queue.left.values()),
-                lost=queue.lost,
-                percent=queue.window.percent(now_us),
-            )
-            for name, queue in controller.stats.queues.items()
-        }
         view = controller.view()
         paces = {pace.name: pace for pace in view.nodes}
         nodes = tuple(
@@ -89,7 +95,7 @@ class HubPort:
             )
             for name, link in controller.links.items()
         )
-        return view, figures, nodes, controller.config
+        return view, nodes, controller.config
 
     async def subscribe(self) -> AsyncIterator[Snapshot]:
         if not self._listening:
@@ -205,34 +211,53 @@ class HubPort:
         return Health(ok=not reasons, reasons=tuple(reasons))
 
     async def metrics(self) -> MetricsSnapshot:
-        return await self._ask(self._measure)
+        """The hub gives a handful of numbers; whatever grows with queues and agents is read beside it."""
+        taken, config = await self._ask(self._measure)
+        names = [queue.name for queue in config.queues]
+        expected: dict[str, ExpectedWait] = {}
+        for start in range(0, len(names), EXPECTED_AT_ONCE):
+            some = names[start : start + EXPECTED_AT_ONCE]
+            expected |= await self._ask(partial(self._expect, some))
+        return await asyncio.to_thread(self._complete, replace(taken, expected=expected), config)
 
-    def _measure(self) -> MetricsSnapshot:
+    def _expect(self, names: list[str]) -> dict[str, ExpectedWait]:
+        now_us = self._controller.clock.now_us()
+        return {
+            name: ExpectedWait(
+                half_us=None if expected is None else expected.p50_us,
+                most_us=None if expected is None else expected.p80_us,
+                answers=score.answers,
+                bias=score.bias,
+                error=score.relative_error,
+                inside=score.coverage,
+            )
+            for name, expected, score in self._controller.engine.expected_waits(names, now_us)
+        }
+
+    def _complete(self, taken: MetricsSnapshot, config: Config) -> MetricsSnapshot:
+        queues_of: dict[str, list[str]] = {}
+        for tier in config.tiers:
+            queues_of.setdefault(tier.agent, []).append(tier.queue)
+        with self._controller.live.reading() as live:
+            agents = live.agents(self._controller.clock.now_us(), queues_of)
+            stats = live.stats.copy()
+        targets = {q.name: Target(q.service_level.us, q.service_level.percent) for q in config.queues}
+        return replace(taken, stats=stats, live_agents=agents, targets=targets)
+
+    def _measure(self) -> tuple[MetricsSnapshot, Config]:
         controller = self._controller
-        view = controller.view()
         figures = controller.figures
-        return MetricsSnapshot(
-            stats=controller.stats.copy(),
-            waiting={queue.name: queue.waiting for queue in view.queues},
-            oldest_entered_us={q.name: q.oldest_entered_us for q in view.queues if q.oldest_entered_us},
-            expected={
-                queue.name: ExpectedWait(
-                    half_us=None if queue.expected is None else queue.expected.p50_us,
-                    most_us=None if queue.expected is None else queue.expected.p80_us,
-                    answers=queue.score.answers,
-                    bias=queue.score.bias,
-                    error=queue.score.relative_error,
-                    inside=queue.score.coverage,
-                )
-                for queue in view.queues
-            },
-            agents=dict(view.agents_by_state),
+        taken = MetricsSnapshot(
+            stats=Stats(),
+            agents=dict(controller.engine.agents_by_state()),
             nodes={
                 name: NodeMetrics(
                     up=link.state is State.UP,
                     events=dict(link.counters.events),
                     commands=_by_outcome(link.counters.commands),
                     reconnects=dict(link.counters.reconnects),
+                    parse_errors=link.counters.parse_errors,
+                    shed=link.counters.shed,
                 )
                 for name, link in controller.links.items()
             },
@@ -241,10 +266,12 @@ class HubPort:
             decision=figures.decision.copy(),
             records_dropped=self._store.dropped,
             records_pending=self._store.pending,
+            record_write_failures=self._store.failures,
             version=__version__,
             build_profile=BUILD_PROFILE,
             started_us=controller.started_us,
         )
+        return taken, controller.config
 
 
 _REASONS: Final = {

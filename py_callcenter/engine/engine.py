@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from py_callcenter._router import Event, Router
+from py_callcenter._router import Estimate, Event, Router, Score
 from py_callcenter.config import Config, Exit
 from py_callcenter.engine import (
     agents,
@@ -285,6 +285,17 @@ class Engine:
     def view(self, now_us: int) -> view.View:
         self._state.now_us = max(self._state.now_us, now_us)
         return view.take(self._state)
+
+    def agents_by_state(self) -> list[tuple[str, int]]:
+        """How many agents are in each state."""
+        return self._state.router.agents_by_state()
+
+    def expected_waits(self, queues: Iterable[str], now_us: int) -> list[tuple[str, Estimate | None, Score]]:
+        """What somebody who came now could expect, and how good such answers were; of existing queues."""
+        state = self._state
+        ids = [(name, state.queue_ids[name]) for name in queues if name in state.queue_ids]
+        router = state.router
+        return [(n, router.expected_wait(now_us, queue), router.wait_score(queue)) for n, queue in ids]
 
     def wants_attention(self) -> bool:
         """Somebody waits or an agent is ready: every millisecond counts, so events are poked for."""

@@ -25,8 +25,15 @@ from py_callcenter.stats.fold import (
     Stats,
 )
 from py_callcenter.stats.formulas import ALIASES, DEFAULT_FORMULA, FORMULAS, Formula, formula_named
-from py_callcenter.stats.histogram import DECISION_BOUNDS_US, LAG_BOUNDS_US, WAIT_BOUNDS_US, Histogram
+from py_callcenter.stats.histogram import (
+    DECISION_BOUNDS_US,
+    FAST_BOUNDS_US,
+    LAG_BOUNDS_US,
+    WAIT_BOUNDS_US,
+    Histogram,
+)
 from py_callcenter.stats.intervals import SIZES, IntervalError, Intervals, Size, cut, moment, zone_named
+from py_callcenter.stats.live import Live, LiveAgents
 from py_callcenter.stats.service_level import FORMULA, WINDOW_SECONDS, ServiceLevelWindow
 
 __all__ = [
@@ -34,6 +41,7 @@ __all__ = [
     "ALIASES",
     "DECISION_BOUNDS_US",
     "DEFAULT_FORMULA",
+    "FAST_BOUNDS_US",
     "FORMULA",
     "FORMULAS",
     "LAG_BOUNDS_US",
@@ -59,6 +67,8 @@ __all__ = [
     "Intervals",
     "LegRow",
     "Limits",
+    "Live",
+    "LiveAgents",
     "QueueStats",
     "RecordLike",
     "ServiceLevelWindow",

@@ -67,6 +67,7 @@ class AgentTimes:
         self.lines: dict[str, AgentLine] = lines or {}
         self._slots: dict[tuple[str, int], AgentSlot] = {}
         self._touched: set[str] = set()
+        self._wrap_ups: list[tuple[str, int]] = []
 
     def fold(self, record: RecordLike) -> None:
         step = _STEPS.get(record.kind)
@@ -79,6 +80,11 @@ class AgentTimes:
         slots = [self._slots[key] for key in sorted(self._slots)]
         self._touched, self._slots = set(), {}
         return lines, slots
+
+    def take_wrap_ups(self) -> list[tuple[str, int]]:
+        """Wrap-ups that ended since the last time: agent, and how long it was."""
+        ended, self._wrap_ups = self._wrap_ups, []
+        return ended
 
     def status(self, record: Any) -> None:
         line = self.lines.get(record.agent)
@@ -100,6 +106,10 @@ class AgentTimes:
         line = self._line(record)
         if line.state != "in_a_queue_call":
             self._move(line, "reserved", record.at_us)
+
+    def taken_up(self, record: Any) -> None:
+        """An offer or a conversation of an earlier run goes on."""
+        self._move(self._line(record), "in_a_queue_call" if record.talking else "reserved", record.at_us)
 
     def offer_over(self, record: Any) -> None:
         line = self._line(record)
@@ -134,7 +144,8 @@ class AgentTimes:
             if line.state == "wrap_up":
                 self._after_wrap_up(line, record.at_us)
             return
-        self._move(line, "wrap_up", record.at_us)
+        if line.state != "wrap_up":
+            self._move(line, "wrap_up", record.at_us)
         line.until_us = record.until_us
 
     def _line(self, record: Any) -> AgentLine:
@@ -161,6 +172,8 @@ class AgentTimes:
             for slot_us, spent_us in quarters(line.since_us, at_us):
                 spent = self._slot(line.agent, slot_us).spent_us
                 spent[line.state] = spent.get(line.state, 0) + spent_us
+        if line.state == "wrap_up":
+            self._wrap_ups.append((line.agent, at_us - line.since_us))
         line.state, line.since_us, line.until_us = state, at_us, 0
         self._touched.add(line.agent)
 
@@ -195,6 +208,7 @@ def open_spans(line: AgentLine, now_us: int) -> Iterator[tuple[AgentState, int, 
 _STEPS: Final[dict[str, Callable[[AgentTimes, Any], None]]] = {
     "agent-status": AgentTimes.status,
     "offer-made": AgentTimes.offered,
+    "offer-taken-up": AgentTimes.taken_up,
     "offer-ended": AgentTimes.offer_over,
     "conversation-ended": AgentTimes.parted,
     "conversation-joined": AgentTimes.joined,

@@ -87,8 +87,10 @@ LEG_COUNTS: Final[dict[str, Condition]] = {
     "overflowed_full": lambda row, _: (row.outcome == "overflowed") & (row.detail == "full"),
     "overflowed_exit_key": lambda row, _: (row.outcome == "overflowed") & (row.detail == "exit-key"),
     "overflowed_transferred": lambda row, _: (
-        (row.outcome == "overflowed") & ((row.detail == "transferred") | (row.detail == "taken-elsewhere"))
+        (row.outcome == "overflowed")
+        & ((row.detail == "transferred") | (row.detail == "moved") | (row.detail == "taken-elsewhere"))
     ),
+    "overflowed_diverted": lambda row, _: (row.outcome == "overflowed") & (row.detail == "diverted"),
     "transferred": lambda row, _: row.transferred == True,  # noqa: E712 - a column too
 }
 """Of queue legs only."""

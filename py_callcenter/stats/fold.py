@@ -1,15 +1,16 @@
 """The one fold of records that page, API and Prometheus are fed from.
 
 Pure: the same records in the same order give the same figures. Counters only grow; ratios are computed
-when somebody reads.
+when somebody reads. At any moment, for each queue: entered + resumed = answered + abandoned + left +
+callback + lost + waiting.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final, Protocol
 
-from py_callcenter.stats.histogram import WAIT_BOUNDS_US, Histogram
+from py_callcenter.stats.histogram import FAST_BOUNDS_US, WAIT_BOUNDS_US, Histogram
 from py_callcenter.stats.service_level import ServiceLevelWindow
 
 PHASES: Final = ("short", "queued", "ringing")
@@ -20,8 +21,11 @@ OFFER_OUTCOMES: Final = (
 LEFT_REASONS: Final = (
     "timeout", "no-agent", "full", "exit-key", "transferred", "moved", "taken-elsewhere", "diverted",
 )  # fmt: skip
+ENDED_BY: Final = ("caller", "agent", "system")
 
 DEFAULT_TARGET_US: Final = 20_000_000
+MAX_EXTRA_BOUNDS: Final = 8
+"""Bucket bounds beside the usual ones, for thresholds of queues that aren't usual."""
 
 
 class RecordLike(Protocol):
@@ -37,38 +41,64 @@ class QueueStats:
     """Figures of one queue since the fold began.
 
     `offered` counts calls at their first PARK, `entered` counts queue legs: a call that another queue
-    handed over is entered here and offered there. Each leg that ended is in exactly one of `answered`,
-    `abandoned`, `left` and `lost`.
+    handed over is entered here and offered there. `resumed` legs were entered in an earlier run. Each leg is
+    in exactly one of `answered`, `abandoned`, `left`, `callback`, `lost` and `waiting`; an answered one waits
+    until its answer counts, a second after the bridge.
     """
 
     __slots__ = (
-        "abandoned", "answered", "answered_in_time", "entered", "left", "lost", "offered", "talk",
-        "target_us", "wait", "window",
+        "abandoned", "abandoned_in_time", "answered", "answered_in_time", "callback", "ended_by", "entered",
+        "hold", "left", "lost", "offered", "resumed", "talk", "target_us", "transferred", "voice", "wait",
+        "waiting", "window", "wrap_up",
     )  # fmt: skip
 
-    def __init__(self, target_us: int = DEFAULT_TARGET_US) -> None:
+    def __init__(
+        self, target_us: int = DEFAULT_TARGET_US, bounds_us: tuple[int, ...] = WAIT_BOUNDS_US
+    ) -> None:
         self.target_us = target_us
         """Threshold of the service level, for queue legs that end from now on."""
         self.offered = 0
         self.entered = 0
+        self.resumed = 0
         self.answered = 0
         self.answered_in_time = 0
+        self.abandoned_in_time = 0
+        self.callback = 0
         self.lost = 0
+        self.transferred = 0
         self.abandoned = dict.fromkeys(PHASES, 0)
         self.left = dict.fromkeys(LEFT_REASONS, 0)
-        self.wait = {outcome: Histogram(WAIT_BOUNDS_US) for outcome in WAIT_OUTCOMES}
+        self.ended_by = dict.fromkeys(ENDED_BY, 0)
+        self.wait = {outcome: Histogram(bounds_us) for outcome in WAIT_OUTCOMES}
         self.talk = Histogram(WAIT_BOUNDS_US)
+        self.hold = Histogram(WAIT_BOUNDS_US)
+        self.wrap_up = Histogram(WAIT_BOUNDS_US)
+        self.voice = Histogram(FAST_BOUNDS_US)
         self.window = ServiceLevelWindow()
+        self.waiting: dict[str, tuple[int, int]] = {}
+        """Calls that wait here: queue leg, and when it was entered."""
+
+    @property
+    def oldest_entered_us(self) -> int | None:
+        """When the longest waiting caller came; None while nobody waits."""
+        return min((entered_us for _, entered_us in self.waiting.values()), default=None)
 
     def copy(self) -> QueueStats:
         """An independent copy of the counters; the window stays behind, it is read at once."""
-        other = QueueStats(self.target_us)
-        other.offered, other.entered = self.offered, self.entered
-        other.answered, other.answered_in_time, other.lost = self.answered, self.answered_in_time, self.lost
+        other = QueueStats.__new__(QueueStats)
+        for name in (
+            "target_us", "offered", "entered", "resumed", "answered", "answered_in_time",
+            "abandoned_in_time", "callback", "lost", "transferred",
+        ):  # fmt: skip
+            setattr(other, name, getattr(self, name))
         other.abandoned = self.abandoned.copy()
         other.left = self.left.copy()
+        other.ended_by = self.ended_by.copy()
         other.wait = {outcome: histogram.copy() for outcome, histogram in self.wait.items()}
-        other.talk = self.talk.copy()
+        for name in ("talk", "hold", "wrap_up", "voice"):
+            setattr(other, name, getattr(self, name).copy())
+        other.window = ServiceLevelWindow()
+        other.waiting = self.waiting.copy()
         return other
 
 
@@ -78,12 +108,28 @@ class Stats:
     def __init__(self) -> None:
         self.queues: dict[str, QueueStats] = {}
         self.offers = dict.fromkeys(OFFER_OUTCOMES, 0)
+        self.ring = {outcome: Histogram(WAIT_BOUNDS_US) for outcome in OFFER_OUTCOMES}
+        """How long phones rang, by what came of it."""
         self.unknown_queue = 0
         self.violations: dict[str, int] = {}
         self.records = 0
+        self._bounds_us = WAIT_BOUNDS_US
+        self._configured = False
+        self._place: dict[str, str] = {}
+        """Queue in which a call waits."""
+        self._last_queue: dict[str, str] = {}
+        """Queue of an agent's last conversation, which the wrap-up belongs to."""
 
     def configure(self, targets_us: Mapping[str, int]) -> None:
-        """Name the queues with their service-level thresholds. Figures are kept, of removed queues too."""
+        """Name the queues with their service-level thresholds. Figures are kept, of removed queues too.
+
+        The thresholds of the first configuration become bucket bounds of all queues' waits; a later one has
+        its exact counter at once and its bucket after the next start.
+        """
+        if not self._configured:
+            self._configured = True
+            unusual = sorted(set(targets_us.values()) - set(WAIT_BOUNDS_US) - {0})
+            self._bounds_us = tuple(sorted((*WAIT_BOUNDS_US, *unusual[:MAX_EXTRA_BOUNDS])))
         for name, target_us in targets_us.items():
             self._queue(name).target_us = target_us
 
@@ -94,10 +140,19 @@ class Stats:
         if step is not None:
             step(self, record)
 
+    def wrapped_up(self, ended: Iterable[tuple[str, int]]) -> None:
+        """Count wrap-ups that are over: agent, and how long it was (`AgentTimes`)."""
+        for agent, spent_us in ended:
+            queue = self._last_queue.get(agent)
+            if queue is not None:
+                self._queue(queue).wrap_up.observe(spent_us)
+
     def copy(self) -> Stats:
+        """Counters as of now, for another thread to read."""
         other = Stats()
         other.queues = {name: queue.copy() for name, queue in self.queues.items()}
         other.offers = self.offers.copy()
+        other.ring = {outcome: histogram.copy() for outcome, histogram in self.ring.items()}
         other.unknown_queue = self.unknown_queue
         other.violations = self.violations.copy()
         other.records = self.records
@@ -106,26 +161,43 @@ class Stats:
     def _queue(self, name: str) -> QueueStats:
         found = self.queues.get(name)
         if found is None:
-            found = self.queues[name] = QueueStats()
+            found = self.queues[name] = QueueStats(bounds_us=self._bounds_us)
         return found
+
+    def _waits(self, record: Any, entered_us: int) -> QueueStats:
+        queue = self._queue(record.queue)
+        queue.waiting[record.call] = (record.leg, entered_us)
+        self._place[record.call] = record.queue
+        return queue
+
+    def _waits_no_more(self, record: Any) -> QueueStats:
+        queue = self._queue(record.queue)
+        if queue.waiting.pop(record.call, None) is not None:
+            self._place.pop(record.call, None)
+        return queue
 
     def _offered(self, record: Any) -> None:
         self._queue(record.queue).offered += 1
 
     def _entered(self, record: Any) -> None:
-        self._queue(record.queue).entered += 1
+        self._waits(record, record.at_us).entered += 1
+
+    def _resumed(self, record: Any) -> None:
+        self._waits(record, record.entered_us).resumed += 1
 
     def _answered(self, record: Any) -> None:
-        queue = self._queue(record.queue)
+        queue = self._waits_no_more(record)
         in_time = record.wait_us <= queue.target_us
         queue.answered += 1
         queue.answered_in_time += in_time
         queue.wait["answered"].observe(record.wait_us)
+        queue.voice.observe(record.voice_us)
         queue.window.count(record.at_us, in_time=in_time)
 
     def _abandoned(self, record: Any) -> None:
-        queue = self._queue(record.queue)
+        queue = self._waits_no_more(record)
         queue.abandoned[record.phase] += 1
+        queue.abandoned_in_time += record.wait_us <= queue.target_us
         queue.wait["abandoned"].observe(record.wait_us)
         if record.phase != "short":
             queue.window.count(record.at_us, in_time=False)
@@ -133,22 +205,38 @@ class Stats:
     def _left(self, record: Any) -> None:
         if record.reason not in LEFT_REASONS:  # an unknown queue's name must not become a label
             return
-        queue = self._queue(record.queue)
+        queue = self._waits_no_more(record)
         queue.left[record.reason] += 1
         queue.wait["overflowed"].observe(record.wait_us)
         queue.window.count(record.at_us, in_time=False)
 
     def _lost(self, record: Any) -> None:
-        queue = self._queue(record.queue)
+        queue = self._waits_no_more(record)
         queue.lost += 1
         queue.wait["lost"].observe(record.wait_us)
         queue.window.count(record.at_us, in_time=False)
 
+    def _ended(self, record: Any) -> None:
+        """A call whose end of waiting no record told is lost, not waiting for ever."""
+        place = self._place.pop(record.call, None)
+        if place is None:
+            return
+        queue = self._queue(place)
+        _, entered_us = queue.waiting.pop(record.call)
+        queue.lost += 1
+        queue.wait["lost"].observe(max(0, record.at_us - entered_us))
+
     def _offer_ended(self, record: Any) -> None:
         self.offers[record.outcome] += 1
+        self.ring[record.outcome].observe(record.ring_us)
 
     def _conversation_ended(self, record: Any) -> None:
-        self._queue(record.queue).talk.observe(record.talk_us)
+        queue = self._queue(record.queue)
+        queue.talk.observe(record.talk_us)
+        queue.hold.observe(record.hold_us)
+        queue.ended_by[record.ended_by] += 1
+        queue.transferred += record.transferred
+        self._last_queue[record.agent] = record.queue
 
     def _unknown_queue(self, _record: Any) -> None:
         self.unknown_queue += 1
@@ -160,10 +248,12 @@ class Stats:
 _STEPS: Final[dict[str, Callable[[Stats, Any], None]]] = {
     "call-offered": Stats._offered,  # noqa: SLF001 - the table of the class's own steps
     "queue-entered": Stats._entered,  # noqa: SLF001
+    "queue-resumed": Stats._resumed,  # noqa: SLF001
     "call-answered": Stats._answered,  # noqa: SLF001
     "call-abandoned": Stats._abandoned,  # noqa: SLF001
     "call-left": Stats._left,  # noqa: SLF001
     "call-lost": Stats._lost,  # noqa: SLF001
+    "call-ended": Stats._ended,  # noqa: SLF001
     "offer-ended": Stats._offer_ended,  # noqa: SLF001
     "conversation-ended": Stats._conversation_ended,  # noqa: SLF001
     "unknown-queue": Stats._unknown_queue,  # noqa: SLF001

@@ -13,6 +13,11 @@ WAIT_BOUNDS_US: Final = tuple(
 """For waiting and talking: the usual thresholds of service levels are bucket bounds, so that a service
 level read from the buckets is exact."""
 
+FAST_BOUNDS_US: Final = tuple(
+    milliseconds * 1000 for milliseconds in (10, 20, 50, 100, 150, 200, 300, 500, 1000, 2000, 5000)
+)
+"""For what a person notices as a pause."""
+
 LAG_BOUNDS_US: Final = (
     100, 250, 500, 1_000, 2_500, 5_000, 10_000, 25_000, 50_000, 100_000, 250_000, 500_000, 1_000_000,
     5_000_000,
@@ -26,17 +31,23 @@ DECISION_BOUNDS_US: Final = (2, 5, 10, 20, 50, 100, 200, 500, 1_000, 2_000, 5_00
 class Histogram:
     """Durations in microseconds, counted per bucket; the last bucket has no upper bound.
 
-    A duration equal to a bound counts as within it, as Prometheus's `le` does.
+    A duration equal to a bound counts as within it, as Prometheus's `le` does. A copy is for reading: the
+    same one is given until something was observed again. `shown` is for whoever writes it as text, to keep
+    that until then.
     """
 
-    __slots__ = ("bounds_us", "counts", "sum_us")
+    __slots__ = ("_copy", "bounds_us", "counts", "shown", "sum_us")
 
     def __init__(self, bounds_us: tuple[int, ...]) -> None:
         self.bounds_us = bounds_us
         self.counts = [0] * (len(bounds_us) + 1)
         self.sum_us = 0
+        self.shown = ""
+        self._copy: Histogram | None = None
 
     def observe(self, us: int) -> None:
+        self._copy = None
+        self.shown = ""
         self.counts[bisect_left(self.bounds_us, us)] += 1
         self.sum_us += us
 
@@ -45,10 +56,11 @@ class Histogram:
         return sum(self.counts)
 
     def copy(self) -> Histogram:
-        other = Histogram(self.bounds_us)
-        other.counts = self.counts.copy()
-        other.sum_us = self.sum_us
-        return other
+        if self._copy is None:
+            self._copy = Histogram(self.bounds_us)
+            self._copy.counts = self.counts.copy()
+            self._copy.sum_us = self.sum_us
+        return self._copy
 
     def cumulative(self) -> list[tuple[str, int]]:
         """Upper bound in seconds as Prometheus writes it, and how many lie within; `+Inf` last."""

@@ -50,6 +50,7 @@ class AgentFolding:
         """Take records that were just written, each once."""
         for record in fresh:
             self._times.fold(record)
+        self._times.take_wrap_ups()
         lines, slots = self._times.take()
         rows.put(connection, agents, map(rows.line_row, lines))
         rows.add(connection, agent_slots, map(rows.slot_row, slots))

@@ -80,6 +80,11 @@ class Store:
         return self._writer.dropped
 
     @property
+    def failures(self) -> int:
+        """Attempts to write that failed; they are made again."""
+        return self._writer.failures
+
+    @property
     def pending(self) -> int:
         """Records on their way."""
         return self._writer.pending

@@ -56,6 +56,8 @@ class Writer:
         self._thread = threading.Thread(target=self._run, name="store-writer", daemon=True)
         self.dropped = 0
         self.written = 0
+        self.failures = 0
+        """Attempts that failed."""
         self.failing = ""
 
     def start(self) -> None:
@@ -155,6 +157,7 @@ class Writer:
                 task()
             except StoreError as error:
                 first, self.failing = not self.failing, str(error)
+                self.failures += 1
                 if first:
                     _log.error("database_failing", reason=self.failing)
                 if self._stopping.is_set() and tries > 0:

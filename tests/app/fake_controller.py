@@ -18,6 +18,7 @@ from py_callcenter.api import (
     TraceStep,
 )
 from py_callcenter.config import Agent, Change, Config, Exit, Queue, Tier, difference
+from py_callcenter.engine.records import QueueEntered
 from py_callcenter.metrics import MetricsSnapshot, NodeMetrics
 from py_callcenter.stats import FORMULA, WINDOW_SECONDS, Stats
 
@@ -263,10 +264,13 @@ class FakeController:
     async def metrics(self) -> MetricsSnapshot:
         stats = Stats()
         stats.configure({queue.name: queue.service_level.us for queue in self.config.queues})
+        for row in self.now.queues:
+            for n in range(row.waiting):
+                head = {"node": "fs1", "epoch": 1, "sequence": n, "at_us": int((NOW - 12) * 1e6)}
+                call = f"{row.name}-{n}"
+                stats.fold(QueueEntered(**head, call=call, queue=row.name, leg=1, priority=0))
         return MetricsSnapshot(
             stats=stats,
-            waiting={row.name: row.waiting for row in self.now.queues},
-            oldest_entered_us={"support": int((NOW - 12) * 1e6)},
             agents={"waiting": 1, "in_a_queue_call": 1},
             nodes={"fs1": NodeMetrics(up=True, events={"CHANNEL_PARK": 3})},
             version="0.1.0",

@@ -216,7 +216,7 @@ def test_metrics_are_prometheus_text(api, controller):
     answer = api.get("/metrics")
 
     assert answer.headers["content-type"].startswith("text/plain; version=")
-    assert 'callcenter_queue_calls_waiting{queue="support"} 2.0' in answer.text
+    assert 'callcenter_queue_calls_waiting{queue="support"} 2\n' in answer.text
     expected = render(asyncio.run(controller.metrics()))[0].decode()
     names = {line.split()[2] for line in expected.splitlines() if line.startswith("# TYPE")}
     assert names == {line.split()[2] for line in answer.text.splitlines() if line.startswith("# TYPE")}

@@ -1,23 +1,37 @@
 import re
+from itertools import pairwise
 
 import pytest
 from app.fake_controller import configuration
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client.core import HistogramMetricFamily
+from prometheus_client.openmetrics.parser import text_string_to_metric_families as openmetrics_families
 from prometheus_client.parser import text_string_to_metric_families
+from prometheus_client.registry import Collector
 
 from py_callcenter.engine import records as r
-from py_callcenter.metrics import AGENT_STATES, MetricsSnapshot, NodeMetrics, render
-from py_callcenter.stats import Stats
+from py_callcenter.metrics import AGENT_STATES, MetricsSnapshot, NodeMetrics, Target, render, text
+from py_callcenter.stats import WAIT_BOUNDS_US, Histogram, Live, Stats
 
 pytestmark = pytest.mark.app
+
+
+def entered(n):
+    return r.QueueEntered(
+        node="f", epoch=1, sequence=n, at_us=1_795_000_000_500_000 + n, call=f"w{n}", queue="support", leg=1,
+        priority=0,
+    )  # fmt: skip
 
 
 def taken(**changes):
     stats = Stats()
     stats.configure({queue.name: queue.service_level.us for queue in configuration().queues})
+    for n in range(3):
+        stats.fold(entered(n))
     fields = {
         "stats": stats,
-        "waiting": {"support": 3, "sales": 0},
-        "oldest_entered_us": {"support": 1_795_000_000_500_000},
         "agents": {"waiting": 2},
         "nodes": {"fs1": NodeMetrics(up=True, events={"CHANNEL_PARK": 9}, commands={"ok": 4})},
         "version": "0.1.0",
@@ -50,6 +64,7 @@ def test_the_fixed_names_and_values_exist_before_the_first_call():
     for outcome in ("answered", "busy", "rejected", "no_answer", "withdrawn"):
         assert found["callcenter_agent_offers_total", outcome] == 0
     assert found["callcenter_queue_calls_waiting", "support"] == 3
+    assert found["callcenter_queue_oldest_joined_timestamp_seconds", "support"] == 1_795_000_000.5
     assert found["callcenter_unknown_queue_calls_total",] == 0
     assert found["callcenter_esl_up", "fs1"] == 1
     assert found["callcenter_esl_commands_total", "fs1", "ok"] == 4
@@ -96,3 +111,149 @@ def test_openmetrics_for_those_who_ask():
 
     assert media_type.startswith("application/openmetrics-text")
     assert body.endswith(b"# EOF\n")
+
+
+def test_the_older_text_and_openmetrics_say_the_same():
+    snapshot = taken(targets={"support": Target(20_000_000, 80.0)})
+    snapshot.stats.fold(
+        r.CallAbandoned(
+            node="f",
+            epoch=1,
+            sequence=9,
+            at_us=0,
+            call="w0",
+            queue="support",
+            leg=1,
+            wait_us=7,
+            phase="short",
+        )
+    )
+    body, _ = render(snapshot, "application/openmetrics-text; version=1.0.0")
+    strict = {
+        (sample.name, *sorted(sample.labels.values())): sample.value
+        for family in openmetrics_families(body.decode())
+        for sample in family.samples
+    }
+    old = samples(snapshot)
+    differing = {"callcenter_collector_duration_seconds"}
+    assert {k: v for k, v in old.items() if k[0] not in differing} == {
+        k: v for k, v in strict.items() if k[0] not in differing
+    }
+    assert old["callcenter_queue_service_level_threshold_seconds", "support"] == 20
+    assert old["callcenter_queue_service_level_target_ratio", "support"] == 0.8
+    assert old["callcenter_queue_calls_abandoned_within_service_level_total", "support"] == 1
+
+
+def test_what_is_written_by_hand_is_what_the_library_would_write():
+    found = Histogram(WAIT_BOUNDS_US)
+    for us in (0, 1_000_000, 1_000_001, 20_000_000, 10**10):
+        found.observe(us)
+    family = HistogramMetricFamily("x_seconds", "Help.", labels=["queue"])
+    name = 'with "quotes" and \\ and %d'
+    family.add_metric([name], found.cumulative(), found.sum_us / 1e6)
+    registry = CollectorRegistry()
+    registry.register(type("One", (Collector,), {"collect": lambda _self: [family]})())
+
+    ours = text.head("x_seconds", "histogram", "Help.", openmetrics=False)
+    ours += "".join(text.histogram("x_seconds", [(text.labels(queue=name), found)]))
+    theirs = list(text_string_to_metric_families(generate_latest(registry).decode()))
+    assert list(text_string_to_metric_families(ours)) == theirs
+
+
+def test_an_unusual_threshold_is_a_bucket_of_every_queue_and_few_of_them_are():
+    stats = Stats()
+    stats.configure({"support": 25_000_000, "sales": 20_000_000})
+    stats.configure({"late": 33_000_000})
+    found = samples(taken(stats=stats))
+
+    for queue in ("support", "sales", "late"):
+        assert ("callcenter_queue_wait_seconds_bucket", *sorted(("25.0", queue, "answered"))) in found
+    assert ("callcenter_queue_wait_seconds_bucket", *sorted(("33.0", "late", "answered"))) not in found
+    many = Stats()
+    many.configure({f"q{n}": n * 1_000_000 + 7 for n in range(200)})
+    assert len(many.queues["q1"].wait["lost"].bounds_us) <= len(WAIT_BOUNDS_US) + 8
+
+
+WAYS = ("answered", "abandoned", "left", "lost", "ended", "stays")
+
+
+@given(
+    st.lists(
+        st.tuples(st.sampled_from(["support", "sales"]), st.sampled_from(WAYS), st.booleans()), max_size=12
+    )
+)
+@settings(deadline=None, max_examples=20)
+def test_at_every_scrape_what_came_is_what_went_and_what_waits(story):
+    """Entered + resumed = answered + abandoned + overflowed + callback + lost + waiting, in each queue."""
+    stats = taken(stats=Stats()).stats
+    for n, (queue, way, resumed) in enumerate(story):
+        head = {"node": "f", "epoch": 1, "sequence": n, "at_us": n, "call": f"c{n}"}
+        leg = {**head, "queue": queue, "leg": 1}
+        if resumed:
+            stats.fold(r.QueueResumed(**leg, entered_us=0))
+        else:
+            stats.fold(r.QueueEntered(**leg, priority=0))
+        match way:
+            case "answered":
+                stats.fold(r.CallAnswered(**leg, agent="a", wait_us=5))
+            case "abandoned":
+                stats.fold(r.CallAbandoned(**leg, wait_us=5, phase="ringing"))
+            case "left":
+                stats.fold(r.CallLeft(**leg, wait_us=5, reason="full", target="hangup"))
+            case "lost":
+                stats.fold(r.CallLost(**leg, wait_us=5))
+        if way != "stays":
+            stats.fold(r.CallEnded(**head, cause="X"))
+        found = samples(taken(stats=stats))
+        for name in stats.queues:
+            came = found["callcenter_queue_calls_entered_total", name]
+            came += found["callcenter_queue_calls_resumed_total", name]
+            went = sum(
+                value
+                for key, value in found.items()
+                if key[0] == "callcenter_queue_wait_seconds_count" and name in key
+            )
+            assert came == went + found["callcenter_queue_calls_waiting", name]
+            assert went == sum(
+                value
+                for key, value in found.items()
+                if name in key
+                and key[0].removeprefix("callcenter_queue_calls_")
+                in ("answered_total", "abandoned_total", "overflowed_total", "lost_total")
+            )
+
+
+def test_agents_time_grows_and_never_goes_back():
+    """A counter that fell would look like a restart to Prometheus."""
+    live = Live()
+    second = 1_000_000
+
+    def at(kind, seconds, **fields):
+        live.fold([kind(node="f", epoch=1, sequence=seconds, at_us=seconds * second, agent="a", **fields)])
+        return dict(live.agents(seconds * second, {"a": ["support"]}).spent_us)
+
+    where = {"call": "c", "queue": "support"}
+    steps = [
+        at(r.AgentStatusChanged, 10, status="Available", reason="initial"),
+        at(r.OfferMade, 20, **where, attempt=1),
+        at(r.OfferEnded, 30, **where, attempt=1, outcome="answered", cause="", ring_us=6 * second),
+        at(
+            r.ConversationEnded, 90, **where, leg=1, talk_us=60 * second, hold_us=0, ended_by="agent",
+            transferred=False,
+        ),
+        at(r.AgentWrapUp, 90, until_us=100 * second, call="c"),
+        at(r.AgentWrapUp, 95, until_us=120 * second, call="c"),
+        dict(live.agents(130 * second, {}).spent_us),
+        at(r.AgentStatusChanged, 140, status="On Break", reason="set"),
+        dict(live.agents(150 * second, {}).spent_us),
+    ]  # fmt: skip
+    for before, after in pairwise(steps):
+        assert all(after[state] >= before[state] for state in before)
+    assert {state: us // second for state, us in steps[-1].items() if us} == {
+        "waiting": 30, "reserved": 4, "receiving": 6, "in_a_queue_call": 60, "wrap_up": 30, "on_break": 10,
+    }  # fmt: skip
+    nobody = dict.fromkeys(AGENT_STATES, 0)
+    assert live.agents(150 * second, {"a": ["support", "sales"]}).by_queue == {
+        "support": {**nobody, "on_break": 1}, "sales": {**nobody, "on_break": 1},
+    }  # fmt: skip
+    assert live.stats.queues["support"].wrap_up.sum_us == 30 * second

@@ -6,7 +6,7 @@ from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo, available_timezones
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from py_callcenter.stats import SIZES, IntervalError, cut, moment, zone_named
@@ -79,6 +79,7 @@ def test_months():
     )
 
 
+@settings(deadline=None)
 @given(
     zone=st.sampled_from(ZONES).map(ZoneInfo),
     first=st.dates(date(2020, 1, 1), date(2030, 1, 1)),
@@ -100,6 +101,7 @@ def test_every_moment_belongs_to_exactly_one_interval(zone, first, days, size):
     assert found.index(found.from_us - 1) is found.index(found.until_us) is None
 
 
+@settings(deadline=None)
 @given(zone=st.sampled_from(ZONES).map(ZoneInfo), first=st.dates(date(2020, 1, 1), date(2030, 1, 1)))
 def test_hours_refine_days_and_days_refine_weeks(zone, first):
     last = first + timedelta(days=9)

@@ -1,33 +1,23 @@
-"""Prometheus exposition of one consistent snapshot.
-
-The hub takes a `MetricsSnapshot` (plain copies, no locks); `render` turns it into text in any thread.
-No label takes a value from a caller, a call or an agent.
-"""
+"""Metrics of agents, switches and the process itself, as prometheus_client's families."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
 from typing import Final
 
-from prometheus_client import CollectorRegistry
 from prometheus_client.core import (
     CounterMetricFamily,
     GaugeMetricFamily,
     HistogramMetricFamily,
     InfoMetricFamily,
 )
-from prometheus_client.exposition import choose_encoder
 from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
-from py_callcenter.stats import DECISION_BOUNDS_US, LAG_BOUNDS_US, Histogram, Stats
+from py_callcenter.metrics.snapshot import MetricsSnapshot
+from py_callcenter.stats import AGENT_STATES, LOGGED_IN_STATES, Histogram
 
-AGENT_STATES: Final = (
-    "waiting", "reserved", "receiving", "in_a_queue_call", "wrap_up", "idle", "busy_elsewhere", "on_break",
-    "logged_out",
-)  # fmt: skip
 COMMAND_OUTCOMES: Final = ("ok", "error", "unknown")
 RECONNECT_REASONS: Final = (
     "network", "goodbye", "canary", "framing", "protocol", "sync", "backlog", "write-stall", "frame-timeout",
@@ -38,73 +28,14 @@ VIOLATION_RULES: Final = ("I3",)
 """Rules of the engine's watchdogs."""
 
 
-@dataclass(frozen=True, slots=True)
-class NodeMetrics:
-    """Counters of one switch since the controller started."""
+class SnapshotCollector(Collector):
+    """`begun_s`: when the work on this exposition began, by `time.perf_counter`."""
 
-    up: bool = False
-    events: Mapping[str, int] = field(default_factory=dict)
-    """By event name; of the events that the controller subscribes to, so the set is bounded."""
-    commands: Mapping[str, int] = field(default_factory=dict)
-    """By outcome: `ok`, `error`, `unknown` (no reply in time)."""
-    reconnects: Mapping[str, int] = field(default_factory=dict)
-    """By reason."""
-
-
-@dataclass(frozen=True, slots=True)
-class ExpectedWait:
-    """What a queue tells somebody who comes now, and how good such answers were."""
-
-    half_us: int | None
-    """Half of such callers wait less; None: not known."""
-    most_us: int | None
-    """Four fifths wait less."""
-    answers: int
-    bias: float
-    error: float
-    inside: float
-
-
-@dataclass(frozen=True, slots=True)
-class MetricsSnapshot:
-    """Everything /metrics shows, taken at one moment. Nothing in it may change afterwards."""
-
-    stats: Stats
-    waiting: Mapping[str, int]
-    """Callers in each queue right now."""
-    oldest_entered_us: Mapping[str, int]
-    """When the longest waiting caller of a queue came, epoch microseconds; queues with callers only."""
-    agents: Mapping[str, int]
-    """Agents by state."""
-    expected: Mapping[str, ExpectedWait] = field(default_factory=dict)
-    """By queue."""
-    nodes: Mapping[str, NodeMetrics] = field(default_factory=dict)
-    event_lag: Histogram = field(default_factory=lambda: Histogram(LAG_BOUNDS_US))
-    hub_lag: Histogram = field(default_factory=lambda: Histogram(LAG_BOUNDS_US))
-    decision: Histogram = field(default_factory=lambda: Histogram(DECISION_BOUNDS_US))
-    records_dropped: int = 0
-    records_pending: int = 0
-    sse_clients: int = 0
-    version: str = ""
-    build_profile: str = ""
-    started_us: int = 0
-
-
-def render(snapshot: MetricsSnapshot, accept: str = "") -> tuple[bytes, str]:
-    """Text and content type, in OpenMetrics when the scraper accepts it."""
-    registry = CollectorRegistry(auto_describe=False)
-    registry.register(_SnapshotCollector(snapshot))
-    encoder, content_type = choose_encoder(accept)
-    return encoder(registry), content_type
-
-
-class _SnapshotCollector(Collector):
-    def __init__(self, snapshot: MetricsSnapshot) -> None:
+    def __init__(self, snapshot: MetricsSnapshot, begun_s: float) -> None:
         self._snapshot = snapshot
+        self._begun_s = begun_s
 
     def collect(self) -> Iterator[Metric]:
-        begun = time.perf_counter()
-        yield from _queue_metrics(self._snapshot)
         yield from _expected_metrics(self._snapshot)
         yield from _agent_metrics(self._snapshot)
         yield from _node_metrics(self._snapshot)
@@ -112,69 +43,8 @@ class _SnapshotCollector(Collector):
         yield _gauge(
             "callcenter_collector_duration_seconds",
             "Time taken to put these metrics together.",
-            time.perf_counter() - begun,
+            time.perf_counter() - self._begun_s,
         )
-
-
-def _queue_metrics(snapshot: MetricsSnapshot) -> Iterator[Metric]:
-    stats = snapshot.stats
-    queues = {name: stats.queues[name] for name in sorted(stats.queues)}
-    names = sorted(queues.keys() | snapshot.waiting.keys())
-    waiting = GaugeMetricFamily(
-        "callcenter_queue_calls_waiting", "Callers in the queue now.", labels=["queue"]
-    )
-    oldest = GaugeMetricFamily(
-        "callcenter_queue_oldest_joined_timestamp_seconds",
-        "When the longest waiting caller came; absent while nobody waits.",
-        labels=["queue"],
-    )
-    for name in names:
-        waiting.add_metric([name], snapshot.waiting.get(name, 0))
-        if name in snapshot.oldest_entered_us:
-            oldest.add_metric([name], snapshot.oldest_entered_us[name] / 1e6)
-    yield waiting
-    yield oldest
-    for metric, text, values in (
-        ("offered", "Calls that reached this queue first, counted at their first PARK.", "offered"),
-        ("entered", "Queue legs: first arrivals and transfers into this queue.", "entered"),
-        ("answered", "Queue legs bridged with an agent.", "answered"),
-        (
-            "answered_within_service_level",
-            "Queue legs bridged with an agent within the queue's service-level time.",
-            "answered_in_time",
-        ),
-        ("lost", "Queue legs whose caller vanished with the switch.", "lost"),
-    ):
-        yield _counter(
-            f"callcenter_queue_calls_{metric}",
-            text,
-            ["queue"],
-            (((name,), getattr(queue, values)) for name, queue in queues.items()),
-        )
-    yield _counter(
-        "callcenter_queue_calls_abandoned",
-        "Queue legs whose caller hung up: at once (short), waiting (queued) or as a phone rang (ringing).",
-        ["queue", "phase"],
-        (((name, phase), n) for name, queue in queues.items() for phase, n in queue.abandoned.items()),
-    )
-    yield _counter(
-        "callcenter_queue_calls_overflowed",
-        "Queue legs ended by a rule or by hand, the caller living on elsewhere.",
-        ["queue", "reason"],
-        (((name, reason), n) for name, queue in queues.items() for reason, n in queue.left.items()),
-    )
-    yield _histogram(
-        "callcenter_queue_wait_seconds",
-        "Wait of a queue leg, from its PARK to the bridge or to its other end.",
-        ["queue", "outcome"],
-        (((name, out), h) for name, queue in queues.items() for out, h in queue.wait.items()),
-    )
-    yield _histogram(
-        "callcenter_talk_seconds",
-        "Conversation with an agent, hold included.",
-        ["queue"],
-        (((name,), queue.talk) for name, queue in queues.items()),
-    )
 
 
 def _expected_metrics(snapshot: MetricsSnapshot) -> Iterator[Metric]:
@@ -218,6 +88,20 @@ def _agent_metrics(snapshot: MetricsSnapshot) -> Iterator[Metric]:
         ["outcome"],
         (((outcome,), n) for outcome, n in snapshot.stats.offers.items()),
     )
+    yield _histogram(
+        "callcenter_agent_ring_seconds",
+        "How long agents' phones rang, by what came of it.",
+        ["outcome"],
+        (((outcome,), found) for outcome, found in snapshot.stats.ring.items()),
+    )
+    spent = CounterMetricFamily(
+        "callcenter_agent_state_seconds",
+        "Time that agents spent in each state while logged in; a ringing offer counts when it is over.",
+        labels=["state"],
+    )
+    for state in LOGGED_IN_STATES:
+        spent.add_metric([state], snapshot.live_agents.spent_us.get(state, 0) / 1e6)
+    yield spent
 
 
 def _node_metrics(snapshot: MetricsSnapshot) -> Iterator[Metric]:
@@ -243,6 +127,18 @@ def _node_metrics(snapshot: MetricsSnapshot) -> Iterator[Metric]:
             for name, node in nodes.items()
             for outcome, n in _with_zeros(node.commands, COMMAND_OUTCOMES)
         ),
+    )
+    yield _counter(
+        "callcenter_esl_parse_errors",
+        "Frames or events that could not be read; each costs the connection.",
+        ["node"],
+        (((name,), node.parse_errors) for name, node in nodes.items()),
+    )
+    yield _counter(
+        "callcenter_esl_shed_events",
+        "Informative events put aside because too many were waiting.",
+        ["node"],
+        (((name,), node.shed) for name, node in nodes.items()),
     )
     yield _counter(
         "callcenter_esl_reconnects",
@@ -290,6 +186,12 @@ def _process_metrics(snapshot: MetricsSnapshot) -> Iterator[Metric]:
         "Records that did not get into the database and are gone.",
         [],
         [((), snapshot.records_dropped)],
+    )
+    yield _counter(
+        "callcenter_record_write_failures",
+        "Attempts to write to the database that failed; they are made again.",
+        [],
+        [((), snapshot.record_write_failures)],
     )
     yield _gauge(
         "callcenter_records_pending", "Records on their way into the database.", snapshot.records_pending

@@ -1,0 +1,45 @@
+"""Prometheus exposition of one consistent snapshot.
+
+`render` turns a `MetricsSnapshot` into text in any thread. No label takes a value from a caller, a call or an
+agent.
+"""
+
+from __future__ import annotations
+
+import time
+
+from prometheus_client import CollectorRegistry
+from prometheus_client.exposition import choose_encoder
+
+from py_callcenter.metrics import queues
+from py_callcenter.metrics.families import (
+    COMMAND_OUTCOMES,
+    RECONNECT_REASONS,
+    VIOLATION_RULES,
+    SnapshotCollector,
+)
+from py_callcenter.metrics.snapshot import ExpectedWait, MetricsSnapshot, NodeMetrics, Target
+from py_callcenter.stats import AGENT_STATES
+
+__all__ = [
+    "AGENT_STATES",
+    "COMMAND_OUTCOMES",
+    "RECONNECT_REASONS",
+    "VIOLATION_RULES",
+    "ExpectedWait",
+    "MetricsSnapshot",
+    "NodeMetrics",
+    "Target",
+    "render",
+]
+
+
+def render(snapshot: MetricsSnapshot, accept: str = "") -> tuple[bytes, str]:
+    """Text and content type, in OpenMetrics when the scraper accepts it."""
+    begun_s = time.perf_counter()
+    encoder, content_type = choose_encoder(accept)
+    openmetrics = content_type.startswith("application/openmetrics-text")
+    by_queue = "".join(queues.lines(snapshot, openmetrics=openmetrics)).encode()
+    registry = CollectorRegistry(auto_describe=False)
+    registry.register(SnapshotCollector(snapshot, begun_s))
+    return by_queue + encoder(registry), content_type

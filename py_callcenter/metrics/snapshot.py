@@ -1,0 +1,77 @@
+"""Everything /metrics shows, taken at one moment."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from py_callcenter.stats import (
+    DECISION_BOUNDS_US,
+    LAG_BOUNDS_US,
+    Histogram,
+    LiveAgents,
+    Stats,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class NodeMetrics:
+    """Counters of one switch since the controller started."""
+
+    up: bool = False
+    events: Mapping[str, int] = field(default_factory=dict)
+    """By event name; of the events that the controller subscribes to, so the set is bounded."""
+    commands: Mapping[str, int] = field(default_factory=dict)
+    """By outcome: `ok`, `error`, `unknown` (no reply in time)."""
+    reconnects: Mapping[str, int] = field(default_factory=dict)
+    """By reason."""
+    parse_errors: int = 0
+    shed: int = 0
+    """Informative events put aside because too much was waiting."""
+
+
+@dataclass(frozen=True, slots=True)
+class ExpectedWait:
+    """What a queue tells somebody who comes now, and how good such answers were."""
+
+    half_us: int | None
+    """Half of such callers wait less; None: not known."""
+    most_us: int | None
+    """Four fifths wait less."""
+    answers: int
+    bias: float
+    error: float
+    inside: float
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """Service level that a queue is to reach."""
+
+    threshold_us: int
+    percent: float
+
+
+@dataclass(frozen=True, slots=True)
+class MetricsSnapshot:
+    """Nothing in it may change afterwards."""
+
+    stats: Stats
+    agents: Mapping[str, int]
+    """Agents by state, as the core has them."""
+    live_agents: LiveAgents = field(default_factory=lambda: LiveAgents({}, {}))
+    targets: Mapping[str, Target] = field(default_factory=dict)
+    """Of the configured queues."""
+    expected: Mapping[str, ExpectedWait] = field(default_factory=dict)
+    """By queue."""
+    nodes: Mapping[str, NodeMetrics] = field(default_factory=dict)
+    event_lag: Histogram = field(default_factory=lambda: Histogram(LAG_BOUNDS_US))
+    hub_lag: Histogram = field(default_factory=lambda: Histogram(LAG_BOUNDS_US))
+    decision: Histogram = field(default_factory=lambda: Histogram(DECISION_BOUNDS_US))
+    records_dropped: int = 0
+    records_pending: int = 0
+    record_write_failures: int = 0
+    sse_clients: int = 0
+    version: str = ""
+    build_profile: str = ""
+    started_us: int = 0

@@ -1,0 +1,58 @@
+"""What happened since the start and where everybody is now: the folds that live figures are read from."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from py_callcenter.stats.agents import AGENT_STATES, LOGGED_IN_STATES, AgentState, AgentTimes, open_spans
+from py_callcenter.stats.fold import RecordLike, Stats
+
+
+@dataclass(frozen=True, slots=True)
+class LiveAgents:
+    """Agents' time since the start, and where they are by queue, at one moment."""
+
+    spent_us: Mapping[AgentState, int]
+    """While logged in. What a ringing offer takes is added when it is over: only then it is known how long
+    the phone really rang."""
+    by_queue: Mapping[str, Mapping[AgentState, int]]
+    """Agents with a tier in a queue, by state; an agent of several queues is in each."""
+
+
+class Live:
+    """Feed records in order to `fold`; they are counted once, here, for every reader."""
+
+    def __init__(self) -> None:
+        self.stats = Stats()
+        self._times = AgentTimes()
+        self._spent_us: dict[AgentState, int] = dict.fromkeys(LOGGED_IN_STATES, 0)
+
+    def fold(self, records: Sequence[RecordLike]) -> None:
+        for record in records:
+            self.stats.fold(record)
+            self._times.fold(record)
+        ended = self._times.take_wrap_ups()
+        if ended:
+            self.stats.wrapped_up(ended)
+        for slot in self._times.take()[1]:
+            for state, spent_us in slot.spent_us.items():
+                self._spent_us[state] += spent_us
+
+    def agents(self, now_us: int, queues_of: Mapping[str, Sequence[str]]) -> LiveAgents:
+        """`queues_of`: the queues that each configured agent has a tier in."""
+        spent_us = self._spent_us.copy()
+        by_queue: dict[str, dict[AgentState, int]] = {}
+        for queue in {queue for queues in queues_of.values() for queue in queues}:
+            by_queue[queue] = dict.fromkeys(AGENT_STATES, 0)
+        for name, line in self._times.lines.items():
+            state = line.state
+            if state == "wrap_up":
+                for part, from_us, to_us in open_spans(line, now_us):
+                    spent_us[part] += to_us - from_us
+                    state = part
+            elif state not in ("reserved", "logged_out") and line.since_us < now_us:
+                spent_us[state] += now_us - line.since_us
+            for queue in queues_of.get(name, ()):
+                by_queue[queue][state] += 1
+        return LiveAgents(spent_us, by_queue)
