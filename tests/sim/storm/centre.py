@@ -315,6 +315,11 @@ class Centre:
 
     # What is told about it.
 
+    @property
+    def answers(self) -> bool:
+        """Whether the controller's API would answer."""
+        return self.controller is not None and not self.paused
+
     def covers(self, what: str) -> bool:
         """Whether a promise is checked already (`coverage`)."""
         return what not in coverage.NOT_YET

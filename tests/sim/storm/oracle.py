@@ -83,8 +83,13 @@ def judge(rules: Rules, node: int, caller: Caller, worker: Worker, queue: str) -
 
 def _late(rules: Rules, node: int) -> str:
     """I9, or I15 when another node is in trouble."""
-    others = (count for place, count in enumerate(rules.centre.health.faults) if place != node)
-    return "I15" if any(others) else "I9"
+    health = rules.centre.health
+    trouble = (
+        health.faults[other] or not health.nodes[other].well
+        for other in range(len(health.nodes))
+        if other != node
+    )
+    return "I15" if any(trouble) else "I9"
 
 
 def _turn_of_caller(rules: Rules, caller: Caller, worker: Worker, now: int) -> None:
@@ -135,7 +140,7 @@ def _turn_of_agent(rules: Rules, caller: Caller, worker: Worker, queue: str, now
 
 
 def unmatched(rules: Rules, now: int) -> None:
-    """I9 and I3: somebody waits, somebody is free, and nothing happens."""
+    """I9: somebody waits, somebody is free, and nothing happens."""
     truth, centre = rules.truth, rules.centre
     workers = [worker for worker in truth.workers.values() if free(worker, now)]
     if not workers:
@@ -151,7 +156,7 @@ def unmatched(rules: Rules, now: int) -> None:
             calm = centre.health.calm(caller.node, now, SECOND) and centre.health.calm(
                 worker.last_node, now, SECOND
             )
-            if calm and apart_us > SECOND:
+            if calm and apart_us > SECOND and rules.shown(worker.name) == "waiting":
                 rules.broken(
                     _late(rules, caller.node),
                     f"{caller.uuid} {worker.name}",

@@ -25,7 +25,8 @@ LOST_US: Final = 60 * SECOND
 LOST_CALM_US: Final = 10 * SECOND
 PHANTOM_CALM_US: Final = SECOND
 GHOST_CALM_US: Final = 2 * SECOND
-UNMATCHED_CALM_US: Final = SECOND // 2
+STUCK_CALM_US: Final = 15 * SECOND
+BUSY: Final = frozenset({"reserved", "receiving", "in_a_queue_call"})
 RECOVER_US: Final = 4 * SECOND
 RECOVER_LONG_US: Final = 14 * SECOND
 QUEUE_MOST: Final = 10_000
@@ -82,6 +83,11 @@ class Rules:
             self._said.add((rule, key))
             at_s = (self.centre.now_us - self._start_us) / SECOND
             self.violations.append(Violation(rule, at_s, what))
+
+    @property
+    def reach_us(self) -> int:
+        """Until the controller hears of something and is heard, with the switch's own ticks."""
+        return 8 * self.centre.plan.latency_us + 50_000
 
     @property
     def _start_us(self) -> int:
@@ -151,6 +157,7 @@ class Rules:
         oracle.unmatched(self, now)
         self._recovery(now)
         self._queues()
+        self._stuck(now)
 
     def aged(self, rule: str, key: str, node: int, now: int) -> int:
         """Healthy microseconds since this was first seen; call `well` when it is no longer so."""
@@ -200,9 +207,9 @@ class Rules:
             ):
                 continue
             key = f"{call}/{leg}"
-            age_us = self.aged("I2", key, caller.node, now)
             calm = self.centre.health.calm(caller.node, now, PHANTOM_CALM_US)
-            if age_us > (PHANTOM_CALM_US if calm else LOST_US):
+            late = calm and now - caller.gone_us > PHANTOM_CALM_US + self.reach_us
+            if late or self.aged("I2", key, caller.node, now) > LOST_US:
                 self.broken("I2", key, f"call {call} has been waiting since its channel died")
 
     def _ghosts(self, now: int) -> None:
@@ -223,6 +230,33 @@ class Rules:
                 self.broken(
                     "I6", ring.uuid, f"the phone of {ring.agent} is busy with {ring.offer} for nobody"
                 )
+
+    def _stuck(self, now: int) -> None:
+        """I3: who the page shows as busy with our calls is."""
+        if (now - self._start_us) // SECOND % 5 or not self.centre.answers:
+            return
+        for line in self.truth.controller.view().agents:
+            worker = self.truth.workers.get(line.name)
+            if worker is None:
+                continue
+            self._said_so(line, worker)
+            idle = not worker.rings and now - worker.promised_us > SECOND
+            if line.state not in BUSY or not idle:
+                self.well("I3", line.name)
+                continue
+            node = worker.last_node
+            age_us = self.aged("I3", line.name, node, now)
+            calm = self.centre.health.calm(node, now, STUCK_CALM_US)
+            if age_us > (STUCK_CALM_US if calm else LOST_US):
+                self.broken(
+                    "I3", f"{line.name} {now}", f"{line.name} is shown as {line.state} with no phone in use"
+                )
+
+    def shown(self, agent: str) -> str:
+        """The state that the page shows of an agent."""
+        if not self.centre.answers:
+            return ""
+        return next((line.state for line in self.truth.controller.view().agents if line.name == agent), "")
 
     def _recovery(self, now: int) -> None:
         """I14: the node is served again soon after nothing stands in the way."""
@@ -422,11 +456,12 @@ class Rules:
 
     def _honest(self) -> None:
         """I16: what the API said is so."""
-        if self.truth.controller is None:
-            return
-        for line in self.truth.controller.view().agents:
-            worker = self.truth.workers.get(line.name)
-            if worker is not None and worker.status != line.status:
-                self.broken(
-                    "I16", line.name, f"agent {line.name} was set to {worker.status} and is {line.status}"
-                )
+        if self.centre.answers:
+            for line in self.truth.controller.view().agents:
+                self._said_so(line, self.truth.workers[line.name])
+
+    def _said_so(self, line: Any, worker: Worker) -> None:
+        if worker.status != line.status:
+            self.broken(
+                "I16", line.name, f"agent {line.name} was set to {worker.status} and is {line.status}"
+            )

@@ -1,0 +1,274 @@
+"""A bug is put into the product for each promise, and the checker says which promise is broken, and no other.
+
+Else "no violation in a million calls" would only mean that nobody looked.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from sim.storm import link
+from sim.storm.centre import START_US
+from sim.storm.plan import draw
+from sim.storm.run import simulate
+
+from py_callcenter.app import controller
+from py_callcenter.engine import callers, exits, offers, talk
+from py_callcenter.engine.actions import Bridge, Kill, Originate
+from py_callcenter.engine.engine import Engine
+from py_callcenter.engine.records import CallOffered, ConversationEnded, QueueEntered
+from py_callcenter.engine.state import State
+
+pytestmark = pytest.mark.sim
+
+SEEDS = range(60)
+Plant = Callable[[pytest.MonkeyPatch], None]
+PLANTS: dict[str, tuple[tuple[int, ...], Plant]] = {}
+
+
+def plant(rule: str, *faults: int) -> Callable[[Plant], Plant]:
+    """A bug that breaks one promise; with these faults, if it needs one to show."""
+
+    def take(put: Plant) -> Plant:
+        PLANTS[rule] = faults, put
+        return put
+
+    return take
+
+
+@pytest.fixture(autouse=True)
+def quiet(monkeypatch):
+    monkeypatch.setattr(controller, "_NOTABLE", {})
+
+
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("rule", [f"I{number}" for number in range(1, 18)])
+def test_the_checker_sees_a_broken_promise(rule, monkeypatch):
+    faults, put = PLANTS[rule]
+    put(monkeypatch)
+
+    for seed in SEEDS:
+        result = simulate(draw(seed, faults))
+        if result.rules:
+            break
+
+    told = "\n".join(str(violation) for violation in result.violations if violation.rule != rule)
+    assert result.rules == {rule}, told
+
+
+@plant("I1")
+def callers_who_should_go_to_their_exit_are_left_in_silence(patch):
+    patch.setattr(exits, "go", lambda _state, _call: None)
+
+
+@plant("I2")
+def a_callers_end_is_taken_up_too_late(patch):
+    gone = callers.gone
+
+    def later(state: State, call: Any, cause: str, **more: Any) -> None:
+        state.start_timer(1_950_000, lambda state: gone(state, call, cause, **more))
+
+    patch.setattr(callers, "gone", later)
+
+
+@plant("I3")
+def agents_stay_on_the_phone_in_the_books(patch):
+    timed = controller.TimedRouter.__init__
+
+    def deaf(self: Any, router: Any, histogram: Any) -> None:
+        timed(self, router, histogram)
+        self.finish = lambda _now_us, _offer: None
+
+    patch.setattr(controller.TimedRouter, "__init__", deaf)
+
+
+@plant("I4")
+def a_caller_who_is_talking_is_connected_with_another_agent(patch):
+    begin = talk._begin
+    stolen = []
+
+    def stealing(state: State, call: Any, offer: Any, leg: Any) -> None:
+        begin(state, call, offer, leg)
+        for other in state.offers.values():
+            if other is not offer and other.state is offers.OfferState.TALKING and not stolen:
+                state.act(Bridge(call.node, other.call.uuid, leg.uuid))
+                stolen.append(leg)
+
+    patch.setattr(talk, "_begin", stealing)
+
+
+@plant("I5")
+def an_agent_is_rung_twice_for_the_same_caller(patch):
+    act = State.act
+
+    def twice(state: State, action: Any) -> None:
+        act(state, action)
+        if isinstance(action, Originate):
+            # On a phone that nobody has, so that nothing else comes of it.
+            device = replace(
+                action.devices[0],
+                uuid=action.devices[0].uuid[:-4] + "beef",
+                contact="sofia/internal/nobody@127.0.0.1:5085",
+            )
+            variables = tuple(
+                (name, value + "0") if name == "cc_offer" else (name, value)
+                for name, value in action.variables
+            )
+            again = replace(
+                action, job=action.job[:-4] + "beef", devices=(device,), variables=variables, timeout_s=1
+            )
+            act(state, again)
+
+    patch.setattr(State, "act", twice)
+
+
+@plant("I6")
+def phones_ring_on_when_the_caller_has_hung_up(patch):
+    gone, act = callers.gone, State.act
+    going: list[Any] = []
+    ringing_on: set[str] = set()
+
+    def watching(state: State, call: Any, cause: str, **more: Any) -> None:
+        going.append(call)
+        gone(state, call, cause, **more)
+        going.pop()
+
+    def late(state: State, action: Any) -> None:
+        if isinstance(action, Kill) and going:
+            ringing_on.add(action.uuid)
+            state.start_timer(4_500_000, lambda state: act(state, action))
+        elif not (isinstance(action, Kill) and action.uuid in ringing_on):
+            act(state, action)
+
+    patch.setattr(callers, "gone", watching)
+    patch.setattr(State, "act", late)
+
+
+@plant("I7")
+def the_last_to_come_is_served_first(patch):
+    timed = controller.TimedRouter.__init__
+
+    def reversed_order(self: Any, router: Any, histogram: Any) -> None:
+        timed(self, router, histogram)
+        enqueue = self.enqueue
+        self.enqueue = lambda now_us, queue, *, entered_us, **more: enqueue(
+            now_us, queue, entered_us=2 * 10**15 - entered_us, **more
+        )
+
+    patch.setattr(controller.TimedRouter, "__init__", reversed_order)
+
+
+@plant("I8")
+def the_first_agent_of_the_list_gets_everything(patch):
+    timed = controller.TimedRouter.__init__
+
+    def one_strategy(self: Any, router: Any, histogram: Any) -> None:
+        timed(self, router, histogram)
+        put_queue = self.put_queue
+        self.put_queue = lambda now_us, name, strategy, **more: put_queue(
+            now_us,
+            name,
+            "sequentially-by-agent-order" if strategy == "longest-idle-agent" else strategy,
+            **more,
+        )
+
+    patch.setattr(controller.TimedRouter, "__init__", one_strategy)
+
+
+@plant("I9")
+def decisions_are_made_now_and_then_only(patch):
+    decide = controller.TimedRouter.decide
+
+    def lazy(self: Any, now_us: int) -> Any:
+        if now_us < START_US + 60_000_000 and now_us % 10_000_000 < 3_000_000:
+            return []
+        return decide(self, now_us)
+
+    patch.setattr(controller.TimedRouter, "decide", lazy)
+
+
+@plant("I10")
+def some_callers_are_never_counted(patch):
+    note = State.note
+
+    def forgetful(state: State, kind: Any, node: str = "", **fields: Any) -> None:
+        if kind is not CallOffered or hash(int(fields["call"][:4], 16)) % 3:
+            note(state, kind, node, **fields)
+
+    patch.setattr(State, "note", forgetful)
+
+
+@plant("I11")
+def conversations_are_written_down_too_long(patch):
+    note = State.note
+
+    def generous(state: State, kind: Any, node: str = "", **fields: Any) -> None:
+        if kind is ConversationEnded:
+            fields["talk_us"] *= 3
+        note(state, kind, node, **fields)
+
+    patch.setattr(State, "note", generous)
+
+
+@plant("I12")
+def each_entry_is_written_down_twice(patch):
+    note = State.note
+
+    def twice(state: State, kind: Any, node: str = "", **fields: Any) -> None:
+        note(state, kind, node, **fields)
+        if kind is QueueEntered:
+            note(state, kind, node, **fields)
+
+    patch.setattr(State, "note", twice)
+
+
+@plant("I13")
+def offers_that_are_over_are_remembered_by_their_jobs(patch):
+    forget = offers._forget
+
+    def hoarding(state: State, offer: Any) -> None:
+        forget(state, offer)
+        state.jobs[offer.job] = offer
+
+    patch.setattr(offers, "_forget", hoarding)
+
+
+@plant("I14", 6)
+def the_link_takes_half_a_minute_to_reconnect(patch):
+    patch.setattr(link, "back_off_s", lambda *_arguments: 30.0)
+
+
+@plant("I15", 4)
+def while_one_node_is_away_nobody_is_served(patch):
+    decide = controller.TimedRouter.decide
+    away: set[str] = set()
+    on_node = Engine.on_node
+
+    def watching(self: Any, node: str, up: bool, now_us: int) -> Any:
+        (away.discard if up else away.add)(node)
+        return on_node(self, node, up, now_us)
+
+    patch.setattr(Engine, "on_node", watching)
+    patch.setattr(link, "back_off_s", lambda *_arguments: 2.0)
+    patch.setattr(controller.TimedRouter, "decide", lambda self, now_us: [] if away else decide(self, now_us))
+
+
+@plant("I16")
+def a_busy_agents_wish_is_promised_and_forgotten(patch):
+    set_status = Engine.set_agent_status
+
+    def deaf(self: Any, name: str, status: str, now_us: int) -> Any:
+        state = self._state.router.agent(self._state.agent_ids[name]).state
+        if state == "in_a_queue_call":
+            return self.tick(now_us)
+        return set_status(self, name, status, now_us)
+
+    patch.setattr(Engine, "set_agent_status", deaf)
+
+
+@plant("I17")
+def the_switch_is_told_to_read_its_configuration(patch):
+    patch.setattr(link.commands, "status", lambda: b"api reloadxml\n\n")
