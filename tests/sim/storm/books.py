@@ -5,8 +5,11 @@ What is committed outlives the controller; what waits in its queue dies with it.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
+
+from py_callcenter.engine.memory import Memory
 
 if TYPE_CHECKING:
     from sim.storm.centre import Centre
@@ -33,13 +36,15 @@ class Books:
         """Ids that were written a second time with another content."""
         self._busy = False
         self._life = 0
+        self._memory = Memory()
+        self._standing: dict[tuple[str, str], str] = {}
         self.applied: Any = None
 
     # What the controller asks.
 
-    def statuses(self) -> dict[str, str]:
-        """Each agent's status by the last committed record."""
-        return {record.agent: record.status for record in self.kept.values() if record.kind == "agent-status"}
+    def memory(self) -> Memory:
+        """What the committed records leave for the next start, as the table of `store.standing` holds it."""
+        return Memory.load((kind, name, json.loads(text)) for (kind, name), text in self._standing.items())
 
     def put(self, records: Sequence[Any]) -> bool:
         """Take records to be written."""
@@ -85,6 +90,13 @@ class Books:
             return
         for record in self.waiting:
             old = self.kept.setdefault(record.id, record)
-            if old is not record and old != record:
+            if old is record:
+                self._memory.fold(record)
+            elif old != record:
                 self.twice += 1
         self.waiting = []
+        for kind, name, values in self._memory.take_changes():
+            if values is None:
+                self._standing.pop((kind, name), None)
+            else:
+                self._standing[kind, name] = json.dumps(values)

@@ -25,6 +25,7 @@ from sim.storm.switches import make_switch
 
 from py_callcenter._router import FrameParser
 from py_callcenter.app.controller import Controller
+from py_callcenter.app.secrets import Keys
 from py_callcenter.config import Tier
 from py_callcenter.engine import Action
 from py_callcenter.esl import commands
@@ -33,7 +34,7 @@ from py_callcenter.sim import Switch
 
 SECOND = 1_000_000
 START_US = 1_800_000_000 * SECOND
-KEY = b"a key for tests, 32 bytes long.."
+KEYS = Keys(b"a key for tests, 32 bytes long..", (), b"another for the callers' numbers")
 PASSWORD = "ClueCon"
 
 
@@ -186,9 +187,9 @@ class Centre:
         controller = Controller(
             self.config,
             self.books,  # type: ignore[arg-type]
-            key=KEY,
+            keys=KEYS,
             epoch=self.epoch,
-            statuses=self.books.statuses(),
+            memory=self.books.memory(),
             clock=VirtualClock(self, self.clock_offset_us),  # type: ignore[arg-type]
             seed=self.epoch,
         )
