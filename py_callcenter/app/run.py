@@ -20,13 +20,16 @@ from py_callcenter.app.controller import Controller
 from py_callcenter.app.crossing import IntoHub
 from py_callcenter.app.port import HubPort
 from py_callcenter.app.secrets import next_epoch, read_keys
-from py_callcenter.config import Config
+from py_callcenter.config import Config, difference
 from py_callcenter.store import Retention, Store
 
 _log = structlog.get_logger(__name__)
 
 SWITCH_INTERVAL_S: Final = 0.0001
 """How long the HTTP thread may keep the interpreter while the hub wants it."""
+
+
+NAMED_CHANGES: Final = 10
 
 
 class Process:
@@ -46,6 +49,7 @@ class Process:
         self.store.seed(config)
         stored = self.store.load_routing()
         self.config = config if stored is None else config.with_routing(stored)
+        say_unapplied(self.config, config)
         self._token = ensure_token(config.controller)
         self.controller = Controller(
             self.config,
@@ -85,6 +89,19 @@ class Process:
         if self._into_hub is not None:
             self._into_hub.close()
         self.store.close()
+
+
+def say_unapplied(in_force: Config, file: Config) -> None:
+    """Name what in the file differs from the database, which is what counts."""
+    changes = difference(in_force, file)
+    if changes:
+        _log.warning(
+            "file_not_applied",
+            changes=[f"{change.what} {change.kind} {change.name}" for change in changes[:NAMED_CHANGES]],
+            more=max(0, len(changes) - NAMED_CHANGES),
+            hint="the database counts, not the file: `callcenter apply FILE` makes them the same, and"
+            " `--dry-run` shows the difference",
+        )
 
 
 def run(config: Config, *, started: Callable[[Process], None] | None = None) -> None:

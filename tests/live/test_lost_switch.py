@@ -81,8 +81,8 @@ def test_a_wrong_password_is_told_from_a_switch_that_is_not_there(switch, tmp_pa
     try:
         wrong.launch()
         away.launch()
-        until(lambda: "refuses us: check the password" in wrong.why_not_ready, "it says what is wrong")
-        until(lambda: "no connection to the switch" in away.why_not_ready, "it says what is wrong")
+        until(lambda: "refuses us: check the password" in wrong.why_not_ready, "it says what is wrong", 30)
+        until(lambda: "no connection to the switch" in away.why_not_ready, "it says what is wrong", 30)
         assert '"reason":"wrong-password"' in wrong.log
         assert "not-the-password" not in wrong.log
         assert "Connection refused" in away.log
