@@ -191,6 +191,16 @@ class Memory:
         if call is not None:
             call.standing, call.transferred = "parted", record.transferred
 
+    def joined(self, record: Any) -> None:
+        """The agent goes on, with a caller who was connected to them."""
+        agent = self._agent(record)
+        agent.finishing, agent.since_us = "", record.at_us
+        call = self._call(record)
+        if call is not None:
+            call.standing, call.agent, call.counted = "talking", record.agent, True
+            call.queue, call.leg, call.talk_since_us = record.queue, record.leg, record.at_us
+            call.transferred = False
+
     def wrap_up(self, record: Any) -> None:
         agent = self._agent(record)
         agent.rest_until_us = record.until_us
@@ -232,6 +242,7 @@ _STEPS: Final[dict[str, Callable[[Memory, Any], None]]] = {
     "call-answered": Memory.answered,
     "bridge-undone": Memory.undone,
     "conversation-ended": Memory.parted,
+    "conversation-joined": Memory.joined,
     "agent-wrap-up": Memory.wrap_up,
     "agent-held": Memory.held,
     "call-left": Memory.left,

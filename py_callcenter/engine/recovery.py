@@ -239,7 +239,10 @@ def _take_up_bridged(
     agent_id = None if seal is None else state.agent_ids.get(seal.agent)
     call = _call(state, node, dump, past)
     call.parked = False
-    if partner is None or seal is None or seal.call != uuid or queue is None or agent_id is None:
+    # An attended transfer leaves the caller with a leg that was made for another call.
+    joined = partner is not None and dump.get("variable_cc_agent_uuid") == partner.unique_id
+    ours = seal is not None and (seal.call == uuid or joined)
+    if partner is None or seal is None or not ours or queue is None or agent_id is None:
         if past is not None:
             _part_in_books(state, uuid, past, transferred=True)
             if past.standing == "waiting":

@@ -286,6 +286,26 @@ def test_the_talk_after_an_attended_transfer_into_a_queue_is_in_the_books_and_on
     world.assert_quiet()
 
 
+def test_that_talk_outlives_the_controller():
+    world = two_queues()
+    call = world.call()
+    world.run(5)
+    world.does(lambda: world.phones["1000"].attended_transfer("queue_billing", consult_us=4 * SECOND))
+    world.run(20)
+    world.restart(3)
+    world.run(5)
+
+    assert world.talks_with(call) == "2000"
+    assert (world.agent("2000").state, world.agent("2000").call) == ("in_a_queue_call", call.uuid)
+    world.does(world.phones["2000"].hang_up)
+    world.run(0.5)
+    assert world.agent("2000").state == "wrap_up"
+    talks = [(r.call, r.agent) for r in world.all("conversation-ended")]
+    assert talks.count((call.uuid, "2000")) == 1
+    world.run(20)
+    world.assert_quiet()
+
+
 def test_whoever_connected_two_others_is_not_sent_to_the_exit_after_the_call():
     world = World(
         Config(
