@@ -188,6 +188,10 @@ class Controller:
         self._input(self.engine.on_node, node, state is State.UP)
         self.changed()
 
+    def on_gone(self, node: str) -> None:
+        self._input(self.engine.on_node_gone, node)
+        self.changed()
+
     def known_legs(self, node: str) -> list[str]:
         return self.engine.known_legs(node)
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 from py_callcenter.config import Agent, Config
-from py_callcenter.engine import agents, pacing, recovery, staffing
+from py_callcenter.engine import agents, pacing, recovery, registrations, staffing
 from py_callcenter.engine.calls import Wishes
 from py_callcenter.engine.errors import NotNow
 from py_callcenter.engine.memory import Memory
@@ -86,6 +86,7 @@ def apply(state: State, config: Config, statuses: Mapping[str, str], memory: Mem
     state.queue_names = {queue_id: name for name, queue_id in state.queue_ids.items()}
     state.agent_names = {agent_id: name for name, agent_id in state.agent_ids.items()}
     pacing.configure(state)
+    registrations.configure(state)
     _begin(state, new_agents, statuses, memory)
     staffing.review(state)
 

@@ -23,6 +23,7 @@ from py_callcenter.engine import (
     offers,
     pacing,
     recovery,
+    registrations,
     steer,
     talk,
     view,
@@ -152,6 +153,7 @@ class Engine:
             self._state.phones[node, contact] = phones
         else:
             self._state.phones.pop((node, contact), None)
+        registrations.found(self._state, node, contact, len(phones))
         return self._finish()
 
     def on_node(self, node: str, up: bool, now_us: int) -> Outcome:
@@ -159,6 +161,16 @@ class Engine:
         self._advance(now_us)
         change = holds.release if up else holds.hold
         change(self._state, node, "away")
+        return self._finish()
+
+    def on_node_gone(self, node: str, now_us: int) -> Outcome:
+        """The switch itself is no more, or out of sight for so long that its calls can't be counted on: they
+        end in the books, its agents are free.
+        """
+        self._advance(now_us)
+        holds.hold(self._state, node, "away")
+        resynchronise.resync(self._state, node, ())
+        registrations.node_gone(self._state, node)
         return self._finish()
 
     def on_capacity(self, node: str, capacity: pacing.Capacity, now_us: int) -> Outcome:

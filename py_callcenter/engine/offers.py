@@ -13,7 +13,7 @@ from typing import Final
 from py_callcenter._router import Event, Proposal
 from py_callcenter.config import expand_record_template
 from py_callcenter.config.rules import RuleError
-from py_callcenter.engine import music, pacing, staffing
+from py_callcenter.engine import music, pacing, registrations, staffing
 from py_callcenter.engine.actions import (
     Bridge,
     Device,
@@ -110,7 +110,7 @@ def _devices(state: State, call: Call, attempt: int, contacts: tuple[str, ...]) 
             user = contact.removeprefix("user/")
             found += [(phone, user if "@" in user else "") for phone in phones]
         else:
-            found.append((contact, ""))
+            found.append((registrations.way(state, call.node, contact) if state.reach.dials else contact, ""))
         room = MOST_PHONES - len(found)
     return tuple(
         Device(leg_uuid(call.id, attempt, place), contact, user)
@@ -341,6 +341,8 @@ def _conclude(state: State, offer: Offer) -> None:
         until_us = max(view.ready_at_us, state.now_us)
         state.note(AgentWrapUp, call.node, agent=offer.agent.name, until_us=until_us, call=call.id)
     else:
+        if fault == "unregistered":
+            registrations.not_there(state, offer.agent)
         status = state.router.fail(state.now_us, offer.id, "withdrawn" if offer.nobody_to_blame else fault)
         state.note(
             OfferEnded,

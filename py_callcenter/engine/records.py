@@ -305,6 +305,16 @@ class UnknownQueue(Record):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class AgentReachable(Record):
+    """The last registered phone of an agent has gone (False), or one is back."""
+
+    kind: ClassVar[str] = "agent-reachable"
+
+    agent: str
+    reachable: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class QueueDiverted(Record):
     """An operator diverted a queue to `target`, or took that back (empty). `waiting`: who was in it then."""
 
@@ -395,6 +405,7 @@ AnyRecord = (
     | CallerRanked
     | RecordingStarted
     | UnknownQueue
+    | AgentReachable
     | QueueDiverted
     | NodeHeld
     | NodeReleased

@@ -12,7 +12,7 @@ from typing import Final
 
 from py_callcenter._router import Event
 from py_callcenter.config import Exit, Queue
-from py_callcenter.engine import callers, exits, moves, offers, talk
+from py_callcenter.engine import callers, exits, moves, offers, registrations, talk
 from py_callcenter.engine.actions import Kill, SetVariables
 from py_callcenter.engine.calls import Call, Leg, Offer, OfferState, Phase, Stay
 from py_callcenter.engine.identity import job_uuid, leg_uuid
@@ -65,7 +65,7 @@ def restore_agent(state: State, name: str, was: AgentMemory) -> None:
         rest_until_us=max(0, was.rest_until_us),
         wrap_up=True,
     )
-    state.router.set_ready_at(now_us, state.agent_ids[name], was.held_until_us)
+    registrations.keep_back(state, name, was.held_until_us)
 
 
 def expect(state: State, memory: Memory) -> None:
@@ -125,7 +125,7 @@ def take_up(state: State, node: str, live: Mapping[str, Event]) -> None:
     for agent in [agent for agent, (where, _) in state.awaited.items() if where == node]:
         _, held_until_us = state.awaited.pop(agent)
         if agent in state.agent_ids:
-            state.router.set_ready_at(state.now_us, state.agent_ids[agent], held_until_us)
+            registrations.keep_back(state, agent, held_until_us)
 
 
 def orphan(state: State, node: str, uuid: str, dump: Event) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
 from py_callcenter._router import Router
@@ -20,6 +21,22 @@ if TYPE_CHECKING:  # they work on the state and are kept in it
 
 CANCEL_MEMORY_US: Final = 120_000_000
 DEAD_MEMORY_US: Final = 60_000_000
+
+
+@dataclass(slots=True)
+class Reach:
+    """How agents are reached; see `registrations`."""
+
+    registered: dict[str, dict[str, int]] = field(default_factory=dict)
+    """How many phones each node has for a `user/…` contact, as far as it said."""
+    agents_of: dict[str, list[str]] = field(default_factory=dict)
+    """Agents by `user/…` contact."""
+    dials: dict[str, str] = field(default_factory=dict)
+    """Templates of the nodes that reach phones elsewhere."""
+    away: dict[str, int] = field(default_factory=dict)
+    """Agents whose phones have all gone, and until when they are offered nothing."""
+    kept_back: dict[str, int] = field(default_factory=dict)
+    """Agents who by hand are offered nothing before a moment."""
 
 
 class State:
@@ -59,6 +76,7 @@ class State:
         self.awaited: dict[str, tuple[str, int]] = {}
         """Agents who had a call on a node that hasn't been looked at yet: the node, and the end of a hold."""
         self.no_agent_since_us: dict[str, int] = {}
+        self.reach = Reach()
         self.held_nodes: dict[str, set[str]] = {}
         """Nodes whose callers get no new offers, and why."""
         self.spared = False

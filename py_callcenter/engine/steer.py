@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Final
 
-from py_callcenter.engine import callers, exits, music, wishes
+from py_callcenter.engine import callers, exits, music, registrations, wishes
 from py_callcenter.engine.actions import SetVariables
 from py_callcenter.engine.calls import Call, Phase, Stay
 from py_callcenter.engine.errors import NotNow, OutOfRange, UnknownAgent, UnknownCall, UnknownQueueName
@@ -101,10 +101,10 @@ def set_wrap_up_end(state: State, name: str, end_us: int) -> None:
 
 def hold(state: State, name: str, until_us: int) -> None:
     """Offer an agent nothing before a moment; now or earlier ends that."""
-    agent_id = _agent(state, name)
+    _agent(state, name)
     if until_us > state.now_us + LONGEST_US:
         raise OutOfRange("the time until ready", 0, LONGEST_US // 1_000_000, " s from now on")
-    state.router.set_ready_at(state.now_us, agent_id, max(0, until_us))
+    registrations.keep_back(state, name, until_us)
     state.note(AgentHeld, agent=name, until_us=max(until_us, state.now_us))
 
 

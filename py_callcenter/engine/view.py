@@ -43,6 +43,8 @@ class AgentLine:
     talk_us: int
     queues: tuple[str, ...]
     call: str
+    reachable: bool = True
+    """False: none of the agent's phones is registered anywhere."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,6 +191,7 @@ def _agents(state: State, on_call: dict[str, str]) -> tuple[AgentLine, ...]:
                 talk_us=agent.talk_us,
                 queues=tuple(queues.get(name, ())),
                 call=on_call.get(name, ""),
+                reachable=name not in state.reach.away,
             )
         )
     return tuple(lines)

@@ -18,7 +18,8 @@ def dial(host: str, port: int, timeout_s: float) -> socket.socket:
     """Connect to the first address of `host` that answers, IPv6 or IPv4, within `timeout_s` in all.
 
     Gives a non-blocking socket with TCP_NODELAY and keepalive. Raises `ConnectionFailed` with the reason
-    `name` or `network`; nothing stays open then.
+    `name`, `nobody-listens` (the machine is there and the switch isn't) or `network`; nothing stays open
+    then.
     """
     deadline = time.monotonic() + timeout_s
     found = _resolve(host, port, timeout_s)
@@ -34,7 +35,8 @@ def dial(host: str, port: int, timeout_s: float) -> socket.socket:
             _refuse_own_end(attempt)
         except OSError as error:
             attempt.close()
-            failure = ConnectionFailed("network", error.strerror or "no answer in time")
+            reason = "nobody-listens" if isinstance(error, ConnectionRefusedError) else "network"
+            failure = ConnectionFailed(reason, error.strerror or "no answer in time")
         except BaseException:
             attempt.close()
             raise

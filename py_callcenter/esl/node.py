@@ -79,6 +79,9 @@ class App(Protocol):
     def on_state(self, node: str, state: State) -> None:
         """The state has changed."""
 
+    def on_gone(self, node: str) -> None:
+        """The switch isn't there any more, or hasn't been seen for so long that it counts as that."""
+
     def known_legs(self, node: str) -> Iterable[str]:
         """Channels that the application holds for alive on this node."""
 
@@ -124,6 +127,12 @@ class Timings:
     resync_every_s: float = 5.0
     """Lost events ask for a new picture at most so often."""
     dead_man_every_s: float = 5.0
+    gone_after_s: float = 1.0
+    """Its machine answers for so long that nobody listens: the switch has ended. A reload of its event socket
+    is shorter."""
+    out_of_sight_s: float = 60.0
+    """Nothing is heard for so long: its calls may live, but nobody can tell, and the dead man has sent those
+    who waited away."""
 
 
 def back_off_s(attempt: int, rng: random.Random, timings: Timings, away_s: float = 0.0) -> float:
@@ -191,6 +200,9 @@ class NodeLink:
         self._hands = gevent.event.Event()
         self._resync_wanted = gevent.event.Event()
         self._heartbeat_at: float | None = None
+        self._unseen_since: float | None = None
+        self._refused_since: float | None = None
+        self._told_gone = False
         self._poke_wanted = False
         self._poker: Poker | None = None
         self._tasks: list[gevent.Greenlet[..., None]] = []
@@ -364,6 +376,7 @@ class NodeLink:
                 self._let_in.clear()
                 self.synced = False
                 self._held = None
+                self._judge(error)
             if slot is self._events or self.state is State.UP:
                 self.reason = f"{error.reason}: {error.hint}"
             refused = isinstance(error, RudeRejection | AuthRefused)
@@ -394,6 +407,20 @@ class NodeLink:
                 )
             self._update_state(refused=refused and slot is self._events)
             gevent.sleep(pause_s)
+
+    def _judge(self, error: ConnectionFailed) -> None:
+        """Is the switch gone, or only the way to it?"""
+        now = self._clock()
+        self._unseen_since = now if self._unseen_since is None else self._unseen_since
+        if error.reason != "nobody-listens":
+            self._refused_since = None
+        elif self._refused_since is None:
+            self._refused_since = now
+        ended = self._refused_since is not None and now - self._refused_since >= self._timings.gone_after_s
+        if not self._told_gone and (ended or now - self._unseen_since >= self._timings.out_of_sight_s):
+            self._told_gone = True
+            log.error("esl_node_gone", node=self.name, ended=ended, hint="its calls end in the books")
+            self._tell(self._app.on_gone, self.name)
 
     def _live(self, slot: _Slot) -> ConnectionFailed:
         """One life of a connection; gives why it ended."""
@@ -471,6 +498,8 @@ class NodeLink:
                 gevent.sleep(0)
                 slice_ends = self._clock() + _SLICE_S
         self._held = None
+        self._unseen_since = self._refused_since = None
+        self._told_gone = False
         self.synced = True
         self._update_state()
 

@@ -20,8 +20,8 @@ from py_callcenter.stats import AGENT_STATES, LOGGED_IN_STATES, Histogram
 
 COMMAND_OUTCOMES: Final = ("ok", "error", "unknown")
 RECONNECT_REASONS: Final = (
-    "network", "goodbye", "canary", "framing", "protocol", "sync", "backlog", "write-stall", "frame-timeout",
-    "command-timeout", "no-greeting", "no-login", "name", "access-list", "wrong-password",
+    "network", "nobody-listens", "goodbye", "canary", "framing", "protocol", "sync", "backlog", "write-stall",
+    "frame-timeout", "command-timeout", "no-greeting", "no-login", "name", "access-list", "wrong-password",
 )  # fmt: skip
 """Words of `esl.errors.ConnectionFailed`; others would show as soon as they are counted."""
 VIOLATION_RULES: Final = ("I3",)

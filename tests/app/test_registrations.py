@@ -101,13 +101,13 @@ def test_each_registered_phone_is_a_leg_of_its_own_as_long_as_there_are_several(
         return world.sent(Originate)[-1].devices
 
     assert [d.contact for d in devices()] == ["user/1001@example.org"]
-    world.engine.on_phones("fs1", "user/1001@example.org", (DESK, APP), world.now_us)
+    world.carry_out(world.engine.on_phones("fs1", "user/1001@example.org", (DESK, APP), world.now_us))
     both = devices()
     assert [(d.contact, d.user) for d in both] == [(DESK, "1001@example.org"), (APP, "1001@example.org")]
     assert len({d.uuid for d in both}) == 2
-    world.engine.on_phones("other", "user/1001@example.org", (DESK,), world.now_us)
+    world.carry_out(world.engine.on_phones("other", "user/1001@example.org", (DESK,), world.now_us))
     assert len(devices()) == 2, "another switch's phones are another matter"
-    world.engine.on_phones("fs1", "user/1001@example.org", (DESK,), world.now_us)
+    world.carry_out(world.engine.on_phones("fs1", "user/1001@example.org", (DESK,), world.now_us))
     assert devices() == (Device(world.sent(Originate)[-1].devices[0].uuid, "user/1001@example.org"),)
 
 

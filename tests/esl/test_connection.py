@@ -686,7 +686,7 @@ def test_g23_a_hundred_failures_leave_no_file_open():
     for _ in range(50):
         with pytest.raises(ConnectionFailed) as failed:
             Connection("127.0.0.1", port, "x").connect()
-        assert failed.value.reason == "network"
+        assert failed.value.reason == "nobody-listens"
         with pytest.raises(AuthRefused):
             Connection(*refusing.address, "x").connect()
     refusing.stop()

@@ -7,6 +7,7 @@ import random
 import socket
 import time
 from collections.abc import Iterable
+from dataclasses import replace
 
 import gevent
 import pytest
@@ -49,6 +50,10 @@ class Recorder:
         self.states: list[State] = []
         self.story: list[str] = []
         self.known: list[str] = []
+        self.gone = 0
+
+    def on_gone(self, _node: str) -> None:
+        self.gone += 1
 
     def on_event(self, _node: str, event: Event) -> None:
         self.events.append(event.name)
@@ -281,6 +286,35 @@ def test_a_switch_that_isnt_there_is_down_and_tried_again():
         wait_for(lambda: link.state is State.UP)
         assert link.reason == ""
     switch.stop()
+
+
+def test_a_switch_that_ended_is_told_once_and_again_only_after_it_was_back():
+    app = Recorder()
+    switch = FakeSwitch()
+    switch.start()
+    with linked(switch, app, timings=replace(FAST, gone_after_s=0.3)):
+        switch.stop()
+        gevent.sleep(0.1)
+        assert app.gone == 0, "a reload of the event socket is as short as that"
+        wait_for(lambda: app.gone == 1)
+        gevent.sleep(0.5)
+        assert app.gone == 1
+        syncs = len(app.syncs)
+        switch.start()
+        wait_for(lambda: len(app.syncs) > syncs)
+        switch.stop()
+        wait_for(lambda: app.gone == 2)
+
+
+def test_a_switch_out_of_sight_counts_as_gone_only_after_long():
+    app = Recorder()
+    silence = FakeSwitch(serve=lambda _sock, _address: gevent.sleep(30))
+    limits = Limits(connect_s=0.2, auth_s=0.2, command_s=0.2)
+    timings = replace(FAST, out_of_sight_s=1.0)
+    with silence as switch, linked(switch, app, up=False, timings=timings, limits=limits):
+        gevent.sleep(0.5)
+        assert app.gone == 0
+        wait_for(lambda: app.gone == 1)
 
 
 # Commands.

@@ -106,6 +106,8 @@ class FreeSwitch:
     esl_port: int = 0
     sip_port: int = 0
     password: str = PASSWORD
+    instance: int = 0
+    """Several at a time need different ones: their RTP ports follow from it."""
     _process: subprocess.Popen[bytes] | None = None
     _esl: Esl | None = None
 
@@ -130,11 +132,11 @@ class FreeSwitch:
         if text.count('value="8021"') != 1:
             raise SwitchError("event_socket.conf.xml names its port otherwise than expected")
         socket_conf.write_text(text.replace('value="8021"', f'value="{self.esl_port}"'))
-        rtp_first = 20000 + (os.getpid() % 10) * 3000
+        rtp_first = 20000 + (os.getpid() % 10) * 3000 + self.instance * 1000
         variables = {
             "sip_port": self.sip_port,
             "rtp_first_port": rtp_first,
-            "rtp_last_port": rtp_first + 2998,
+            "rtp_last_port": rtp_first + 998,
             "moh_dir": self.folder / "moh",
             "test_log_level": self.log_level,
             "local_ip_v4": "127.0.0.1",

@@ -673,7 +673,7 @@ def test_configuration_changes_while_calls_run_lose_nobody():
 def test_nothing_is_remembered_for_ever():
     contact = "user/1000@example.org"
     world = World(everybody([queue()], [agent("1000", contacts=(contact,))]))
-    world.phone("1000", Behaviour(outcome="unregistered"), contact)
+    world.phone("1000", Behaviour(outcome="no_dial_string"), contact)
     call = world.call()
     world.run(900)
     state = world.engine._state

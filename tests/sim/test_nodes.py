@@ -1,0 +1,215 @@
+"""Two switches, one call centre: reaching phones across, draining one, losing one."""
+
+from __future__ import annotations
+
+import pytest
+from sim.cluster import Cluster
+from sim.world import ANSWERS, IGNORES, agent, everybody, queue
+
+from py_callcenter.config import Agent, Config, Node
+from py_callcenter.engine.actions import Originate
+from py_callcenter.sim import Behaviour
+
+pytestmark = pytest.mark.sim
+
+DIAL = "sofia/gateway/core/{number}"
+ANNA = "user/1000@example.org"
+
+
+def office(*agents: Agent, dial: str | None = DIAL, **queue_settings: object) -> Config:
+    nodes = tuple(
+        Node(name=name, host=f"127.0.0.{i}", password="a password", dial=dial)
+        for i, name in enumerate(("fs1", "fs2"), 1)
+    )
+    return everybody([queue(**queue_settings)], list(agents)).model_copy(update={"nodes": nodes})
+
+
+def registered(cluster: Cluster, node: str, contact: str, *phones: str) -> None:
+    cluster.carry_out(cluster.engine.on_phones(node, contact, phones, cluster.now_us))
+    cluster.settle()
+
+
+def dialled(cluster: Cluster) -> list[tuple[str, str]]:
+    return [(action.node, action.devices[0].contact) for action in cluster.sent(Originate)]
+
+
+def test_a_phone_is_rung_where_it_is_registered_and_across_by_the_node_s_dial():
+    cluster = Cluster(office(agent("anna", contacts=(ANNA,))))
+    cluster.phone("fs1", ANNA)
+    cluster.phone("fs2", "sofia/gateway/core/1000")
+    registered(cluster, "fs1", ANNA, "sofia/internal/sip:1000@10.0.0.9:5060")
+    registered(cluster, "fs2", ANNA)
+    here = cluster.call("fs1")
+    cluster.run(4)
+    assert here.partner
+    here.hang_up()
+    cluster.run(12)
+    across = cluster.call("fs2")
+    cluster.run(4)
+    assert across.partner, "a caller of the other switch talks to the same agent"
+    assert dialled(cluster) == [("fs1", ANNA), ("fs2", "sofia/gateway/core/1000")]
+    assert len(cluster.all("call-answered")) == 2
+
+
+def test_a_phone_that_moves_to_the_other_switch_is_followed():
+    cluster = Cluster(office(agent("anna", contacts=(ANNA,))))
+    cluster.phone("fs1", "sofia/gateway/core/1000")
+    registered(cluster, "fs1", ANNA, "sofia/internal/sip:1000@10.0.0.9:5060")
+    registered(cluster, "fs2", ANNA, "sofia/internal/sip:1000@10.0.0.9:5060")
+    registered(cluster, "fs1", ANNA)
+    cluster.call("fs1")
+    cluster.run(1)
+    assert dialled(cluster) == [("fs1", "sofia/gateway/core/1000")]
+
+
+def test_without_a_dial_template_the_contact_is_dialled_as_it_stands():
+    cluster = Cluster(office(agent("anna", contacts=(ANNA,)), dial=None))
+    registered(cluster, "fs1", ANNA, "sofia/internal/sip:1000@10.0.0.9:5060")
+    cluster.call("fs2")
+    cluster.run(1)
+    assert dialled(cluster)[0] == ("fs2", ANNA)
+
+
+def test_somebody_whose_phones_are_gone_is_not_offered_calls_until_one_is_back():
+    cluster = Cluster(office(agent("anna", contacts=(ANNA,))))
+    cluster.phone("fs1", ANNA)
+    registered(cluster, "fs1", ANNA, "sofia/internal/sip:1000@10.0.0.9:5060")
+    registered(cluster, "fs1", ANNA)
+    assert not cluster.agent("anna").reachable
+    cluster.call("fs1")
+    cluster.run(30)
+    assert dialled(cluster) == [], "no phone to ring"
+    registered(cluster, "fs1", ANNA, "sofia/internal/sip:1000@10.0.0.9:5060")
+    assert dialled(cluster) == [("fs1", ANNA)], "rung in the moment it is back"
+    cluster.run(4)
+    assert len(cluster.all("call-answered")) == 1
+    assert [r.reachable for r in cluster.all("agent-reachable")] == [False, True]
+
+
+def test_a_second_way_to_an_agent_keeps_them_reachable():
+    cluster = Cluster(office(agent("anna", contacts=(ANNA, "sofia/gateway/core/mobile"))))
+    registered(cluster, "fs1", ANNA, "sofia/internal/sip:1000@10.0.0.9:5060")
+    registered(cluster, "fs1", ANNA)
+    assert cluster.agent("anna").reachable
+
+
+def test_a_switch_that_says_nobody_is_registered_is_asked_again_only_after_a_while():
+    cluster = Cluster(office(agent("anna", contacts=(ANNA,))))
+    phone = cluster.phone("fs1", ANNA, Behaviour(outcome="unregistered"))
+    cluster.call("fs1")
+    cluster.run(50)
+    assert len(dialled(cluster)) == 1
+    assert cluster.all("offer-ended")[0].outcome == "unregistered"
+    phone.behaviour = ANSWERS
+    cluster.run(15)
+    assert len(dialled(cluster)) == 2, "and then it is tried, whatever the registrations say"
+    assert len(cluster.all("call-answered")) == 1
+
+
+def two_agents(**settings: object) -> Cluster:
+    cluster = Cluster(office(agent("anna"), agent("bert"), **settings))
+    for node in ("fs1", "fs2"):
+        for name in ("anna", "bert"):
+            cluster.phone(node, f"sofia/internal/{name}@127.0.0.1:5085", ANSWERS)
+    return cluster
+
+
+def test_on_a_drained_node_callers_stay_and_wait_and_others_are_served():
+    cluster = two_agents()
+    talking = cluster.call("fs1")
+    cluster.run(4)
+    cluster.carry_out(cluster.engine.drain("fs1", True, cluster.now_us))
+    waits = cluster.call("fs1")
+    served = cluster.call("fs2")
+    cluster.run(4)
+    assert talking.partner, "conversations go on"
+    assert waits.alive
+    assert not waits.partner
+    assert served.partner
+    served.hang_up()
+    cluster.run(20)
+    assert not waits.partner, "an agent is free, but not for this node"
+    assert cluster.engine.view(cluster.now_us).queues[0].waiting == 1
+    cluster.carry_out(cluster.engine.drain("fs1", False, cluster.now_us))
+    cluster.run(4)
+    assert waits.partner
+    assert [r.kind for r in cluster.records if r.kind.startswith("node-")] == ["node-held", "node-released"]
+
+
+def test_a_phone_that_rings_when_its_node_is_drained_rings_on():
+    cluster = two_agents()
+    cluster.call("fs1")
+    cluster.run(0.5)
+    cluster.carry_out(cluster.engine.drain("fs1", True, cluster.now_us))
+    cluster.run(4)
+    assert len(cluster.all("call-answered")) == 1
+
+
+def test_a_dead_node_s_calls_end_once_and_its_agents_serve_the_other_node_at_once():
+    cluster = two_agents()
+    first, second = cluster.call("fs1"), cluster.call("fs1")
+    lost = cluster.call("fs1")
+    cluster.run(5)
+    assert first.partner
+    assert second.partner
+    waits = cluster.call("fs2")
+    cluster.run(1)
+    before = len(cluster.records)
+    cluster.kill("fs1")
+    news = cluster.records[before:]
+    assert sorted(r.call for r in news if r.kind == "call-ended") == sorted(
+        [first.uuid, second.uuid, lost.uuid]
+    )
+    assert [r.call for r in news if r.kind == "call-lost"] == [lost.uuid]
+    assert {r.ended_by for r in news if r.kind == "conversation-ended"} == {"system"}
+    assert {cluster.agent(name).state for name in ("anna", "bert")} == {"wrap_up"}, "free of the dead legs"
+    assert waits.alive
+    cluster.run(15)
+    assert waits.partner, "the other node's caller is served as soon as the rest is over"
+    cluster.revive("fs1")
+    cluster.run(5)
+    ended = [r.call for r in cluster.all("call-ended")]
+    assert len(ended) == len(set(ended)), "nothing ends twice"
+
+
+def test_an_offer_that_rings_on_a_dead_node_gives_the_agent_back_at_once_and_without_blame():
+    cluster = two_agents()
+    for node in ("fs1", "fs2"):
+        for name in ("anna", "bert"):
+            cluster.sites[node].switch.phones[f"sofia/internal/{name}@127.0.0.1:5085"].behaviour = IGNORES
+    cluster.call("fs1")
+    cluster.run(1)
+    assert "receiving" in {cluster.agent(name).state for name in ("anna", "bert")}
+    cluster.kill("fs1")
+    for name in ("anna", "bert"):
+        line = cluster.agent(name)
+        assert (line.state, line.ready_at_us, line.no_answer_count) == ("waiting", 0, 0)
+    cluster.call("fs2")
+    cluster.run(0.1)
+    assert cluster.sent(Originate)[-1].node == "fs2"
+
+
+def test_while_the_way_to_a_node_is_broken_nobody_is_offered_its_callers_or_blamed():
+    cluster = two_agents()
+    cluster.lose("fs1")
+    waits = cluster.sites["fs1"].switch.place_call("15551", "Caller", "queue_support")
+    served = cluster.call("fs2")
+    cluster.run(3)
+    assert served.partner
+    cluster.connect("fs1")
+    cluster.run(4)
+    assert waits.partner, "found by the look at the switch, and served"
+    assert {r.outcome for r in cluster.all("offer-ended")} == {"answered"}
+
+
+def test_phones_registered_on_a_dead_node_are_gone_until_they_register_elsewhere():
+    cluster = Cluster(office(agent("anna", contacts=(ANNA,))))
+    cluster.phone("fs2", ANNA)
+    registered(cluster, "fs1", ANNA, "sofia/internal/sip:1000@10.0.0.9:5060")
+    cluster.kill("fs1")
+    waits = cluster.call("fs2")
+    cluster.run(5)
+    assert dialled(cluster) == []
+    registered(cluster, "fs2", ANNA, "sofia/internal/sip:1000@10.0.0.9:5060")
+    cluster.run(4)
+    assert waits.partner
