@@ -75,7 +75,7 @@ impl Router {
         let queue = self.queues.get(caller.queue)?;
         let (offer_id, offer_slot) = self.offers.insert(Offer {
             caller: Some(caller_slot),
-            place: caller.offers.len(),
+            place: caller.trail().offers.len(),
             agent: agent_slot,
             queue: (caller.queue, self.queues.id(caller.queue)?),
             made_us: now_us,
@@ -83,8 +83,9 @@ impl Router {
             withdrawn: false,
             no_answer_status: queue.settings.no_answer_status,
         })?;
-        caller.offers.push(offer_slot);
-        caller.offered_us = now_us;
+        let trail = caller.trail_mut();
+        trail.offers.push(offer_slot);
+        trail.offered_us = now_us;
         self.end_rest(agent_slot)?;
         self.agents.get_mut(agent_slot)?.offer = Some(offer_slot);
         self.refresh_agent(agent_slot)?;

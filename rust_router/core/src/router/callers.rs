@@ -39,6 +39,11 @@ impl Arrival {
     }
 }
 
+/// A checked priority as it stands in the order of callers, where smaller is first.
+pub(super) fn key_priority(priority: i64) -> i16 {
+    i16::try_from(-priority).unwrap_or(i16::MAX)
+}
+
 impl Caller {
     /// A caller whom nobody was offered yet.
     pub(super) const fn new(key: CallerKey, entered_us: i64, queue: u32) -> Self {
@@ -47,15 +52,11 @@ impl Caller {
             entered_us,
             queue,
             ladder: None,
-            offers: Vec::new(),
             claimed: false,
             held: false,
             spot: Spot::None,
             wake: None,
-            offered_us: 0,
-            marker: None,
-            refused: Vec::new(),
-            preferred: None,
+            trail: None,
             unserved: false,
             ticket: Ticket::NONE,
             dirty: false,
@@ -107,7 +108,7 @@ impl Router {
         };
         let now_us = self.clock(now_us)?;
         let key = CallerKey {
-            priority: -priority,
+            priority: key_priority(priority),
             since_us: entered_us - base_score_us,
             id: 0,
             slot: 0,
@@ -125,7 +126,7 @@ impl Router {
             && length_us > 0
             && self.serves(agent, queue_slot)?
         {
-            self.callers.get_mut(slot)?.preferred = Some((agent, now_us + length_us));
+            self.callers.get_mut(slot)?.trail_mut().preferred = Some((agent, now_us + length_us));
             self.agents.get_mut(agent)?.fans.insert(slot);
         }
         self.refresh_caller(slot)?;
@@ -151,7 +152,7 @@ impl Router {
         self.rank(
             slot,
             CallerKey {
-                priority: -priority,
+                priority: key_priority(priority),
                 ..key
             },
         )
@@ -213,13 +214,15 @@ impl Router {
         self.expect_over(slot, End::Left)?;
         let caller = self.callers.get_mut(slot)?;
         caller.queue = queue_slot;
-        caller.marker = None;
+        if let Some(trail) = &mut caller.trail {
+            trail.marker = None;
+        }
         if !keep_entered {
             caller.key.since_us += now_us - caller.entered_us;
             caller.entered_us = now_us;
         }
         self.queues.get_mut(queue_slot)?.waiting.insert(caller.key);
-        let preferred = caller.preferred;
+        let preferred = caller.trail().preferred;
         self.expect(slot)?;
         if let Some((agent, _)) = preferred
             && !self.serves(agent, queue_slot)?
@@ -232,7 +235,9 @@ impl Router {
 
     /// Let a caller have anybody; `refresh_caller` must follow.
     pub(super) fn drop_preference(&mut self, slot: u32) -> Result<()> {
-        if let Some((agent, _)) = self.callers.get_mut(slot)?.preferred.take() {
+        if let Some(trail) = &mut self.callers.get_mut(slot)?.trail
+            && let Some((agent, _)) = trail.preferred.take()
+        {
             self.agents.get_mut(agent)?.fans.remove(&slot);
         }
         Ok(())
@@ -240,12 +245,12 @@ impl Router {
 
     /// Note that an agent let this caller ring.
     pub(super) fn note_refusal(&mut self, slot: u32, agent: u64) -> Result<()> {
-        let caller = self.callers.get_mut(slot)?;
-        caller.refused.retain(|other| *other != agent);
-        if caller.refused.len() >= REMEMBERED {
-            caller.refused.remove(0);
+        let refused = &mut self.callers.get_mut(slot)?.trail_mut().refused;
+        refused.retain(|other| *other != agent);
+        if refused.len() >= REMEMBERED {
+            refused.remove(0);
         }
-        caller.refused.push(agent);
+        refused.push(agent);
         self.drop_preference(slot)
     }
 
@@ -267,7 +272,7 @@ impl Router {
     /// Mark the caller's offers, but one, as unable to win; give those that weren't marked, oldest first.
     pub(super) fn withdraw(&mut self, slot: u32, winner: Option<u32>) -> Result<Vec<u64>> {
         let mut given = Vec::new();
-        for &offer_slot in &self.callers.get(slot)?.offers {
+        for &offer_slot in &self.callers.get(slot)?.trail().offers {
             let offer = self.offers.get_mut(offer_slot)?;
             if Some(offer_slot) != winner && !offer.withdrawn {
                 offer.withdrawn = true;
@@ -293,7 +298,7 @@ impl Router {
         if let Some(ladder) = caller.ladder {
             self.skills.drop_ladder(ladder)?;
         }
-        for offer in caller.offers {
+        for &offer in &caller.trail().offers {
             self.offers.get_mut(offer)?.caller = None;
         }
         Ok(())
@@ -305,6 +310,7 @@ impl Router {
         let now_us = self.now_us;
         let caller = self.callers.get(slot)?;
         if caller
+            .trail()
             .preferred
             .is_some_and(|(_, until_us)| until_us <= now_us)
         {
@@ -313,8 +319,9 @@ impl Router {
         let caller = self.callers.get(slot)?;
         let queue = self.queues.get(caller.queue)?;
         let settings = &queue.settings;
-        let rings = caller.offers.len();
-        let next_us = caller.offered_us + settings.ring_progressively_delay_us;
+        let trail = caller.trail();
+        let rings = trail.offers.len();
+        let next_us = trail.offered_us + settings.ring_progressively_delay_us;
         let progressively = settings.strategy == Strategy::RingProgressively && rings > 0;
         let open = !caller.claimed
             && !caller.held
@@ -334,7 +341,7 @@ impl Router {
             let next_us = ladder.next_step_us(waited_us);
             (ladder.current(waited_us), next_us)
         };
-        let stand = match caller.preferred {
+        let stand = match trail.preferred {
             _ if !open => Spot::None,
             Some((agent, _)) if self.meets(agent, demand)? => Spot::Wanted(agent),
             _ => Spot::Stage(stage, demand),
@@ -346,7 +353,7 @@ impl Router {
         let wakes = [
             ages,
             step_us.map(|wait_us| caller.entered_us + wait_us),
-            caller.preferred.map(|(_, until_us)| until_us),
+            trail.preferred.map(|(_, until_us)| until_us),
             (progressively && next_us > now_us).then_some(next_us),
         ];
         let wake_us = wakes.into_iter().flatten().min();

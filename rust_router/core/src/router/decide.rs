@@ -238,7 +238,7 @@ impl Router {
         let caller = self.callers.get_mut(caller_slot)?;
         let (offer_id, offer_slot) = self.offers.insert(Offer {
             caller: Some(caller_slot),
-            place: caller.offers.len(),
+            place: caller.trail().offers.len(),
             agent: best.slot,
             queue: (queue_slot, self.queues.id(queue_slot)?),
             made_us: self.now_us,
@@ -246,8 +246,9 @@ impl Router {
             withdrawn: false,
             no_answer_status: queue.settings.no_answer_status,
         })?;
-        caller.offers.push(offer_slot);
-        caller.offered_us = self.now_us;
+        let trail = caller.trail_mut();
+        trail.offers.push(offer_slot);
+        trail.offered_us = self.now_us;
         let proposal = Proposal {
             offer: offer_id,
             caller: caller.key.id,
@@ -260,7 +261,7 @@ impl Router {
             .tier_mut(queue_slot)
             .ok_or(RouterError::Defect("ready without a tier"))?;
         tier.last_offer = offer_id;
-        caller.marker = Some((tier.level, i64::from(tier.position), best.id));
+        caller.trail_mut().marker = Some((tier.level, i64::from(tier.position), best.id));
         self.queues.get_mut(queue_slot)?.last_offered = Some(best.slot);
         self.refresh_agent(best.slot)?;
         self.refresh_caller(caller_slot)?;

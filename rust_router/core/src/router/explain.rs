@@ -96,12 +96,12 @@ impl Router {
         let waited_us = (self.now_us - caller.entered_us).max(0);
         let ladder = self.skills.ladder(caller.ladder.unwrap_or(queue.ladder))?;
         let demand = ladder.current(waited_us);
-        let preferred = match caller.preferred {
+        let preferred = match caller.trail().preferred {
             Some((agent, _)) if !self.meets(agent, demand)? => None,
             preferred => preferred,
         };
         let refused = if queue.settings.refusal_memory && preferred.is_none() {
-            caller.refused.as_slice()
+            caller.trail().refused.as_slice()
         } else {
             &[]
         };
@@ -241,7 +241,11 @@ impl Router {
             Strategy::RoundRobin => self
                 .behind_last_offered(queue, view.caller.queue)?
                 .is_some_and(|(start, level)| level == tier.level && start.first <= place.1),
-            Strategy::TopDown => view.caller.marker.is_some_and(|marker| marker < place),
+            Strategy::TopDown => view
+                .caller
+                .trail()
+                .marker
+                .is_some_and(|marker| marker < place),
             _ => false,
         };
         // Those who refused are in the order of their refusals, whatever the strategy says.
@@ -280,7 +284,7 @@ impl View<'_> {
     /// How many agents are looked for, unless the caller is claimed or held.
     fn wanted(&self, now_us: i64) -> usize {
         let settings = &self.queue.settings;
-        let rings = self.caller.offers.len();
+        let rings = self.caller.trail().offers.len();
         match settings.strategy {
             Strategy::RingAll => self.queue.members.len(),
             Strategy::RingK => {
@@ -288,7 +292,7 @@ impl View<'_> {
                 count.saturating_sub(rings)
             }
             Strategy::RingProgressively => {
-                let next_us = self.caller.offered_us + settings.ring_progressively_delay_us;
+                let next_us = self.caller.trail().offered_us + settings.ring_progressively_delay_us;
                 usize::from(rings == 0 || next_us <= now_us)
             }
             _ => usize::from(rings == 0),

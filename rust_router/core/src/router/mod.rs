@@ -57,7 +57,7 @@ use work::Work;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 struct CallerKey {
     /// Negative priority.
-    priority: i64,
+    priority: i16,
     /// Entry minus base score.
     since_us: i64,
     id: u64,
@@ -175,6 +175,39 @@ struct Agent {
     tiers: Vec<Tier>,
 }
 
+/// What few waiting callers have: offers, their traces, and somebody to wait for.
+#[derive(Debug, Default)]
+struct Trail {
+    /// Slots of the offers made and not ended, in no order.
+    offers: Vec<u32>,
+    /// Moment of the newest offer.
+    offered_us: i64,
+    /// `top-down`: level, position and id of the agent tried last.
+    marker: Option<(i32, i64, u64)>,
+    /// Ids of agents who let this caller ring, the latest last.
+    refused: Vec<u64>,
+    /// Slot of the agent to wait for, and until when.
+    preferred: Option<(u32, i64)>,
+}
+
+static NO_TRAIL: Trail = Trail {
+    offers: Vec::new(),
+    offered_us: 0,
+    marker: None,
+    refused: Vec::new(),
+    preferred: None,
+};
+
+impl Caller {
+    fn trail(&self) -> &Trail {
+        self.trail.as_deref().unwrap_or(&NO_TRAIL)
+    }
+
+    fn trail_mut(&mut self) -> &mut Trail {
+        self.trail.get_or_insert_default()
+    }
+}
+
 /// Where an open caller stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Spot {
@@ -197,22 +230,14 @@ struct Caller {
     queue: u32,
     /// What the caller demands; None: what callers of the queue do.
     ladder: Option<LadderId>,
-    /// Slots of the offers made and not ended, in no order.
-    offers: Vec<u32>,
     claimed: bool,
     /// To be offered to nobody for the time being.
     held: bool,
     spot: Spot,
     /// When something opens or closes for this caller.
     wake: Option<TimerKey>,
-    /// Moment of the newest offer.
-    offered_us: i64,
-    /// `top-down`: level, position and id of the agent tried last.
-    marker: Option<(i32, i64, u64)>,
-    /// Ids of agents who let this caller ring, the latest last.
-    refused: Vec<u64>,
-    /// Slot of the agent to wait for, and until when.
-    preferred: Option<(u32, i64)>,
+    /// Most who wait have none, and a million wait in little room.
+    trail: Option<Box<Trail>>,
     /// Counted among those for whom nobody rings.
     unserved: bool,
     /// What was expected of the wait.

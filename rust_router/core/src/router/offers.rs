@@ -148,10 +148,11 @@ impl Router {
     /// Take an ended offer off its caller, who is open again unless another offer holds them.
     fn release(&mut self, caller_slot: u32, entry: &Offer) -> Result<()> {
         let caller = self.callers.get_mut(caller_slot)?;
-        if entry.place < caller.offers.len() {
-            caller.offers.swap_remove(entry.place);
+        let offers = &mut caller.trail_mut().offers;
+        if entry.place < offers.len() {
+            offers.swap_remove(entry.place);
         }
-        if let Some(&moved) = caller.offers.get(entry.place) {
+        if let Some(&moved) = offers.get(entry.place) {
             self.offers.get_mut(moved)?.place = entry.place;
         }
         if entry.phase == Phase::Claimed {

@@ -67,14 +67,14 @@ impl Router {
         let queue = self.queues.get(queue_slot)?;
         let wish = self.wish(queue, caller.entered_us, demand);
         let refused = if queue.settings.refusal_memory {
-            caller.refused.as_slice()
+            caller.trail().refused.as_slice()
         } else {
             &[]
         };
         let accept = |key: &ReadyKey| !refused.contains(&key.id);
         let behind = match strategy {
             Strategy::RoundRobin => self.behind_last_offered(queue, queue_slot)?,
-            Strategy::TopDown => caller.marker.map(|(level, position, id)| {
+            Strategy::TopDown => caller.trail().marker.map(|(level, position, id)| {
                 (ReadyKey::from(level, position, 0, id + 1), i32::MAX)
             }),
             _ => None,

@@ -12,7 +12,7 @@ pub(super) struct Rank {
     /// Negative priority of the queue.
     queue_priority: i64,
     /// Negative priority of the caller.
-    priority: i64,
+    priority: i16,
     urgency: Urgency,
     pub(super) key: CallerKey,
 }

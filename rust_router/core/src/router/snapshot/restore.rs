@@ -1,11 +1,11 @@
 //! From facts to a router. Nothing is believed: each number has its range and each id must be somebody's.
 
-use super::super::callers::REMEMBERED;
+use super::super::callers::{REMEMBERED, key_priority};
 use super::super::timers::Due;
 use super::super::types::{self, range};
 use super::super::{
     Agent, Caller, CallerKey, LadderId, MAX_EXTERNAL_CALLS, MAX_PRIORITY, MAX_TIER, MAX_US, Offer,
-    Phase, Queue, Ready, Rest, Router, RouterError, Slots, Status, Tier,
+    Phase, Queue, Ready, Rest, Router, RouterError, Slots, Status, Tier, Trail,
 };
 use super::SnapshotError::{self, Contradiction};
 use super::rows::{AgentRow, CallerRow, Facts, OfferRow, QueueRow, TierRow};
@@ -276,7 +276,7 @@ fn put_caller(router: &mut Router, row: CallerRow) -> Result<u32> {
         None => None,
     };
     let key = CallerKey {
-        priority: -priority,
+        priority: key_priority(priority),
         since_us: entered_us - base_score_us,
         id,
         slot: 0,
@@ -289,13 +289,18 @@ fn put_caller(router: &mut Router, row: CallerRow) -> Result<u32> {
         Some(steps) => Some(put_steps(router, &steps)?),
         None => None,
     };
-    let caller = Caller {
-        ladder,
-        held,
+    let bare = offered_us == 0 && marker.is_none() && refused.is_empty() && preferred.is_none();
+    let trail = Trail {
+        offers: Vec::new(),
         offered_us,
         marker,
         refused,
         preferred,
+    };
+    let caller = Caller {
+        ladder,
+        held,
+        trail: (!bare).then(|| Box::new(trail)),
         ..Caller::new(key, entered_us, queue_slot)
     };
     let slot = router.callers.insert_again(id, caller)?;
@@ -326,7 +331,7 @@ fn put_offer(router: &mut Router, row: &OfferRow) -> Result<()> {
         must(caller.is_none(), "a caller who waits and talks")?;
     }
     let place = match caller {
-        Some(slot) => router.callers.get(slot)?.offers.len(),
+        Some(slot) => router.callers.get(slot)?.trail().offers.len(),
         None => 0,
     };
     let offer = Offer {
@@ -345,7 +350,7 @@ fn put_offer(router: &mut Router, row: &OfferRow) -> Result<()> {
     must(held.is_none(), "an agent with two offers")?;
     if let Some(caller) = caller {
         let caller = router.callers.get_mut(caller)?;
-        caller.offers.push(slot);
+        caller.trail_mut().offers.push(slot);
         if phase == Phase::Claimed {
             must(!caller.claimed, "a caller claimed twice")?;
             caller.claimed = true;

@@ -8,8 +8,8 @@ use serde::{Deserialize, Serialize};
 
 use super::super::timers::Timers;
 use super::super::{
-    Agent, AgentSettings, Caller, CallerKey, Offer, Phase, Queue, QueueSettings, Rest, Result,
-    Router, Status, Tier, TierSettings, Work,
+    Agent, AgentSettings, Caller, CallerKey, NO_TRAIL, Offer, Phase, Queue, QueueSettings, Rest,
+    Result, Router, Status, Tier, TierSettings, Trail, Work,
 };
 use crate::estimate::Ticket;
 
@@ -294,20 +294,23 @@ impl CallerRow {
             entered_us,
             queue,
             ladder,
-            offered_us,
-            marker,
-            refused,
-            preferred,
+            trail,
             ticket,
             held,
             // Follow from the offers and the clock.
             unserved: _,
-            offers: _,
             claimed: _,
             spot: _,
             wake: _,
             dirty: _,
         } = caller;
+        let Trail {
+            offers: _, // as above
+            offered_us,
+            marker,
+            refused,
+            preferred,
+        } = trail.as_deref().unwrap_or(&NO_TRAIL);
         let CallerKey {
             priority,
             since_us,
@@ -318,7 +321,7 @@ impl CallerRow {
             id: *id,
             queue: router.queues.id(*queue)?,
             entered_us: *entered_us,
-            priority: -priority,
+            priority: -i64::from(*priority),
             base_score_us: entered_us - since_us,
             skills: match ladder {
                 Some(ladder) => Some(router.steps(*ladder)?),
