@@ -20,7 +20,15 @@ ROOT = Path(__file__).parents[1]
 BENCHES = (
     ("A whole call: CPU of the controller", ["bench/python/bench_call.py"]),
     ("Decoding events, against greenswitch", ["bench/python/bench_wire.py"]),
+    (
+        "Decisions of the core, in Rust (criterion)",
+        ["cargo", "bench", "--quiet", "--locked", "-p", "callcenter_core", "--bench", "router"],
+    ),
     ("Decisions of the core, through Python", ["bench/python/bench_router.py"]),
+    (
+        "The same by pytest-benchmark",
+        ["-m", "pytest", "-c", "bench/python/pytest.ini", "bench/python"],
+    ),
     (
         "The core against its size, against the plain reference, and its memory",
         ["bench/python/bench_scale.py", "--plots", "bench/plots"],
@@ -65,15 +73,15 @@ def main() -> int:
     failed = False
     for title, command in (*BENCHES, *(LIVE if live else ())):
         print(f"{title} …", flush=True)
+        program = command if command[0] == "cargo" else [sys.executable, *command]
         done = subprocess.run(
-            [sys.executable, *command], capture_output=True, text=True, cwd=ROOT, check=False,
+            program, capture_output=True, text=True, cwd=ROOT, check=False,
             env={**os.environ, "PYTHONPATH": str(ROOT / "tests")},
         )  # fmt: skip
         failed |= done.returncode != 0
         verdict = "" if done.returncode == 0 else f"\n(ended with {done.returncode})\n{done.stderr[-2000:]}"
-        parts.append(
-            f"## {title}\n\n`python {' '.join(command)}`\n\n```\n{done.stdout.strip()}{verdict}\n```\n"
-        )
+        shown = " ".join(["python", *command] if program is not command else command)
+        parts.append(f"## {title}\n\n`{shown}`\n\n```\n{done.stdout.strip()}{verdict}\n```\n")
     (ROOT / "bench/RESULTS.md").write_text("\n".join(parts), "utf-8")
     return int(failed)
 
