@@ -20,6 +20,7 @@ from starlette.exceptions import HTTPException
 from py_callcenter import __version__
 from py_callcenter.api.feed import Feed
 from py_callcenter.api.guard import Guard, problem
+from py_callcenter.api.history import History, history_v1
 from py_callcenter.api.json import answer
 from py_callcenter.api.port import ControllerPort, Health, PortError
 from py_callcenter.api.routes import v1
@@ -40,9 +41,17 @@ Moments are seconds since 1970 (UTC), durations are seconds.
 
 
 def create_app(
-    controller: ControllerPort, *, token: str, hosts: frozenset[str] = frozenset(), feed: Feed | None = None
+    controller: ControllerPort,
+    *,
+    token: str,
+    hosts: frozenset[str] = frozenset(),
+    feed: Feed | None = None,
+    history: History | None = None,
 ) -> FastAPI:
-    """The application for one controller. `hosts` are names beside loopback that we may be asked by."""
+    """The application for one controller. `hosts` are names beside loopback that we may be asked by.
+
+    Without a `history` there are no reports.
+    """
     the_feed = feed or Feed(controller)
 
     @asynccontextmanager
@@ -62,11 +71,13 @@ def create_app(
     )
     app.state.controller = controller
     app.state.feed = the_feed
+    app.state.history = history
     app.add_middleware(Guard, token=token, hosts=hosts)
     _add_errors(app)
     _add_health(app, controller)
     _add_metrics(app, controller, the_feed)
     app.include_router(v1, prefix="/api/v1")
+    app.include_router(history_v1, prefix="/api/v1")
     _add_pages(app)
     return app
 

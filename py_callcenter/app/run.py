@@ -18,6 +18,7 @@ from py_callcenter.api.server import ApiServer
 from py_callcenter.app.clock import Clock
 from py_callcenter.app.controller import Controller
 from py_callcenter.app.crossing import IntoHub
+from py_callcenter.app.history import StoredHistory
 from py_callcenter.app.port import HubPort
 from py_callcenter.app.secrets import next_epoch, read_keys
 from py_callcenter.config import Config, difference
@@ -51,10 +52,11 @@ class Process:
         self.config = config if stored is None else config.with_routing(stored)
         say_unapplied(self.config, config)
         self._token = ensure_token(config.controller)
+        self._keys = read_keys(state)
         self.controller = Controller(
             self.config,
             self.store,
-            keys=read_keys(state),
+            keys=self._keys,
             epoch=next_epoch(state, clock.now_us() // 1_000_000),
             memory=self.store.memory(),
             clock=clock,
@@ -68,7 +70,8 @@ class Process:
         self._into_hub = IntoHub()
         self.controller.start()
         port = HubPort(self.controller, self.store, self._into_hub)
-        self.server.start(create_app(port, token=self._token))
+        history = StoredHistory(self.controller, self.store, self._keys.caller)
+        self.server.start(create_app(port, token=self._token, history=history))
         # What exists now lives as long as we do: the collector need not look at it again.
         gc.collect()
         gc.freeze()

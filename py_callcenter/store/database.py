@@ -9,7 +9,7 @@ from types import TracebackType
 from typing import Any, Self
 
 import orjson
-from sqlalchemy import Connection, Engine, func, insert, select
+from sqlalchemy import Connection, Engine, func, insert, select, text
 
 from py_callcenter.config import Config
 from py_callcenter.engine.memory import Memory
@@ -185,9 +185,11 @@ class Database:
     # Inside, and for the other modules of this layer.
 
     @contextmanager
-    def reading(self) -> Iterator[Connection]:
-        """A transaction that only reads."""
+    def reading(self, *, at_most_s: int = 0) -> Iterator[Connection]:
+        """A transaction that only reads; a server gives a query up that takes longer than `at_most_s`."""
         with as_store_error(), self._engine.begin() as connection:
+            if at_most_s and connection.dialect.name == "postgresql":
+                connection.execute(text(f"SET LOCAL statement_timeout = '{at_most_s:d}s'"))
             yield connection
 
     @contextmanager

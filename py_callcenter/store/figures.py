@@ -117,6 +117,12 @@ class AgentFigures:
     spent_us: dict[str, int] = field(default_factory=lambda: dict.fromkeys(LOGGED_IN_STATES, 0))
     offers: dict[str, int] = field(default_factory=lambda: dict.fromkeys(OFFER_OUTCOMES, 0))
 
+    def add(self, other: AgentFigures) -> None:
+        for state, spent_us in other.spent_us.items():
+            self.spent_us[state] += spent_us
+        for outcome, number in other.offers.items():
+            self.offers[outcome] += number
+
     @property
     def logged_in_us(self) -> int:
         return sum(self.spent_us.values())
@@ -182,6 +188,14 @@ class Repeats:
     """Answered calls that were no repeated ones."""
     resolved: int
     """Of these, the ones that no further call of the caller followed within the window (so far)."""
+
+    def plus(self, other: Repeats) -> Repeats:
+        return Repeats(
+            self.calls + other.calls,
+            self.repeated + other.repeated,
+            self.first_answered + other.first_answered,
+            self.resolved + other.resolved,
+        )
 
     @property
     def first_call_resolution(self) -> float | None:

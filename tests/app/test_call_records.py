@@ -6,12 +6,12 @@ import random
 from dataclasses import asdict
 
 import pytest
-from sim.world import ANSWERS, KEY, START_US, World, agent, everybody, queue
+from app.day import CALLERS, busy_day
+from sim.world import KEY, START_US
 from sqlalchemy import select
 
 from py_callcenter.engine import records as r
 from py_callcenter.engine.identity import Sealer
-from py_callcenter.sim import Behaviour
 from py_callcenter.stats import LOGGED_IN_STATES, fold_call
 from py_callcenter.store import Database, Retention, StoreError
 from py_callcenter.store.schema import agent_slots, calls, legs, records
@@ -21,37 +21,11 @@ pytestmark = pytest.mark.app
 SECOND = 1_000_000
 MINUTE = 60 * SECOND
 DAY = 86_400 * SECOND
-CALLERS = [f"+4991155501{n:02}" for n in range(20)]
 
 
 @pytest.fixture(scope="module")
 def morning():
-    """Two busy hours in two queues with every way a call can end, from the engine itself."""
-    rng = random.Random(5)
-    settings = {"max_wait_time": 90, "on_timeout": "voicemail", "max_callers": 12}
-    queues = [queue("support", **settings), queue("billing", agent_originate_timeout=8)]
-    team = [agent(str(1000 + n), wrap_up_time=5, max_no_answer=3) for n in range(3)]
-    world = World(everybody(queues, team))
-    for one in team:
-        world.phone(one.name, ANSWERS)
-    alive = []
-    for _ in range(700):
-        if rng.random() < 0.45:
-            target = rng.choice(["queue_support", "queue_support", "queue_billing"])
-            alive.append(world.call(target, number=rng.choice(CALLERS)))
-        phone = world.phones[rng.choice(team).name]
-        phone.behaviour = rng.choice(
-            [ANSWERS, ANSWERS, ANSWERS, Behaviour(outcome="busy"), Behaviour(outcome="no_answer")]
-        )
-        world.run(rng.uniform(1, 20))
-        if alive and rng.random() < 0.4:
-            call = alive.pop(rng.randrange(len(alive)))
-            if call.alive:
-                world.does(call.hang_up)
-        if rng.random() < 0.04:
-            status = rng.choice(["On Break", "Logged Out", "Available", "Available", "Available (On Demand)"])
-            world.carry_out(world.engine.set_agent_status(rng.choice(team).name, status, world.now_us))
-    return world
+    return busy_day(moments=700)
 
 
 def all_rows(database, table):

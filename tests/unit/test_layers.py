@@ -26,6 +26,8 @@ PURE = {"engine", "stats", "config"}
 SIDEWAYS = {
     ("api", "metrics"),  # /metrics renders what metrics describes
     ("api", "stats"),
+    ("api", "reports"),  # routes hand over what reports makes
+    ("reports", "store"),  # reports are counted where the rows are
 }
 
 

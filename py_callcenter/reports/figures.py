@@ -1,0 +1,152 @@
+"""Reports out of the database: one row a queue or agent and interval, one for all of them together.
+
+Counts are counts; times are seconds, rounded to milliseconds; ratios are 0 to 1, service levels percent. What
+can't be divided is None.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from py_callcenter.reports.query import SECOND_US, Query
+from py_callcenter.stats import LOGGED_IN_STATES, OFFER_OUTCOMES, Figures, Limits, count, moment
+from py_callcenter.store import Database
+from py_callcenter.store.figures import (
+    AgentFigures,
+    Repeats,
+    agent_figures,
+    call_figures,
+    leg_figures,
+    repeat_calls,
+)
+
+Row = dict[str, Any]
+
+QUERY_S: Final = 20
+"""Longer than any report should take; one that does is given up rather than left to burden the server."""
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """`columns`: names of the values of each row, in order; `total` has no name, begin and end."""
+
+    query: Query
+    columns: tuple[str, ...]
+    rows: list[Row]
+    total: Row
+
+
+def build(database: Database, query: Query, thresholds_us: Mapping[str, int]) -> Report:
+    """Raises `StoreError`. Blocks for as long as the database counts."""
+    limits = query.limits(thresholds_us)
+    intervals = query.intervals
+    with database.reading(at_most_s=QUERY_S) as connection:
+        if query.what == "agents":
+            times = agent_figures(connection, intervals, now_us=query.now_us, only=query.only)
+            talks = leg_figures(connection, intervals, limits, by="agent", only=query.only)
+            return _agents(query, times, talks)
+        if query.what == "calls":
+            found = call_figures(connection, intervals, limits, only=query.only)
+            again = repeat_calls(connection, intervals, window_us=query.repeat_us, only=query.only)
+            return _queues(query, found, again)
+        return _queues(query, leg_figures(connection, intervals, limits, only=query.only), {})
+
+
+def _queues(
+    query: Query, found: Mapping[tuple[str, int], Figures], again: Mapping[tuple[str, int], Repeats]
+) -> Report:
+    of_calls = query.what == "calls"
+    rows = []
+    total, repeats = Figures(), Repeats(0, 0, 0, 0)
+    for key in sorted(found, key=lambda key: (key[1], key[0])):
+        total.add(found[key].values)
+        row = {"queue": key[0], **_interval(query, key[1]), **_figures(query, found[key])}
+        if of_calls:
+            repeated = again.get(key, Repeats(0, 0, 0, 0))
+            repeats = repeats.plus(repeated)
+            row |= _repeats(repeated)
+        rows.append(row)
+    bottom = _figures(query, total if rows else count([], Limits(), legs=not of_calls))
+    if of_calls:
+        bottom |= _repeats(repeats)
+    return Report(query, ("queue", "begin", "end", *bottom), rows, bottom)
+
+
+def _interval(query: Query, number: int) -> Row:
+    intervals = query.intervals
+    return {
+        "begin": intervals.begin(number).isoformat(),
+        "end": moment(intervals.bounds_us[number + 1], intervals.zone).isoformat(),
+    }
+
+
+def _figures(query: Query, figures: Figures) -> Row:
+    row: Row = {}
+    for name, value in figures.values.items():
+        if name.endswith("_us"):
+            row[f"{name.removesuffix('_us')}_seconds"] = _seconds(value)
+        else:
+            row[name] = value
+    percent = query.formula.percent(figures)
+    return {
+        **row,
+        "service_level_percent": None if percent is None else round(percent, 2),
+        "average_speed_of_answer_seconds": _seconds(figures.average_speed_of_answer_us),
+        "average_abandon_seconds": _seconds(figures.average_abandon_us),
+        "average_wait_seconds": _seconds(figures.average_wait_us),
+        "average_talk_seconds": _seconds(figures.average_talk_us),
+        "average_handle_seconds": _seconds(figures.average_handle_us),
+        "abandon_rate": _ratio(figures.abandon_rate),
+        "abandon_rate_without_short": _ratio(figures.abandon_rate_without_short),
+    }
+
+
+def _repeats(repeats: Repeats) -> Row:
+    return {
+        "known_callers": repeats.calls,
+        "repeated": repeats.repeated,
+        "first_call_resolution": _ratio(repeats.first_call_resolution),
+    }
+
+
+def _agents(
+    query: Query, times: Mapping[tuple[str, int], AgentFigures], talks: Mapping[tuple[str, int], Figures]
+) -> Report:
+    rows = []
+    all_times, all_talks = AgentFigures(), Figures()
+    for key in sorted(times.keys() | talks.keys(), key=lambda key: (key[1], key[0])):
+        time, talk = times.get(key, AgentFigures()), talks.get(key, Figures())
+        all_times.add(time)
+        all_talks.add(talk.values)
+        rows.append({"agent": key[0], **_interval(query, key[1]), **_agent(time, talk)})
+    bottom = _agent(all_times, all_talks)
+    return Report(query, ("agent", "begin", "end", *bottom), rows, bottom)
+
+
+def _agent(time: AgentFigures, talk: Figures) -> Row:
+    return {
+        "answered": talk["answered"],
+        "answered_short": talk["answered_short"],
+        "talk_seconds": _seconds(talk["talk_us"]),
+        "hold_seconds": _seconds(talk["hold_us"]),
+        "wrap_up_seconds": _seconds(talk["wrap_up_us"]),
+        "average_talk_seconds": _seconds(talk.average_talk_us),
+        "average_handle_seconds": _seconds(talk.average_handle_us),
+        "transferred": talk["transferred"],
+        "hung_up_by_caller": talk["hung_up_by_caller"],
+        "hung_up_by_agent": talk["hung_up_by_agent"],
+        **{f"offers_{outcome}": time.offers[outcome] for outcome in OFFER_OUTCOMES},
+        "logged_in_seconds": _seconds(time.logged_in_us),
+        **{f"state_{state}_seconds": _seconds(time.spent_us[state]) for state in LOGGED_IN_STATES},
+        "occupancy": _ratio(time.occupancy),
+    }
+
+
+def _seconds(us: float | None) -> float | None:
+    return None if us is None else round(us / SECOND_US, 3)
+
+
+def _ratio(value: float | None) -> float | None:
+    return None if value is None else round(value, 4)
