@@ -298,19 +298,19 @@ def call_set(uuid: str, key: str, value: str, config: ConfigOption = None) -> No
     """Set KEY of the waiting call UUID to VALUE.
 
     `queue` moves the caller to another queue, where the wait so far counts; `priority` (-100 to 100) and
-    `base-score` (seconds that count as wait) change the place.
+    `base-score` (seconds that count as wait) change the place; `skills` what the agent must be able to do.
     """
     key = key.replace("_", "-")
     changes: dict[str, Any]
     match key:
-        case "queue":
-            changes = {"queue": value}
+        case "queue" | "skills":
+            changes = {key: value}
         case "priority" | "base-score":
             changes = {key.replace("-", "_"): _whole(value, "a whole number")}
         case _:
             raise CliError(
                 f'"{key}" is nothing that can be set of a call',
-                "queue, priority or base-score",
+                "queue, priority, base-score or skills",
                 code=BAD_INPUT,
             )
     with backend(read_config(config)) as behind:

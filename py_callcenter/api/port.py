@@ -221,8 +221,10 @@ class ControllerPort(Protocol):
         """Put a waiting caller into another queue; 409 when the call doesn't wait."""
         ...
 
-    async def rank_call(self, call: str, *, priority: int | None, base_score: int | None) -> CallRow:
-        """Change a waiting caller's priority or base score; 409 when the call doesn't wait."""
+    async def rank_call(
+        self, call: str, *, priority: int | None, base_score: int | None, skills: str | None
+    ) -> CallRow:
+        """Change a waiting caller's priority, base score or demand; 409 when the call doesn't wait."""
         ...
 
     async def hang_up(self, call: str) -> None: ...

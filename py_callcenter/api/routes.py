@@ -71,6 +71,8 @@ class CallPatch(BaseModel):
     """Higher is served first, whatever the wait."""
     base_score: Annotated[int, Field(ge=-315_360_000, le=315_360_000)] | None = None
     """Seconds that count as wait."""
+    skills: Annotated[str, Field(max_length=500)] | None = None
+    """What the agent must be able to do; empty: what the queue's callers need."""
 
 
 class DivertOrder(BaseModel):
@@ -235,10 +237,12 @@ async def change_call(call: str, patch: CallPatch, controller: ControllerDep) ->
     row: CallRow | None = None
     if patch.queue is not None:
         row = await controller.move_call(call, patch.queue, keep_wait=patch.keep_wait)
-    if patch.priority is not None or patch.base_score is not None:
-        row = await controller.rank_call(call, priority=patch.priority, base_score=patch.base_score)
+    if (patch.priority, patch.base_score, patch.skills) != (None, None, None):
+        row = await controller.rank_call(
+            call, priority=patch.priority, base_score=patch.base_score, skills=patch.skills
+        )
     if row is None:
-        raise PortError(400, "nothing to change", "give one of: queue, priority, base_score")
+        raise PortError(400, "nothing to change", "give one of: queue, priority, base_score, skills")
     return answer(row)
 
 

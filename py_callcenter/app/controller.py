@@ -220,9 +220,13 @@ class Controller:
     def move_call(self, call: str, queue: str, *, keep_wait: bool) -> None:
         self._carry_out(self.engine.move_call(call, queue, self.clock.now_us(), keep_wait=keep_wait))
 
-    def rank_call(self, call: str, *, priority: int | None, base_score: int | None) -> None:
+    def rank_call(
+        self, call: str, *, priority: int | None, base_score: int | None, skills: str | None
+    ) -> None:
         now_us = self.clock.now_us()
-        self._carry_out(self.engine.rank_call(call, now_us, priority=priority, base_score=base_score))
+        self._carry_out(
+            self.engine.rank_call(call, now_us, priority=priority, base_score=base_score, skills=skills)
+        )
 
     def hang_up(self, call: str) -> None:
         self._carry_out(self.engine.hang_up(call, self.clock.now_us()))
@@ -372,12 +376,19 @@ _NOTABLE: Final[dict[str, Callable[..., Any]]] = {
     "unknown-queue": partial(
         _log.warning, "call_for_unknown_queue", hint="set `cc_queue` in the dialplan to a configured queue"
     ),
+    "wish-ignored": partial(
+        _log.warning, "wish_ignored", hint="look at what the dialplan sets; the queue's default was used"
+    ),
     "invariant-violated": partial(_log.error, "invariant_violated"),
 }
+
+
+_TOLD: Final = ("asked", "rule", "queue", "wish")
+"""Fields of these records that a log line may show."""
 
 
 def _log_notable(record: AnyRecord) -> None:
     say = _NOTABLE.get(record.kind)
     if say is not None:
-        details = {name: getattr(record, name) for name in ("asked", "rule") if hasattr(record, name)}
+        details = {name: getattr(record, name) for name in _TOLD if hasattr(record, name)}
         say(call=getattr(record, "call", ""), **details)

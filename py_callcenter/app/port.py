@@ -143,8 +143,12 @@ class HubPort:
         await self._ask(partial(self._controller.move_call, call, queue, keep_wait=keep_wait))
         return await self._call(call)
 
-    async def rank_call(self, call: str, *, priority: int | None, base_score: int | None) -> CallRow:
-        await self._ask(partial(self._controller.rank_call, call, priority=priority, base_score=base_score))
+    async def rank_call(
+        self, call: str, *, priority: int | None, base_score: int | None, skills: str | None
+    ) -> CallRow:
+        await self._ask(
+            partial(self._controller.rank_call, call, priority=priority, base_score=base_score, skills=skills)
+        )
         return await self._call(call)
 
     async def _call(self, name: str) -> CallRow:

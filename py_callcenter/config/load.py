@@ -17,7 +17,7 @@ from pydantic_core import ErrorDetails
 
 from py_callcenter.config.locate import Path as KeyPath
 from py_callcenter.config.locate import line_of, locate
-from py_callcenter.config.models import Agent, Config, Controller, Node, Queue, ServiceLevel, Tier
+from py_callcenter.config.models import Agent, Config, Controller, Node, Queue, Relaxation, ServiceLevel, Tier
 from py_callcenter.config.relations import Problem, check_relations, entries
 from py_callcenter.config.rules import RuleError, shown
 
@@ -33,6 +33,7 @@ _TABLES: Final[dict[tuple[str, ...], type[BaseModel]]] = {
     ("nodes",): Node,
     ("queues",): Queue,
     ("queues", "service-level"): ServiceLevel,
+    ("queues", "relax"): Relaxation,
     ("agents",): Agent,
     ("tiers",): Tier,
 }

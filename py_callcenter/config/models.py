@@ -178,6 +178,17 @@ class ServiceLevel(Model):
         return _microseconds(self.seconds)
 
 
+class Relaxation(Model):
+    """From so many seconds of waiting on, a queue's callers need only this."""
+
+    after: Annotated[float, Field(gt=0, le=86400, allow_inf_nan=False)]
+    skills: Annotated[str, AfterValidator(rules.check_demand), Field(max_length=500)]
+
+    @property
+    def after_us(self) -> int:
+        return _microseconds(self.after)
+
+
 class Queue(Model):
     """A line of callers. Names and meanings are mod_callcenter's where it has them."""
 
@@ -239,7 +250,39 @@ class Queue(Model):
     """File name of recordings on the switch; nothing is recorded when absent."""
 
     skills: Annotated[str, AfterValidator(rules.check_demand), Field(max_length=500)] | None = None
-    """What its callers need by default. Checked; not used yet."""
+    """What its callers need who bring no demand of their own; anybody when absent."""
+
+    relax: Annotated[tuple[Relaxation, ...], Field(strict=False, max_length=31)] = ()
+    """What they need instead after some waiting, in order of time. The last may need `any`."""
+
+    queue_priority: Annotated[int, Field(ge=-100, le=100)] = 0
+    """Its callers go before those of queues with less, whatever the wait, as far as the agents serve both."""
+
+    queue_weight: Annotated[int, Field(ge=1, le=1000)] = 1
+    """How many times the wait of its callers counts against callers of other queues."""
+
+    urgent_by_service_level: bool = False
+    """Compare its callers with others by the time that is left to the service level's seconds."""
+
+    preferred_agent_wait: Seconds = 30
+    """Seconds a caller waits for the agent whom `cc_preferred_agent` names; 0 = not at all."""
+
+    last_agent_wait: Seconds = 0
+    """Seconds a caller waits for the agent who last talked with them; 0 = not at all."""
+
+    last_agent_memory: Seconds = 86400
+    """How long ago that talk may be."""
+
+    time_base_score: Literal["queue", "system", "first-queue"] = "queue"
+    """Since when a caller's wait counts in the order: this queue's PARK, the channel's answer, or the call's
+    first queue.
+    """
+
+    abandoned_resume_allowed: bool = False
+    """Whether who hung up, or was lost with the switch, and calls again soon gets the place back."""
+
+    discard_abandoned_after: Seconds = 60
+    """How soon."""
 
     on_timeout: ExitField = rules.HANGUP
     on_no_agent: ExitField = rules.HANGUP
@@ -252,6 +295,28 @@ class Queue(Model):
     @classmethod
     def _no_sound(cls, value: object) -> object:
         return None if value == "" else value
+
+    @property
+    def demand_steps(self) -> list[tuple[int, str]]:
+        """Demands by waited microseconds."""
+        steps = [(step.after_us, step.skills) for step in self.relax]
+        return [(0, self.skills or "any"), *steps]
+
+    @property
+    def preferred_agent_wait_us(self) -> int:
+        return _microseconds(self.preferred_agent_wait)
+
+    @property
+    def last_agent_wait_us(self) -> int:
+        return _microseconds(self.last_agent_wait)
+
+    @property
+    def last_agent_memory_us(self) -> int:
+        return _microseconds(self.last_agent_memory)
+
+    @property
+    def discard_abandoned_after_us(self) -> int:
+        return _microseconds(self.discard_abandoned_after)
 
     @property
     def ring_progressively_delay_us(self) -> int:
@@ -324,7 +389,7 @@ class Agent(Model):
     skills: dict[Annotated[str, AfterValidator(rules.check_skill)], Annotated[int, Field(ge=0, le=100)]] = (
         Field(default_factory=dict)
     )
-    """Skill and level. Accepted; not used yet."""
+    """Skills with levels, 0…100."""
 
     @field_validator("type")
     @classmethod

@@ -25,6 +25,7 @@ def check_relations(data: Mapping[str, Any]) -> Iterator[Problem]:
     yield from _twice(data, "nodes", ("host", "port"), "a second node at the same address")
     yield from _twice(data, "tiers", ("queue", "agent"), "a second tier of the same queue and agent")
     yield from _check_tiers(data)
+    yield from _check_relaxations(data)
     yield from _check_passwords(data)
 
 
@@ -62,6 +63,33 @@ def _check_tiers(data: Mapping[str, Any]) -> Iterator[Problem]:
                 near = get_close_matches(name, known, 1)
                 hint = f"did you mean {shown(near[0])}?" if near else f"add it under [[{kind}]]"
                 yield ("tiers", index, key), f"there is no {key} {shown(name)}", hint
+
+
+def _check_relaxations(data: Mapping[str, Any]) -> Iterator[Problem]:
+    """Steps in order of time, after something to relax, with nothing behind `any`."""
+    for index, row in entries(data, "queues"):
+        if row.get("relax") and (row.get("skills") or "any") == "any":
+            yield (
+                ("queues", index, "relax"),
+                "there is nothing to relax: the queue's callers need no skills",
+                "give `skills`, or leave `relax` out",
+            )
+        before: float = 0
+        needs: object = row.get("skills")
+        for step, entry in entries(row, "relax"):
+            after = entry.get("after")
+            if step and needs == "any":
+                where = ("queues", index, "relax", step)
+                yield where, "nothing can follow `any`", "anybody will do by then; remove it"
+                break
+            if isinstance(after, int | float) and after <= before and step:
+                yield (
+                    ("queues", index, "relax", step, "after"),
+                    f"must be more than {before:g}, the step before",
+                    "write the steps in order of waiting time",
+                )
+            before = after if isinstance(after, int | float) else before
+            needs = entry.get("skills")
 
 
 def _check_passwords(data: Mapping[str, Any]) -> Iterator[Problem]:

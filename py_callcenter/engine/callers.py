@@ -7,7 +7,19 @@ from typing import Final
 
 from py_callcenter._router import Event
 from py_callcenter.config import HANGUP, Queue
-from py_callcenter.engine import divert, exits, holds, looks, moves, music, offers, staffing, talk, wishes
+from py_callcenter.engine import (
+    arrival,
+    divert,
+    exits,
+    holds,
+    looks,
+    moves,
+    music,
+    offers,
+    staffing,
+    talk,
+    wishes,
+)
 from py_callcenter.engine.actions import SetVariables
 from py_callcenter.engine.calls import Call, OfferState, Phase, Stay
 from py_callcenter.engine.identity import job_uuid, leg_uuid
@@ -59,8 +71,20 @@ def arrived(state: State, node: str, event: Event) -> None:
             state, call, None, queue.after_call
         )  # the conversation ended while nobody of us was there
     else:
-        earlier_us = read_earlier(state, event) if stamped else 0
-        enter(state, call, queue, entered_us, counted=stamped, earlier_us=earlier_us)
+        if stamped:
+            resumed, earlier_us = None, read_earlier(state, event)
+        else:
+            resumed = arrival.resume(state, call, queue)
+            earlier_us = arrival.earlier_us(state, call, queue, event) if resumed is None else resumed
+        enter(
+            state,
+            call,
+            queue,
+            entered_us,
+            counted=stamped,
+            earlier_us=earlier_us,
+            resumed=resumed is not None,
+        )
 
 
 def call_from(node: str, event: Event, first_us: int) -> Call:
@@ -78,12 +102,19 @@ def call_from(node: str, event: Event, first_us: int) -> Call:
 
 
 def enter(
-    state: State, call: Call, queue: Queue, entered_us: int, *, counted: bool = False, earlier_us: int = 0
+    state: State,
+    call: Call,
+    queue: Queue,
+    entered_us: int,
+    *,
+    counted: bool = False,
+    earlier_us: int = 0,
+    resumed: bool = False,
 ) -> None:
     """Begin a queue leg: into the core's order, stamped on the channel, with music.
 
     `counted`: the leg was entered before a restart of ours and is in the records already. `earlier_us`: wait
-    before it that counts in the order.
+    before it that counts in the order; `resumed`: it is that of a place lost a moment ago.
     """
     queue_id = state.queue_ids[queue.name]
     full = 0 < queue.max_callers <= state.router.calls_waiting(queue_id)
@@ -98,6 +129,7 @@ def enter(
         entered_us=entered_us,
         priority=call.wishes.priority,
         earlier_us=earlier_us,
+        resumed=resumed,
         open=False,
     )
     call.stay = stay
@@ -111,6 +143,9 @@ def enter(
         divert.turned_away(state, call)
         return
     _queue_up(state, call, stay, new=not counted)
+    if not counted:
+        for wish in call.wishes.unreadable:
+            arrival.ignored(state, call, queue, wish)
     if counted:
         state.note(
             QueueResumed,
@@ -140,18 +175,14 @@ def _note_entered(state: State, call: Call, stay: Stay, position: int) -> None:
         leg=stay.index,
         priority=stay.priority,
         position=position,
+        earlier_us=stay.earlier_us,
+        resumed=stay.resumed,
     )
 
 
 def _queue_up(state: State, call: Call, stay: Stay, *, new: bool) -> None:
     """`new`: the records don't know this queue leg yet."""
-    stay.caller_id = state.router.enqueue(
-        state.now_us,
-        stay.queue_id,
-        entered_us=stay.entered_us,
-        priority=stay.priority,
-        base_score_us=call.wishes.base_score_us + stay.earlier_us,
-    )
+    stay.caller_id = arrival.enqueue(state, call, stay)
     stay.open = True
     state.waiting[stay.caller_id] = (call, stay)
     holds.queued(state, call.node, stay)
@@ -360,7 +391,8 @@ def _moved(state: State, call: Call, event: Event) -> None:
     if queue is None:
         exits.unknown_queue(state, call, name)
     else:
-        enter(state, call, queue, state.now_us)
+        earlier_us = arrival.earlier_us(state, call, queue, event)
+        enter(state, call, queue, state.now_us, earlier_us=earlier_us)
 
 
 # Gone.
@@ -384,6 +416,7 @@ def gone(state: State, call: Call, cause: str, *, lost: bool = False) -> None:
         else:
             _note_abandoned(state, call, stay)
         exits.out_of_core(state, call, stay, gave_up=not lost)
+        arrival.lost(state, call, stay)
     call.phase = Phase.ENDED
     state.stop_timer(call.settle_timer)
     state.calls.pop(call.uuid, None)

@@ -13,6 +13,7 @@ from py_callcenter._router import Event
 from py_callcenter.config import Agent, Exit, Queue
 from py_callcenter.config.rules import HANGUP
 from py_callcenter.engine.causes import Fault
+from py_callcenter.engine.records import IgnoredWish
 
 
 class Phase(Enum):
@@ -136,6 +137,8 @@ class Stay:
     """Still in the core's queue."""
     earlier_us: int = 0
     """Wait before this queue leg that counts in the order."""
+    resumed: bool = False
+    """It is that of a place lost a moment ago."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,6 +152,14 @@ class Wishes:
     moh_override: str
     name_prefix: str
     exports: tuple[tuple[str, str], ...]
+    skills: str = ""
+    """A demand in place of the queue's."""
+    language: str = ""
+    """A language that the agent must have besides."""
+    preferred: str = ""
+    """Name of the agent to wait for."""
+    unreadable: tuple[IgnoredWish, ...] = ()
+    """Wishes that make no sense."""
 
 
 @dataclass(slots=True, eq=False)
@@ -171,6 +182,8 @@ class Call:
     stay: Stay | None = None
     stays: int = 0
     attempts: int = 0
+    last_agent: str = ""
+    """Who talked with this caller last."""
     winner: Offer | None = None
     transferred: bool = False
     """The agent sent the caller to an extension; the next PARK is a new queue leg."""

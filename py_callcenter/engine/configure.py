@@ -58,6 +58,10 @@ def apply(state: State, config: Config, statuses: Mapping[str, str], memory: Mem
             tier_rules_compatible=queue.tier_rules_compatible,
             skip_agents_with_external_calls=queue.skip_agents_with_external_calls,
             refusal_memory=queue.refusal_memory,
+            skills=queue.demand_steps,
+            queue_priority=queue.queue_priority,
+            queue_weight=queue.queue_weight,
+            service_level_us=queue.service_level.us if queue.urgent_by_service_level else 0,
         )
     state.agents = {agent.name: agent for agent in config.agents}
     new_agents = []
@@ -72,6 +76,7 @@ def apply(state: State, config: Config, statuses: Mapping[str, str], memory: Mem
             reject_delay_us=agent.reject_delay_time_us,
             no_answer_delay_us=agent.no_answer_delay_time_us,
             max_no_answer=agent.max_no_answer,
+            skills=agent.skills,
         )
     for tier in config.tiers:
         router.put_tier(

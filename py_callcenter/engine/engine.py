@@ -237,13 +237,19 @@ class Engine:
         return self._finish()
 
     def rank_call(
-        self, call_id: str, now_us: int, *, priority: int | None = None, base_score: int | None = None
+        self,
+        call_id: str,
+        now_us: int,
+        *,
+        priority: int | None = None,
+        base_score: int | None = None,
+        skills: str | None = None,
     ) -> Outcome:
-        """Change a waiting caller's priority or base score (seconds). Raises `UnknownCall`, `NotNow`,
-        `OutOfRange`.
+        """Change a waiting caller's priority, base score (seconds) or demand. Raises `UnknownCall`, `NotNow`,
+        `OutOfRange`, `BadDemand`.
         """
         self._advance(now_us)
-        steer.rank(self._state, call_id, priority, base_score)
+        steer.rank(self._state, call_id, priority, base_score, skills)
         return self._finish()
 
     def hang_up(self, call_id: str, now_us: int) -> Outcome:

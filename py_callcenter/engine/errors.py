@@ -7,6 +7,7 @@ EngineError
 ├── UnknownNode
 ├── UnknownStatus
 ├── OutOfRange
+├── BadDemand
 └── NotNow
 """
 
@@ -54,6 +55,12 @@ class UnknownQueueName(EngineError):
 class OutOfRange(EngineError):
     def __init__(self, what: str, low: int, high: int, unit: str = "") -> None:
         super().__init__(f"{what} must be {low} to {high}{unit}")
+
+
+class BadDemand(EngineError):
+    def __init__(self, why: str) -> None:
+        super().__init__(f"the skills can't be read: {why}")
+        self.hint = "for example `language:fa >= 3 and (billing or sales)`, or `any`"
 
 
 class NotNow(EngineError):

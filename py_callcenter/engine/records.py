@@ -28,6 +28,7 @@ LeftReason = Literal[
     "diverted",
 ]
 Side = Literal["caller", "agent", "system"]
+IgnoredWish = Literal["cc_skills", "cc_language", "cc_preferred_agent"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,7 +69,8 @@ class CallOffered(Record):
 class QueueEntered(Record):
     """A queue leg began. `leg` counts the call's queue legs from 1; a transfer makes a new one.
 
-    `position`: the place it began at, 1 = next; 0 where it got none (full).
+    `position`: the place it began at, 1 = next; 0 where it got none (full). `earlier_us`: time before it that
+    counts as wait in the order; `resumed`: as the caller had lost a place here a moment ago.
     """
 
     kind: ClassVar[str] = "queue-entered"
@@ -78,6 +80,8 @@ class QueueEntered(Record):
     leg: int
     priority: int
     position: int = 0
+    earlier_us: int = 0
+    resumed: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -268,6 +272,17 @@ class AgentHeld(Record):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class WishIgnored(Record):
+    """The dialplan asked for something that can't be read or granted; the queue's own default is used."""
+
+    kind: ClassVar[str] = "wish-ignored"
+
+    call: str
+    queue: str
+    wish: IgnoredWish
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CallerRanked(Record):
     """Somebody changed the priority or the base score of a caller who waits."""
 
@@ -403,6 +418,7 @@ AnyRecord = (
     | AgentWrapUp
     | AgentHeld
     | CallerRanked
+    | WishIgnored
     | RecordingStarted
     | UnknownQueue
     | AgentReachable

@@ -14,6 +14,7 @@ from py_callcenter.engine.calls import Call, Offer, Stay
 from py_callcenter.engine.identity import Sealer
 from py_callcenter.engine.memory import CallMemory
 from py_callcenter.engine.records import AnyRecord
+from py_callcenter.engine.regulars import Regulars
 
 if TYPE_CHECKING:  # they work on the state and are kept in it
     from py_callcenter.engine.divert import Divert
@@ -77,6 +78,7 @@ class State:
         """Agents who had a call on a node that hasn't been looked at yet: the node, and the end of a hold."""
         self.no_agent_since_us: dict[str, int] = {}
         self.reach = Reach()
+        self.regulars = Regulars()
         self.held_nodes: dict[str, set[str]] = {}
         """Nodes whose callers get no new offers, and why."""
         self.spared = False

@@ -5,10 +5,18 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Final
 
-from py_callcenter.engine import callers, exits, music, registrations, wishes
+from py_callcenter._router import DemandError, parse_demand
+from py_callcenter.engine import arrival, callers, exits, music, registrations, wishes
 from py_callcenter.engine.actions import SetVariables
 from py_callcenter.engine.calls import Call, Phase, Stay
-from py_callcenter.engine.errors import NotNow, OutOfRange, UnknownAgent, UnknownCall, UnknownQueueName
+from py_callcenter.engine.errors import (
+    BadDemand,
+    NotNow,
+    OutOfRange,
+    UnknownAgent,
+    UnknownCall,
+    UnknownQueueName,
+)
 from py_callcenter.engine.records import AgentHeld, AgentWrapUp, CallerRanked
 from py_callcenter.engine.state import State
 
@@ -50,14 +58,24 @@ def move(state: State, call_id: str, queue_name: str, *, keep_wait: bool) -> Non
     callers.enter(state, call, queue, state.now_us, earlier_us=waited_us if keep_wait else 0)
 
 
-def rank(state: State, call_id: str, priority: int | None, base_score: int | None) -> None:
-    """Change a waiting caller's priority, base score (seconds), or both; kept on the channel too."""
+def rank(
+    state: State, call_id: str, priority: int | None, base_score: int | None, skills: str | None = None
+) -> None:
+    """Change a waiting caller's priority, base score (seconds) or demand; kept on the channel too.
+
+    An empty demand: what the queue's callers need.
+    """
     call, stay = _waiting(state, call_id)
     if priority is not None and not wishes.PRIORITY_MIN <= priority <= wishes.PRIORITY_MAX:
         raise OutOfRange("the priority", wishes.PRIORITY_MIN, wishes.PRIORITY_MAX)
     if base_score is not None and abs(base_score) > wishes.BASE_SCORE_MAX_S:
         raise OutOfRange("the base score", -wishes.BASE_SCORE_MAX_S, wishes.BASE_SCORE_MAX_S)
     variables = []
+    if skills is not None:
+        wanted = _demand(call, stay, skills)
+        state.router.set_skills(state.now_us, stay.caller_id, wanted)
+        call.wishes = replace(call.wishes, skills=skills)
+        variables.append(("cc_skills", skills))
     if priority is not None:
         state.router.set_priority(state.now_us, stay.caller_id, priority)
         stay.priority = priority
@@ -78,6 +96,19 @@ def rank(state: State, call_id: str, priority: int | None, base_score: int | Non
             priority=stay.priority,
             base_score_us=call.wishes.base_score_us,
         )
+
+
+def _demand(call: Call, stay: Stay, skills: str) -> arrival.Demand:
+    """What the caller will need; raises `BadDemand`."""
+    try:
+        if skills:
+            parse_demand(skills)
+        wanted = arrival.demand(stay.queue, skills, call.wishes.language)
+        for _after_us, text in wanted:
+            parse_demand(text)
+    except DemandError as error:
+        raise BadDemand(str(error)) from error
+    return wanted
 
 
 def _agent(state: State, name: str) -> int:

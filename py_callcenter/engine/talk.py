@@ -7,7 +7,7 @@ from typing import Final, Literal
 
 from py_callcenter._router import Event
 from py_callcenter.config.rules import RuleError
-from py_callcenter.engine import music, offers
+from py_callcenter.engine import arrival, music, offers
 from py_callcenter.engine.actions import SetVariables
 from py_callcenter.engine.calls import Call, Leg, Offer, OfferState, Phase, Stay
 from py_callcenter.engine.records import (
@@ -110,6 +110,7 @@ def _answer_proven(state: State, offer: Offer) -> None:
         return
     state.stop_timer(offer.answer_timer)
     offer.answer_timer = None
+    arrival.talked(state, offer.call, offer.agent.name)
     state.note(
         CallAnswered,
         offer.call.node,

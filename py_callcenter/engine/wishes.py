@@ -6,21 +6,31 @@ that a dialplan's mistake costs an order and not a caller.
 
 from __future__ import annotations
 
+import re
 from typing import Final
 
-from py_callcenter._router import Event
+from py_callcenter._router import DemandError, Event, parse_demand
 from py_callcenter.config import Exit
 from py_callcenter.config.rules import RuleError, parse_exit
 from py_callcenter.engine import exports
 from py_callcenter.engine.calls import Wishes
+from py_callcenter.engine.records import IgnoredWish
 
 PRIORITY_MIN: Final = -100
 PRIORITY_MAX: Final = 100
+_LANGUAGE: Final = re.compile(r"[a-z0-9][a-z0-9_-]{0,31}")
+_NAME_MAX: Final = 64
 BASE_SCORE_MAX_S: Final = 10 * 365 * 86_400
 
 
 def read(event: Event) -> Wishes:
     """The wishes in a PARK event."""
+    skills, language = _demand(event.get("variable_cc_skills")), _language(event.get("variable_cc_language"))
+    unreadable: list[IgnoredWish] = []
+    if skills is None:
+        unreadable.append("cc_skills")
+    if language is None:
+        unreadable.append("cc_language")
     return Wishes(
         priority=_bounded(event.get("variable_cc_priority"), PRIORITY_MIN, PRIORITY_MAX),
         base_score_us=_bounded(event.get("variable_cc_base_score"), -BASE_SCORE_MAX_S, BASE_SCORE_MAX_S)
@@ -30,7 +40,30 @@ def read(event: Event) -> Wishes:
         moh_override=event.get("variable_cc_moh_override") or "",
         name_prefix=(event.get("variable_cc_outbound_cid_name_prefix") or "")[:32],
         exports=exports.read(event),
+        skills=skills or "",
+        language=language or "",
+        preferred=(event.get("variable_cc_preferred_agent") or "")[:_NAME_MAX],
+        unreadable=tuple(unreadable),
     )
+
+
+def _demand(text: str | None) -> str | None:
+    """A demand as it was written, empty for none; None for what can't be read."""
+    if not text or not text.strip():
+        return ""
+    try:
+        parse_demand(text)
+    except DemandError:
+        return None
+    return "any" if text.strip() == "any" else text
+
+
+def _language(text: str | None) -> str | None:
+    """A language's code in small letters, empty for none; None for what is no code."""
+    if not text or not text.strip():
+        return ""
+    code = text.strip().lower()
+    return code if _LANGUAGE.fullmatch(code) else None
 
 
 def _keys(text: str | None) -> str:

@@ -24,6 +24,7 @@ RECONNECT_REASONS: Final = (
     "frame-timeout", "command-timeout", "no-greeting", "no-login", "name", "access-list", "wrong-password",
 )  # fmt: skip
 """Words of `esl.errors.ConnectionFailed`; others would show as soon as they are counted."""
+WISHES: Final = ("cc_skills", "cc_language", "cc_preferred_agent")
 VIOLATION_RULES: Final = ("I3",)
 """Rules of the engine's watchdogs."""
 
@@ -173,6 +174,12 @@ def _process_metrics(snapshot: MetricsSnapshot) -> Iterator[Metric]:
         "Calls that asked for a queue that isn't configured.",
         [],
         [((), snapshot.stats.unknown_queue)],
+    )
+    yield _counter(
+        "callcenter_wishes_ignored",
+        "Variables of the dialplan that couldn't be read or granted; the queue's default was used.",
+        ["wish"],
+        (((wish,), n) for wish, n in _with_zeros(snapshot.stats.ignored_wishes, WISHES)),
     )
     yield _counter(
         "callcenter_invariant_violations",

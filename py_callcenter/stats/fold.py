@@ -111,6 +111,7 @@ class Stats:
         self.ring = {outcome: Histogram(WAIT_BOUNDS_US) for outcome in OFFER_OUTCOMES}
         """How long phones rang, by what came of it."""
         self.unknown_queue = 0
+        self.ignored_wishes: dict[str, int] = {}
         self.violations: dict[str, int] = {}
         self.records = 0
         self._bounds_us = WAIT_BOUNDS_US
@@ -154,6 +155,7 @@ class Stats:
         other.offers = self.offers.copy()
         other.ring = {outcome: histogram.copy() for outcome, histogram in self.ring.items()}
         other.unknown_queue = self.unknown_queue
+        other.ignored_wishes = self.ignored_wishes.copy()
         other.violations = self.violations.copy()
         other.records = self.records
         return other
@@ -241,6 +243,9 @@ class Stats:
     def _unknown_queue(self, _record: Any) -> None:
         self.unknown_queue += 1
 
+    def _wish_ignored(self, record: Any) -> None:
+        self.ignored_wishes[record.wish] = self.ignored_wishes.get(record.wish, 0) + 1
+
     def _violated(self, record: Any) -> None:
         self.violations[record.rule] = self.violations.get(record.rule, 0) + 1
 
@@ -257,5 +262,6 @@ _STEPS: Final[dict[str, Callable[[Stats, Any], None]]] = {
     "offer-ended": Stats._offer_ended,  # noqa: SLF001
     "conversation-ended": Stats._conversation_ended,  # noqa: SLF001
     "unknown-queue": Stats._unknown_queue,  # noqa: SLF001
+    "wish-ignored": Stats._wish_ignored,  # noqa: SLF001
     "invariant-violated": Stats._violated,  # noqa: SLF001
 }

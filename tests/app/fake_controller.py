@@ -195,8 +195,10 @@ class FakeController:
             raise PortError(404, "there is no such queue", "see `callcenter queue list`")
         return replace(self._waiting(call), queue=queue)
 
-    async def rank_call(self, call: str, *, priority: int | None, base_score: int | None) -> CallRow:
-        self.asked.append(("rank_call", call, priority, base_score))
+    async def rank_call(
+        self, call: str, *, priority: int | None, base_score: int | None, skills: str | None
+    ) -> CallRow:
+        self.asked.append(("rank_call", call, priority, base_score, skills))
         return replace(self._waiting(call), priority=priority or 0)
 
     def _waiting(self, call: str) -> CallRow:

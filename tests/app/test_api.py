@@ -253,7 +253,10 @@ def test_a_waiting_caller_is_moved_and_ranked(api, controller):
     answer = api("PATCH", "/api/v1/calls/call-2", json={"queue": "sales", "priority": 7}, headers=AUTH)
 
     assert (answer.status_code, answer.json()["priority"]) == (200, 7)
-    assert controller.asked == [("move_call", "call-2", "sales", True), ("rank_call", "call-2", 7, None)]
+    assert controller.asked == [
+        ("move_call", "call-2", "sales", True),
+        ("rank_call", "call-2", 7, None, None),
+    ]
     for body, status in (
         ({}, 400),
         ({"priority": 101}, 400),

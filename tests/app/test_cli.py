@@ -209,10 +209,12 @@ def test_a_waiting_caller_is_moved_and_ranked(running, controller):
     assert "sales" in out
     running.out("call", "set", "call-2", "priority", "7")
     running.out("call", "set", "call-2", "base_score", "-60")
+    running.out("call", "set", "call-2", "skills", "billing")
     assert controller.asked == [
         ("move_call", "call-2", "sales", True),
-        ("rank_call", "call-2", 7, None),
-        ("rank_call", "call-2", None, -60),
+        ("rank_call", "call-2", 7, None, None),
+        ("rank_call", "call-2", None, -60, None),
+        ("rank_call", "call-2", None, None, "billing"),
     ]
     assert "nothing that can be set" in running.err("call", "set", "call-2", "colour", "red", code=2)
     assert "doesn't wait" in running.err("call", "set", "call-3", "priority", "1", code=1)
