@@ -711,6 +711,19 @@ class Router:
     def log_length(self) -> int | None:
         """Bytes to be fetched; None when no log is written."""
 
+    def keep_decisions(self, length: int) -> None:
+        """Keep the latest calls in memory, so that `explain_offer` can be asked; 0, as at first, keeps none.
+        Held are one to two times so many bytes (0…2^30, some 20 a call), or four to eight times the length of
+        a snapshot when that is more. Costs what the decision log does, and now and then a snapshot.
+        """
+
+    def explain_offer(self, offer: int) -> Explanation:
+        """Where the caller stood with each agent when the turn came in which this offer was made; it may be
+        long over. Makes kept calls again on a copy: some milliseconds.
+
+        Raises `RouterError` when that decision isn't kept, or nobody decided it (`adopt_offer`).
+        """
+
 @final
 class Replay:
     """Makes the decisions of a log again, entry by entry, and compares each answer with the noted one."""
@@ -723,6 +736,11 @@ class Replay:
 
         Raises `DecisionLogError` at the first entry that is damaged or gives something else; those before it
         have been made.
+        """
+
+    def explain_offer(self, offer: int) -> Explanation | None:
+        """Go on to the decision that made an offer, and explain it as `Router.explain_offer` does; the replay
+        stands before it then. None when no decision from here on made it. Raises as `run` does.
         """
 
     @property

@@ -806,6 +806,17 @@ impl Router {
         PyBytes::new(py, &self.0.stop_log()).unbind()
     }
 
+    fn keep_decisions(&mut self, #[pyo3(from_py_with = number)] length: i64) -> PyResult<()> {
+        self.0.keep_decisions(length).map_err(refused)
+    }
+
+    fn explain_offer(&self, #[pyo3(from_py_with = id)] offer: u64) -> PyResult<Explanation> {
+        self.0
+            .explain_offer(offer)
+            .map(Explanation)
+            .map_err(refused)
+    }
+
     #[getter]
     fn log_length(&self) -> Option<usize> {
         self.0.log_len()
@@ -830,6 +841,14 @@ impl Replay {
     fn run(&mut self, entries: Option<Bound<'_, PyAny>>) -> PyResult<u64> {
         let entries = entries.map(|entries| id(&entries)).transpose()?;
         self.0.run(entries).map_err(Raise::raise)
+    }
+
+    fn explain_offer(
+        &mut self,
+        #[pyo3(from_py_with = id)] offer: u64,
+    ) -> PyResult<Option<Explanation>> {
+        let found = self.0.explain_offer(offer).map_err(Raise::raise)?;
+        Ok(found.map(Explanation))
     }
 
     #[getter]

@@ -10,14 +10,17 @@ from contract.test_random_histories import Histories
 from hypothesis import settings
 from hypothesis.stateful import rule
 
-from py_callcenter._router import RouterError
+from py_callcenter._router import Replay, Router, RouterError
 
 pytestmark = pytest.mark.contract
 
 
 def told(router, caller):
     """What a router says of a caller, in plain values."""
-    found = router.explain(caller)
+    return plainly(router.explain(caller))
+
+
+def plainly(found):
     candidates = [(c.agent, c.reason, c.until_us, c.other, c.refused) for c in found.candidates]
     return (found.now_us, found.caller, found.queue, found.closed, found.wanted, candidates)
 
@@ -27,12 +30,17 @@ class Explained(Histories):
 
     states = 0
 
+    def __init__(self):
+        super().__init__()
+        self.said = {}  # offer: what was foretold of its caller
+        self.routers[0].keep_decisions(1)
+
     def decide_now(self):
         if self.now_us > self.clock_us:
             self.both("advance", self.now_us)  # an explanation holds for the moment that was told
-        foretold = set()
+        foretold, said = set(), {}
         for place, caller in enumerate(self.waiting):
-            says = told(self.routers[0], caller)
+            says = said[caller] = told(self.routers[0], caller)
             if place % 4 == Explained.states % 4:  # the plain one takes its time
                 assert says == told(self.routers[1], caller)
             *_, wanted, candidates = says
@@ -41,7 +49,13 @@ class Explained(Histories):
         proposals = super().decide_now()
         assert foretold == {(caller, agent) for _offer, caller, agent, _queue in proposals}
         Explained.states += 1
+        self.said |= {offer: said[caller] for offer, caller, _agent, _queue in proposals}
         return proposals
+
+    def teardown(self):
+        """The latest decisions explain themselves afterwards as they were foretold."""
+        for offer, says in list(self.said.items())[-3:]:
+            assert plainly(self.routers[0].explain_offer(offer)) == says
 
     @rule()
     def explain_and_decide(self):
@@ -180,3 +194,74 @@ def test_a_caller_who_is_not_there(centre):
     for bad in (0, 1, -1, 2**70):
         with pytest.raises(RouterError):
             centre.router.explain(bad)
+
+
+def busy_day():
+    """A router that kept its decisions; what it foretold of each offer."""
+    router, said = Router(seed=1), {}
+    router.keep_decisions(2000)
+    queue = router.put_queue(0, "support", "random")
+    for number in range(5):
+        agent = router.put_agent(0, f"agent {number}")
+        router.put_tier(0, queue, agent, 1, 1)
+        router.set_status(0, agent, "Available")
+    for now_us in range(1, 2000):
+        router.advance(now_us)
+        caller = router.enqueue(now_us, queue, entered_us=now_us)
+        says = told(router, caller)
+        (proposal,) = router.decide(now_us)
+        said[proposal.offer] = says
+        router.claim(now_us, proposal.offer)
+        router.bridged(now_us, proposal.offer)
+        router.finish(now_us, proposal.offer)
+    return router, said
+
+
+def test_a_decision_of_a_while_ago():
+    router, said = busy_day()
+    before = router.snapshot()
+    found = [offer for offer in said if explains_itself(router, offer, said)]
+    assert found == list(said)[-len(found) :]
+    assert 20 <= len(found) < 400
+    assert router.snapshot() == before
+
+
+def explains_itself(router, offer, said):
+    try:
+        assert plainly(router.explain_offer(offer)) == said[offer]
+    except RouterError:
+        return False
+    return True
+
+
+def test_decisions_are_kept_only_when_asked_for():
+    router = Router()
+    with pytest.raises(RouterError, match="isn't kept"):
+        router.explain_offer(1)
+    for bad in (-1, 2**30 + 1, 2**70):
+        with pytest.raises(RouterError):
+            router.keep_decisions(bad)
+    router, said = busy_day()
+    router.keep_decisions(0)
+    with pytest.raises(RouterError, match="isn't kept"):
+        router.explain_offer(list(said)[-1])
+
+
+def test_a_decision_from_the_log_of_last_week():
+    router = Router()
+    router.start_log()
+    queue = router.put_queue(0, "support", "ring-all")
+    agents = [router.put_agent(0, name) for name in ("x", "y")]
+    for agent in agents:
+        router.put_tier(0, queue, agent, 1, 1)
+        router.set_status(0, agent, "Available")
+    router.set_external_calls(0, agents[0], 1)
+    router.enqueue(5, queue, entered_us=0)
+    (proposal,) = router.decide(7)
+    router.fail(8, proposal.offer, "busy")
+    replay = Replay(router.stop_log())
+    found = replay.explain_offer(proposal.offer)
+    assert (found.now_us, found.caller, found.wanted) == (7, 1, 2)
+    assert [(c.agent, c.reason) for c in found.candidates] == [(2, None), (1, "external_call")]
+    assert replay.run() == 2
+    assert replay.explain_offer(proposal.offer) is None

@@ -72,16 +72,26 @@ impl Router {
         if self.is_settled() {
             return self.explain_at(slot, u64::MAX);
         }
-        // Let a copy serve those who are before.
-        let copy = Self::restore(&self.snapshot()?).map_err(|error| match error {
-            SnapshotError::Refused(error) => error,
-            _ => RouterError::Defect("a snapshot that can't be restored"),
-        })?;
+        self.copied()?.explain_turn(caller)
+    }
+
+    /// The same for a decision at a later moment.
+    pub(super) fn explain_decision(&self, now_us: i64, caller: u64) -> Result<Explanation> {
+        let mut copy = self.copied()?;
+        copy.clock(now_us)?;
         copy.explain_turn(caller)
     }
 
-    /// The same, on a router that isn't needed any more.
-    pub(super) fn explain_turn(mut self, caller: u64) -> Result<Explanation> {
+    /// A router that acts alike.
+    fn copied(&self) -> Result<Self> {
+        Self::restore(&self.snapshot()?).map_err(|error| match error {
+            SnapshotError::Refused(error) => error,
+            _ => RouterError::Defect("a snapshot that can't be restored"),
+        })
+    }
+
+    /// Let this router serve those who are before a caller, and ask it then.
+    fn explain_turn(mut self, caller: u64) -> Result<Explanation> {
         let slot = self.caller_slot(caller)?;
         let last_offer = self.offers.last_id();
         let caller = self.callers.get(slot)?;
@@ -277,7 +287,9 @@ impl View<'_> {
         } else if self.caller.held {
             Some(Closed::Held)
         } else {
-            (wanted == 0).then_some(Closed::Ringing)
+            // Ring-all wants everybody, though that may be nobody.
+            let all = self.queue.settings.strategy == Strategy::RingAll;
+            (wanted == 0 && !all).then_some(Closed::Ringing)
         }
     }
 

@@ -1,8 +1,8 @@
 //! The same decisions again.
 
 use super::super::snapshot::SnapshotError;
-use super::super::{Router, RouterError};
-use super::calls::{Outcome, perform};
+use super::super::{Explanation, Router, RouterError};
+use super::calls::{Outcome, decision_of, perform};
 use super::{LOG_FORMAT, MAGIC};
 
 /// Magic, format and length of the snapshot.
@@ -94,27 +94,53 @@ impl Wrong {
     }
 }
 
-/// The body of the first entry, and the length of the whole entry.
-fn entry_of(rest: &[u8]) -> Result<(&[u8], usize), Wrong> {
-    let (mut length, mut head) = (0_u64, 0);
-    loop {
-        let byte = *rest.get(head).ok_or(Wrong::Cut)?;
-        length |= u64::from(byte & 0x7f) << (7 * head);
-        head += 1;
-        if byte < 0x80 {
-            break;
+/// The entry that comes next, whole and undamaged.
+struct Next<'a> {
+    tag: u8,
+    /// Arguments and answer.
+    noted: &'a [u8],
+    /// Of the whole entry.
+    length: usize,
+    /// After this entry.
+    check: crc32fast::Hasher,
+}
+
+impl<'a> Next<'a> {
+    /// None at the end of the log.
+    fn read(rest: &'a [u8], check: &crc32fast::Hasher) -> Result<Option<Self>, Wrong> {
+        if rest.is_empty() {
+            return Ok(None);
         }
-        if head == 5 {
+        let (mut length, mut head) = (0_u64, 0);
+        loop {
+            let byte = *rest.get(head).ok_or(Wrong::Cut)?;
+            length |= u64::from(byte & 0x7f) << (7 * head);
+            head += 1;
+            if byte < 0x80 {
+                break;
+            }
+            if head == 5 {
+                return Err(Wrong::Damaged);
+            }
+        }
+        let length = usize::try_from(length).map_err(|_| Wrong::Damaged)?;
+        let (body, behind) = rest
+            .get(head..)
+            .and_then(|rest| rest.split_at_checked(length))
+            .ok_or(Wrong::Cut)?;
+        let sum = behind.first_chunk::<SUM>().ok_or(Wrong::Cut)?;
+        let mut check = check.clone();
+        check.update(body);
+        if check.clone().finalize().to_le_bytes() != *sum {
             return Err(Wrong::Damaged);
         }
-    }
-    let length = usize::try_from(length).map_err(|_| Wrong::Damaged)?;
-    let body = rest.get(head..head + length).ok_or(Wrong::Cut)?;
-    let end = head + length + SUM;
-    if end <= rest.len() {
-        Ok((body, end))
-    } else {
-        Err(Wrong::Cut)
+        let (&tag, noted) = body.split_first().ok_or(Wrong::Damaged)?;
+        Ok(Some(Self {
+            tag,
+            noted,
+            length: head + length + SUM,
+            check,
+        }))
     }
 }
 
@@ -193,22 +219,39 @@ impl Replay {
     pub fn step(&mut self) -> Result<bool, LogError> {
         let entry = self.entry + 1;
         let rest = self.log.get(self.at..).unwrap_or_default();
-        if rest.is_empty() {
+        let Some(next) = Next::read(rest, &self.check).map_err(|wrong| wrong.at(entry))? else {
             return Ok(false);
-        }
-        let (body, length) = entry_of(rest).map_err(|wrong| wrong.at(entry))?;
-        let mut check = self.check.clone();
-        check.update(body);
-        let sum = rest.get(length - SUM..length).unwrap_or_default();
-        if check.clone().finalize().to_le_bytes() != sum {
-            return Err(LogError::Damaged(entry));
-        }
-        let (&tag, noted) = body.split_first().ok_or(LogError::Damaged(entry))?;
-        perform(&mut self.router, tag, noted).map_err(|wrong| wrong.at(entry))?;
-        self.check = check;
-        self.at += length;
+        };
+        perform(&mut self.router, next.tag, next.noted).map_err(|wrong| wrong.at(entry))?;
+        self.at += next.length;
+        self.check = next.check;
         self.entry = entry;
         Ok(true)
+    }
+
+    /// Go on to the decision that made an offer, and explain it: where the caller stood with each agent when the
+    /// turn came. None when no decision from here on made it.
+    ///
+    /// # Errors
+    /// As `step`.
+    pub fn explain_offer(&mut self, offer: u64) -> Result<Option<Explanation>, LogError> {
+        loop {
+            let entry = self.entry + 1;
+            let rest = self.log.get(self.at..).unwrap_or_default();
+            let next = Next::read(rest, &self.check).map_err(|wrong| wrong.at(entry))?;
+            let decision = next.and_then(|next| decision_of(next.tag, next.noted, offer));
+            if let Some((now_us, caller)) = decision {
+                let found = self.router.explain_decision(now_us, caller);
+                return found.map(Some).map_err(|error| LogError::Refused {
+                    entry,
+                    call: "decide",
+                    error,
+                });
+            }
+            if !self.step()? {
+                return Ok(None);
+            }
+        }
     }
 
     /// Make all calls again, or so many; give how many there were.
