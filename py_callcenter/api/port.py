@@ -124,6 +124,8 @@ class AgentRow:
     calls_answered: int
     talk_seconds: float
     no_answer_count: int
+    reachable: bool = True
+    """False: every phone of the agent has unregistered."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -460,4 +460,5 @@ def _agent_row(line: AgentLine, call: CallView | None) -> AgentRow:
         calls_answered=line.calls_answered,
         talk_seconds=line.talk_us / 1e6,
         no_answer_count=line.no_answer_count,
+        reachable=line.reachable,
     )

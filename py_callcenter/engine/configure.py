@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 from py_callcenter.config import Agent, Config
-from py_callcenter.engine import agents, pacing, recovery, registrations, staffing
+from py_callcenter.engine import agents, outside, pacing, recovery, registrations, staffing
 from py_callcenter.engine.calls import Wishes
 from py_callcenter.engine.errors import NotNow
 from py_callcenter.engine.memory import Memory
@@ -92,6 +92,7 @@ def apply(state: State, config: Config, statuses: Mapping[str, str], memory: Mem
     state.agent_names = {agent_id: name for name, agent_id in state.agent_ids.items()}
     pacing.configure(state)
     registrations.configure(state)
+    outside.configure(state)
     _begin(state, new_agents, statuses, memory)
     staffing.review(state)
 

@@ -21,6 +21,7 @@ from py_callcenter.engine import (
     moves,
     music,
     offers,
+    outside,
     pacing,
     recovery,
     registrations,
@@ -143,7 +144,7 @@ class Engine:
     def resync(self, node: str, dumps: Iterable[Event], now_us: int) -> Outcome:
         """All channels of a node that could concern us, after a (re)connect."""
         self._advance(now_us)
-        resynchronise.resync(self._state, node, dumps)
+        self._look(node, dumps)
         return self._finish()
 
     def on_phones(self, node: str, contact: str, phones: tuple[str, ...], now_us: int) -> Outcome:
@@ -154,6 +155,7 @@ class Engine:
         else:
             self._state.phones.pop((node, contact), None)
         registrations.found(self._state, node, contact, len(phones))
+        outside.phones(self._state, node, contact, phones)
         return self._finish()
 
     def on_node(self, node: str, up: bool, now_us: int) -> Outcome:
@@ -169,7 +171,7 @@ class Engine:
         """
         self._advance(now_us)
         holds.hold(self._state, node, "away")
-        resynchronise.resync(self._state, node, ())
+        self._look(node, ())
         registrations.node_gone(self._state, node)
         return self._finish()
 
@@ -331,7 +333,7 @@ class Engine:
         state = self._state
         callers_ = [call.uuid for call in state.calls.values() if call.node == node]
         legs = [uuid for uuid, offer in state.legs.items() if offer.call.node == node]
-        return [*callers_, *legs, *recovery.expected_legs(state, node)]
+        return [*callers_, *legs, *outside.legs(state, node), *recovery.expected_legs(state, node)]
 
     # Inside.
 
@@ -355,6 +357,13 @@ class Engine:
         state.actions, state.records = [], []
         return outcome
 
+    def _look(self, node: str, dumps: Iterable[Event]) -> None:
+        """What lives on a node: agents' other calls, and what is ours or was."""
+        state = self._state
+        live = {dump.unique_id: dump for dump in dumps}
+        outside.look(state, node, live)
+        resynchronise.resync(state, node, live.values())
+
     def _on_create(self, node: str, event: Event) -> None:
         uuid = event.unique_id
         offer = self._state.legs.get(uuid)
@@ -362,6 +371,7 @@ class Engine:
             offers.leg_created(self._state, offer, offer.legs[uuid])
         else:
             pacing.began(self._state, node)
+            outside.began(self._state, node, event)
             self._ghost(node, uuid)
 
     def _on_progress(self, node: str, event: Event) -> None:
@@ -429,6 +439,7 @@ class Engine:
 
     def _on_hangup(self, _node: str, event: Event) -> None:
         uuid = event.unique_id
+        outside.ended(self._state, uuid)
         cause = event.get("Hangup-Cause") or "NORMAL_UNSPECIFIED"
         call = self._state.calls.get(uuid)
         if call is not None:

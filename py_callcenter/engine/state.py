@@ -40,6 +40,19 @@ class Reach:
     """Agents who by hand are offered nothing before a moment."""
 
 
+@dataclass(slots=True)
+class Outside:
+    """Calls of agents that aren't the queues'; see `outside`."""
+
+    lines: dict[str, set[str]] = field(default_factory=dict)
+    """Agents by `user@host`, in small letters."""
+    registered: dict[tuple[str, str], set[str]] = field(default_factory=dict)
+    """Addresses of registered phones by node and `user/…` contact."""
+    channels: dict[str, tuple[str, frozenset[str]]] = field(default_factory=dict)
+    """Node and agents of each channel, by its uuid."""
+    by_hand: dict[str, int] = field(default_factory=dict)
+
+
 class State:
     """Mutable heart of one engine. `now_us` is the moment of the input being handled."""
 
@@ -79,6 +92,7 @@ class State:
         self.no_agent_since_us: dict[str, int] = {}
         self.reach = Reach()
         self.regulars = Regulars()
+        self.outside = Outside()
         self.held_nodes: dict[str, set[str]] = {}
         """Nodes whose callers get no new offers, and why."""
         self.spared = False

@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Final
 
 from py_callcenter._router import DemandError, parse_demand
-from py_callcenter.engine import arrival, callers, exits, music, registrations, wishes
+from py_callcenter.engine import arrival, callers, exits, music, outside, registrations, wishes
 from py_callcenter.engine.actions import SetVariables
 from py_callcenter.engine.calls import Call, Phase, Stay
 from py_callcenter.engine.errors import (
@@ -141,7 +141,7 @@ def hold(state: State, name: str, until_us: int) -> None:
 
 def set_external_calls(state: State, name: str, count: int) -> None:
     """Note how many calls outside the queues an agent has."""
-    agent_id = _agent(state, name)
+    _agent(state, name)
     if not 0 <= count <= MOST_EXTERNAL_CALLS:
         raise OutOfRange("the number of external calls", 0, MOST_EXTERNAL_CALLS)
-    state.router.set_external_calls(state.now_us, agent_id, count)
+    outside.by_hand(state, name, count)

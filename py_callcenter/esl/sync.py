@@ -53,7 +53,8 @@ class Picture:
     channels: int
     """All channels of the switch, also other people's."""
     dumps: list[Event]
-    """Channels with `cc_queue` or `cc_offer`, and those that the application knows and that still live."""
+    """Channels with `cc_queue` or `cc_offer`, those of users of the directory, who may be agents, and those
+    that the application knows and that still live."""
 
 
 def take_picture(place: _Place, limits: Limits, known: Callable[[], Iterable[str]]) -> Picture:
@@ -143,4 +144,10 @@ class _Bundle:
 
 
 def _concerns_us(dump: Event, ours: set[str]) -> bool:
-    return "variable_cc_queue" in dump or "variable_cc_offer" in dump or dump.unique_id in ours
+    return (
+        "variable_cc_queue" in dump
+        or "variable_cc_offer" in dump
+        or "variable_dialed_user" in dump
+        or "variable_user_name" in dump
+        or dump.unique_id in ours
+    )

@@ -1,0 +1,144 @@
+"""An agent who is on another call is busy before the phone rings."""
+
+from __future__ import annotations
+
+import pytest
+from sim.world import ANSWERS, IGNORES, NODE, START_US, World, agent, everybody, queue
+
+from py_callcenter._router import Event, Router
+from py_callcenter.engine import Engine
+from py_callcenter.engine.actions import Originate
+
+pytestmark = pytest.mark.sim
+
+ANNA = "user/1001@example.org"
+PHONE = "sofia/internal/sip:x7f@10.0.0.9:5062;transport=udp"
+
+
+def channel(name: str, uuid: str, **headers: str) -> Event:
+    lines = {"Event-Name": name, "Unique-ID": uuid} | {k.replace("__", "-"): v for k, v in headers.items()}
+    return Event.from_plain("".join(f"{key}: {value}\n" for key, value in lines.items()).encode() + b"\n")
+
+
+class Desk:
+    """One engine, told of channels by hand as a real 1.11.1 tells of them."""
+
+    def __init__(self, contact: str = ANNA, **settings: object) -> None:
+        config = everybody([queue(**settings)], [agent("anna", contacts=(contact,))])
+        self.engine = Engine(config, Router(), key=b"k" * 32, epoch=1, start_us=START_US)
+        self.engine.start()
+
+    def __call__(self, name: str, uuid: str = "x", **headers: str) -> str:
+        self.engine.on_event(NODE, channel(name, uuid, **headers), START_US)
+        return self.state
+
+    @property
+    def state(self) -> str:
+        return self.engine.view(START_US).agents[0].state
+
+
+DIALLED = {
+    "Call__Direction": "outbound",
+    "variable_dialed_user": "1001",
+    "variable_dialed_domain": "example.org",
+}
+LOGGED_IN = {
+    "Call__Direction": "inbound",
+    "variable_user_name": "1001",
+    "variable_domain_name": "Example.org",
+}
+FROM_PHONE = {
+    "Call__Direction": "inbound",
+    "variable_sip_from_user": "x7f",
+    "Caller__Network__Addr": "10.0.0.9",
+}
+TO_PHONE = {"Call__Direction": "outbound", "Channel__Name": "sofia/internal/x7f@10.0.0.9:5062"}
+
+TO_ANNA = {"Call__Direction": "outbound", "Channel__Name": "sofia/internal/anna@127.0.0.1:9"}
+
+
+@pytest.mark.parametrize("headers", [DIALLED, LOGGED_IN])
+def test_a_call_to_or_from_an_agent_makes_them_busy_until_it_ends(headers):
+    desk = Desk()
+    assert desk("CHANNEL_CREATE", **headers) == "busy_elsewhere"
+    assert desk("CHANNEL_CREATE", "y", **headers) == "busy_elsewhere"
+    assert desk("CHANNEL_HANGUP", "x") == "busy_elsewhere", "there is a second one"
+    assert desk("CHANNEL_DESTROY", "x") == "busy_elsewhere", "told twice, ended once"
+    assert desk("CHANNEL_HANGUP", "y") == "waiting"
+
+
+@pytest.mark.parametrize("headers", [FROM_PHONE, TO_PHONE])
+def test_the_address_of_a_registered_phone_is_the_agent_s_line(headers):
+    desk = Desk()
+    assert desk("CHANNEL_CREATE", **headers) == "waiting", "nobody knows that phone"
+    desk("CHANNEL_HANGUP")
+    desk.engine.on_phones(NODE, ANNA, (PHONE,), START_US)
+    assert desk("CHANNEL_CREATE", **headers) == "busy_elsewhere"
+    assert desk("CHANNEL_HANGUP") == "waiting"
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {
+            "Call__Direction": "inbound",
+            "variable_sip_from_user": "1001",
+            "variable_sip_from_host": "example.org",
+        },
+        {
+            "Call__Direction": "inbound",
+            "Caller__Caller__ID__Number": "1001",
+            "Caller__Network__Addr": "203.0.113.5",
+        },
+        {"Call__Direction": "outbound", "Caller__Destination__Number": "1001"},
+        DIALLED | {"variable_cc_side": "agent"},
+    ],
+)
+def test_what_a_stranger_writes_keeps_nobody_from_work(headers):
+    desk = Desk()
+    assert desk("CHANNEL_CREATE", **headers) == "waiting"
+
+
+def test_an_agent_busy_elsewhere_is_not_rung_and_then_is():
+    world = World(everybody([queue()], [agent("anna")]))
+    world.phone("anna", ANSWERS)
+    busy = channel("CHANNEL_CREATE", "x", **TO_ANNA)
+    world.carry_out(world.engine.on_event(NODE, busy, world.now_us))
+    world.call()
+    world.run(10)
+    assert not world.sent(Originate)
+    free = channel("CHANNEL_HANGUP", "x")
+    world.carry_out(world.engine.on_event(NODE, free, world.now_us))
+    world.run(4)
+    assert len(world.all("call-answered")) == 1
+
+
+def test_a_queue_may_ring_agents_who_are_on_other_calls():
+    world = World(everybody([queue(skip_agents_with_external_calls=False)], [agent("anna")]))
+    world.phone("anna", IGNORES)
+    busy = channel("CHANNEL_CREATE", "x", **TO_ANNA)
+    world.carry_out(world.engine.on_event(NODE, busy, world.now_us))
+    world.call()
+    world.run(1)
+    assert len(world.sent(Originate)) == 1
+
+
+def test_a_look_at_the_switch_finds_calls_that_began_and_ended_unseen():
+    desk = Desk()
+    there = channel("CHANNEL_DATA", "x", **DIALLED)
+    desk.engine.resync(NODE, [there], START_US)
+    assert desk.state == "busy_elsewhere"
+    assert desk.engine.known_legs(NODE) == ["x"]
+    desk.engine.resync("other", [], START_US)
+    assert desk.state == "busy_elsewhere", "another switch says nothing of it"
+    desk.engine.resync(NODE, [], START_US)
+    assert desk.state == "waiting"
+
+
+def test_calls_counted_by_hand_come_on_top():
+    desk = Desk()
+    desk.engine.set_external_calls("anna", 1, START_US)
+    assert desk("CHANNEL_CREATE", **DIALLED) == "busy_elsewhere"
+    assert desk("CHANNEL_HANGUP") == "busy_elsewhere"
+    desk.engine.set_external_calls("anna", 0, START_US)
+    assert desk.state == "waiting"
