@@ -127,6 +127,10 @@ def _add_pages(app: FastAPI) -> None:
     async def page() -> FileResponse:
         return FileResponse(WEB / "index.html", headers={"cache-control": "no-cache"})
 
+    @app.get("/reports", include_in_schema=False)
+    async def reports() -> FileResponse:
+        return FileResponse(WEB / "reports.html", headers={"cache-control": "no-cache"})
+
     @app.get("/api/docs", include_in_schema=False)
     async def docs() -> FileResponse:
         return FileResponse(WEB / "docs.html", headers={"cache-control": "no-cache"})

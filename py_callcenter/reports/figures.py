@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any, Final
 
 from py_callcenter.reports.query import SECOND_US, Query
@@ -58,11 +59,11 @@ def _queues(
     query: Query, found: Mapping[tuple[str, int], Figures], again: Mapping[tuple[str, int], Repeats]
 ) -> Report:
     of_calls = query.what == "calls"
-    rows = []
+    rows, intervals = [], _intervals(query)
     total, repeats = Figures(), Repeats(0, 0, 0, 0)
     for key in sorted(found, key=lambda key: (key[1], key[0])):
         total.add(found[key].values)
-        row = {"queue": key[0], **_interval(query, key[1]), **_figures(query, found[key])}
+        row = {"queue": key[0], **intervals[key[1]], **_figures(query, found[key])}
         if of_calls:
             repeated = again.get(key, Repeats(0, 0, 0, 0))
             repeats = repeats.plus(repeated)
@@ -74,12 +75,11 @@ def _queues(
     return Report(query, ("queue", "begin", "end", *bottom), rows, bottom)
 
 
-def _interval(query: Query, number: int) -> Row:
-    intervals = query.intervals
-    return {
-        "begin": intervals.begin(number).isoformat(),
-        "end": moment(intervals.bounds_us[number + 1], intervals.zone).isoformat(),
-    }
+def _intervals(query: Query) -> list[Row]:
+    """Begin and end of every interval, in words."""
+    zone = query.intervals.zone
+    bounds = [moment(at_us, zone).isoformat() for at_us in query.intervals.bounds_us]
+    return [{"begin": begin, "end": end} for begin, end in pairwise(bounds)]
 
 
 def _figures(query: Query, figures: Figures) -> Row:
@@ -114,13 +114,13 @@ def _repeats(repeats: Repeats) -> Row:
 def _agents(
     query: Query, times: Mapping[tuple[str, int], AgentFigures], talks: Mapping[tuple[str, int], Figures]
 ) -> Report:
-    rows = []
+    rows, intervals = [], _intervals(query)
     all_times, all_talks = AgentFigures(), Figures()
     for key in sorted(times.keys() | talks.keys(), key=lambda key: (key[1], key[0])):
         time, talk = times.get(key, AgentFigures()), talks.get(key, Figures())
         all_times.add(time)
         all_talks.add(talk.values)
-        rows.append({"agent": key[0], **_interval(query, key[1]), **_agent(time, talk)})
+        rows.append({"agent": key[0], **intervals[key[1]], **_agent(time, talk)})
     bottom = _agent(all_times, all_talks)
     return Report(query, ("agent", "begin", "end", *bottom), rows, bottom)
 

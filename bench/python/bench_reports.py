@@ -1,0 +1,133 @@
+"""A month's report of a 1 000-agent site with a year of call records, on PostgreSQL.
+
+    make bench-reports            # 20 million calls: some 12 GB of disk and a quarter of an hour
+    .venv/bin/python bench/python/bench_reports.py --calls 2000000 --days 37
+
+Rows are made by the server itself, like those of a site: 50 queues, 1 000 agents in shifts of nine hours, one
+call in ten abandoned, one in five from a caller who came before. The goal is 2 s for a month.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import platform
+import sys
+import time
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parents[2] / "tests"))
+
+from app.postgres import WHY_NOT, Postgres, binaries
+from sqlalchemy import text
+
+from py_callcenter.reports import ask, build
+from py_callcenter.store import Database
+
+YEAR = 365
+LAST = datetime(2026, 10, 1, tzinfo=UTC)
+"""The day after the last one with calls."""
+
+CALLS = """
+INSERT INTO cc_calls (call, node, queue, caller, offered_us, outcome, detail, wait_us, agent, legs, talk_us,
+    hold_us, wrap_up_us, transfers, missed, ended_by, ended_us, cause)
+SELECT 'call-' || n, 'fs1', 'queue-' || n % 50, md5((n * 7919 % (:calls * 4 / 5))::text),
+    :begin_us + (n * :step_us)::bigint,
+    CASE WHEN n % 10 = 0 THEN 'abandoned' ELSE 'answered' END, CASE WHEN n % 10 = 0 THEN 'queued' ELSE '' END,
+    (n * 104729 % 90000000), CASE WHEN n % 10 = 0 THEN '' ELSE 'agent-' || n * 31 % 1000 END, 1,
+    CASE WHEN n % 10 = 0 THEN 0 ELSE 30000000 + n * 15485863 % 300000000 END, 0,
+    CASE WHEN n % 10 = 0 THEN 0 ELSE 10000000 END, 0, (n % 17 = 0)::int,
+    CASE WHEN n % 10 = 0 THEN '' WHEN n % 3 = 0 THEN 'agent' ELSE 'caller' END,
+    :begin_us + (n * :step_us)::bigint + 400000000, 'NORMAL_CLEARING'
+FROM generate_series(cast(:first AS bigint), cast(:last AS bigint)) AS n
+"""
+LEGS = """
+INSERT INTO cc_legs (call, leg, node, queue, caller, entered_us, priority, position, outcome, detail, wait_us,
+    left_position, offers, missed, agent, ring_us, voice_us, talk_us, hold_us, wrap_up_us, ended_by,
+    transferred)
+SELECT call, 1, node, queue, caller, offered_us, 0, 1, outcome, detail, wait_us, 0, 1 + missed, missed, agent,
+    3000000, 40000, talk_us, hold_us, wrap_up_us, ended_by, false
+FROM cc_calls
+"""
+SLOTS = """
+INSERT INTO cc_agent_slots
+SELECT :begin_us + (d * 86400 + 28800 + q * 900)::bigint * 1000000, 'agent-' || a, 300000000, 5000000,
+    20000000, 500000000, 60000000, 0, 0, 15000000, 3, 0, 0, 1, 0, 0, 0, 0
+FROM generate_series(0, :days - 1) AS d, generate_series(0, 35) AS q, generate_series(0, 999) AS a
+"""
+INDEXES = ("cc_legs_entered", "cc_legs_queue", "cc_legs_agent", "cc_calls_offered", "cc_calls_caller")
+
+
+def fill(database: Database, calls: int, days: int) -> None:
+    """Rows first, indexes after: the other way takes several times as long."""
+    begin_us = round((LAST - timedelta(days=days)).timestamp()) * 1_000_000
+    step_us = days * 86_400_000_000 / calls
+    with database.write() as connection:
+        kept = {
+            name: connection.scalar(
+                text("SELECT indexdef FROM pg_indexes WHERE indexname = :name"), {"name": name}
+            )
+            for name in INDEXES
+        }
+        for name in INDEXES:
+            connection.execute(text(f"DROP INDEX {name}"))
+        part = 1_000_000
+        for first in range(0, calls, part):
+            values = {"first": first, "last": min(first + part, calls) - 1, "calls": calls}
+            connection.execute(text(CALLS), {**values, "begin_us": begin_us, "step_us": step_us})
+        connection.execute(text(LEGS))
+        connection.execute(text(SLOTS), {"begin_us": begin_us, "days": days})
+        for definition in kept.values():
+            connection.execute(text(str(definition)))
+    with database._engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        connection.execute(text("VACUUM ANALYZE"))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--calls", type=int, default=20_000_000)
+    parser.add_argument("--days", type=int, default=YEAR)
+    options = parser.parse_args()
+    found = binaries()
+    if found is None:
+        print(WHY_NOT)
+        return
+    server = Postgres(found)
+    try:
+        with Database.open(server.new_database()) as database:
+            begun = time.perf_counter()
+            fill(database, options.calls, options.days)
+            machine = platform.processor() or platform.machine()
+            versions = f"Python {platform.python_version()}, PostgreSQL {found.parent.name}"
+            print(f"{machine}, {os.cpu_count()} cores, {versions}")
+            print(
+                f"{options.calls:,} calls over {options.days} days, 50 queues, 1000 agents;"
+                f" filled in {time.perf_counter() - begun:.0f} s"
+            )
+            measure(database)
+    finally:
+        server.stop()
+
+
+def measure(database: Database) -> None:
+    now_us = round(LAST.timestamp()) * 1_000_000
+    month = {"first": "2026-09-01", "last": "2026-09-30", "zone": "Europe/Berlin", "now_us": now_us}
+    for what, size in (
+        ("queues", "month"), ("queues", "day"), ("queues", "hour"), ("calls", "month"), ("calls", "day"),
+        ("agents", "month"), ("agents", "day"),
+    ):  # fmt: skip
+        times = []
+        for _ in range(3):
+            begun = time.perf_counter()
+            report = build(database, ask(what, size=size, **month), {})  # type: ignore[arg-type]
+            times.append(time.perf_counter() - begun)
+        offered = report.total.get("offered", report.total["answered"])
+        print(
+            f"a month of {what} by the {size}: {len(report.rows)} rows of {offered:,} calls,"
+            f" first {times[0]:.2f} s, then {min(times[1:]):.2f} s"
+        )
+
+
+if __name__ == "__main__":
+    main()
