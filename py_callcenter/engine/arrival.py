@@ -126,5 +126,5 @@ def lost(state: State, call: Call, stay: Stay) -> None:
 def talked(state: State, call: Call, agent: str) -> None:
     """Agent and caller have talked."""
     call.last_agent = agent
-    if any(queue.last_agent_wait_us > 0 for queue in state.config.queues):
+    if state.regulars.agents_wanted:
         state.regulars.talked(state.sealer.caller(call.number), agent, state.now_us)

@@ -42,6 +42,7 @@ def apply(state: State, config: Config, statuses: Mapping[str, str], memory: Mem
     for name in sorted(gone_agents):
         router.remove_agent(now_us, state.agent_ids.pop(name))
     state.queues = {queue.name: queue for queue in config.queues}
+    state.regulars.agents_wanted = any(queue.last_agent_wait_us > 0 for queue in config.queues)
     for queue in config.queues:
         state.queue_ids[queue.name] = router.put_queue(
             now_us,

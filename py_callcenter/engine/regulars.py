@@ -26,6 +26,8 @@ class Regulars:
     """Two bounded tables; the oldest entries go first."""
 
     def __init__(self) -> None:
+        self.agents_wanted = False
+        """Some queue lets callers wait for the agent of their last talk."""
         self._places: dict[tuple[str, str], LostPlace] = {}
         self._agents: dict[str, tuple[str, int]] = {}
 
