@@ -276,7 +276,7 @@ class Candidate:
         `rings_for_caller` or, by what the agent does for others, `reserved` `receiving`
         `in_a_queue_call`; then `logged_out` `on_break` `wrap_up` `idle` `delay` `not_ready_yet`
         `external_call`; then `preferred_agent` (the caller waits for another one) `opening_delay`
-        `tier_level` `skills`.
+        `tier_level` `skills`; last `overtaking_cap` (a protected caller is before, see `put_queue`).
         """
 
     @property
@@ -362,6 +362,7 @@ class Router:
         queue_priority: int = 0,
         queue_weight: int = 1,
         service_level_us: int = 0,
+        overtaking_cap: int | None = None,
     ) -> int:
         """Add or change a queue; give its id (kept over changes). A change holds from the next `decide` on
         and costs O(callers and agents of the queue); offers keep the `no_answer_status` (what an agent gets
@@ -403,6 +404,16 @@ class Router:
         with service levels those go first who have the least time left to theirs, and a queue without one is
         due at once. Queues of all kinds may be mixed. Only callers whom an agent may take are compared: a
         heavy queue whose callers nobody ready can serve holds nobody back.
+
+        `overtaking_cap` (0…1000; None: no limit) says how often these three may let a caller of this queue
+        be overtaken. The queue is passed over when an agent is given to a caller of another queue though
+        one of this queue, whom the agent may take, is before in the order of callers (priority, score,
+        sequence). Whoever was enqueued before the queue's N-th last passing-over is protected, with 0
+        everybody: an agent who may take a protected caller is given to nobody who is behind that caller in
+        the order of callers. So no caller is overtaken more than N times while in the queue; somebody may
+        be protected earlier than that, when those before in the queue were overtaken and they weren't. Being
+        offered counts, whatever becomes of it, and once, however many phones ring at a time. Another cap
+        begins to count anew.
         """
 
     def remove_queue(self, now_us: int, queue: int) -> None:

@@ -270,8 +270,9 @@ impl Router {
                         tier_rule_wait_us = 0, tier_rule_wait_multiply_level = false,
                         tier_rule_no_agent_no_wait = true, tier_rules_compatible = false,
                         skip_agents_with_external_calls = true, refusal_memory = true,
-                        skills = None, queue_priority = 0, queue_weight = 1, service_level_us = 0),
-           text_signature = "($self, now_us, name, strategy, *, no_answer_status='On Break', ring_progressively_delay_us=10000000, ring_count=2, occupancy_window_us=1800000000, tier_rules_apply=False, tier_rule_wait_us=0, tier_rule_wait_multiply_level=False, tier_rule_no_agent_no_wait=True, tier_rules_compatible=False, skip_agents_with_external_calls=True, refusal_memory=True, skills='any', queue_priority=0, queue_weight=1, service_level_us=0)")]
+                        skills = None, queue_priority = 0, queue_weight = 1, service_level_us = 0,
+                        overtaking_cap = None),
+           text_signature = "($self, now_us, name, strategy, *, no_answer_status='On Break', ring_progressively_delay_us=10000000, ring_count=2, occupancy_window_us=1800000000, tier_rules_apply=False, tier_rule_wait_us=0, tier_rule_wait_multiply_level=False, tier_rule_no_agent_no_wait=True, tier_rules_compatible=False, skip_agents_with_external_calls=True, refusal_memory=True, skills='any', queue_priority=0, queue_weight=1, service_level_us=0, overtaking_cap=None)")]
     #[expect(
         clippy::too_many_arguments,
         clippy::fn_params_excessive_bools,
@@ -297,6 +298,7 @@ impl Router {
         #[pyo3(from_py_with = number)] queue_priority: i64,
         #[pyo3(from_py_with = number)] queue_weight: i64,
         #[pyo3(from_py_with = number)] service_level_us: i64,
+        overtaking_cap: Option<Bound<'_, PyAny>>,
     ) -> PyResult<u64> {
         let no_answer_status = match no_answer_status {
             Some(word) => Status::parse(&text(&word)?).map_err(refused)?,
@@ -318,7 +320,7 @@ impl Router {
             queue_priority,
             queue_weight,
             service_level_us,
-            overtaking_cap: None,
+            overtaking_cap: overtaking_cap.as_ref().map(number).transpose()?,
         };
         let steps = match skills {
             Some(skills) => Steps::read(&skills)?,

@@ -33,14 +33,13 @@ class Explanation:
 
 def explain(router: Router, number: int) -> Explanation:
     """Serve those who are before the caller, on a copy; then ask each agent."""
-    router = copy.deepcopy(router)
+    demands = [queue.ladder for queue in router._queues.values()]
+    demands += [caller.ladder for caller in router._callers.values() if caller.ladder]
+    router = copy.deepcopy(router, {id(ladder): ladder for ladder in demands})  # they never change
     known = set(router._offers)
-    for other in sorted(router._callers.values(), key=router._rank):
-        if other.id == number:
-            break
-        while router._is_open(other) and (agent := router._choice(other)):
-            router._reserve(other, agent)
     caller = router._callers[number]
+    while not _serve_before(router, caller):
+        pass
     queue = router._queues[caller.queue]
     members = [router._agents[agent] for q, agent in router._tiers if q == queue.id]
     out = {agent.id: _out(router, caller, agent, known) for agent in members}
@@ -62,6 +61,20 @@ def explain(router: Router, number: int) -> Explanation:
     ]
     wanted = 0 if closed else strategies.get(queue.strategy, 1)
     return Explanation(router._now_us, number, queue.id, closed, wanted, candidates)
+
+
+def _serve_before(router: Router, caller: Caller) -> bool:
+    """Walk as a decision does, to the top again after each protected one; True at the turn of the caller."""
+    for other in sorted(router._callers.values(), key=router._rank):
+        if other is caller:
+            mine = [agent for agent in router._agents.values() if router._may_take(agent, caller)]
+            if not mine or not all(router._protects(agent, caller) for agent in mine):
+                return True
+            continue  # All of them are kept for protected ones, who come first.
+        protected = router._is_protected(other)
+        if router._serve(other) and protected:
+            return False
+    return True
 
 
 def _row(router: Router, caller: Caller, eligible: list[int]) -> list[int]:
@@ -110,7 +123,7 @@ def _out(router: Router, caller: Caller, agent: Agent, known: set[int]) -> Candi
         return Candidate(agent.id, "external_call")
     if router._is_held(caller):
         if agent.id == caller.preferred:
-            return Candidate(agent.id, None)
+            return _unless_kept(router, caller, agent)
         return Candidate(agent.id, "preferred_agent", caller.preferred_until_us)
     if waited_us < tier.opening_delay_us:
         return Candidate(agent.id, "opening_delay", caller.entered_us + tier.opening_delay_us)
@@ -121,4 +134,11 @@ def _out(router: Router, caller: Caller, agent: Agent, known: set[int]) -> Candi
         later = [after for after, _text, expr in router._steps(caller) if holds(expr, agent.skills)]
         opens = min((after for after in later if after > waited_us), default=None)
         return Candidate(agent.id, "skills", None if opens is None else caller.entered_us + opens)
-    return Candidate(agent.id, None)
+    return _unless_kept(router, caller, agent)
+
+
+def _unless_kept(router: Router, caller: Caller, agent: Agent) -> Candidate:
+    first = router._protects(agent, caller)
+    if first is None:
+        return Candidate(agent.id, None)
+    return Candidate(agent.id, "overtaking_cap", None, first.id)

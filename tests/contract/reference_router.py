@@ -95,6 +95,8 @@ class Queue:
     queue_priority: int
     queue_weight: int
     service_level_us: int
+    overtaking_cap: int | None
+    passes: list[int] = field(default_factory=list)  # the newest caller's id at each passing-over
 
 
 @dataclass
@@ -375,18 +377,60 @@ class Router:
     def _choice(self, caller: Caller) -> Agent | None:
         """The agent whom this caller gets now."""
         ready = self._ready(caller.queue)
+        allowed = [agent for agent in ready if not self._protects(agent, caller)]
         if self._is_held(caller):
-            return next((agent for agent in ready if agent.id == caller.preferred), None)
+            return next((agent for agent in allowed if agent.id == caller.preferred), None)
         ready = [agent for agent in ready if self._opens_to(caller, agent)]
         refused = caller.refused if self._queues[caller.queue].refusal_memory else []
         willing = [agent for agent in ready if agent.id not in refused]
-        able = [agent for agent in willing if self._meets(agent, caller)]
+        able = [agent for agent in willing if agent in allowed and self._meets(agent, caller)]
         if able and self._queues[caller.queue].strategy in {"random", "weighted-random"}:
             return self._by_lot(caller, willing, able)
         if able:
             return self._best(caller, able)
-        ready = [agent for agent in ready if self._meets(agent, caller)]
+        ready = [agent for agent in ready if agent in allowed and self._meets(agent, caller)]
         return min(ready, key=lambda agent: refused.index(agent.id), default=None)
+
+    def _may_take(self, agent: Agent, caller: Caller) -> bool:
+        """Whether this agent could be given to this caller now, were there no other callers."""
+        serves = (caller.queue, agent.id) in self._tiers
+        if not serves or not self._is_ready(caller.queue, agent) or not self._is_open(caller):
+            return False
+        if self._is_held(caller):
+            return agent.id == caller.preferred
+        return self._opens_to(caller, agent) and self._meets(agent, caller)
+
+    def _is_protected(self, caller: Caller) -> bool:
+        queue = self._queues[caller.queue]
+        cap = queue.overtaking_cap
+        if not cap:
+            return cap == 0
+        return len(queue.passes) >= cap and caller.id <= queue.passes[-cap]
+
+    def _protects(self, agent: Agent, caller: Caller) -> Caller | None:
+        """The first protected one whom this agent may take, if before this caller."""
+        if all(queue.overtaking_cap is None for queue in self._queues.values()):
+            return None
+        protected = [
+            other
+            for other in self._callers.values()
+            if other.rank < caller.rank and self._is_protected(other) and self._may_take(agent, other)
+        ]
+        return min(protected, key=lambda other: other.rank, default=None)
+
+    def _passed_over(self, agent: Agent, caller: Caller) -> list[int]:
+        """The queues with a cap in which this agent may take somebody who is before this caller."""
+        return [
+            queue.id
+            for queue in self._queues.values()
+            if queue.overtaking_cap is not None
+            and any(
+                other.queue == queue.id != caller.queue
+                and other.rank < caller.rank
+                and self._may_take(agent, other)
+                for other in self._callers.values()
+            )
+        ]
 
     def _best(self, caller: Caller, agents: list[Agent]) -> Agent:
         queue = self._queues[caller.queue]
@@ -492,6 +536,7 @@ class Router:
         queue_priority: int = 0,
         queue_weight: int = 1,
         service_level_us: int = 0,
+        overtaking_cap: int | None = None,
     ) -> int:
         _number("now_us", now_us, 0, MAX_US)
         _name(name)
@@ -504,6 +549,7 @@ class Router:
         _number("queue_priority", queue_priority, -100, 100)
         _number("queue_weight", queue_weight, 1, 1000)
         _number("service_level_us", service_level_us, 0, MAX_US)
+        _number("overtaking_cap", overtaking_cap or 0, 0, 1000)
         ladder = _ladder(skills)
         self._clock(now_us)
         self._counts_work = self._counts_work or strategy == "least-occupied"
@@ -527,7 +573,11 @@ class Router:
             queue_priority,
             queue_weight,
             service_level_us,
+            overtaking_cap,
         )
+        before = self._queues.get(queue.id)
+        if before is not None and before.overtaking_cap == overtaking_cap:
+            queue.passes = before.passes
         self._queues[queue.id] = queue
         return queue.id
 
@@ -901,13 +951,30 @@ class Router:
     def decide(self, now_us: int) -> list[Proposal]:
         _number("now_us", now_us, 0, MAX_US)
         self._clock(now_us)
-        proposals = []
+        proposals: list[Proposal] = []
+        while self._serve_somebody(proposals):
+            pass  # Who was passed by may be free to go now that somebody protected is served.
+        return proposals
+
+    def _serve_somebody(self, proposals: list[Proposal]) -> bool:
+        """Walk all callers in order; from the top again after each protected one who is served."""
         for caller in sorted(self._callers.values(), key=self._rank):
-            while self._is_open(caller):
-                agent = self._choice(caller)
-                if agent is None:
-                    break
-                proposals.append(self._reserve(caller, agent))
+            protected = self._is_protected(caller)
+            served = self._serve(caller)
+            proposals += served
+            if protected and served:
+                return True
+        return False
+
+    def _serve(self, caller: Caller) -> list[Proposal]:
+        """Reserve agents for a caller until no more are wanted, or there."""
+        proposals = []
+        passed: set[int] = set()
+        while self._is_open(caller) and (agent := self._choice(caller)):
+            passed.update(self._passed_over(agent, caller))
+            proposals.append(self._reserve(caller, agent))
+        for queue in passed:
+            self._queues[queue].passes.append(self._handed_out["caller"])
         return proposals
 
     def explain(self, caller: int) -> Explanation:
@@ -920,7 +987,9 @@ class Router:
         score_us = self._now_us - (caller.entered_us - caller.base_score_us)
         over_us = score_us - queue.service_level_us
         weight = queue.queue_weight
-        urgency = Fraction(over_us * weight) if over_us >= 0 else Fraction(over_us, weight)
+        urgency: int | Fraction = over_us * weight
+        if over_us < 0:
+            urgency = over_us if weight == 1 else Fraction(over_us, weight)
         return (-queue.queue_priority, -caller.priority, -urgency, *caller.rank)
 
     def _reserve(self, caller: Caller, agent: Agent) -> Proposal:

@@ -163,9 +163,144 @@ def test_a_changed_setting_holds_from_the_next_decision_on(staffed):
         {"queue_weight": 1001},
         {"service_level_us": -1},
         {"service_level_us": 10**17 + 1},
+        {"overtaking_cap": -1},
+        {"overtaking_cap": 1001},
     ],
 )
 def test_numbers_out_of_range_change_nothing(centre, settings):
     with pytest.raises(RouterError, match=f"{next(iter(settings))} must be"):
         centre.queue("sales", **settings)
     assert centre.router.queue_id("sales") is None
+
+
+# The overtaking cap.
+
+
+def serve_next(centre):
+    """Ann takes one call and goes on break again."""
+    ((caller, _agent),) = back(centre)
+    centre.talk(caller, "Ann", 0)
+    centre.status("Ann", "On Break")
+    return caller
+
+
+def overtakers(centre, turns, name="Buyer"):
+    """Buyers come one by one, and Ann is free each time; who is served."""
+    served = []
+    for number in range(turns):
+        centre.call(f"{name} {number}", "sales")
+        centre.wait(1)
+        served.append(serve_next(centre))
+    return served
+
+
+def test_without_a_cap_a_light_queue_may_wait_for_ever(staffed):
+    centre = staffed(sales={"queue_priority": 1})
+    centre.call("User", "support")
+    assert "User" not in overtakers(centre, 20)
+
+
+@pytest.mark.parametrize("cap", [0, 1, 3])
+@pytest.mark.parametrize("bias", [{"queue_priority": 1}, {"queue_weight": 1000}], ids=["priority", "weight"])
+def test_nobody_is_overtaken_more_often_than_the_cap(staffed, cap, bias):
+    centre = staffed(sales=bias, support={"overtaking_cap": cap})
+    centre.call("User", "support")
+    assert overtakers(centre, 6).index("User") == cap
+
+
+def test_service_levels_are_capped_too(staffed):
+    centre = staffed(support={"service_level_us": 3600 * SECOND, "overtaking_cap": 2})
+    centre.call("User", "support")
+    assert overtakers(centre, 4).index("User") == 2
+
+
+def test_who_is_protected_overtakes_nobody(staffed):
+    """Protection holds back who is behind; whoever is before by the order of callers still goes first."""
+    centre = staffed(sales={"queue_priority": 1}, support={"overtaking_cap": 0})
+    centre.call("Early buyer", "sales", entered=centre.now - 10)
+    centre.call("User", "support", entered=centre.now - 5)
+    centre.call("Late buyer", "sales")
+    assert [serve_next(centre) for _ in range(3)] == ["Early buyer", "User", "Late buyer"]
+
+
+def test_the_first_of_all_goes_when_weight_points_past_somebody_protected(staffed):
+    """The heavy one is held back by the protected one; of the others the order across queues decides."""
+    centre = staffed(
+        sales={"queue_weight": 1000}, support={"overtaking_cap": 0, "service_level_us": 60 * SECOND}
+    )
+    centre.queue("repairs", queue_weight=2)
+    centre.tier("repairs", "Ann")
+    centre.call("Oldest", "repairs", entered=centre.now - 30)
+    centre.call("User", "support", entered=centre.now - 20)
+    centre.call("Buyer", "sales", entered=centre.now - 10)
+    assert back(centre) == [("Oldest", "Ann")]
+
+
+def test_a_protected_caller_holds_back_only_agents_who_may_take_her(staffed):
+    centre = staffed(sales={"queue_priority": 1}, support={"overtaking_cap": 0, "skills": "fa"})
+    centre.call("User", "support", entered=centre.now - 60)
+    centre.call("Buyer", "sales")
+    assert back(centre) == [("Buyer", "Ann")], "Ann can't take the user"
+    centre.agent("Bob", "support", "sales", skills={"fa": 1})
+    centre.call("Other", "sales")
+    assert centre.decide() == [("User", "Bob")]
+
+
+def test_an_agent_who_may_not_take_the_caller_passes_nobody_over(staffed):
+    centre = staffed(sales={"queue_priority": 1}, support={"overtaking_cap": 1, "skills": "fa"})
+    centre.agent("Bob", "support", "sales", skills={"fa": 1})
+    centre.status("Bob", "On Break")
+    centre.call("User", "support")
+    overtakers(centre, 5)
+    centre.wait(1)
+    centre.call("Buyer", "sales")
+    centre.status("Bob", "Available")
+    assert centre.decide() == [("Buyer", "Bob")], "the first who overtakes"
+
+
+def test_who_comes_later_has_not_been_overtaken_yet(staffed):
+    centre = staffed(sales={"queue_priority": 1}, support={"overtaking_cap": 2})
+    centre.call("User", "support")
+    overtakers(centre, 2)
+    centre.call("Newcomer", "support")
+    served = overtakers(centre, 6, "Other")
+    assert served[:4] == ["User", "Other 0", "Other 1", "Newcomer"]
+
+
+def test_somebody_behind_in_the_queue_is_protected_though_the_first_is_new(staffed):
+    centre = staffed(sales={"queue_priority": 1}, support={"overtaking_cap": 2})
+    centre.call("User", "support")
+    overtakers(centre, 2)
+    centre.call("Important", "support", priority=1)
+    served = overtakers(centre, 2, "Other")
+    assert served == ["Important", "User"], "nobody overtakes the user, who is behind in the own queue"
+
+
+def test_several_agents_and_protected_callers_at_one_instant(staffed):
+    centre = staffed(sales={"queue_priority": 1}, support={"overtaking_cap": 1})
+    for name in ("Bob", "Cid", "Dan"):
+        centre.agent(name, "sales", "support")
+        centre.status(name, "On Break")
+    for number in range(4):
+        centre.call(f"User {number}", "support")
+        centre.wait(1)
+    for number in range(4):
+        centre.call(f"Buyer {number}", "sales")
+    for name in ("Ann", "Bob", "Cid", "Dan"):
+        centre.status(name, "Available")
+    assert [caller for caller, _agent in centre.decide()] == ["Buyer 0", "User 0", "User 1", "User 2"]
+
+
+def test_another_cap_counts_anew(staffed):
+    centre = staffed(sales={"queue_priority": 1}, support={"overtaking_cap": 2})
+    centre.call("User", "support")
+    overtakers(centre, 2)
+    centre.queue("support", overtaking_cap=3)
+    assert overtakers(centre, 5, "Other").index("User") == 3
+
+
+def test_by_score_alone_nobody_overtakes_and_the_cap_changes_nothing(staffed):
+    centre = staffed(support={"overtaking_cap": 0}, sales={"overtaking_cap": 0})
+    centre.call("User", "support", entered=centre.now - 5)
+    centre.call("Buyer", "sales", entered=centre.now - 6)
+    assert back(centre) == [("Buyer", "Ann")]

@@ -19,7 +19,8 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 
 from py_callcenter._router import Router, RouterError, SkillError
 
-pytestmark = pytest.mark.contract
+# Three hundred histories take half a minute, and several times that on a machine that others use too.
+pytestmark = [pytest.mark.contract, pytest.mark.timeout(300)]
 
 SECOND = 1_000_000
 VIEW = (
@@ -78,6 +79,7 @@ queue_settings = st.fixed_dictionaries(
         "queue_priority": st.sampled_from((0, 0, 0, 1)),
         "queue_weight": st.sampled_from((1, 1, 2, 3)),
         "service_level_us": st.sampled_from((0, 0, 2, 5)).map(lambda s: s * SECOND),
+        "overtaking_cap": st.sampled_from((None, None, 0, 1, 2)),
     },
 )
 tier_settings = st.fixed_dictionaries(
@@ -130,6 +132,7 @@ class Histories(RuleBasedStateMachine):
         self.profiles: dict[int, dict[str, int]] = {}
         self.demands: dict[int, Any] = {}  # of callers who brought one
         self.clock_us = 0
+        self.overtaken: dict[int, int] = {}  # caller: how often, in this queue and under its cap
 
     def both(self, method: str, *args: Any, **kwargs: Any) -> tuple[bool, Any]:
         """Call a method on both; give whether it was carried out, and the answer."""
@@ -175,6 +178,13 @@ class Histories(RuleBasedStateMachine):
     def put_queue(self, index, strategy, settings):
         done, queue = self.both("put_queue", self.now_us, f"queue {index}", strategy, **settings)
         if done:
+            _strategy, before = self.plans.get(queue, ("", {}))
+            if before.get("overtaking_cap") != settings.get("overtaking_cap"):
+                self.overtaken = {
+                    caller: count
+                    for caller, count in self.overtaken.items()
+                    if caller in self.waiting and self.waiting[caller][1] != queue
+                }
             self.plans[queue] = (strategy, settings)
             if queue not in self.queues:
                 self.queues.append(queue)
@@ -331,6 +341,7 @@ class Histories(RuleBasedStateMachine):
             since_us += self.clock_us - self.entered[caller]
             self.entered[caller] = self.clock_us
         self.waiting[caller] = ((priority, since_us, caller), queue)
+        self.overtaken.pop(caller, None)
         for offer in rings:
             self.step(offer, "withdrawn")
 
@@ -446,8 +457,37 @@ class Histories(RuleBasedStateMachine):
         view = self.routers[0].agent(agent)
         return view.state == "waiting" and view.ready_at_us == 0
 
+    def check_turn(self, caller, agent, turns):
+        """Nobody else had a better claim to this agent, and nobody was overtaken too often.
+
+        `turns`: who overtook whom in this decision; it counts once.
+        """
+        rank, own_queue = self.waiting[caller]
+        capped = any(
+            settings.get("overtaking_cap") is not None for _strategy, settings in self.plans.values()
+        )
+        for other, (other_rank, queue) in self.waiting.items():
+            could = (
+                (queue, agent) in self.tiers
+                and self.is_plain(queue, agent)
+                and other not in self.held
+                and self.is_open(other)
+                and self.meets(agent, other)
+            )
+            if not could or other == caller:
+                continue
+            before = other_rank < rank
+            if before or not capped:
+                assert not self.is_before(other, caller), f"{other} should have had {agent} before {caller}"
+            cap = self.plans[queue][1].get("overtaking_cap")
+            if before and queue != own_queue and cap is not None and (caller, other) not in turns:
+                turns.add((caller, other))
+                self.overtaken[other] = self.overtaken.get(other, 0) + 1
+                assert self.overtaken[other] <= cap, f"{other} was overtaken too often"
+
     def decide_now(self):
         _, proposals = self.both("decide", self.now_us)
+        turns = set()
         for offer, caller, agent, queue in proposals:
             _rank, own_queue = self.waiting[caller]
             assert own_queue == queue
@@ -455,15 +495,7 @@ class Histories(RuleBasedStateMachine):
             assert self.is_open(caller)
             assert agent not in {holder for _caller, holder, _step in self.open_offers.values()}
             assert self.meets(agent, caller)
-            for other, (_rank, other_queue) in self.waiting.items():
-                if (
-                    (other_queue, agent) in self.tiers
-                    and self.is_plain(other_queue, agent)
-                    and self.is_before(other, caller)
-                    and self.meets(agent, other)
-                ):
-                    held = other in self.held
-                    assert held or not self.is_open(other), f"{other} should have had {agent} before {caller}"
+            self.check_turn(caller, agent, turns)
             self.offers.append(offer)
             self.open_offers[offer] = (caller, agent, "ringing")
             self.offered_us[caller] = self.clock_us

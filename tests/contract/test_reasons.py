@@ -12,7 +12,8 @@ from hypothesis.stateful import rule
 
 from py_callcenter._router import Replay, Router, RouterError
 
-pytestmark = pytest.mark.contract
+# As long as the histories take, and the plain router's copies besides.
+pytestmark = [pytest.mark.contract, pytest.mark.timeout(300)]
 
 
 def told(router, caller):

@@ -209,12 +209,9 @@ impl Router {
                 queue
                     .ready
                     .insert(&queue.place(slot, id, agent.profile, tier));
-                if queue.open == 0 {
-                    continue;
-                }
                 if queue.skilled {
-                    looked_for = true;
-                } else if !queue.dirty {
+                    looked_for |= queue.open > 0;
+                } else if !queue.dirty && queue.open > 0 {
                     queue.dirty = true;
                     self.dirty.push(tier.queue);
                 }

@@ -388,6 +388,7 @@ impl Router {
                     && callers.remove(&key).is_some()
                 {
                     queue.open -= 1;
+                    queue.open_ids.remove(&key.id);
                 }
             }
         }
@@ -407,6 +408,9 @@ impl Router {
                     .ok_or(RouterError::Defect("no such stage"))?;
                 callers.insert(key, demand.0);
                 queue.open += 1;
+                if queue.settings.overtaking_cap.is_some() {
+                    queue.open_ids.insert(key.id);
+                }
                 self.mark_caller(slot, queue_slot)
             }
         }

@@ -1,6 +1,6 @@
 //! Queues, agents and tiers.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use crate::estimate::Estimator;
 
@@ -23,6 +23,8 @@ impl Queue {
             newcomers: ClassIndex::default(),
             stages: Vec::new(),
             open: 0,
+            open_ids: BTreeSet::new(),
+            passes: VecDeque::new(),
             thresholds: Vec::new(),
             levels: BTreeMap::new(),
             delays: BTreeMap::new(),
@@ -160,12 +162,15 @@ impl Router {
             let queue = self.queues.get_mut(slot)?;
             let before = queue.ladder;
             if queue.settings != settings || before != ladder {
-                self.biased += usize::from(settings.is_biased());
-                self.biased -= usize::from(queue.settings.is_biased());
-                queue.settings = settings;
+                let gone = std::mem::replace(&mut queue.settings, settings);
                 queue.ladder = ladder;
+                if gone.overtaking_cap != settings.overtaking_cap {
+                    queue.review_cap();
+                }
                 queue.skilled =
                     ladder != LadderId::ANY || (queue.skilled && queue.waiting.len() > 0);
+                self.count_settings(&settings, true);
+                self.count_settings(&gone, false);
                 self.clear_ready(slot)?;
                 self.review_queue(slot)?;
             }
@@ -173,10 +178,23 @@ impl Router {
             self.skills.drop_ladder(before)?;
             return Ok(id);
         }
-        self.biased += usize::from(settings.is_biased());
+        self.count_settings(&settings, true);
         let (id, _) = self.queues.insert(Queue::new(name, settings, ladder))?;
         self.queue_names.insert(name.to_owned(), id);
         Ok(id)
+    }
+
+    /// Count a queue's settings in, or out.
+    pub(super) fn count_settings(&mut self, settings: &QueueSettings, add: bool) {
+        let biased = usize::from(settings.is_biased());
+        let capped = usize::from(settings.overtaking_cap.is_some());
+        if add {
+            self.biased += biased;
+            self.capped += capped;
+        } else {
+            self.biased -= biased;
+            self.capped -= capped;
+        }
     }
 
     /// Put everything of a queue where its changed settings want it.
@@ -209,7 +227,7 @@ impl Router {
         self.clock(now_us)?;
         if let Some(gone) = self.queues.remove(slot) {
             self.queue_names.remove(&gone.name);
-            self.biased -= usize::from(gone.settings.is_biased());
+            self.count_settings(&gone.settings, false);
             self.skills.drop_ladder(gone.ladder)?;
             for member in gone.members {
                 self.agents

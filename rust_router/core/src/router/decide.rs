@@ -1,7 +1,7 @@
 //! Matching callers and agents.
 
 use std::cmp::Reverse;
-use std::collections::{BTreeSet, BinaryHeap};
+use std::collections::BTreeSet;
 use std::ops::Bound;
 
 use super::rank::Rank;
@@ -14,8 +14,6 @@ use super::{
 /// Agents or callers who are looked at one by one; when there are more, their queues are walked once instead.
 /// Small in tests, so that small histories go both ways.
 const FEW: usize = if cfg!(test) { 2 } else { 16 };
-
-type Heads = BinaryHeap<Reverse<(Rank, Source)>>;
 
 impl Router {
     /// Match until no eligible pair is left; reserve each pair; give them in the order of decision.
@@ -42,9 +40,16 @@ impl Router {
         if self.is_settled() {
             return Ok(proposals);
         }
+        if self.is_capped() {
+            return self.decide_capped(place);
+        }
         let mut heads = std::mem::take(&mut self.heads);
         heads.clear();
-        self.look(&mut heads)?;
+        self.look(&mut |router, source| {
+            let head = router.head(source, None)?;
+            heads.extend(head.map(|head| Reverse((head, source))));
+            Ok(())
+        })?;
         while let Some(Reverse((head, source))) = heads.pop() {
             if place.is_some_and(|place| place <= head) {
                 break;
@@ -69,8 +74,9 @@ impl Router {
         Ok(proposals)
     }
 
-    /// Put the heads of all sources in which something changed.
-    fn look(&mut self, heads: &mut Heads) -> Result<()> {
+    /// Give all sources in which something changed.
+    pub(super) fn look(&mut self, put: &mut impl FnMut(&Self, Source) -> Result<()>) -> Result<()> {
+        let capped = self.is_capped();
         let mut walks = BTreeSet::new();
         while let Some(slot) = self.dirty.pop() {
             // The slot may be another queue's by now, or nobody's.
@@ -78,8 +84,8 @@ impl Router {
                 continue;
             };
             queue.dirty = false;
-            if !queue.skilled {
-                self.put_head(heads, Source::Queue(slot))?;
+            if !queue.skilled && !capped {
+                put(self, Source::Queue(slot))?;
             } else if queue.ready.len() <= FEW {
                 for agent in queue.ready.slots() {
                     self.mark_agent(agent)?;
@@ -95,32 +101,26 @@ impl Router {
             };
             agent.dirty = false;
             if few {
-                self.put_head(heads, Source::Agent(slot))?;
+                put(self, Source::Agent(slot))?;
                 continue;
             }
             for tier in agent.tiers.iter().filter(|tier| tier.ready) {
                 let queue = self.queues.get(tier.queue)?;
-                if queue.skilled && queue.open > 0 {
+                if (queue.skilled || capped) && queue.open > 0 {
                     walks.insert(tier.queue);
                 }
             }
-            self.put_head(heads, Source::Wanted(slot))?;
+            put(self, Source::Wanted(slot))?;
         }
         while let Some(slot) = self.dirty_callers.pop() {
             if let Ok(caller) = self.callers.get_mut(slot) {
                 caller.dirty = false;
-                self.put_head(heads, Source::Caller(slot))?;
+                put(self, Source::Caller(slot))?;
             }
         }
         for slot in walks {
-            self.put_head(heads, Source::Walk(slot))?;
+            put(self, Source::Walk(slot))?;
         }
-        Ok(())
-    }
-
-    fn put_head(&self, heads: &mut Heads, source: Source) -> Result<()> {
-        let head = self.head(source, None)?;
-        heads.extend(head.map(|head| Reverse((head, source))));
         Ok(())
     }
 
@@ -214,18 +214,24 @@ impl Router {
     }
 
     /// Reserve agents for a caller until no more are wanted, or there.
-    fn serve(&mut self, caller_slot: u32, proposals: &mut Vec<Proposal>) -> Result<()> {
+    pub(super) fn serve(&mut self, caller_slot: u32, proposals: &mut Vec<Proposal>) -> Result<()> {
+        let capped = self.is_capped();
+        let mut passed = BTreeSet::new();
         loop {
             let caller = self.callers.get(caller_slot)?;
             let queue_slot = caller.queue;
             if caller.spot == Spot::None {
-                return Ok(());
+                break;
             }
             let Some(best) = self.pick(queue_slot, caller_slot)? else {
-                return Ok(());
+                break;
             };
+            if capped {
+                self.note_passed(best.slot, caller_slot, &mut passed)?;
+            }
             proposals.push(self.reserve(queue_slot, caller_slot, best)?);
         }
+        self.pass_over(&passed)
     }
 
     /// Keep an agent for a caller.

@@ -199,6 +199,14 @@ impl Router {
         (found.reason, found.until_us) = first_of_agent(view.queue, agent)
             .or(self.first_of_pair(view, slot, tier)?)
             .map_or((None, None), |(reason, until_us)| (Some(reason), until_us));
+        if found.reason.is_none()
+            && self.is_capped()
+            && let Some(limit) = self.limit(agent)?
+            && limit < view.caller.key
+        {
+            found.reason = Some(Reason::OvertakingCap);
+            found.other = Some(limit.id);
+        }
         Ok(found)
     }
 
@@ -275,7 +283,10 @@ impl Router {
         for id in view.refused {
             left_out.extend(self.ready_place(*id, view.caller.queue)?);
         }
-        let (ReadyKey { id, .. }, _) = self.by_lot(view.queue, &view.wish, level, &left_out)?;
+        let allowed =
+            |agent: u32| !self.is_capped() || self.may_have(agent, view.caller.key).unwrap_or(true);
+        let (ReadyKey { id, .. }, _) =
+            self.by_lot(view.queue, &view.wish, level, &left_out, allowed)?;
         Ok(Some(id))
     }
 }

@@ -7,6 +7,7 @@
 mod adopt;
 mod agents;
 mod callers;
+mod caps;
 mod config;
 mod decide;
 mod error;
@@ -26,7 +27,7 @@ mod timers;
 mod types;
 mod work;
 
-use std::collections::{BTreeMap, BTreeSet, BinaryHeap};
+use std::collections::{BTreeMap, BTreeSet, BinaryHeap, VecDeque};
 
 use rustc_hash::FxHashMap;
 use serde::{Deserialize, Serialize};
@@ -80,6 +81,10 @@ struct Queue {
     stages: Vec<ClassIndex<CallerKey>>,
     /// Callers in both.
     open: usize,
+    /// With an overtaking cap: their ids.
+    open_ids: BTreeSet<u64>,
+    /// The newest caller's id at each of the last passings-over, as many as the cap; oldest first.
+    passes: VecDeque<u64>,
     /// Waits at which more agents open, ascending; none is 0.
     thresholds: Vec<i64>,
     /// Tiers by level.
@@ -308,6 +313,8 @@ pub struct Router {
     states: [usize; State::ALL.len()],
     /// Queues that aren't compared by score alone.
     biased: usize,
+    /// Queues with an overtaking cap.
+    capped: usize,
     /// Queues in which an open caller met a ready agent since the last decision.
     dirty: Vec<u32>,
     /// Agents who became ready, or whom an open caller waits for, since then.

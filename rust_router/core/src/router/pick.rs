@@ -55,7 +55,9 @@ impl Router {
             Spot::None => return Ok(None),
             Spot::Wanted(agent) => {
                 let place = self.ready_place(self.agents.id(agent)?, queue_slot)?;
-                return Ok(place.map(|place| place.key));
+                let key = self.callers.get(caller_slot)?.key;
+                let free = !self.is_capped() || self.may_have(agent, key)?;
+                return Ok(place.filter(|_| free).map(|place| place.key));
             }
             Spot::Stage(_, demand) => demand,
         };
@@ -71,7 +73,10 @@ impl Router {
         } else {
             &[]
         };
-        let accept = |key: &ReadyKey| !refused.contains(&key.id);
+        let capped = self.is_capped();
+        // An agent who can't be asked is a defect, to be found when somebody is reserved.
+        let allowed = |agent: u32| !capped || self.may_have(agent, caller.key).unwrap_or(true);
+        let accept = |key: &ReadyKey| !refused.contains(&key.id) && allowed(key.slot);
         let behind = match strategy {
             Strategy::RoundRobin => self.behind_last_offered(queue, queue_slot)?,
             Strategy::TopDown => caller.trail().marker.map(|(level, position, id)| {
@@ -97,13 +102,14 @@ impl Router {
             for id in refused {
                 left_out.extend(self.ready_place(*id, queue_slot)?);
             }
-            let (key, draws) = self.by_lot(queue, &wish, best.level, &left_out)?;
+            let (key, draws) = self.by_lot(queue, &wish, best.level, &left_out, allowed)?;
             self.draws = draws;
             return Ok(Some(key));
         }
         for id in refused {
             if let Some(place) = self.ready_place(*id, queue_slot)?
                 && wish.admits(&place)
+                && allowed(place.key.slot)
             {
                 return Ok(Some(place.key));
             }
@@ -113,14 +119,15 @@ impl Router {
 
     /// One of a level by lot, and how many lots were drawn till then.
     ///
-    /// Lots fall on all agents of the level; one that falls on an agent who doesn't meet the demand is drawn again.
-    /// After some in vain, one more is drawn among those who meet it. Either way each has the same chance.
+    /// Lots fall on all agents of the level; one that falls on somebody whom the caller can't have is drawn again.
+    /// After some in vain, one more is drawn among those whom the caller can. Either way chances are by weight.
     pub(super) fn by_lot(
         &self,
         queue: &Queue,
         wish: &Wish<'_>,
         level: i32,
         left_out: &[Place],
+        allowed: impl Fn(u32) -> bool,
     ) -> Result<(ReadyKey, u64)> {
         let nobody = RouterError::Defect("a lot without an agent");
         let mut draws = self.draws;
@@ -132,13 +139,15 @@ impl Router {
         let lots = queue.ready.lots(wish.opening, level, left_out);
         for _ in 0..TRIES {
             let holder = lots.holder(draw(lots.total())).ok_or(nobody.clone())?;
-            if wish.profiles.is_everything()
-                || wish.profiles.test(self.agents.get(holder.slot)?.profile.0)
-            {
+            let able = wish.profiles.is_everything()
+                || wish.profiles.test(self.agents.get(holder.slot)?.profile.0);
+            if able && allowed(holder.slot) {
                 return Ok((holder, draws));
             }
         }
-        let accept = |key: &ReadyKey| !left_out.iter().any(|place| place.key.id == key.id);
+        let accept = |key: &ReadyKey| {
+            !left_out.iter().any(|place| place.key.id == key.id) && allowed(key.slot)
+        };
         let row = queue.ready.matching(wish, level, accept);
         let mut lot = draw(row.iter().map(|(_, weight)| weight).sum());
         for (key, weight) in row {

@@ -124,7 +124,7 @@ impl Class {
         start: ReadyKey,
         wish: &Wish<'_>,
         orders: Orders,
-        accept: impl Fn(&ReadyKey) -> bool,
+        mut accept: impl FnMut(&ReadyKey) -> bool,
     ) -> Option<ReadyKey> {
         let level = wish.opening.level;
         if orders.profiles {
@@ -261,6 +261,32 @@ impl Ready {
         })
     }
 
+    /// Whether there is anybody for this wait and demand who is accepted; others are asked until then.
+    pub(super) fn first_where<E>(
+        &self,
+        wish: &Wish<'_>,
+        mut accept: impl FnMut(&ReadyKey) -> Result<bool, E>,
+    ) -> Result<bool, E> {
+        let mut found = Ok(false);
+        for class in self.open(wish.opening) {
+            class.first_from(FIRST, wish, self.orders, |key| {
+                // Who is on a closed level ends the search and isn't found by it.
+                key.level > wish.opening.level || {
+                    let answer = accept(key);
+                    let go_on = matches!(answer, Ok(false));
+                    if !go_on {
+                        found = answer;
+                    }
+                    !go_on
+                }
+            });
+            if !matches!(found, Ok(false)) {
+                break;
+            }
+        }
+        found
+    }
+
     /// The best agent who is accepted.
     pub(super) fn best(
         &self,
@@ -326,11 +352,16 @@ impl Ready {
         for class in self.open(wish.opening) {
             let begun = found.len();
             let weight = u64::from(class.weight);
-            class.profiles.each_matching(&wish.profiles, |key| {
+            let mut look_at = |key: &ReadyKey| {
                 if key.level == level && accept(key) {
                     found.push((*key, weight));
                 }
-            });
+            };
+            if self.orders.profiles {
+                class.profiles.each_matching(&wish.profiles, look_at);
+            } else {
+                class.line.iter().for_each(&mut look_at);
+            }
             if let Some(mine) = found.get_mut(begun..) {
                 mine.sort_unstable();
             }

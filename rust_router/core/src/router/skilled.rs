@@ -112,8 +112,16 @@ impl Router {
             return Ok(());
         }
         queue.skilled = true;
-        self.clear_ready(queue_slot)?;
-        self.sync_members(queue_slot)
+        let mut ready = Ready::in_orders(queue.orders());
+        for &member in &queue.members {
+            let agent = self.agents.get(member)?;
+            if let Some(tier) = agent.tier(queue_slot).filter(|tier| tier.ready) {
+                let id = self.agents.id(member)?;
+                ready.insert(&queue.place(member, id, agent.profile, tier));
+            }
+        }
+        queue.ready = ready;
+        Ok(())
     }
 
     /// Forget who is ready, because the order or its keys change; `sync_members` must follow.

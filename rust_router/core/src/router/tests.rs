@@ -215,6 +215,7 @@ pub(super) fn apply(
                 queue_priority: *bias - 1,
                 queue_weight: 1 + *bias,
                 service_level_us: (2 - *bias) * SECOND,
+                overtaking_cap: (*bias > 0).then_some(*bias - 1),
                 ..plan(Strategy::Random)
             };
             let skills = pick(&DEMANDS, *demand).unwrap_or_default();

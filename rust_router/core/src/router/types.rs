@@ -205,6 +205,8 @@ words!(
         TierLevel = "tier_level",
         /// The agent doesn't meet the caller's demand.
         Skills = "skills",
+        /// A protected caller whom the agent may take is before this one.
+        OvertakingCap = "overtaking_cap",
     }
 );
 

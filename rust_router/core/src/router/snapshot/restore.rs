@@ -111,13 +111,25 @@ fn put_queue(router: &mut Router, row: &QueueRow) -> Result<()> {
         settings,
         ref skills,
         skilled,
+        ref passes,
         estimator: _,
     } = row;
     types::name(name)?;
     settings.check()?;
     let ladder = put_steps(router, skills)?;
-    router.biased += usize::from(settings.is_biased());
+    let cap = settings.overtaking_cap.unwrap_or(0);
+    let newest = router.callers.last_id();
+    must(
+        i64::try_from(passes.len()).is_ok_and(|count| count <= cap),
+        "more passings-over than count",
+    )?;
+    must(
+        passes.is_sorted() && passes.iter().all(|id| *id <= newest),
+        "a caller to come",
+    )?;
+    router.count_settings(&settings, true);
     let mut queue = Queue::new(name, settings, ladder);
+    queue.passes = passes.iter().copied().collect();
     queue.skilled |= skilled;
     queue.ready = Ready::in_orders(queue.orders());
     let slot = router.queues.insert_again(id, queue)?;

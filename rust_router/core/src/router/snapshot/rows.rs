@@ -42,6 +42,7 @@ pub(super) struct QueueRow<'a> {
     /// Whether a caller ever demanded something. Nobody decides by it, but when the agents are sorted anew the
     /// estimator is told, and sums of fractions depend on where they are cut.
     pub(super) skilled: bool,
+    pub(super) passes: Vec<u64>,
     /// What `Estimator::to_bytes` gives.
     pub(super) estimator: Vec<u8>,
 }
@@ -121,6 +122,7 @@ impl<'a> Facts<'a> {
             skills: _,
             // Follow from the rest.
             biased: _,
+            capped: _,
             dirty_callers: _,
             queue_names: _,
             agent_names: _,
@@ -172,6 +174,7 @@ impl<'a> QueueRow<'a> {
             name,
             settings,
             ladder,
+            passes,
             estimator,
             skilled,
             // Follow from callers, agents and settings.
@@ -179,6 +182,7 @@ impl<'a> QueueRow<'a> {
             newcomers: _,
             stages: _,
             open: _,
+            open_ids: _,
             thresholds: _,
             levels: _,
             delays: _,
@@ -198,6 +202,7 @@ impl<'a> QueueRow<'a> {
             settings: *settings,
             skills: router.steps(*ladder)?,
             skilled: *skilled,
+            passes: passes.iter().copied().collect(),
             estimator: estimator.to_bytes(),
         })
     }
