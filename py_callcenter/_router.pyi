@@ -749,6 +749,11 @@ class Replay:
         have been made.
         """
 
+    def offers(self) -> list[tuple[int, Proposal]]:
+        """The reservations that the entries from here on made, with the moment of each, as noted; nothing is
+        made again. Raises `DecisionLogError` at an entry that is damaged.
+        """
+
     def explain_offer(self, offer: int) -> Explanation | None:
         """Go on to the decision that made an offer, and explain it as `Router.explain_offer` does; the replay
         stands before it then. None when no decision from here on made it. Raises as `run` does.

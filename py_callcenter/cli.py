@@ -14,6 +14,7 @@ from py_callcenter import __version__, cli_orders, logs
 from py_callcenter.api.server import ListenError
 from py_callcenter.api.token import TokenError
 from py_callcenter.cli_client import Backend, backend
+from py_callcenter.cli_decisions import decisions_app
 from py_callcenter.cli_support import (
     BAD_INPUT,
     CliError,
@@ -61,6 +62,7 @@ app.add_typer(config_app, name="config")
 app.add_typer(queue_app, name="queue")
 app.add_typer(agent_app, name="agent")
 app.add_typer(call_app, name="call")
+app.add_typer(decisions_app, name="decisions")
 app.add_typer(cli_orders.node_app, name="node")
 queue_app.command("divert")(cli_orders.divert)
 

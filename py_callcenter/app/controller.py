@@ -21,6 +21,7 @@ from gevent.event import Event as Signal
 
 from py_callcenter._router import Event, Proposal, Router
 from py_callcenter.app.clock import Clock
+from py_callcenter.app.decisions import DecisionLog
 from py_callcenter.app.live import LiveFigures
 from py_callcenter.app.orders import Orders
 from py_callcenter.app.registrations import Registrations
@@ -103,7 +104,12 @@ class Controller:
         self._config = config
         # Lots are drawn from the epoch unless the file names a seed: either way they can be drawn again.
         lots = config.controller.seed if config.controller.seed is not None else epoch
-        router = TimedRouter(Router(seed=lots), self.figures.decision)
+        core = Router(seed=lots)
+        self._decisions = None
+        if config.controller.decision_log:
+            self._decisions = DecisionLog(core, Path(config.controller.state) / "decisions")
+            self._decisions.write()
+        router = TimedRouter(core, self.figures.decision)
         self.engine = Engine(
             config,
             router,  # type: ignore[arg-type]  # the core itself but for the stopwatch
@@ -146,6 +152,8 @@ class Controller:
             link.start()
         self._registrations.start()
         self._greenlets = [gevent.spawn(self._keep_time), gevent.spawn(self._measure_hub)]
+        if self._decisions is not None:
+            self._greenlets.append(gevent.spawn(self._decisions.run))
         _log.info("controller_started", nodes=len(self.links), queues=len(self._config.queues))
 
     def stop(self) -> None:
@@ -157,6 +165,8 @@ class Controller:
             link.stop()
         self._registrations.stop()
         gevent.killall(self._greenlets, block=True, timeout=1)
+        if self._decisions is not None:
+            self._decisions.stop()
         self.live.stop()
         _log.info("controller_stopped")
 

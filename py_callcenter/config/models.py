@@ -107,6 +107,10 @@ class Controller(Model):
     seed: Annotated[int, Field(ge=0, le=2**64 - 1)] | None = None
     """What the lots of `random` and `weighted-random` are drawn from. Absent: another one at each start."""
 
+    decision_log: bool = False
+    """Write each input of the routing core to `decisions` in the state folder, so that decisions can be made
+    again and explained with `callcenter decisions`. Files of two weeks are kept; they hold agents' names."""
+
     log_format: Literal["auto", "console", "json"] = "auto"
     """`auto` is `console` on a terminal and `json` elsewhere."""
 

@@ -845,6 +845,14 @@ impl Replay {
         self.0.run(entries).map_err(Raise::raise)
     }
 
+    fn offers(&self) -> PyResult<Vec<(i64, Proposal)>> {
+        let found = self.0.offers().map_err(Raise::raise)?;
+        Ok(found
+            .into_iter()
+            .map(|(now_us, proposal)| (now_us, Proposal(proposal)))
+            .collect())
+    }
+
     fn explain_offer(
         &mut self,
         #[pyo3(from_py_with = id)] offer: u64,

@@ -261,8 +261,10 @@ def test_a_decision_from_the_log_of_last_week():
     (proposal,) = router.decide(7)
     router.fail(8, proposal.offer, "busy")
     replay = Replay(router.stop_log())
+    assert [(now_us, made.offer, made.agent) for now_us, made in replay.offers()] == [(7, 1, 2)]
     found = replay.explain_offer(proposal.offer)
     assert (found.now_us, found.caller, found.wanted) == (7, 1, 2)
     assert [(c.agent, c.reason) for c in found.candidates] == [(2, None), (1, "external_call")]
     assert replay.run() == 2
+    assert replay.offers() == []
     assert replay.explain_offer(proposal.offer) is None

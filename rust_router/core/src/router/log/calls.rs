@@ -108,16 +108,14 @@ impl Outcome for () {
 /// `decide`, whose answers are looked for by offer.
 const DECIDE: u8 = 15;
 
-/// The moment and the caller of a noted decision that made this offer.
-pub(super) fn decision_of(tag: u8, noted: &[u8], offer: u64) -> Option<(i64, u64)> {
+/// The moment of a noted decision and the reservations that it made; None for other calls.
+pub(super) fn decision(tag: u8, noted: &[u8]) -> Option<(i64, Vec<Proposal>)> {
     type Decided = ((i64,), std::result::Result<Vec<Proposal>, ()>);
     if tag != DECIDE {
         return None;
     }
     let ((now_us,), proposals) = postcard::from_bytes::<Decided>(noted).ok()?;
-    let mut proposals = proposals.ok()?.into_iter();
-    let made = proposals.find(|proposal| proposal.offer == offer)?;
-    Some((now_us, made.caller))
+    Some((now_us, proposals.ok()?))
 }
 
 macro_rules! calls {

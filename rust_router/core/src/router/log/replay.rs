@@ -1,8 +1,8 @@
 //! The same decisions again.
 
 use super::super::snapshot::SnapshotError;
-use super::super::{Explanation, Router, RouterError};
-use super::calls::{Outcome, decision_of, perform};
+use super::super::{Explanation, Proposal, Router, RouterError};
+use super::calls::{Outcome, decision, perform};
 use super::{LOG_FORMAT, MAGIC};
 
 /// Magic, format and length of the snapshot.
@@ -239,8 +239,12 @@ impl Replay {
             let entry = self.entry + 1;
             let rest = self.log.get(self.at..).unwrap_or_default();
             let next = Next::read(rest, &self.check).map_err(|wrong| wrong.at(entry))?;
-            let decision = next.and_then(|next| decision_of(next.tag, next.noted, offer));
-            if let Some((now_us, caller)) = decision {
+            let decided = next.and_then(|next| decision(next.tag, next.noted));
+            let made = decided.and_then(|(now_us, proposals)| {
+                let mut made = proposals.iter().filter(|made| made.offer == offer);
+                made.next().map(|made| (now_us, made.caller))
+            });
+            if let Some((now_us, caller)) = made {
                 let found = self.router.explain_decision(now_us, caller);
                 return found.map(Some).map_err(|error| LogError::Refused {
                     entry,
@@ -251,6 +255,27 @@ impl Replay {
             if !self.step()? {
                 return Ok(None);
             }
+        }
+    }
+
+    /// The reservations that the entries from here on made, with the moment of each, as noted.
+    ///
+    /// # Errors
+    /// `Cut`, `Damaged`.
+    pub fn offers(&self) -> Result<Vec<(i64, Proposal)>, LogError> {
+        let (mut entry, mut at, mut check) = (self.entry, self.at, self.check.clone());
+        let mut found = Vec::new();
+        loop {
+            entry += 1;
+            let rest = self.log.get(at..).unwrap_or_default();
+            let Some(next) = Next::read(rest, &check).map_err(|wrong| wrong.at(entry))? else {
+                return Ok(found);
+            };
+            if let Some((now_us, proposals)) = decision(next.tag, next.noted) {
+                found.extend(proposals.into_iter().map(|proposal| (now_us, proposal)));
+            }
+            at += next.length;
+            check = next.check;
         }
     }
 
