@@ -101,6 +101,7 @@ def apply(state: State, config: Config, statuses: Mapping[str, str], memory: Mem
 def _begin(state: State, new: Iterable[Agent], statuses: Mapping[str, str], memory: Memory | None) -> None:
     """New agents get their status, or what is known of them."""
     memory = memory or Memory()
+    memory.bring_before(state.now_us)
     for agent in new:
         was = memory.agents.get(agent.name)
         known = was is not None and was.status != ""

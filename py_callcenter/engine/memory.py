@@ -78,6 +78,25 @@ class Memory:
         if step is not None:
             step(self, record)
 
+    def bring_before(self, now_us: int) -> None:
+        """Move everything back when it happened later than now: the wall clock was set back meanwhile.
+
+        Who has been idle or waiting for longest stays so; only how long is no longer known.
+        """
+        moments = [us for agent in self.agents.values() for us in (agent.since_us, agent.idle_since_us)]
+        moments += [us for call in self.calls.values() for us in (call.entered_us, call.talk_since_us)]
+        ahead_us = max(moments, default=0) - now_us
+        if ahead_us <= 0:
+            return
+        for agent in self.agents.values():
+            agent.since_us = max(0, agent.since_us - ahead_us)
+            agent.idle_since_us = max(0, agent.idle_since_us - ahead_us)
+            agent.rest_until_us = max(0, agent.rest_until_us - ahead_us)
+            agent.held_until_us = max(0, agent.held_until_us - ahead_us)
+        for call in self.calls.values():
+            call.entered_us = max(0, call.entered_us - ahead_us)
+            call.talk_since_us = max(0, call.talk_since_us - ahead_us)
+
     # Keeping it, a row for each agent and open call.
 
     def take_changes(self) -> list[tuple[str, str, dict[str, Any] | None]]:

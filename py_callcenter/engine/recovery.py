@@ -43,6 +43,8 @@ from py_callcenter.engine.state import State
 
 HOLD_US: Final = 60_000_000
 """So long an agent with a call on a node that isn't seen yet is offered nothing."""
+ORPHAN_US: Final = 1_000_000
+"""So long the phone of a leg that is hung up gets no other call: it takes one media tick, or two."""
 _TAKES_CALLS: Final = frozenset({"Available", "Available (On Demand)"})
 _HELD: Final = frozenset({"reserved", "receiving", "in_a_queue_call"})
 
@@ -107,6 +109,10 @@ def expected_legs(state: State, node: str) -> list[str]:
 
 def take_up(state: State, node: str, live: Mapping[str, Event]) -> None:
     """Everything that lives on a node and is unknown here; then what the books have open and that is dead."""
+    for agent in [agent for agent, (where, _) in state.awaited.items() if where == node]:
+        _, held_until_us = state.awaited.pop(agent)
+        if agent in state.agent_ids:
+            registrations.keep_back(state, agent, held_until_us)
     legs = {uuid: dump for uuid, dump in live.items() if uuid not in state.legs and offer_seal(state, dump)}
     unknown = [
         dump
@@ -122,10 +128,6 @@ def take_up(state: State, node: str, live: Mapping[str, Event]) -> None:
         _end_offers(state, uuid, past)
     for uuid in [uuid for uuid, past in state.past.items() if past.node == node]:
         _close_books(state, uuid, state.past.pop(uuid))
-    for agent in [agent for agent, (where, _) in state.awaited.items() if where == node]:
-        _, held_until_us = state.awaited.pop(agent)
-        if agent in state.agent_ids:
-            registrations.keep_back(state, agent, held_until_us)
 
 
 def orphan(state: State, node: str, uuid: str, dump: Event) -> None:
@@ -134,6 +136,10 @@ def orphan(state: State, node: str, uuid: str, dump: Event) -> None:
     if seal is not None and not is_bridged(dump):
         state.note(LegOrphaned, node, call=seal.call, agent=seal.agent)
         state.act(Kill(node, uuid, "ORIGINATOR_CANCEL"))
+        agent_id = state.agent_ids.get(seal.agent)
+        if agent_id is not None:  # no other call may reach the phone before this one has left it
+            ready_us = max(state.router.agent(agent_id).ready_at_us, state.now_us + ORPHAN_US)
+            state.router.set_ready_at(state.now_us, agent_id, ready_us)
 
 
 def _age(state: State, dump: Event) -> tuple[int, int]:
@@ -150,20 +156,27 @@ def _take_up_caller(state: State, node: str, dump: Event, legs: dict[str, Event]
     known = past is not None or is_stamped(state, dump)
     if not dump.get("variable_cc_queue"):
         if past is not None:  # on their way out or away: followed to the end
-            _part_in_books(state, uuid, past, transferred=True)
-            _call(state, node, dump, past).phase = Phase.AWAY
+            _take_up_elsewhere(state, node, dump, past)
         return
     if is_bridged(dump):
         if known:
             _take_up_bridged(state, node, dump, past, legs)
     elif not is_parked(dump):
         if past is not None:
-            _part_in_books(state, uuid, past, transferred=True)
-            _call(state, node, dump, past).phase = Phase.AWAY
+            _take_up_elsewhere(state, node, dump, past)
     elif not known:
         callers.arrived(state, node, dump)
     else:
         _take_up_parked(state, node, dump, past)
+
+
+def _take_up_elsewhere(state: State, node: str, dump: Event, past: CallMemory) -> None:
+    """In somebody else's care, such as the dead man's exit: what the books have open of the call is over."""
+    uuid = dump.unique_id
+    _part_in_books(state, uuid, past, transferred=True)
+    if past.standing == "waiting":
+        _note_left(state, uuid, past, "taken-elsewhere")
+    _call(state, node, dump, past).phase = Phase.AWAY
 
 
 def _call(state: State, node: str, dump: Event, past: CallMemory | None) -> Call:

@@ -86,8 +86,8 @@ def _many_seeds(options: argparse.Namespace) -> int:
         f"({platform.machine()}, Python {platform.python_version()}): {total.seeds / took_s:.1f} seeds/s, "
         f"{total.calls / took_s:.0f} calls/s; {len(total.failures)} seeds fail"
     )
-    for what, why in coverage.NOT_YET.items():
-        print(f"not yet: {what}: {why}")
+    for number, why in coverage.FAULTS_NOT_YET.items():
+        print(f"not yet: F{number}: {why}")
     return 1 if total.failures else 0
 
 

@@ -14,7 +14,6 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any
 
-from sim.storm import coverage
 from sim.storm.books import Books
 from sim.storm.health import Health
 from sim.storm.link import Link
@@ -321,19 +320,10 @@ class Centre:
         """Whether the controller's API would answer."""
         return self.controller is not None and not self.paused
 
-    def covers(self, what: str) -> bool:
-        """Whether a promise is checked already (`coverage`)."""
-        return what not in coverage.NOT_YET
-
     @property
     def disturbed(self) -> bool:
         """Whether anything went wrong with cables, switches, events or the controller."""
         return self.health.ever
-
-    def comparable(self, idle_us: int) -> bool:
-        """Whether the controller can know since when somebody has been idle."""
-        starts = self.spy.starts_us
-        return self.covers("idle order after a restart") or len(starts) < 2 or idle_us > starts[-1]
 
     def feel(self) -> None:
         """Update who is well."""

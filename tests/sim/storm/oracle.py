@@ -116,7 +116,6 @@ def _turn_of_agent(rules: Rules, caller: Caller, worker: Worker, queue: str, now
         return
     if worker.name in caller.refused_by:
         return
-    comparable = rules.centre.comparable
     for name, tier in tiers.items():
         other = rules.truth.workers[name]
         if (
@@ -130,12 +129,7 @@ def _turn_of_agent(rules: Rules, caller: Caller, worker: Worker, queue: str, now
             rules.broken(
                 "I8", key, f"{worker.name} was rung at level {mine.level} before {name} at {tier.level}"
             )
-        elif (
-            tier.level == mine.level
-            and other.idle_us + MARGIN_US < worker.idle_us
-            and comparable(other.idle_us)
-            and comparable(worker.idle_us)
-        ):
+        elif tier.level == mine.level and other.idle_us + MARGIN_US < worker.idle_us:
             rules.broken("I8", key, f"{worker.name} was rung before {name}, who had been idle for longer")
 
 

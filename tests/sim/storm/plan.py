@@ -10,7 +10,7 @@ import math
 import random
 from dataclasses import dataclass, field, replace
 
-from py_callcenter.config import Agent, Config, Queue, Tier
+from py_callcenter.config import Agent, Config, Node, Queue, Tier
 
 SECOND = 1_000_000
 QUEUE_NAMES = ("support", "sales", "billing", "night")
@@ -86,6 +86,9 @@ class Plan:
         """The configuration of the call centre."""
         names = {agent.name for agent in self.agents}
         return Config(
+            nodes=tuple(
+                Node(name=f"fs{node + 1}", port=8021 + node, password="ClueCon") for node in range(self.nodes)
+            ),
             queues=self.queues,
             agents=tuple(
                 Agent(

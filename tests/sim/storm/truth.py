@@ -116,6 +116,8 @@ class Truth:
         self.living_rings: dict[str, Ring] = {}
         self.workers: dict[str, Worker] = {}
         self.records: list[Any] = []
+        self.said_us: dict[str, int] = {}
+        """When each was said, by the world's time: the controller's clock may be set between two runs."""
         self.open_stays: dict[tuple[str, int], tuple[Any, int]] = {}
         """Queue legs that the records hold open: entry and when it was said."""
         self.counts: dict[str, int] = defaultdict(int)
@@ -147,6 +149,16 @@ class Truth:
         self.crashes_us.append(self.centre.now_us)
         self.blind.update(self.living)
         self.controller = None
+        # What was said and never reached the database was never said.
+        kept = list(self.centre.books.kept.values())
+        if len(kept) != len(self.records):
+            self.records = []
+            self.open_stays.clear()
+            self.counts.clear()
+            for caller in self.callers.values():
+                caller.entered = ""
+            for record in kept:
+                self._take(record)
 
     def chosen(self, node: int, action: Originate) -> None:
         """The controller writes the command that rings an agent."""
@@ -171,10 +183,27 @@ class Truth:
 
     def record(self, record: Any) -> None:
         """The product wrote something down."""
+        self.said_us[record.id] = self.centre.now_us
+        self._take(record)
+        kind = record.kind
+        if kind == "offer-ended" and record.outcome not in ("answered", "withdrawn"):
+            # The controller may have learnt later than it happened; the rest counts from then.
+            self._rests(self.workers[record.agent], max(self.centre.plan.delay_s, PATH_DELAY_S))
+        elif kind == "conversation-ended":
+            worker = self.workers[record.agent]
+            self._rests(worker, self.centre.plan.wrap_up_s)
+            worker.idle_us = max(worker.idle_us, self.centre.now_us)
+        elif kind == "agent-status" and record.reason == "max-no-answer":
+            self.status_set(record.agent, record.status)
+        self.rules.record(record)
+
+    def _take(self, record: Any) -> None:
         self.records.append(record)
         self.counts[record.kind] += 1
         kind = record.kind
-        if kind == "queue-entered":
+        if kind == "queue-entered" or (
+            kind == "queue-resumed" and (record.call, record.leg) not in self.open_stays
+        ):
             self.open_stays[record.call, record.leg] = (record, self.centre.now_us)
             caller = self.callers.get(record.call)
             if caller is not None:
@@ -187,16 +216,6 @@ class Truth:
             caller = self.callers.get(record.call)
             if caller is not None:
                 caller.entered = ""
-        elif kind == "offer-ended" and record.outcome not in ("answered", "withdrawn"):
-            # The controller may have learnt later than it happened; the rest counts from then.
-            self._rests(self.workers[record.agent], max(self.centre.plan.delay_s, PATH_DELAY_S))
-        elif kind == "conversation-ended":
-            worker = self.workers[record.agent]
-            self._rests(worker, self.centre.plan.wrap_up_s)
-            worker.idle_us = max(worker.idle_us, self.centre.now_us)
-        elif kind == "agent-status" and record.reason == "max-no-answer":
-            self.status_set(record.agent, record.status)
-        self.rules.record(record)
 
     # From the switches.
 
