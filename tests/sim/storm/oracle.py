@@ -49,6 +49,7 @@ def free(worker: Worker, now: int) -> bool:
     return (
         worker.status == "Available"
         and not worker.rings
+        and not any(leg.alive for leg in worker.others.values())
         and now - worker.promised_us >= ON_ITS_WAY_US
         and worker.free_us + MARGIN_US <= now
     )

@@ -101,6 +101,8 @@ class Worker:
     last_node: int = 0
     rings: list[Ring] = field(default_factory=list)
     """Living legs."""
+    others: dict[str, Leg] = field(default_factory=dict)
+    """Channels of their phone that aren't the queues'."""
     promised_us: int = 0
     """When they were last chosen for a caller: the phone rings a little later."""
 
@@ -220,9 +222,21 @@ class Truth:
     # From the switches.
 
     def _saw(self, node: int, kind: str, leg: Leg) -> None:
+        if kind in {"create", "hangup"} and not leg.values.get("cc_offer"):
+            self._on_another_call(kind, leg)
         step = _STEPS.get(kind)
         if step is not None:
             step(self, node, leg)
+
+    def _on_another_call(self, kind: str, leg: Leg) -> None:
+        """A channel of an agent's phone that isn't the queues': busy while it lives."""
+        name = leg.profile.channel_name.rpartition("/")[2].partition("@")[0].partition("-")[0]
+        worker = self.workers.get(name)
+        if worker is not None:
+            worker.others[leg.uuid] = leg
+            if kind == "hangup":
+                del worker.others[leg.uuid]
+                worker.free_us = max(worker.free_us, self.centre.now_us)
 
     def _parked(self, node: int, leg: Leg) -> None:
         now = self.centre.now_us
