@@ -102,10 +102,11 @@ class Transfer:
 
 @dataclass(frozen=True, slots=True)
 class Probe:
-    """Ask whether a leg lives; the answer comes back through `Engine.on_probe`."""
+    """Ask whether a leg lives; the answer comes back through `Engine.on_probe`. `audit`: just to be sure."""
 
     node: str
     uuid: str
+    audit: bool = False
 
 
 Action = Originate | Bridge | Kill | SetVariables | PlayMusic | StopMusic | StartRecording | Transfer | Probe

@@ -448,8 +448,14 @@ def probed(state: State, call: Call, *, alive: bool) -> None:
         gone(state, call, "UNSEEN", lost=True)
         return
     match call.phase:
+        case Phase.WAITING if call.unstamped and call.stay is not None:
+            call.unstamped = False
+            _settle_in(state, call, call.stay)
         case Phase.WAITING:
             music.start(state, call)
+        case Phase.AWAY if call.unstamped:
+            call.unstamped = False
+            state.act(SetVariables(call.node, call.uuid, talk.NO_LONGER_OURS))
         case Phase.LEAVING if call.parked:
             exits.go(state, call)
         case Phase.PARTED if call.stay is not None and not call.handed_on:

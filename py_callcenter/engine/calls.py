@@ -195,5 +195,7 @@ class Call:
     """Where a leaving caller was sent."""
     exit_tries: int = 0
     cancel_reason: str = ""
+    unstamped: bool = False
+    """What we set on the channel may not have got there."""
     settle_timer: int | None = None
     """The one deadline of the call itself: parted, or leaving."""

@@ -13,6 +13,7 @@ from py_callcenter._router import Estimate, Event, Router, Score
 from py_callcenter.config import Config, Exit
 from py_callcenter.engine import (
     agents,
+    audit,
     callers,
     configure,
     divert,
@@ -133,7 +134,9 @@ class Engine:
         self._advance(now_us)
         state = self._state
         call = state.calls.get(action.uuid)
-        if call is not None:
+        if action.audit:
+            audit.answered(state, action.uuid, alive=alive)
+        elif call is not None:
             callers.probed(state, call, alive=alive)
         elif not alive:
             self._leg_gone(action.uuid, "UNSEEN", "")
@@ -345,6 +348,7 @@ class Engine:
     def _finish(self) -> Outcome:
         """Match callers and agents as they now stand; hand out what gathered."""
         state = self._state
+        audit.wake(state)
         for proposal in state.router.decide(state.now_us):
             offers.ring(state, proposal)
         while state.spared:
@@ -516,8 +520,9 @@ class Engine:
             case Transfer() if call is not None:
                 exits.failed(state, call, refused=error is not None)
             case SetVariables() | PlayMusic() if call is not None:
+                call.unstamped |= isinstance(action, SetVariables)
                 state.start_timer(offers.ASK_AFTER_US, offers.ask, call)
-            case Probe() if call is not None:
+            case Probe(audit=False) if call is not None:
                 state.start_timer(_AGAIN_US, offers.ask, call)
             case _:
                 pass  # a kill that found nothing, or a question: the watchdogs ask again

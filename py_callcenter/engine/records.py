@@ -391,6 +391,16 @@ class LegOrphaned(Record):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class EndMissed(Record):
+    """The switch doesn't know a channel whose end nobody told: an event was lost, and this makes it good."""
+
+    kind: ClassVar[str] = "end-missed"
+
+    call: str
+    side: Side
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class InvariantViolated(Record):
     """A watchdog found and repaired something that must not happen."""
 
@@ -428,6 +438,7 @@ AnyRecord = (
     | NodeThrottled
     | OfferTakenUp
     | LegOrphaned
+    | EndMissed
     | InvariantViolated
 )
 

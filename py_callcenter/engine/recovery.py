@@ -18,6 +18,7 @@ from py_callcenter.engine.calls import Call, Leg, Offer, OfferState, Phase, Stay
 from py_callcenter.engine.identity import job_uuid, leg_uuid
 from py_callcenter.engine.looks import (
     OfferSeal,
+    application,
     is_bridged,
     is_parked,
     is_stamped,
@@ -161,7 +162,7 @@ def _take_up_caller(state: State, node: str, dump: Event, legs: dict[str, Event]
     if is_bridged(dump):
         if known:
             _take_up_bridged(state, node, dump, past, legs)
-    elif not is_parked(dump):
+    elif not is_parked(dump) and not (past is not None and _hears_music(dump, past)):
         if past is not None:
             _take_up_elsewhere(state, node, dump, past)
     elif not known:
@@ -177,6 +178,12 @@ def _take_up_elsewhere(state: State, node: str, dump: Event, past: CallMemory) -
     if past.standing == "waiting":
         _note_left(state, uuid, past, "taken-elsewhere")
     _call(state, node, dump, past).phase = Phase.AWAY
+
+
+def _hears_music(dump: Event, past: CallMemory) -> bool:
+    """In the park for all we know, though our stamps didn't reach the channel."""
+    waits = past.standing == "waiting" and not moves.moved_since_stamped(dump)
+    return waits and application(dump) == "playback"
 
 
 def _call(state: State, node: str, dump: Event, past: CallMemory | None) -> Call:

@@ -53,6 +53,19 @@ class Outside:
     by_hand: dict[str, int] = field(default_factory=dict)
 
 
+@dataclass(slots=True)
+class Round:
+    """Where the questions of `audit` are."""
+
+    left: deque[str] = field(default_factory=deque)
+    """Channels still to be asked about."""
+    share: int = 0
+    """So many a step."""
+    timer: int | None = None
+    suspects: dict[str, int] = field(default_factory=dict)
+    """Channels that the switch didn't know when it was asked, with that moment."""
+
+
 class State:
     """Mutable heart of one engine. `now_us` is the moment of the input being handled."""
 
@@ -89,6 +102,7 @@ class State:
         """Calls that earlier runs left open, by the caller's uuid, until their node has been looked at."""
         self.awaited: dict[str, tuple[str, int]] = {}
         """Agents who had a call on a node that hasn't been looked at yet: the node, and the end of a hold."""
+        self.round = Round()
         self.no_agent_since_us: dict[str, int] = {}
         self.reach = Reach()
         self.regulars = Regulars()

@@ -378,3 +378,29 @@ def test_strangers_are_never_touched():
     assert all(stranger.alive for stranger in strangers)
     assert {kill.uuid for kill in world.sent(Kill)} & {stranger.uuid for stranger in strangers} == set()
     assert call.alive
+
+
+@pytest.mark.parametrize("heard", [True, False])
+def test_a_caller_whose_stamps_got_lost_is_stamped_again_or_known_by_the_books(heard):
+    """The switch refused them, or the controller died before it could try again."""
+    world = centre("1000", behaviour=IGNORES)
+    world.carry_out(world.engine.set_agent_status("1000", "Logged Out", world.now_us))
+    world.swallow = lambda action: isinstance(action, SetVariables)
+    call = world.call()
+    world.run(0.5)
+    [lost] = world.sent(SetVariables)
+    world.swallow = lambda _action: False
+    if heard:
+        world.carry_out(world.engine.on_failure(lost, None, world.now_us))
+        world.run(3)
+        assert call.leg.values["cc_tag"]
+
+    world.restart(after=1)
+    world.run(1)
+
+    [line] = world.engine.view(world.now_us).calls
+    assert line.id == call.uuid
+    assert line.entered_us == world.the("queue-entered").at_us
+    assert len(world.all("call-offered")) == 1
+    assert call.leg.values["cc_tag"]
+    everybody_leaves(world, call)

@@ -1,0 +1,68 @@
+"""Asking the switch about every channel that we hold for alive, a few a second; so a lost event is made good.
+
+A channel that the switch doesn't know may be hanging up just now, its HANGUP on the way (freeswitch-esl.md
+2.1). So it is asked about again a few seconds later; only when nothing was told by then, it is gone.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from py_callcenter.engine import callers, offers, talk
+from py_callcenter.engine.actions import Probe
+from py_callcenter.engine.calls import OfferState
+from py_callcenter.engine.records import EndMissed
+from py_callcenter.engine.state import State
+
+STEP_US: Final = 1_000_000
+STEPS: Final = 30
+"""One round over all channels takes so many steps, so a channel is asked about twice a minute."""
+AGAIN_US: Final = 3_000_000
+
+
+def wake(state: State) -> None:
+    """Have the round go on while there is anything to ask about."""
+    if state.round.timer is None and (state.calls or state.legs):
+        state.round.timer = state.start_timer(STEP_US, _step)
+
+
+def _step(state: State) -> None:
+    state.round.timer = None
+    if not state.round.left:
+        state.round.left.extend(state.calls)
+        state.round.left.extend(uuid for uuid, offer in state.legs.items() if offer.legs[uuid].created)
+        state.round.share = -(-len(state.round.left) // STEPS)
+    for _ in range(min(state.round.share, len(state.round.left))):
+        _ask(state, state.round.left.popleft())
+    wake(state)
+
+
+def _ask(state: State, uuid: str) -> None:
+    call, offer = state.calls.get(uuid), state.legs.get(uuid)
+    if call is not None:
+        state.act(Probe(call.node, uuid, audit=True))
+    elif offer is not None and not offer.legs[uuid].dead:
+        state.act(Probe(offer.call.node, uuid, audit=True))
+
+
+def answered(state: State, uuid: str, *, alive: bool) -> None:
+    """The answer to a question of the round."""
+    suspected_us = state.round.suspects.pop(uuid, None)
+    if alive or (uuid not in state.calls and uuid not in state.legs):
+        return
+    if suspected_us is None or state.now_us - suspected_us < AGAIN_US:
+        state.round.suspects[uuid] = state.now_us if suspected_us is None else suspected_us
+        state.start_timer(AGAIN_US, _ask, uuid)
+        return
+    call, offer = state.calls.get(uuid), state.legs.get(uuid)
+    if call is not None:
+        state.note(EndMissed, call.node, call=call.id, side="caller")
+        callers.gone(state, call, "UNSEEN", lost=True)
+    elif offer is not None:
+        state.note(EndMissed, offer.call.node, call=offer.call.id, side="agent")
+        leg = offer.legs[uuid]
+        if offer.state is OfferState.TALKING and offer.talk_leg == uuid:
+            talk.agent_gone(state, offer, leg, "UNSEEN", "")
+            callers.parted(state, offer.call)
+        else:
+            offers.leg_gone(state, offer, leg, "UNSEEN")
