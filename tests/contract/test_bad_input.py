@@ -2,7 +2,7 @@
 
 import pytest
 
-from py_callcenter._router import Router, RouterError
+from py_callcenter._router import Replay, Router, RouterError, SkillError
 
 pytestmark = pytest.mark.contract
 
@@ -49,6 +49,7 @@ def test_ids_that_were_never_handed_out(busy, bad):
         lambda: router.enqueue(now_us, bad, entered_us=now_us),
         lambda: router.leave(now_us, bad),
         lambda: router.position(bad),
+        lambda: router.explain(bad),
         lambda: router.ahead(bad),
         lambda: router.enqueue(now_us, queue, entered_us=now_us, preferred_agent=bad, preferred_for_us=1),
         lambda: router.set_priority(now_us, bad, 1),
@@ -305,3 +306,71 @@ def test_an_error_says_what_is_wrong_and_names_nobody(make_router):
     with pytest.raises(RouterError) as caught:
         router.remove_queue(0, queue)
     assert "secret" not in str(caught.value)
+
+
+def test_time_that_goes_back_counts_as_the_last_one_seen(busy):
+    """Clocks are set back; no wait becomes shorter and no deadline comes twice."""
+    router, now_us = busy.router, busy.now_us
+    router.claim(now_us, busy.offer("ada", "x"))
+    router.bridged(now_us, busy.offer("ada", "x"))
+    router.finish(now_us + 60_000_000, busy.offer("ada", "x"))
+    assert router.advance(now_us) == []
+    assert (busy.state("x"), busy.view("x").ready_at_us) == ("wrap_up", now_us + 70_000_000)
+    router.set_wrap_up_end(0, busy.agents["x"], now_us + 60_000_000)
+    assert busy.state("x") == "waiting"
+    assert router.explain(busy.callers["bob"]).now_us == now_us + 60_000_000
+    assert [proposal.caller for proposal in router.decide(0)] == [busy.callers["bob"]]
+    assert busy.view("x").state_since_us == now_us + 60_000_000
+
+
+def test_a_hundred_thousand_skills_on_one_agent(make_router):
+    router = make_router()
+    many = 100_000 if isinstance(router, Router) else 1000
+    skills = {f"skill:{number}": 1 + number % 100 for number in range(many)}
+    queue = router.put_queue(0, "support", "longest-idle-agent", skills=f"skill:{many - 1} and not nothing")
+    agent = router.put_agent(0, "x", skills=skills)
+    router.put_tier(0, queue, agent, 1, 1)
+    router.set_status(0, agent, "Available")
+    caller = router.enqueue(0, queue, entered_us=0, skills="skill:0 > 1")
+    assert [candidate.reason for candidate in router.explain(caller).candidates] == ["skills"]
+    caller = router.enqueue(0, queue, entered_us=0)
+    assert [proposal.caller for proposal in router.decide(0)] == [caller]
+    with pytest.raises(SkillError):
+        router.put_agent(0, "x", skills={f"skill:{number}": 1 for number in range(100_001)})
+    with pytest.raises(SkillError):
+        router.put_agent(0, "x", skills={"y" * 10_000: 1})
+    assert len(router.agent_skills(agent)) == many
+
+
+def test_an_id_is_never_used_twice(busy):
+    """Whoever holds the id of somebody gone meets nobody, though the place is taken again."""
+    router, now_us = busy.router, busy.now_us
+    bob, offer, agent = busy.callers["bob"], busy.offer("ada", "x"), busy.agents["x"]
+    for caller in ("ada", "bob"):
+        busy.leave(caller)
+    router.fail(now_us, offer, "withdrawn")
+    router.remove_agent(now_us, agent)
+    busy.agent("x", "support")
+    busy.call("eve", "support")
+    busy.decide()
+    assert busy.agents["x"] != agent
+    for call in (
+        lambda: router.position(bob),
+        lambda: router.explain(bob),
+        lambda: router.ringing(now_us, offer),
+        lambda: router.agent(agent),
+        lambda: router.put_tier(now_us, busy.queues["support"], agent, 1, 1),
+    ):
+        with pytest.raises(RouterError):
+            call()
+
+
+def test_the_longest_names_survive_a_restart():
+    router = Router()
+    router.start_log()
+    names = ["x" * 10_000, "\U0001f600" * 10_000, "a\x00b"]
+    ids = [(router.put_queue(0, name, "ring-all"), router.put_agent(0, name)) for name in names]
+    replay = Replay(router.fetch_log())
+    replay.run()
+    for again in (Router.restore(router.snapshot()), Router.restore(replay.snapshot())):
+        assert [(again.queue_id(name), again.agent_id(name)) for name in names] == ids
