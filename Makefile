@@ -6,7 +6,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 RUST := Cargo.toml Cargo.lock $(shell find rust_router -name '*.rs' -o -name Cargo.toml)
 
-.PHONY: build demo test test-tools test-fast test-live test-browser sim lint rust-check stubs bench bench-live bench-reports format clean help
+.PHONY: build demo test test-tools test-fast test-live histories test-browser sim lint rust-check stubs bench bench-live bench-reports format clean help
 
 help: ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 16
@@ -43,6 +43,9 @@ test-fast: $(VENV)/.test ## the Python tests without browser and processes
 SEEDS ?= 1000
 sim: $(VENV)/.test ## random call centres with misfortunes in virtual time: SEEDS=n, or SEED=n for one in detail
 	PYTHONPATH=tests $(BIN)/python -m sim.storm $(if $(SEED),--seed $(SEED),--seeds $(SEEDS)) $(MORE)
+
+histories: $(VENV)/.test ## random histories on both routers: COUNT=n, or SEED=n for one in detail
+	PYTHONPATH=tests $(BIN)/python -m contract.long_run $(if $(SEED),--seed $(SEED),--count $(or $(COUNT),10000))
 
 test-browser: $(VENV)/.test ## the page in a real Chromium
 	@scripts/system-packages chromium
