@@ -174,6 +174,30 @@ def test_a_call_is_routed_shown_counted_and_told(tmp_path, server):
         until(lambda: place.agent()["status"] == "On Break", "the agent rests")
 
 
+def test_the_decisions_of_a_day_are_made_again(tmp_path, server):
+    server.call(lambda: server.switch.add_phone("sofia/internal/1000@127.0.0.1:5085", ANSWERS))
+    place = Office(tmp_path, server)
+    text = place.file.read_text("utf-8")
+    place.file.write_text(text.replace("[[nodes]]", "decision-log = true\n[[nodes]]", 1), "utf-8")
+    place.start()
+    try:
+        call = place_call(server)
+        until(lambda: place.agent()["state"] == "in_a_queue_call", "the agent talks")
+        server.call(call.hang_up)
+        until(lambda: place.agent()["state"] == "waiting", "the agent is ready again")
+        place.end()
+    finally:
+        if place.process is not None:
+            place.process.kill()
+            place.process.wait(10)
+    log = "state/decisions/decisions-000001.log"
+    place.must("decisions", "replay", log)
+    [offer] = json.loads(place.command("decisions", "list", log, "--json").stdout)
+    assert offer["agent"] == "1000"
+    told = json.loads(place.command("decisions", "explain", log, str(offer["offer"]), "--json").stdout)
+    assert [(one["agent"], one["reason"]) for one in told["candidates"]] == [("1000", None)]
+
+
 def test_an_unknown_queue_is_a_log_line_and_a_counter_and_no_log_names_a_caller(tmp_path, server):
     server.call(lambda: server.switch.add_phone("sofia/internal/1000@127.0.0.1:5085", ANSWERS))
     with office(tmp_path, server) as place:
