@@ -127,7 +127,9 @@ class Rules:
         queue = centre.config.queue(ring.queue)
         if queue is not None and not queue.strategy.startswith("ring-"):
             rival = {
-                r.offer for r in truth.living_rings.values() if r.call == ring.call and r.offer != ring.offer
+                other.offer
+                for other in truth.living_rings.values()
+                if other.call == ring.call and other.offer != ring.offer and not other.answered_us
             }
             if rival:
                 self.broken("I5", ring.call, f"call {ring.call} rings for {ring.offer} and {sorted(rival)}")

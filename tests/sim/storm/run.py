@@ -64,10 +64,7 @@ def _peace(centre: Centre) -> None:
 
 
 def _home(centre: Centre, rules: Rules) -> None:
-    for call in centre.people.living:
-        call.hang_up()
-    for node in range(centre.plan.nodes):
-        centre.collect(node)
+    everybody_hangs_up(centre, rules.truth)
     centre.run(30)
     _everybody_works(centre, rules)
     centre.run(150)
@@ -80,6 +77,15 @@ def _home(centre: Centre, rules: Rules) -> None:
         centre.collect(0)
         centre.run(20)
     rules.at_quiescence()
+
+
+def everybody_hangs_up(centre: Centre, truth: Truth) -> None:
+    """Callers, and agents who rang a queue themselves to consult."""
+    for caller in list(truth.living.values()):
+        centre.switch_input(caller.node, lambda switch, leg=caller.leg: switch.bye(leg))
+    for call in centre.people.living:
+        node = centre.switches.index(call._switch)
+        centre.switch_input(node, lambda _switch, call=call: call.hang_up())
 
 
 def _everybody_works(centre: Centre, rules: Rules) -> None:
