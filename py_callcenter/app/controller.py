@@ -24,6 +24,7 @@ from py_callcenter.app.clock import Clock
 from py_callcenter.app.decisions import DecisionLog
 from py_callcenter.app.live import LiveFigures
 from py_callcenter.app.orders import Orders
+from py_callcenter.app.queue_log import QueueLogFile
 from py_callcenter.app.registrations import Registrations
 from py_callcenter.app.secrets import Keys
 from py_callcenter.app.traces import Traces
@@ -93,6 +94,8 @@ class Controller:
         self.clock = clock or Clock()
         self.figures = Figures()
         self.live = LiveFigures()
+        path = config.controller.queue_log
+        self._queue_log = None if path is None else QueueLogFile(Path(path))
         self.traces = Traces()
         self.started_us = self.clock.now_us()
         self.faults = 0
@@ -168,6 +171,8 @@ class Controller:
         if self._decisions is not None:
             self._decisions.stop()
         self.live.stop()
+        if self._queue_log is not None:
+            self._queue_log.stop()
         _log.info("controller_stopped")
 
     # From the switches (esl.node.App).
@@ -350,6 +355,8 @@ class Controller:
             _log_notable(record)
         self._store.put(records)
         self.live.put(records)
+        if self._queue_log is not None:
+            self._queue_log.put(records)
         self.changed()
 
     def _keep_time(self) -> None:

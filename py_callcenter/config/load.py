@@ -185,6 +185,9 @@ def _use_controller_files(controller: dict[str, Any], folder: Path) -> Iterator[
     database = controller.setdefault("database", Controller().database)
     if isinstance(database, str):
         controller["database"] = _absolute_sqlite(database, folder)
+    queue_log = controller.get("queue-log")
+    if isinstance(queue_log, str):
+        controller["queue-log"] = str(folder / queue_log)
     token = controller.get("token-file")
     if isinstance(token, str):
         path = folder / token

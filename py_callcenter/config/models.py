@@ -101,6 +101,10 @@ class Controller(Model):
     keep_calls_days: Annotated[int, Field(ge=2, le=3660)] = 400
     """Days to keep call records and agents' time, which reports are made of; not fewer than the records."""
 
+    queue_log: str | None = None
+    """File to write Asterisk's `queue_log` into, for report tools that read it; relative to the folder of the
+    configuration file."""
+
     allow_default_password: bool = False
     """Accept FreeSWITCH's default password on a node that isn't on loopback."""
 

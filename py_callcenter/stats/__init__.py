@@ -34,6 +34,7 @@ from py_callcenter.stats.histogram import (
 )
 from py_callcenter.stats.intervals import SIZES, IntervalError, Intervals, Size, cut, moment, zone_named
 from py_callcenter.stats.live import Live, LiveAgents
+from py_callcenter.stats.queue_log import QueueLog
 from py_callcenter.stats.service_level import FORMULA, WINDOW_SECONDS, ServiceLevelWindow
 
 __all__ = [
@@ -69,6 +70,7 @@ __all__ = [
     "Limits",
     "Live",
     "LiveAgents",
+    "QueueLog",
     "QueueStats",
     "RecordLike",
     "ServiceLevelWindow",

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import tempfile
@@ -23,6 +25,11 @@ def binaries() -> Path | None:
         return found[-1].parent
     on_path = shutil.which("initdb")
     return Path(on_path).resolve().parent if on_path else None
+
+
+def _die_with_us() -> None:
+    """A server whose tests were killed must not stay behind (Linux: PR_SET_PDEATHSIG)."""
+    ctypes.CDLL(None).prctl(1, signal.SIGQUIT)
 
 
 class Postgres:
@@ -67,6 +74,7 @@ class Postgres:
                 process = subprocess.Popen(
                     [self._bin / "postgres", "-D", "data", *options],
                     cwd=self.folder, stdout=log, stderr=log, **self._user,
+                    preexec_fn=_die_with_us,  # noqa: PLW1509 - one system call, no lock to wait for
                 )  # fmt: skip
             if self._answers(process):
                 return process
@@ -102,6 +110,6 @@ class Postgres:
     def stop(self) -> None:
         """Immediate shutdown: what it holds is thrown away anyhow."""
         if self.process.poll() is None:
-            self.process.send_signal(3)
+            self.process.send_signal(signal.SIGQUIT)
             self.process.wait(20)
         shutil.rmtree(self.folder, ignore_errors=True)

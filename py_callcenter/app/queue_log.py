@@ -1,0 +1,63 @@
+"""Asterisk's `queue_log` as a file that grows.
+
+Written in a thread of its own, and opened anew for each batch, so `logrotate` may move it away at any time.
+"""
+
+from __future__ import annotations
+
+import queue
+import threading
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
+
+import structlog
+
+from py_callcenter.engine import AnyRecord
+from py_callcenter.stats import QueueLog
+
+MAX_UNWRITTEN: Final = 100_000
+"""Lines kept while the disk refuses them; older ones are dropped, the database has all that they say."""
+
+_log = structlog.get_logger(__name__)
+
+
+class QueueLogFile:
+    """`put` is the hub's and never waits. What the disk refuses is said once and goes into the file later."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._fold = QueueLog()
+        self._queue: queue.SimpleQueue[Sequence[AnyRecord] | None] = queue.SimpleQueue()
+        self._unwritten: list[str] = []
+        self._failing = False
+        self._thread = threading.Thread(target=self._run, name="queue-log", daemon=True)
+        self._thread.start()
+
+    def put(self, records: Sequence[AnyRecord]) -> None:
+        self._queue.put(records)
+
+    def stop(self, timeout_seconds: float = 5.0) -> None:
+        """Write what is there, then end."""
+        self._queue.put(None)
+        self._thread.join(timeout_seconds)
+
+    def _run(self) -> None:
+        while (records := self._queue.get()) is not None:
+            for record in records:
+                self._unwritten += self._fold.lines(record)
+            if self._unwritten:
+                self._write()
+
+    def _write(self) -> None:
+        try:
+            with self._path.open("a", encoding="utf-8") as file:
+                file.write("".join(f"{line}\n" for line in self._unwritten))
+        except OSError as error:
+            if not self._failing:
+                _log.error("queue_log_failing", reason=error.strerror)
+            self._failing = True
+            del self._unwritten[:-MAX_UNWRITTEN]
+        else:
+            self._unwritten.clear()
+            self._failing = False

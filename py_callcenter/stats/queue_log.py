@@ -1,0 +1,184 @@
+"""Asterisk's `queue_log`, for report tools that read it: the same records in app_queue's words.
+
+A line is `seconds|call|queue|agent|VERB|data…` as Asterisk's logger writes it; verbs and fields are those
+of app_queue.c (read at asterisk/asterisk f0c1c1a7b7). Without a counterpart: the caller's number (the
+second field of ENTERQUEUE is empty, no record holds numbers), the peer's channel (CONNECT names our offer,
+`cc_offer` of the agent's leg) and where a transfer went (the first two fields of BLINDTRANSFER are empty).
+A caller whom a full queue turns away is in no line, as app_queue has it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Final
+
+from py_callcenter.stats.fold import RecordLike
+
+ABANDONED_KEPT: Final = 1000
+
+_SECOND_US: Final = 1_000_000
+_NONE: Final = "NONE"
+_MISSED: Final = ("no_answer", "busy", "rejected", "unreachable", "unregistered")
+_BREAK, _OUT = "On Break", "Logged Out"
+
+
+@dataclass(slots=True)
+class _Leg:
+    queue: str
+    position: int
+    wait_us: int = 0
+    ring_us: int = 0
+    attempt: int = 0
+    abandoned: bool = False
+
+
+class QueueLog:
+    """Feed every record once, in order, to `lines`."""
+
+    def __init__(self) -> None:
+        self._epoch: int | None = None
+        self._legs: dict[str, _Leg] = {}
+        self._abandoned: dict[str, _Leg] = {}
+        """Calls that are gone, for phones that rang for them."""
+        self._status: dict[str, tuple[str, int]] = {}
+
+    def lines(self, record: RecordLike) -> list[str]:
+        """The lines, without line ends, that one record comes to."""
+        out: list[str] = []
+        epoch = getattr(record, "epoch", None)
+        if getattr(record, "node", "") != "cli" and epoch != self._epoch:
+            self._epoch = epoch
+            out.append(_line(record, _NONE, _NONE, _NONE, "QUEUESTART", ""))
+        step = _STEPS.get(record.kind)
+        if step is not None:
+            out += step(self, record)
+        return out
+
+    def entered(self, record: Any) -> list[str]:
+        if record.position == 0:  # turned away by a full queue
+            return []
+        self._legs[record.call] = _Leg(record.queue, record.position)
+        data = ("", "", record.position)
+        return [_line(record, record.call, record.queue, _NONE, "ENTERQUEUE", *data)]
+
+    def resumed(self, record: Any) -> list[str]:
+        self._legs.setdefault(record.call, _Leg(record.queue, 1))
+        return []
+
+    def offer_over(self, record: Any) -> list[str]:
+        leg = self._legs.get(record.call) or self._abandoned.get(record.call)
+        if leg is None:
+            return []
+        if record.outcome == "answered":
+            leg.ring_us, leg.attempt = record.ring_us, record.attempt
+            return []
+        verb = "RINGNOANSWER" if record.outcome in _MISSED else ""
+        if record.outcome == "withdrawn" and leg.abandoned:
+            verb = "RINGCANCELED"
+        if not verb:
+            return []
+        return [_line(record, record.call, record.queue, record.agent, verb, record.ring_us // 1000)]
+
+    def answered(self, record: Any) -> list[str]:
+        leg = self._legs.get(record.call)
+        if leg is None:
+            return []
+        leg.wait_us = record.wait_us
+        data = (_seconds(record.wait_us), f"{record.call}/{leg.attempt}", _seconds(leg.ring_us))
+        return [_line(record, record.call, record.queue, record.agent, "CONNECT", *data)]
+
+    def abandoned(self, record: Any) -> list[str]:
+        leg = self._legs.get(record.call)
+        if leg is None:
+            return []
+        leg.abandoned = True
+        position = getattr(record, "position", 0) or leg.position
+        data = (position, leg.position, _seconds(record.wait_us))
+        return [_line(record, record.call, record.queue, _NONE, "ABANDON", *data)]
+
+    def left(self, record: Any) -> list[str]:
+        leg = self._legs.get(record.call)
+        if leg is None or record.reason == "full":
+            return []
+        data: tuple[Any, ...] = (record.position, leg.position, _seconds(record.wait_us))
+        match record.reason:
+            case "timeout":
+                verb = "EXITWITHTIMEOUT"
+            case "no-agent":
+                verb = "EXITEMPTY"
+            case "exit-key":
+                verb, data = "EXITWITHKEY", (record.key, *data)
+            case _:
+                verb, data = "WITHDRAW", (*data, record.reason)
+        return [_line(record, record.call, record.queue, _NONE, verb, *data)]
+
+    def parted(self, record: Any) -> list[str]:
+        leg = self._legs.get(record.call)
+        if leg is None:
+            return []
+        data: tuple[Any, ...] = (_seconds(leg.wait_us), _seconds(record.talk_us), leg.position)
+        if record.transferred:
+            verb, data = "BLINDTRANSFER", ("", "", *data)
+        else:
+            verb = "COMPLETEAGENT" if record.ended_by == "agent" else "COMPLETECALLER"
+        return [_line(record, record.call, record.queue, record.agent, verb, *data)]
+
+    def ended(self, record: Any) -> list[str]:
+        leg = self._legs.get(record.call)
+        if leg is not None:
+            del self._legs[record.call]
+            if leg.abandoned:  # a phone that still rings has a line to come
+                self._abandoned[record.call] = leg
+                if len(self._abandoned) > ABANDONED_KEPT:
+                    del self._abandoned[next(iter(self._abandoned))]
+        return []
+
+    def status(self, record: Any) -> list[str]:
+        """Logged in and out as agents of a pool, breaks as a pause in all queues."""
+        before, since_us = self._status.get(record.agent, (_OUT, record.at_us))
+        if before == record.status:
+            return []
+        login_us = record.at_us if before == _OUT else since_us
+        self._status[record.agent] = (record.status, login_us)
+
+        def line(verb: str, *data: Any) -> str:
+            return _line(record, _NONE, _NONE, record.agent, verb, *data)
+
+        out = []
+        if before == _BREAK:
+            out.append(line("UNPAUSEALL", ""))
+        if before == _OUT:
+            out.append(line("AGENTLOGIN", record.agent))
+        if record.status == _BREAK:
+            out.append(line("PAUSEALL", ""))
+        elif record.status == _OUT:
+            out.append(line("AGENTLOGOFF", record.agent, _seconds(record.at_us - since_us)))
+        return out
+
+
+_STEPS: Final[dict[str, Callable[[QueueLog, Any], list[str]]]] = {
+    "queue-entered": QueueLog.entered,
+    "queue-resumed": QueueLog.resumed,
+    "offer-ended": QueueLog.offer_over,
+    "call-answered": QueueLog.answered,
+    "call-abandoned": QueueLog.abandoned,
+    "call-lost": QueueLog.abandoned,
+    "call-left": QueueLog.left,
+    "conversation-ended": QueueLog.parted,
+    "call-ended": QueueLog.ended,
+    "agent-status": QueueLog.status,
+}
+
+
+def _seconds(us: int) -> int:
+    return us // _SECOND_US
+
+
+def _line(record: RecordLike, call: str, queue: str, agent: str, verb: str, *data: Any) -> str:
+    """`|` and line ends in names would make other fields of them."""
+    fields = (record.at_us // _SECOND_US, call, queue, agent, verb, *data)
+    return "|".join(str(field).translate(_UNSAFE) for field in fields)
+
+
+_UNSAFE: Final = {ord("|"): "_", ord("\n"): "_", ord("\r"): "_"}

@@ -1,0 +1,157 @@
+"""`queue_log` in app_queue's words, and its figures are those of the records."""
+
+from __future__ import annotations
+
+import pytest
+from app.day import busy_day
+
+from py_callcenter.engine import records as r
+from py_callcenter.stats.queue_log import QueueLog
+
+pytestmark = pytest.mark.unit
+
+SECOND = 1_000_000
+FIELDS = {
+    "QUEUESTART": 1, "ENTERQUEUE": 3, "RINGNOANSWER": 1, "RINGCANCELED": 1, "CONNECT": 3, "ABANDON": 3,
+    "EXITWITHTIMEOUT": 3, "EXITEMPTY": 3, "EXITWITHKEY": 4, "WITHDRAW": 4, "COMPLETECALLER": 3,
+    "COMPLETEAGENT": 3, "BLINDTRANSFER": 5, "AGENTLOGIN": 1, "AGENTLOGOFF": 2, "PAUSEALL": 1, "UNPAUSEALL": 1,
+}  # fmt: skip
+"""How many data fields app_queue and app_agent_pool write after each verb."""
+
+
+class Tape:
+    def __init__(self):
+        self.log = QueueLog()
+        self.sequence = 0
+        self.at_s = 1000
+        self.at(r.CallOffered, call="x", queue="support")
+
+    def at(self, kind, seconds=0, *, epoch=1, **fields):
+        self.sequence += 1
+        self.at_s += seconds
+        record = kind(node="f", epoch=epoch, sequence=self.sequence, at_us=self.at_s * SECOND, **fields)
+        return self.log.lines(record)
+
+
+@pytest.fixture
+def tape():
+    return Tape()
+
+
+WHERE = {"call": "c1", "queue": "support"}
+LEG = {**WHERE, "leg": 1}
+
+
+def entered(tape, position=3):
+    return tape.at(r.QueueEntered, **LEG, priority=0, position=position)
+
+
+def test_an_answered_call(tape):
+    assert entered(tape) == ["1000|c1|support|NONE|ENTERQUEUE|||3"]
+    offer = {**WHERE, "agent": "1000", "cause": ""}
+    rings = {"outcome": "no_answer", "attempt": 1, "ring_us": 9_500_000}
+    assert tape.at(r.OfferEnded, 12, **offer, **rings) == ["1012|c1|support|1000|RINGNOANSWER|9500"]
+    assert tape.at(r.OfferEnded, 5, **offer, outcome="answered", attempt=2, ring_us=4 * SECOND) == []
+    assert tape.at(r.CallAnswered, 1, **LEG, agent="1000", wait_us=17 * SECOND) == [
+        "1018|c1|support|1000|CONNECT|17|c1/2|4"
+    ]
+    talk = {"agent": "1000", "talk_us": 61 * SECOND, "hold_us": 0, "transferred": False}
+    assert tape.at(r.ConversationEnded, 60, **LEG, **talk, ended_by="caller") == [
+        "1078|c1|support|1000|COMPLETECALLER|17|61|3"
+    ]
+    assert tape.at(r.CallEnded, call="c1", cause="X") == []
+    assert not tape.log._legs
+
+
+def test_the_agent_hangs_up_or_transfers(tape):
+    talk = {"agent": "1000", "talk_us": 5 * SECOND, "hold_us": 0, "ended_by": "agent"}
+    entered(tape)
+    assert tape.at(r.ConversationEnded, **LEG, **talk, transferred=False)[0].endswith("|COMPLETEAGENT|0|5|3")
+    assert tape.at(r.ConversationEnded, **LEG, **talk, transferred=True)[0].endswith("|BLINDTRANSFER|||0|5|3")
+
+
+@pytest.mark.parametrize(
+    ("reason", "says"),
+    [
+        ("timeout", "EXITWITHTIMEOUT|2|3|40"),
+        ("no-agent", "EXITEMPTY|2|3|40"),
+        ("exit-key", "EXITWITHKEY|7|2|3|40"),
+        ("moved", "WITHDRAW|2|3|40|moved"),
+        ("diverted", "WITHDRAW|2|3|40|diverted"),
+    ],
+)
+def test_ways_out(tape, reason, says):
+    entered(tape)
+    key = "7" if reason == "exit-key" else ""
+    left = {"reason": reason, "target": "hangup", "position": 2, "key": key, "wait_us": 40 * SECOND}
+    assert tape.at(r.CallLeft, 40, **LEG, **left) == [f"1040|c1|support|NONE|{says}"]
+
+
+def test_who_hangs_up_while_a_phone_rings_cancels_it(tape):
+    entered(tape)
+    gone = {"wait_us": 8 * SECOND, "phase": "ringing", "position": 1}
+    assert tape.at(r.CallAbandoned, 8, **LEG, **gone) == ["1008|c1|support|NONE|ABANDON|1|3|8"]
+    tape.at(r.CallEnded, call="c1", cause="X")
+    offer = {"agent": "1000", "attempt": 1, "outcome": "withdrawn", "cause": "", "ring_us": 2_500_000}
+    assert tape.at(r.OfferEnded, **WHERE, **offer) == ["1008|c1|support|1000|RINGCANCELED|2500"]
+
+
+def test_a_full_queue_writes_nothing(tape):
+    assert entered(tape, position=0) == []
+    left = {"reason": "full", "target": "hangup", "wait_us": 0}
+    assert tape.at(r.CallLeft, **LEG, **left) == []
+
+
+def test_agents_log_in_pause_and_log_off(tape):
+    def status(seconds, status):
+        return tape.at(r.AgentStatusChanged, seconds, agent="1000", status=status, reason="set")
+
+    assert status(0, "Available") == ["1000|NONE|NONE|1000|AGENTLOGIN|1000"]
+    assert status(10, "Available") == []
+    assert status(10, "On Break") == ["1020|NONE|NONE|1000|PAUSEALL|"]
+    assert status(10, "Available") == ["1030|NONE|NONE|1000|UNPAUSEALL|"]
+    assert status(10, "Logged Out") == ["1040|NONE|NONE|1000|AGENTLOGOFF|1000|40"]
+
+
+def test_a_start_of_the_controller_is_a_start_of_the_queues(tape):
+    assert tape.at(r.CallEnded, call="z", cause="X", epoch=2) == ["1000|NONE|NONE|NONE|QUEUESTART|"]
+    assert tape.at(r.CallEnded, call="z", cause="X", epoch=2) == []
+
+
+def test_a_name_can_not_forge_a_field(tape):
+    line = tape.at(r.QueueEntered, call="a|b\nc", queue="q", leg=1, priority=0, position=1)[0]
+
+    assert line == "1000|a_b_c|q|NONE|ENTERQUEUE|||1"
+
+
+def test_the_figures_of_a_day_read_from_queue_log_are_those_of_its_records():
+    """Read as a report tool does, by splitting at the bars."""
+    day = busy_day(moments=500, closes=True)
+    log = QueueLog()
+    lines = [line.split("|") for record in day.records for line in log.lines(record)]
+    verbs: dict[str, int] = {}
+    for line in lines:
+        verbs[line[4]] = verbs.get(line[4], 0) + 1
+        assert len(line) == 5 + FIELDS[line[4]], line
+        assert line[0].isdigit()
+    assert [int(line[0]) for line in lines] == sorted(int(line[0]) for line in lines)
+
+    def naive(kind, **wanted):
+        return sum(
+            record.kind == kind and all(getattr(record, name) == value for name, value in wanted.items())
+            for record in day.records
+        )
+
+    full = naive("call-left", reason="full")
+    assert verbs["ENTERQUEUE"] == naive("queue-entered") - full > 100
+    assert verbs["CONNECT"] == naive("call-answered")
+    assert verbs["ABANDON"] == naive("call-abandoned")
+    assert verbs["EXITWITHTIMEOUT"] == naive("call-left", reason="timeout")
+    missed = [naive("offer-ended", outcome=outcome) for outcome in ("no_answer", "busy")]
+    assert verbs["RINGNOANSWER"] == sum(missed)
+    assert verbs["COMPLETECALLER"] + verbs.get("COMPLETEAGENT", 0) == naive("conversation-ended")
+    holds = sum(int(line[5]) for line in lines if line[4] == "CONNECT")
+    assert holds == sum(record.wait_us // SECOND for record in day.records if record.kind == "call-answered")
+    talks = sum(int(line[6]) for line in lines if line[4].startswith("COMPLETE"))
+    assert talks == sum(x.talk_us // SECOND for x in day.records if x.kind == "conversation-ended")
+    assert not log._legs
