@@ -251,6 +251,7 @@ class HubPort:
     def _measure(self) -> tuple[MetricsSnapshot, Config]:
         controller = self._controller
         figures = controller.figures
+        paces = {node.name: node for node in controller.engine.nodes()}
         taken = MetricsSnapshot(
             stats=Stats(),
             agents=dict(controller.engine.agents_by_state()),
@@ -262,6 +263,9 @@ class HubPort:
                     reconnects=dict(link.counters.reconnects),
                     parse_errors=link.counters.parse_errors,
                     shed=link.counters.shed,
+                    held=paces[name].held if name in paces else (),
+                    originates_waiting=paces[name].backlog if name in paces else 0,
+                    originates_refused=paces[name].refused if name in paces else 0,
                 )
                 for name, link in controller.links.items()
             },

@@ -296,6 +296,10 @@ class Engine:
         """Where queues are diverted to, by name."""
         return {name: found.to for name, found in self._state.diverts.items()}
 
+    def nodes(self) -> tuple[view.NodeView, ...]:
+        """Each node as far as offers go."""
+        return view.nodes(self._state)
+
     @property
     def drained(self) -> set[str]:
         """Nodes that an operator drains."""

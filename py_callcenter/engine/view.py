@@ -158,17 +158,22 @@ def take(state: State) -> View:
         calls=tuple(calls),
         agents=_agents(state, on_call),
         agents_by_state=tuple(state.router.agents_by_state()),
-        nodes=tuple(
-            NodeView(
-                name=name,
-                held=tuple(sorted(state.held_nodes.get(name, ()))),
-                backlog=pace.backlog,
-                refused=pace.refused,
-                sessions_per_second=pace.capacity.sessions_per_second,
-                max_sessions=pace.capacity.max_sessions,
-            )
-            for name, pace in state.paces.items()
-        ),
+        nodes=nodes(state),
+    )
+
+
+def nodes(state: State) -> tuple[NodeView, ...]:
+    """Each node as far as offers go. Cheap: asked at every scrape."""
+    return tuple(
+        NodeView(
+            name=name,
+            held=tuple(sorted(state.held_nodes.get(name, ()))),
+            backlog=pace.backlog,
+            refused=pace.refused,
+            sessions_per_second=pace.capacity.sessions_per_second,
+            max_sessions=pace.capacity.max_sessions,
+        )
+        for name, pace in state.paces.items()
     )
 
 

@@ -19,6 +19,8 @@ from py_callcenter.metrics.snapshot import MetricsSnapshot
 from py_callcenter.stats import AGENT_STATES, LOGGED_IN_STATES, Histogram
 
 COMMAND_OUTCOMES: Final = ("ok", "error", "unknown")
+HOLD_REASONS: Final = ("away", "drained", "pressure")
+"""Words of `engine.holds.HoldReason`."""
 RECONNECT_REASONS: Final = (
     "network", "nobody-listens", "goodbye", "canary", "framing", "protocol", "sync", "backlog", "write-stall",
     "frame-timeout", "command-timeout", "no-greeting", "no-login", "name", "access-list", "wrong-password",
@@ -113,6 +115,26 @@ def _node_metrics(snapshot: MetricsSnapshot) -> Iterator[Metric]:
     for name, node in nodes.items():
         up.add_metric([name], int(node.up))
     yield up
+    held = GaugeMetricFamily(
+        "callcenter_node_offers_held",
+        "1 while the node's callers get no offers: no connection, drained by hand, full or throttling.",
+        labels=["node", "reason"],
+    )
+    line = GaugeMetricFamily(
+        "callcenter_node_originates_waiting", "Phones that wait their turn to be rung.", labels=["node"]
+    )
+    for name, node in nodes.items():
+        for reason in HOLD_REASONS:
+            held.add_metric([name, reason], int(reason in node.held))
+        line.add_metric([name], node.originates_waiting)
+    yield held
+    yield line
+    yield _counter(
+        "callcenter_node_originates_refused",
+        "Originates that the switch refused because it was full or throttled.",
+        ["node"],
+        (((name,), node.originates_refused) for name, node in nodes.items()),
+    )
     yield _counter(
         "callcenter_esl_events",
         "Events received.",

@@ -28,6 +28,10 @@ class NodeMetrics:
     parse_errors: int = 0
     shed: int = 0
     """Informative events put aside because too much was waiting."""
+    held: tuple[str, ...] = ()
+    """Why the node's callers get no offers; words of `engine.holds.HoldReason`."""
+    originates_waiting: int = 0
+    originates_refused: int = 0
 
 
 @dataclass(frozen=True, slots=True)

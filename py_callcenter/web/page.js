@@ -60,7 +60,7 @@ function drawQueue(node, queue) {
   node.row = queue;
   const sl = queue.service_level;
   setText(node.querySelector("h3"), queue.name);
-  setText(node.querySelector(".strategy"), queue.strategy);
+  setText(node.querySelector(".strategy"), queue.divert ? `diverted: ${queue.divert}` : queue.strategy);
   setText(node.fields.waiting, String(queue.waiting));
   setText(node.fields.expected, newcomerWaits(queue.expected_wait));
   node.fields.expected.parentElement.title = expectedError(queue.expected_wait_error);

@@ -67,6 +67,7 @@ def test_the_fixed_names_and_values_exist_before_the_first_call():
     assert found["callcenter_queue_oldest_joined_timestamp_seconds", "support"] == 1_795_000_000.5
     assert found["callcenter_unknown_queue_calls_total",] == 0
     assert found["callcenter_esl_up", "fs1"] == 1
+    assert found["callcenter_node_originates_waiting", "fs1"] == 0
     assert found["callcenter_esl_commands_total", "fs1", "ok"] == 4
     assert found["callcenter_esl_commands_total", "fs1", "unknown"] == 0
     assert found["callcenter_build_info", "0.1.0", "release"] == 1

@@ -109,6 +109,13 @@ def test_what_changes_in_the_controller_shows_without_a_reload(page, controller)
     assert page.complaints == []
 
 
+def test_a_diverted_queue_says_where_its_callers_go(page, controller):
+    queues = controller.now.queues
+    diverted = replace(queues[0], divert="voicemail@default")
+    controller.show(replace(controller.now, version=99, queues=(diverted, *queues[1:])))
+    expect(queue_card(page, queues[0].name).locator(".strategy")).to_have_text("diverted: voicemail@default")
+
+
 def test_agents_who_are_logged_out_can_be_shown(page):
     page.get_by_role("button", name="All").click()
 
