@@ -272,6 +272,9 @@ class Queue(Model):
     urgent_by_service_level: bool = False
     """Compare its callers with others by the time that is left to the service level's seconds."""
 
+    overtaking_cap: Annotated[int, Field(ge=0, le=1000)] | None = None
+    """How often callers of other queues may go before one of this by these three; no limit when absent."""
+
     preferred_agent_wait: Seconds = 30
     """Seconds a caller waits for the agent whom `cc_preferred_agent` names; 0 = not at all."""
 

@@ -63,6 +63,7 @@ def apply(state: State, config: Config, statuses: Mapping[str, str], memory: Mem
             queue_priority=queue.queue_priority,
             queue_weight=queue.queue_weight,
             service_level_us=queue.service_level.us if queue.urgent_by_service_level else 0,
+            overtaking_cap=queue.overtaking_cap,
         )
     state.agents = {agent.name: agent for agent in config.agents}
     new_agents = []

@@ -203,6 +203,25 @@ def test_one_agent_serves_the_queue_of_higher_priority_first_and_a_weight_makes_
         assert world.talks_with(callers[first]) == "1000", settings
 
 
+def test_a_caller_is_put_back_by_other_queues_only_so_often():
+    config = Config(
+        queues=(queue(overtaking_cap=2), queue("sales", queue_priority=50)),
+        agents=(agent("1000", wrap_up_time=0),),
+        tiers=(Tier(queue="support", agent="1000"), Tier(queue="sales", agent="1000")),
+    )
+    world = World(config, statuses={"1000": "On Break"})
+    world.phone("1000", ANSWERS)
+    callers = [world.call()] + [world.call("queue_sales", number=f"1666{n}") for n in range(4)]
+    world.does(lambda: world.carry_out(world.engine.set_agent_status("1000", "Available", world.now_us)))
+    served = []
+    for _ in callers:
+        world.run(5)
+        (talking,) = [caller for caller in callers if world.talks_with(caller) == "1000"]
+        served.append(callers.index(talking))
+        world.does(talking.hang_up)
+    assert served == [1, 2, 0, 3, 4]
+
+
 # Agents to wait for.
 
 

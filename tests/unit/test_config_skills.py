@@ -81,6 +81,7 @@ def test_relaxation_steps_are_demands_by_waited_time():
         ('skills = "b"\nrelax = { after = 5, skills = "c" }', 7, "must be a list, not a table"),
         ("queue-priority = 101", 6, "must be 100 or less"),
         ("queue-weight = 0", 6, "must be 1 or more"),
+        ("overtaking-cap = 1001", 6, "must be 1000 or less"),
         ('time-base-score = "sytem"', 6, "isn't known"),
         ("urgent-by-service-level = 1", 6, "must be true or false"),
         ("last-agent-wait = -1", 6, "must be 0 or more"),
