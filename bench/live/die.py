@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import signal
 import sys
 import tempfile
@@ -201,11 +202,11 @@ def killed(office: Office) -> bool:
     time.sleep(1)
     began = time.time()
     office.controller.start(wait_s=60)
-    in_step_s = since(office, began, '"state": "up"')
+    in_step_s = since(office, began, '"state":"up"')
     # Counters of a process begin at 0: whoever is only taken up is not counted again.
     good = compare(office, before, (0.0, 0.0, 0.0), f"kill -9 and a start, {len(before.legs)} channels")
     good = good and office.rings() == rings
-    print(f"  new process to switch in step: {in_step_s * 1000:.0f} ms")
+    print(f"  new process to switch in step: {in_step_s * 1000:.0f} ms (load {os.getloadavg()[0]:.1f})")
     return good
 
 

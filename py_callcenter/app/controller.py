@@ -397,6 +397,8 @@ _NOTABLE: Final[dict[str, Callable[..., Any]]] = {
         _log.warning, "wish_ignored", hint="look at what the dialplan sets; the queue's default was used"
     ),
     "invariant-violated": partial(_log.error, "invariant_violated"),
+    "end-missed": partial(_log.warning, "end_of_channel_missed", hint="an event of the switch was lost"),
+    "leg-orphaned": partial(_log.warning, "orphaned_leg_hung_up"),
 }
 
 

@@ -272,6 +272,7 @@ class HubPort:
             event_lag=figures.event_lag.copy(),
             hub_lag=figures.hub_lag.copy(),
             decision=figures.decision.copy(),
+            engine_faults=controller.faults,
             records_dropped=self._store.dropped,
             records_pending=self._store.pending,
             record_write_failures=self._store.failures,

@@ -26,6 +26,9 @@ _TEXTS: Final[dict[str, str]] = {
     "call-ended": "the caller's channel is gone ({cause})",
     "recording-started": "recorded from here on",
     "unknown-queue": "asked for a queue that is not configured",
+    "offer-taken-up": "the phone of agent {agent} was taken up when the controller came back",
+    "leg-orphaned": "a phone of agent {agent} that belonged to nothing any more was hung up",
+    "end-missed": "the switch no longer knew the {side}'s channel, whose end was never told",
     "invariant-violated": "a watchdog had to repair something ({rule})",
 }
 

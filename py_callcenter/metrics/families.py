@@ -209,6 +209,19 @@ def _process_metrics(snapshot: MetricsSnapshot) -> Iterator[Metric]:
         ["rule"],
         (((rule,), n) for rule, n in _with_zeros(snapshot.stats.violations, VIOLATION_RULES)),
     )
+    yield _counter(
+        "callcenter_recoveries",
+        "Taken up after a start (caller, conversation, ringing); orphaned legs that were hung up; ends of "
+        "channels that a lost event hid.",
+        ["what"],
+        (((what,), n) for what, n in snapshot.stats.recoveries.items()),
+    )
+    yield _counter(
+        "callcenter_engine_faults",
+        "Inputs that the engine failed on; the log says why. Anything above 0 is a bug.",
+        [],
+        [((), snapshot.engine_faults)],
+    )
     yield _counter("callcenter_records", "Records of what happened.", [], [((), snapshot.stats.records)])
     yield _counter(
         "callcenter_records_dropped",

@@ -72,6 +72,7 @@ class MetricsSnapshot:
     event_lag: Histogram = field(default_factory=lambda: Histogram(LAG_BOUNDS_US))
     hub_lag: Histogram = field(default_factory=lambda: Histogram(LAG_BOUNDS_US))
     decision: Histogram = field(default_factory=lambda: Histogram(DECISION_BOUNDS_US))
+    engine_faults: int = 0
     records_dropped: int = 0
     records_pending: int = 0
     record_write_failures: int = 0

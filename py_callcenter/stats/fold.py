@@ -23,6 +23,8 @@ LEFT_REASONS: Final = (
 )  # fmt: skip
 ENDED_BY: Final = ("caller", "agent", "system")
 
+RECOVERIES: Final = ("caller", "conversation", "ringing", "orphan", "missed_end")
+
 DEFAULT_TARGET_US: Final = 20_000_000
 MAX_EXTRA_BOUNDS: Final = 8
 """Bucket bounds beside the usual ones, for thresholds of queues that aren't usual."""
@@ -113,6 +115,8 @@ class Stats:
         self.unknown_queue = 0
         self.ignored_wishes: dict[str, int] = {}
         self.violations: dict[str, int] = {}
+        self.recoveries = dict.fromkeys(RECOVERIES, 0)
+        """What was taken up after a start, or made good after a lost event."""
         self.records = 0
         self._bounds_us = WAIT_BOUNDS_US
         self._configured = False
@@ -157,6 +161,7 @@ class Stats:
         other.unknown_queue = self.unknown_queue
         other.ignored_wishes = self.ignored_wishes.copy()
         other.violations = self.violations.copy()
+        other.recoveries = self.recoveries.copy()
         other.records = self.records
         return other
 
@@ -186,6 +191,7 @@ class Stats:
 
     def _resumed(self, record: Any) -> None:
         self._waits(record, record.entered_us).resumed += 1
+        self.recoveries["caller"] += 1
 
     def _answered(self, record: Any) -> None:
         queue = self._waits_no_more(record)
@@ -249,6 +255,15 @@ class Stats:
     def _violated(self, record: Any) -> None:
         self.violations[record.rule] = self.violations.get(record.rule, 0) + 1
 
+    def _taken_up(self, record: Any) -> None:
+        self.recoveries["conversation" if record.talking else "ringing"] += 1
+
+    def _orphaned(self, _record: Any) -> None:
+        self.recoveries["orphan"] += 1
+
+    def _end_missed(self, _record: Any) -> None:
+        self.recoveries["missed_end"] += 1
+
 
 _STEPS: Final[dict[str, Callable[[Stats, Any], None]]] = {
     "call-offered": Stats._offered,  # noqa: SLF001 - the table of the class's own steps
@@ -264,4 +279,7 @@ _STEPS: Final[dict[str, Callable[[Stats, Any], None]]] = {
     "unknown-queue": Stats._unknown_queue,  # noqa: SLF001
     "wish-ignored": Stats._wish_ignored,  # noqa: SLF001
     "invariant-violated": Stats._violated,  # noqa: SLF001
+    "offer-taken-up": Stats._taken_up,  # noqa: SLF001
+    "leg-orphaned": Stats._orphaned,  # noqa: SLF001
+    "end-missed": Stats._end_missed,  # noqa: SLF001
 }
