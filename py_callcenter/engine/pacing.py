@@ -70,6 +70,12 @@ class Pace:
     own: int = 0
     """`originates-per-second`; 0 = follow the switch."""
     capacity: Capacity = field(default_factory=Capacity)
+    most: int = 0
+    """Channels that the switch lets begin in a second; 0 = not known."""
+    rate: int = 0
+    """Legs of ours in a second; 0 = no limit."""
+    share: int = 1
+    """Legs of ours in a second however many callers come."""
     sessions: int = 0
     """Channels that live there, as far as events tell."""
     ours: deque[int] = field(default_factory=deque)
@@ -89,16 +95,12 @@ class Pace:
     def backlog(self) -> int:
         return len(self.first) + len(self.further)
 
-    @property
-    def most(self) -> int:
-        """Channels that the switch lets begin in a second; 0 = not known."""
+    def settle(self) -> None:
+        """Work out what the setting and the switch's limit come to; not again with every call."""
         limit = self.capacity.sessions_per_second
-        return max(1, limit - 1) if limit else 0
-
-    @property
-    def rate(self) -> int:
-        """Legs of ours in a second; 0 = no limit."""
-        return self.own or (max(1, self.most // 2) if self.most else 0)
+        self.most = max(1, limit - 1) if limit else 0
+        self.rate = self.own or (max(1, self.most // 2) if self.most else 0)
+        self.share = max(1, self.most // 4)
 
     def room(self, legs: int) -> bool:
         """Whether so many more channels may live there."""
@@ -113,8 +115,7 @@ class Pace:
                 stamps.popleft()
         rate, most = self.rate, self.most
         ours_us = self.ours[0] if rate and self.ours and len(self.ours) + legs > rate else 0
-        share = max(1, most // 4)
-        crowded = most and self.begun and len(self.begun) + legs > most and len(self.ours) + legs > share
+        crowded = most and self.begun and len(self.begun) + legs > most and len(self.ours) + legs > self.share
         begun_us = self.begun[0] if crowded else 0
         free_us = max(ours_us, begun_us)
         return free_us + WINDOW_US - now_us if free_us else 0
@@ -123,7 +124,9 @@ class Pace:
 def configure(state: State) -> None:
     """A pace for each node. What runs is kept."""
     for node in state.config.nodes:
-        state.paces.setdefault(node.name, Pace()).own = node.originates_per_second
+        pace = state.paces.setdefault(node.name, Pace())
+        pace.own = node.originates_per_second
+        pace.settle()
 
 
 def send(state: State, offer: Offer, action: Originate, take_back: TakeBack) -> bool:
@@ -222,6 +225,7 @@ def learnt(state: State, node: str, capacity: Capacity) -> None:
     if pace is not None:
         pace.capacity = capacity
         pace.sessions = capacity.sessions
+        pace.settle()
 
 
 def heartbeat(state: State, node: str, *, sessions: int, max_sessions: int, per_second: int) -> None:
