@@ -8,12 +8,16 @@ missing there is gone; one that is there and unknown here is taken up (`recovery
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Final
 
 from py_callcenter._router import Event
 from py_callcenter.engine import callers, moves, offers, recovery, talk
 from py_callcenter.engine.calls import Call, OfferState, Phase
 from py_callcenter.engine.looks import in_dialplan, in_the_park, is_bridged, is_parked, partner_of
 from py_callcenter.engine.state import State
+
+ON_ITS_WAY_US: Final = 800_000
+"""So long an originate may take to make its legs; the second look after a reconnect comes later than that."""
 
 
 def resync(state: State, node: str, dumps: Iterable[Event]) -> None:
@@ -33,7 +37,8 @@ def _bury_the_dead(state: State, node: str, live: dict[str, Event]) -> None:
     for call in [call for call in state.calls.values() if call.node == node and call.uuid not in live]:
         callers.gone(state, call, "UNSEEN", lost=True)
     for offer in [offer for offer in state.offers.values() if offer.call.node == node]:
-        offer.job_done = True
+        # The command of one just made may still be on its way: the next look, or its own deadline, tells.
+        offer.job_done = offer.job_done or state.now_us - offer.made_us >= ON_ITS_WAY_US
         for leg in list(offer.legs.values()):
             if leg.uuid in live:
                 leg.created = True
