@@ -66,3 +66,21 @@ def test_a_full_switch_blames_nobody_and_the_caller_is_connected_when_there_is_r
     phone.wait_talking(15)
     office.wait_metric("callcenter_queue_calls_answered_total", 1, queue="support")
     assert not caller.over
+
+
+def test_everybody_is_diverted_by_one_order_which_outlives_the_controller(sip, open_for_business):
+    setup = Setup().queue().queue("sales").agent("a1", sip.phone("phone"), status="On Break")
+    office = open_for_business(setup)
+    waits = sip.caller("queue_support", name="waits")
+    office.wait_metric("callcenter_queue_calls_waiting", 1, queue="support")
+    rows = office.ask("PUT", "divert", {"to": "voicemail"})
+    assert [row["divert"] for row in rows] == ["voicemail@default"] * 2
+    assert "cause=18" in (waits.wait_received("BYE").header("Reason") or "")
+    office.stop()
+    office.start()
+    late = sip.caller("queue_sales", name="late", number="5550002")
+    assert "cause=18" in (late.wait_received("BYE").header("Reason") or "")
+    office.ask("DELETE", "divert")
+    stays = sip.caller("queue_sales", name="stays", number="5550003")
+    office.wait_metric("callcenter_queue_calls_waiting", 1, queue="sales")
+    assert not stays.over
