@@ -167,7 +167,7 @@ class Office:
     def close(self) -> None:
         self.controller.stop()
         self.switch.api("hupall NORMAL_CLEARING")
-        self.ends.close()
+        # The thread of the other ends reads its sockets to the end of this process.
         self.brief.close()
         self.wire.close()
 
@@ -206,7 +206,11 @@ def killed(office: Office) -> bool:
     # Counters of a process begin at 0: whoever is only taken up is not counted again.
     good = compare(office, before, (0.0, 0.0, 0.0), f"kill -9 and a start, {len(before.legs)} channels")
     good = good and office.rings() == rings
-    print(f"  new process to switch in step: {in_step_s * 1000:.0f} ms (load {os.getloadavg()[0]:.1f})")
+    loaded_s = since(office, began, "controller_started")
+    print(
+        f"  new process to switch in step: {in_step_s * 1000:.0f} ms, of it {loaded_s * 1000:.0f} ms to load "
+        f"the program and open the database (load of the machine {os.getloadavg()[0]:.1f})"
+    )
     return good
 
 
