@@ -291,6 +291,21 @@ def test_several_agents_and_protected_callers_at_one_instant(staffed):
     assert [caller for caller, _agent in centre.decide()] == ["Buyer 0", "User 0", "User 1", "User 2"]
 
 
+def test_an_overtaking_counts_once_however_many_phones_ring(staffed):
+    centre = staffed(sales={"strategy": "ring-all", "queue_priority": 1}, support={"overtaking_cap": 2})
+    centre.agent("Bob", "sales", "support")
+    centre.call("User", "support")
+    for name in ("Buyer 0", "Buyer 1"):
+        centre.call(name, "sales")
+        centre.status("Ann", "Available")
+        assert centre.decide() == [(name, "Ann"), (name, "Bob")]
+        for agent in ("Ann", "Bob"):
+            centre.fail(name, agent, "withdrawn")
+        centre.leave(name)
+    centre.call("Buyer 2", "sales")
+    assert [caller for caller, _agent in centre.decide()] == ["User", "Buyer 2"]
+
+
 def test_another_cap_counts_anew(staffed):
     centre = staffed(sales={"queue_priority": 1}, support={"overtaking_cap": 2})
     centre.call("User", "support")
