@@ -3,6 +3,8 @@
     make bench-reports            # 20 million calls: some 12 GB of disk and a quarter of an hour
     .venv/bin/python bench/python/bench_reports.py --calls 2000000 --days 37
 
+The times mean something on an idle machine only: PostgreSQL counts with every core there is.
+
 Rows are made by the server itself, like those of a site: 50 queues, 1 000 agents in shifts of nine hours, one
 call in ten abandoned, one in five from a caller who came before. The goal is 2 s for a month.
 """
