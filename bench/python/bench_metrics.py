@@ -23,6 +23,7 @@ from py_callcenter import __version__
 from py_callcenter._router import BUILD_PROFILE
 from py_callcenter.app.controller import Controller
 from py_callcenter.app.port import HubPort
+from py_callcenter.app.secrets import Keys
 from py_callcenter.config import Agent, Config, Queue, Tier
 from py_callcenter.engine import records as r
 from py_callcenter.metrics import render
@@ -103,7 +104,12 @@ async def measure(options: argparse.Namespace) -> None:
     database = Database.open("sqlite://")
     store = Store(database)
     controller = Controller(
-        centre(options.queues, options.agents), store, key=b"k" * 32, epoch=1, statuses={}, seed=1
+        centre(options.queues, options.agents),
+        store,
+        keys=Keys(b"k" * 32, (), b"c" * 32),
+        epoch=1,
+        memory=store.memory(),
+        seed=1,
     )
     controller.live.put(controller.engine.start().records)
     straight = Straight()
