@@ -7,6 +7,11 @@
 //! `enqueue`, then `decide`); what brings the centre back into balance is not measured. Criterion gives the mean
 //! with its confidence; the percentiles of single rounds, with the clock's cost in them, are printed before it.
 //!
+//! With skills there are three centres of the same size: **skills**, where each of 10 000 agents has five of 200
+//! skills and each caller demands one or two; **each another**, the worst case, one queue in which every agent has
+//! another profile, 10 000 different demands are in use and one agent in a thousand meets each; and **weights and
+//! caps**, queues without skills that are compared by weight under an overtaking cap.
+//!
 //!     cargo bench -p callcenter_core --bench router
 
 #![allow(
@@ -235,6 +240,228 @@ fn decisions(c: &mut Criterion) {
     );
 }
 
+/// What the caller of a round demands.
+type Demand = fn(&mut Chance) -> String;
+/// The skills of an agent.
+type Profile = fn(u64, &mut Chance) -> Vec<(String, i64)>;
+
+fn five_of_200(_: u64, chance: &mut Chance) -> Vec<(String, i64)> {
+    let mut skills: Vec<u64> = (0..5).map(|_| chance.below(200)).collect();
+    skills.sort_unstable();
+    skills.dedup();
+    let level = |chance: &mut Chance| 1 + i64::try_from(chance.below(5)).unwrap();
+    skills
+        .into_iter()
+        .map(|skill| (format!("skill{skill}"), level(chance)))
+        .collect()
+}
+
+fn one_or_two(chance: &mut Chance) -> String {
+    let (first, second) = (chance.below(200), chance.below(200));
+    match chance.below(3) {
+        0 => format!("skill{first}"),
+        1 => format!("skill{first} >= {}", 1 + chance.below(2)),
+        _ => format!("skill{first} or skill{second}"),
+    }
+}
+
+fn each_another(number: u64, _: &mut Chance) -> Vec<(String, i64)> {
+    let level = 1 + i64::try_from(number / 1_000).unwrap();
+    vec![(format!("s{}", number % 1_000), level)]
+}
+
+/// One of 10 000, met by the ten agents who have the skill.
+fn one_in_a_thousand(chance: &mut Chance) -> String {
+    format!("s{} and not t{}", chance.below(1_000), chance.below(10))
+}
+
+/// Agents of all queues, or of one; callers of the queue that is asked for.
+struct Skilled {
+    centre: Centre,
+    demand: Demand,
+    queues: u64,
+}
+
+impl Skilled {
+    fn new(queues: u64, profile: Profile, demand: Demand) -> Self {
+        let mut router = Router::new(1);
+        let mut chance = Chance(7);
+        let ids: Vec<u64> = (0..queues)
+            .map(|number| {
+                let settings = plan(Strategy::LongestIdleAgent);
+                router
+                    .put_queue(0, &format!("queue {number}"), settings)
+                    .unwrap()
+            })
+            .collect();
+        // Demands that somebody has, where nobody serves them.
+        let closed = router
+            .put_queue(0, "closed", plan(Strategy::Random))
+            .unwrap();
+        for _ in 0..10_000 {
+            let text = demand(&mut chance);
+            let steps = [(0, text.as_str())];
+            router
+                .enqueue_demanding(0, closed, Arrival::at(0), Some(&steps))
+                .unwrap();
+        }
+        for number in 0..10_000 {
+            let skills = profile(number, &mut chance);
+            let skills: Vec<(&str, i64)> = skills.iter().map(|(n, l)| (n.as_str(), *l)).collect();
+            let settings = AgentSettings::default();
+            let agent = router
+                .put_skilled_agent(0, &format!("agent {number}"), settings, &skills)
+                .unwrap();
+            for pick in [number % queues, chance.below(queues), chance.below(queues)] {
+                let queue = ids[usize::try_from(pick).unwrap()];
+                let tier = TierSettings::at(1, 1);
+                router.put_tier(0, queue, agent, tier).unwrap();
+            }
+            let login_us = i64::try_from(number).unwrap();
+            router
+                .set_status(login_us, agent, Status::Available)
+                .unwrap();
+        }
+        Self {
+            centre: Centre {
+                router,
+                queues: ids,
+                chance,
+                now_us: 10_000,
+                talking: Vec::new(),
+            },
+            demand,
+            queues,
+        }
+    }
+
+    fn call(&mut self, queue: u64, text: &str) {
+        let Centre { router, now_us, .. } = &mut self.centre;
+        router
+            .enqueue_demanding(*now_us, queue, Arrival::at(*now_us), Some(&[(0, text)]))
+            .unwrap();
+    }
+
+    fn queue(&mut self) -> u64 {
+        let pick = usize::try_from(self.centre.chance.below(self.queues)).unwrap();
+        self.centre.queues[pick]
+    }
+
+    /// Everybody talks and 10 000 wait.
+    fn fill(&mut self) {
+        while self.centre.talking.len() < 9_990 {
+            for _ in 0..1_000 {
+                let queue = self.queue();
+                self.call(queue, "any");
+            }
+            for proposal in self.centre.router.decide(self.centre.now_us).unwrap() {
+                self.centre.connect(&proposal);
+                self.centre.talking.push(proposal.offer);
+            }
+        }
+        for queue in self.centre.queues.clone() {
+            for caller in self.centre.router.callers(queue).unwrap() {
+                self.centre
+                    .router
+                    .leave(self.centre.now_us, caller, false)
+                    .unwrap();
+            }
+        }
+        for _ in 0..10_000 {
+            let queue = self.queue();
+            let text = (self.demand)(&mut self.centre.chance);
+            self.call(queue, &text);
+        }
+    }
+
+    fn full_round(&mut self) -> Duration {
+        self.centre.now_us += 1_000;
+        let now_us = self.centre.now_us;
+        let count = self.centre.talking.len() as u64;
+        let place = usize::try_from(self.centre.chance.below(count)).unwrap();
+        let offer = self.centre.talking[place];
+        let begin = Instant::now();
+        self.centre.router.finish(now_us, offer).unwrap();
+        let proposals = black_box(self.centre.router.decide(now_us).unwrap());
+        let took = begin.elapsed();
+        if let Some(proposal) = proposals.first() {
+            self.centre.connect(proposal);
+            self.centre.talking[place] = proposal.offer;
+            let text = (self.demand)(&mut self.centre.chance);
+            self.call(proposal.queue, &text);
+        } else {
+            // Nobody waits for these skills just now: the agent stays free, and somebody comes.
+            self.centre.talking.swap_remove(place);
+            let queue = self.queue();
+            let text = (self.demand)(&mut self.centre.chance);
+            self.call(queue, &text);
+            for proposal in self.centre.router.decide(now_us).unwrap() {
+                self.centre.connect(&proposal);
+                self.centre.talking.push(proposal.offer);
+            }
+        }
+        took
+    }
+
+    fn quiet_round(&mut self) -> Duration {
+        self.centre.now_us += 1_000;
+        let now_us = self.centre.now_us;
+        let queue = self.queue();
+        let text = (self.demand)(&mut self.centre.chance);
+        let begin = Instant::now();
+        let caller = self
+            .centre
+            .router
+            .enqueue_demanding(now_us, queue, Arrival::at(now_us), Some(&[(0, &text)]))
+            .unwrap();
+        let proposals = black_box(self.centre.router.decide(now_us).unwrap());
+        let took = begin.elapsed();
+        if let Some(proposal) = proposals.first() {
+            self.centre.connect(proposal);
+            self.centre.router.finish(now_us, proposal.offer).unwrap();
+        } else {
+            self.centre.router.leave(now_us, caller, false).unwrap();
+        }
+        took
+    }
+}
+
+fn skilled(c: &mut Criterion) {
+    let cases: [(&str, u64, Profile, Demand); 2] = [
+        ("skills", QUEUES, five_of_200, one_or_two),
+        ("each another", 1, each_another, one_in_a_thousand),
+    ];
+    for (name, queues, profile, demand) in cases {
+        let mut centre = Skilled::new(queues, profile, demand);
+        measure(c, "quiet", name, 10_000, || centre.quiet_round());
+        let mut centre = Skilled::new(queues, profile, demand);
+        centre.fill();
+        measure(c, "full", name, 10_000, || centre.full_round());
+    }
+    let settings = QueueSettings {
+        queue_weight: 3,
+        overtaking_cap: Some(5),
+        ..plan(Strategy::LongestIdleAgent)
+    };
+    let mut centre = Centre::new(10_000, settings);
+    measure(c, "quiet", "weights and caps", 10_000, || {
+        centre.quiet_round()
+    });
+    let mut centre = Centre::new(10_000, settings);
+    for place in (0..centre.queues.len()).step_by(2) {
+        let settings = QueueSettings {
+            queue_weight: 1,
+            ..settings
+        };
+        let name = format!("queue {place}");
+        centre.router.put_queue(0, &name, settings).unwrap();
+    }
+    centre.fill(10_000);
+    measure(c, "full", "weights and caps", 10_000, || {
+        centre.full_round()
+    });
+}
+
 fn places(c: &mut Criterion) {
     let mut group = c.benchmark_group("position in one queue of");
     for size in [10_000_i64, 1_000_000] {
@@ -256,5 +483,5 @@ fn places(c: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(benches, decisions, places);
+criterion_group!(benches, decisions, skilled, places);
 criterion_main!(benches);
