@@ -117,7 +117,7 @@ def _turn_of_agent(rules: Rules, caller: Caller, worker: Worker, queue: str, now
     if mine is None:
         rules.broken("I8", key, f"{worker.name} doesn't serve {queue}")
         return
-    if worker.name in caller.refused_by:
+    if worker.name in caller.refused_by or not _known(rules, worker, now):
         return
     for name, tier in tiers.items():
         other = rules.truth.workers[name]
