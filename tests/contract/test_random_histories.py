@@ -602,7 +602,7 @@ class Histories(RuleBasedStateMachine):
             assert agent not in {holder for _caller, holder, _step in self.open_offers.values()}
             self.offers.append(offer)
             self.open_offers[offer] = (caller, agent, "ringing")
-            self.offered_us[caller] = self.now_us
+            self.offered_us[caller] = self.clock_us
 
     @rule(agent=number, since=seconds, counted=flag)
     def adopt_conversation(self, agent, since, counted):
