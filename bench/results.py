@@ -1,6 +1,6 @@
 """Run the benches and write what they print into bench/RESULTS.md, with the machine and the moment.
 
-    .venv/bin/python bench/results.py [--live]
+    .venv/bin/python bench/results.py [--live] [--only WORDS …]
 
 `--live` adds the benches on a real FreeSWITCH (FREESWITCH_HOME or PATH). It takes minutes; nothing else
 should run.
@@ -17,6 +17,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
+RESULTS = ROOT / "bench/RESULTS.md"
 BENCHES = (
     ("A whole call: CPU of the controller", ["bench/python/bench_call.py"]),
     ("Decoding events, against greenswitch", ["bench/python/bench_wire.py"]),
@@ -57,32 +58,51 @@ def machine() -> str:
     return f"{cpu}, {os.cpu_count()} cores, {platform.platform()}, Python {platform.python_version()}"
 
 
+HEAD = """# Measured
+
+Written by `make bench` (`make bench-live` with a real FreeSWITCH); how each figure is taken stands
+at the top of its script. Compare ratios, and run it on your machine before you rely on one.
+"""
+
+
+def measure(title: str, command: list[str], commit: str) -> tuple[str, bool]:
+    """A section of the file, and whether the bench ended well."""
+    print(f"{title} …", flush=True)
+    program = command if command[0] == "cargo" else [sys.executable, *command]
+    done = subprocess.run(
+        program, capture_output=True, text=True, cwd=ROOT, check=False,
+        env={**os.environ, "PYTHONPATH": str(ROOT / "tests")},
+    )  # fmt: skip
+    good = done.returncode == 0
+    verdict = "" if good else f"\n(ended with {done.returncode})\n{done.stderr[-2000:]}"
+    shown = " ".join(command if program is command else ["python", *command])
+    when = f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC, commit {commit}. {machine()}."
+    return f"## {title}\n\n`{shown}`\n\n{when}\n\n```\n{done.stdout.strip()}{verdict}\n```\n", good
+
+
+def sections(text: str) -> dict[str, str]:
+    """Those of an earlier run, by title."""
+    found = text.split("\n## ")[1:]
+    return {section.split("\n", 1)[0]: f"## {section.rstrip()}\n" for section in found}
+
+
 def main() -> int:
-    options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    options.add_argument("--live", action="store_true")
-    live = options.parse_args().live
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("--live", action="store_true")
+    parser.add_argument("--only", action="append", help="run benches with this in the title, keep the rest")
+    options = parser.parse_args()
     commit = subprocess.run(
         ["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, cwd=ROOT, check=False
     ).stdout.strip()
-    parts = [
-        "# Measured\n",
-        "Written by `make bench` (`make bench-live` with a real FreeSWITCH); how each figure is taken stands",
-        "at the top of its script. Compare ratios, and run it on your machine before you rely on one.\n",
-        f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC, commit {commit}. {machine()}.\n",
-    ]
+    kept = sections(RESULTS.read_text("utf-8")) if RESULTS.exists() else {}
     failed = False
-    for title, command in (*BENCHES, *(LIVE if live else ())):
-        print(f"{title} …", flush=True)
-        program = command if command[0] == "cargo" else [sys.executable, *command]
-        done = subprocess.run(
-            program, capture_output=True, text=True, cwd=ROOT, check=False,
-            env={**os.environ, "PYTHONPATH": str(ROOT / "tests")},
-        )  # fmt: skip
-        failed |= done.returncode != 0
-        verdict = "" if done.returncode == 0 else f"\n(ended with {done.returncode})\n{done.stderr[-2000:]}"
-        shown = " ".join(["python", *command] if program is not command else command)
-        parts.append(f"## {title}\n\n`{shown}`\n\n```\n{done.stdout.strip()}{verdict}\n```\n")
-    (ROOT / "bench/RESULTS.md").write_text("\n".join(parts), "utf-8")
+    for title, command in (*BENCHES, *LIVE):
+        wanted = options.only is None or any(word in title for word in options.only)
+        if wanted and (options.live or (title, command) in BENCHES):
+            kept[title], good = measure(title, command, commit)
+            failed |= not good
+            titles = [title for title, _ in (*BENCHES, *LIVE)]
+            RESULTS.write_text("\n".join([HEAD, *(kept[t] for t in titles if t in kept)]), "utf-8")
     return int(failed)
 
 
