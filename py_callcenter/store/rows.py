@@ -94,7 +94,7 @@ def slot_row(slot: AgentSlot) -> dict[str, Any]:
 
 def insert_new(connection: Connection, batch: Sequence[RecordLike]) -> list[RecordLike]:
     """Write those that aren't there yet; give them, in their order."""
-    statement = _insert(connection, records).on_conflict_do_nothing()
+    statement = _insert(connection.dialect.name, records).on_conflict_do_nothing()
     keys = (records.c.epoch, records.c.sequence, records.c.node)
     fresh: set[tuple[int, int, str]] = set()
     for start in range(0, len(batch), BATCH):
@@ -111,20 +111,26 @@ def insert_new(connection: Connection, batch: Sequence[RecordLike]) -> list[Reco
 
 def put(connection: Connection, table: Table, rows: Iterable[Mapping[str, Any]]) -> None:
     """Write rows; those that are there are replaced."""
-    statement = _insert(connection, table)
-    keys = [column.name for column in table.primary_key]
-    others = {column.name: statement.excluded[column.name] for column in table.c if column.name not in keys}
-    _many(connection, statement.on_conflict_do_update(index_elements=keys, set_=others), rows)
+    _many(connection, _upsert(connection.dialect.name, table, add=False), rows)
 
 
 def add(connection: Connection, table: Table, rows: Iterable[Mapping[str, Any]]) -> None:
     """Write rows; their numbers are added to those of rows that are there."""
-    statement = _insert(connection, table)
+    _many(connection, _upsert(connection.dialect.name, table, add=True), rows)
+
+
+# Building one takes longer than running it; there are a handful.
+@cache
+def _upsert(dialect: str, table: Table, *, add: bool) -> Any:
+    statement = _insert(dialect, table)
+    new = statement.excluded
     keys = [column.name for column in table.primary_key]
-    sums = {
-        column.name: column + statement.excluded[column.name] for column in table.c if column.name not in keys
+    values = {
+        column.name: column + new[column.name] if add else new[column.name]
+        for column in table.c
+        if column.name not in keys
     }
-    _many(connection, statement.on_conflict_do_update(index_elements=keys, set_=sums), rows)
+    return statement.on_conflict_do_update(index_elements=keys, set_=values)
 
 
 def _many(connection: Connection, statement: Any, rows: Iterable[Mapping[str, Any]]) -> None:
@@ -133,6 +139,5 @@ def _many(connection: Connection, statement: Any, rows: Iterable[Mapping[str, An
         connection.execute(statement, data[start : start + BATCH])
 
 
-def _insert(connection: Connection, table: Table) -> Any:
-    dialect = sqlite if connection.dialect.name == "sqlite" else postgresql
-    return dialect.insert(table)
+def _insert(dialect: str, table: Table) -> Any:
+    return (sqlite if dialect == "sqlite" else postgresql).insert(table)

@@ -21,6 +21,8 @@ from py_callcenter.store.rows import RecordLike
 
 MAX_PENDING: Final = 200_000
 MAX_BATCH: Final = 2_000
+GATHER_SECONDS: Final = 0.1
+"""Records come in ones and twos, and each transaction reads the call again: one for many costs a tenth."""
 RETRY_SECONDS: Final = (0.2, 0.5, 1.0, 2.0, 5.0)
 
 _log = structlog.get_logger(__name__)
@@ -87,7 +89,7 @@ class Writer:
         self._queue.put(task)
 
     def ask(self, task: Callable[[], T]) -> Future[T]:
-        """Run something once, after what was put in before; its result or its `StoreError` comes back.""" ""
+        """Run something once, after what was put in before; its result or its `StoreError` comes back."""
         future: Future[T] = Future()
 
         def run() -> None:
@@ -122,12 +124,13 @@ class Writer:
             self._do_regularly()
 
     def _take(self) -> tuple[list[RecordLike], Task | None]:
-        """Wait for something; join batches that follow each other, up to a task."""
+        """Wait for something; join what follows within `GATHER_SECONDS`, up to a task."""
         out: list[RecordLike] = []
         try:
             item = self._queue.get(timeout=self._every[0] if self._every else None)
         except queue.Empty:
             return out, None
+        gather_until_s = time.monotonic() + GATHER_SECONDS
         while True:
             if callable(item):
                 return out, item
@@ -135,7 +138,8 @@ class Writer:
             if len(out) >= MAX_BATCH:
                 return out, None
             try:
-                item = self._queue.get_nowait()
+                left_s = 0.0 if self._stopping.is_set() else gather_until_s - time.monotonic()
+                item = self._queue.get(timeout=left_s) if left_s > 0 else self._queue.get_nowait()
             except queue.Empty:
                 return out, None
 
