@@ -80,6 +80,7 @@ def test_a_call_that_the_agent_makes_counts_too_and_a_stranger_with_that_number_
     office.wait_metric("callcenter_agents", 1, state="busy_elsewhere")
     own.wait_sent("BYE")
     office.wait_metric("callcenter_agents", 1, state="waiting")
+    assert office.metric("callcenter_agents", state="busy_elsewhere") == 0
 
 
 def test_other_calls_are_known_after_a_restart_of_the_controller(ends, office):
@@ -91,6 +92,7 @@ def test_other_calls_are_known_after_a_restart_of_the_controller(ends, office):
     office.stop()
     office.start()
     office.wait_metric("callcenter_agents", 1, state="busy_elsewhere")
+    assert phone.received("BYE") == [], "the call went on meanwhile"
 
 
 def test_an_agent_whose_phone_unregisters_is_offered_nothing_until_it_registers(ends, office, office_switch):
