@@ -55,6 +55,8 @@ class TimedRouter:
     def __init__(self, router: Router, histogram: Histogram) -> None:
         self._decide = router.decide
         self._histogram = histogram
+        self.offers = 0
+        """How many the decisions led to."""
         for name in dir(router):
             if not name.startswith("_") and name != "decide":
                 setattr(self, name, getattr(router, name))
@@ -63,6 +65,7 @@ class TimedRouter:
         begun_ns = time.perf_counter_ns()
         proposals = self._decide(now_us)
         self._histogram.observe((time.perf_counter_ns() - begun_ns) // 1000)
+        self.offers += len(proposals)
         return proposals
 
 
@@ -72,7 +75,8 @@ class Figures:
 
     decision: Histogram = field(default_factory=lambda: Histogram(DECISION_BOUNDS_US))
     hub_lag: Histogram = field(default_factory=lambda: Histogram(LAG_BOUNDS_US))
-    event_lag: Histogram = field(default_factory=lambda: Histogram(LAG_BOUNDS_US))
+    event_lag: dict[str, Histogram] = field(default_factory=dict)
+    """By node."""
 
 
 class Controller:
@@ -112,7 +116,7 @@ class Controller:
         if config.controller.decision_log:
             self._decisions = DecisionLog(core, Path(config.controller.state) / "decisions")
             self._decisions.write()
-        router = TimedRouter(core, self.figures.decision)
+        self.router = router = TimedRouter(core, self.figures.decision)
         self.engine = Engine(
             config,
             router,  # type: ignore[arg-type]  # the core itself but for the stopwatch
@@ -384,9 +388,10 @@ class Controller:
             self._beat_us = self.clock.now_us()
             if self._beat_us - measured_us >= EVENT_LAG_EVERY_US:
                 measured_us = self._beat_us
-                for link in self.links.values():
+                for name, link in self.links.items():
                     if link.event_lag_s is not None:
-                        self.figures.event_lag.observe(round(link.event_lag_s * 1e6))
+                        lag = self.figures.event_lag.setdefault(name, Histogram(LAG_BOUNDS_US))
+                        lag.observe(round(link.event_lag_s * 1e6))
 
 
 _NOTABLE: Final[dict[str, Callable[..., Any]]] = {

@@ -26,6 +26,8 @@ SEED: Final = 20261121
 PASSWORD: Final = "demo"  # noqa: S105 - a simulated switch on loopback
 BREAK_EVERY_S: Final = 12.0
 FIRST_CALLS: Final = 16
+HEARTBEAT_S: Final = 20.0
+"""The switch's own."""
 
 _CALLS_PER_S: Final = 0.19
 _QUEUES: Final[tuple[tuple[str, Strategy, float, float], ...]] = (
@@ -37,21 +39,30 @@ _QUEUES: Final[tuple[tuple[str, Strategy, float, float], ...]] = (
 _TEAMS: Final = {"support": range(1000, 1012), "sales": range(1010, 1017), "billing": range(1014, 1024)}
 
 
-def demo(*, listen: str = "127.0.0.1:8080") -> None:
-    """Run it until interrupted; the address of the page goes to standard output."""
+def demo(*, listen: str = "127.0.0.1:8080", hurry: float = 1.0) -> None:
+    """Run it until interrupted; the address of the page goes to standard output.
+
+    `hurry`: how many times faster than people everybody comes, answers, talks and loses patience.
+    """
     with tempfile.TemporaryDirectory(prefix="callcenter-demo-") as folder:
-        switch = Switch(seed=SEED, start_us=time.time_ns() // 1000, password=PASSWORD, dialplan=_dialplan())
+        switch = Switch(
+            seed=SEED,
+            start_us=time.time_ns() // 1000,
+            password=PASSWORD,
+            dialplan=_dialplan(),
+            heartbeat_s=HEARTBEAT_S / hurry,
+        )
         server = SwitchServer(switch)
         port = server.start()
-        config = _config(listen, port, Path(folder))
-        traffic = _populate(switch)
+        config = _config(listen, port, Path(folder), hurry)
+        traffic = _populate(switch, hurry)
 
         def begin(process: Process) -> None:
             sys.stdout.write(f"A call centre is running on a simulated switch: {process.server.url}\n")
             sys.stdout.write("Stop it with Ctrl-C.\n")
             sys.stdout.flush()
-            gevent.spawn(_open, process, server, traffic)
-            gevent.spawn(_take_breaks, process)
+            gevent.spawn(_open, process, server, traffic, hurry)
+            gevent.spawn(_take_breaks, process, hurry)
 
         try:
             run(config, started=begin)
@@ -70,7 +81,7 @@ def _contact(agent: int) -> str:
     return f"user/{agent}@demo.example"
 
 
-def _config(listen: str, port: int, folder: Path) -> Config:
+def _config(listen: str, port: int, folder: Path, hurry: float) -> Config:
     agents = sorted({number for team in _TEAMS.values() for number in team})
     return Config(
         controller=Controller(
@@ -89,7 +100,7 @@ def _config(listen: str, port: int, folder: Path) -> Config:
             for name, strategy, seconds, _share in _QUEUES
         ),
         agents=tuple(
-            Agent(name=str(number), contacts=(_contact(number),), status="Available", wrap_up_time=15)
+            Agent(name=str(number), contacts=(_contact(number),), status="Available", wrap_up_time=15 / hurry)
             for number in agents
         ),
         tiers=tuple(
@@ -100,10 +111,10 @@ def _config(listen: str, port: int, folder: Path) -> Config:
     )
 
 
-def _populate(switch: Switch) -> Traffic:
+def _populate(switch: Switch, hurry: float) -> Traffic:
     style = AgentStyle(
-        ring_to_answer=lognormal(4.0, 0.5),
-        talk=lognormal(75.0, 0.6),
+        ring_to_answer=lognormal(4.0 / hurry, 0.5),
+        talk=lognormal(75.0 / hurry, 0.6),
         no_answer=0.03,
         reject=0.02,
         hold=0.15,
@@ -116,31 +127,31 @@ def _populate(switch: Switch) -> Traffic:
     return Traffic(
         switch,
         seed=SEED,
-        calls_per_s=_CALLS_PER_S,
+        calls_per_s=_CALLS_PER_S * hurry,
         destinations={f"queue_{name}": share for name, _strategy, _seconds, share in _QUEUES},
         styles={
-            f"queue_{name}": CallerStyle(patience=weibull(120.0, 0.9))
+            f"queue_{name}": CallerStyle(patience=weibull(120.0 / hurry, 0.9))
             for name, _strategy, _seconds, _share in _QUEUES
         },
     )
 
 
-def _open(process: Process, server: SwitchServer, traffic: Traffic) -> None:
+def _open(process: Process, server: SwitchServer, traffic: Traffic, hurry: float) -> None:
     """Once the controller serves the switch: a busy minute at once, then calls as they come."""
     while not all(link.announced for link in process.controller.links.values()):
         gevent.sleep(0.05)
     for _ in range(FIRST_CALLS):
         server.act(traffic.call)
-        gevent.sleep(0.25)
+        gevent.sleep(0.25 / hurry)
     server.act(traffic.start)
 
 
-def _take_breaks(process: Process) -> None:
+def _take_breaks(process: Process, hurry: float) -> None:
     """Now and then somebody rests, and somebody comes back."""
     rng = Random(SEED)  # noqa: S311 - who rests when is no secret
     controller = process.controller
     while True:
-        gevent.sleep(rng.expovariate(1 / BREAK_EVERY_S))
+        gevent.sleep(rng.expovariate(hurry / BREAK_EVERY_S))
         lines = controller.view().agents
         resting = [line.name for line in lines if line.status != "Available"]
         free = [line.name for line in lines if line.state == "waiting"]

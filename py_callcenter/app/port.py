@@ -32,8 +32,8 @@ from py_callcenter.engine import EngineError, View
 from py_callcenter.engine.errors import NotNow, UnknownAgent, UnknownCall, UnknownNode, UnknownQueueName
 from py_callcenter.engine.view import AgentLine, CallView, NodeView
 from py_callcenter.esl.node import NodeLink, State
-from py_callcenter.metrics import ExpectedWait, MetricsSnapshot, NodeMetrics, Target
-from py_callcenter.stats import FORMULA, WINDOW_SECONDS, Stats
+from py_callcenter.metrics import ExpectedWait, Heard, MetricsSnapshot, NodeMetrics, Target
+from py_callcenter.stats import FORMULA, LAG_BOUNDS_US, WINDOW_SECONDS, Histogram, Stats
 from py_callcenter.store import Store
 
 ANSWER_S: Final = 5.0
@@ -251,6 +251,7 @@ class HubPort:
     def _measure(self) -> tuple[MetricsSnapshot, Config]:
         controller = self._controller
         figures = controller.figures
+        now_us = controller.clock.now_us()
         paces = {node.name: node for node in controller.engine.nodes()}
         taken = MetricsSnapshot(
             stats=Stats(),
@@ -266,12 +267,21 @@ class HubPort:
                     held=paces[name].held if name in paces else (),
                     originates_waiting=paces[name].backlog if name in paces else 0,
                     originates_refused=paces[name].refused if name in paces else 0,
+                    backlog=link.backlog,
+                    event_lag=figures.event_lag[name].copy()
+                    if name in figures.event_lag
+                    else Histogram(LAG_BOUNDS_US),
+                    durations={word: found.copy() for word, found in link.counters.durations.items()},
+                    heard=_heard(link, now_us),
+                    max_sessions=paces[name].max_sessions if name in paces else 0,
+                    sessions_per_second=paces[name].sessions_per_second if name in paces else 0,
                 )
                 for name, link in controller.links.items()
             },
-            event_lag=figures.event_lag.copy(),
             hub_lag=figures.hub_lag.copy(),
             decision=figures.decision.copy(),
+            offers=controller.router.offers,
+            agents_unreachable=controller.engine.agents_unreachable(),
             engine_faults=controller.faults,
             records_dropped=self._store.dropped,
             records_pending=self._store.pending,
@@ -288,6 +298,20 @@ _REASONS: Final = {
     State.DOWN: "no connection to the switch",
     State.REFUSED: "the switch refuses us: check the password and its access list",
 }
+
+
+def _heard(link: NodeLink, now_us: int) -> Heard | None:
+    """The switch's last HEARTBEAT, with its moment by our clock."""
+    heartbeat, age_s = link.heartbeat, link.heartbeat_age_s
+    if heartbeat is None or age_s is None:
+        return None
+    return Heard(
+        at_us=now_us - round(age_s * 1e6),
+        started_us=heartbeat.started_us,
+        sessions=heartbeat.sessions,
+        sessions_begun=heartbeat.sessions_begun,
+        idle_cpu=heartbeat.idle_cpu,
+    )
 
 
 def _by_outcome(commands: Mapping[tuple[str, str], int]) -> dict[str, int]:

@@ -317,6 +317,12 @@ class Engine:
         """How many agents are in each state."""
         return self._state.router.agents_by_state()
 
+    def agents_unreachable(self) -> int:
+        """Agents who are Available though none of their phones is registered."""
+        state = self._state
+        views = (state.router.agent(state.agent_ids[name]) for name in state.reach.away)
+        return sum(view.status.startswith("Available") for view in views)
+
     def expected_waits(self, queues: Iterable[str], now_us: int) -> list[tuple[str, Estimate | None, Score]]:
         """What somebody who came now could expect, and how good such answers were; of existing queues."""
         state = self._state

@@ -37,6 +37,7 @@ from py_callcenter.esl.errors import (
     RudeRejection,
     UnknownOutcome,
 )
+from py_callcenter.esl.heartbeat import Heartbeat
 from py_callcenter.esl.sync import Picture, take_picture
 from py_callcenter.esl.values import Counters, Limits, Reply
 
@@ -199,6 +200,8 @@ class NodeLink:
         self._came_up = gevent.event.Event()
         self._hands = gevent.event.Event()
         self._resync_wanted = gevent.event.Event()
+        self.heartbeat: Heartbeat | None = None
+        """The switch's last word about itself, of this connection or an earlier one."""
         self._heartbeat_at: float | None = None
         self._unseen_since: float | None = None
         self._refused_since: float | None = None
@@ -246,7 +249,7 @@ class NodeLink:
             self._not_sent(action, word)
             return
         try:
-            connection.submit(data, partial(self._replied, action, word))
+            connection.submit(data, partial(self._replied, action, word, self._clock()))
         except ConnectionFailed:
             self._not_sent(action, word)
 
@@ -336,7 +339,11 @@ class NodeLink:
         # In a greenlet of its own: an application that answers with another action must not recurse.
         gevent.spawn(self._tell, self._app.on_failure, action, NOT_SENT)
 
-    def _replied(self, action: Action, word: str, reply: Reply | None, _error: EslError | None) -> None:
+    def _replied(
+        self, action: Action, word: str, sent_at: float, reply: Reply | None, _error: EslError | None
+    ) -> None:
+        if reply is not None:
+            self.counters.took(word, self._clock() - sent_at)
         if reply is None:
             self._count(word, "unknown")
             self._app.on_failure(action, None)
@@ -549,6 +556,7 @@ class NodeLink:
             self._poker.hurry()
         if name == "HEARTBEAT":
             self._heartbeat_at = self._clock()
+            self.heartbeat = Heartbeat.from_event(event)
             core = event.get("Core-UUID")
             if self.synced and core and core != self.core_uuid and self._events.connection is not None:
                 # Something between us and the switch has changed the switch under an open connection.

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
 from py_callcenter.esl.errors import CommandRefused
+from py_callcenter.stats import LAG_BOUNDS_US, Histogram
 
 KEPT_EVENTS: Final = frozenset({
     b"BACKGROUND_JOB",
@@ -52,12 +53,21 @@ class Counters:
     events: dict[str, int] = field(default_factory=dict)
     commands: dict[tuple[str, str], int] = field(default_factory=dict)
     """By FreeSWITCH's word and outcome: `ok` `refused` `unknown` `not-sent` `invalid`."""
+    durations: dict[str, Histogram] = field(default_factory=dict)
+    """From a command to the switch's reply, by FreeSWITCH's word."""
     reconnects: dict[str, int] = field(default_factory=dict)
     parse_errors: int = 0
     shed: int = 0
     handler_errors: int = 0
     bytes_received: int = 0
     pokes: int = 0
+
+    def took(self, word: str, seconds: float) -> None:
+        """Count how long a reply took."""
+        found = self.durations.get(word)
+        if found is None:
+            found = self.durations[word] = Histogram(LAG_BOUNDS_US)
+        found.observe(round(seconds * 1e6))
 
 
 class Reply(NamedTuple):

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 
-from prometheus_client import CollectorRegistry
+from prometheus_client import CollectorRegistry, ProcessCollector
 from prometheus_client.exposition import choose_encoder
 
 from py_callcenter.metrics import queues
@@ -18,7 +18,7 @@ from py_callcenter.metrics.families import (
     VIOLATION_RULES,
     SnapshotCollector,
 )
-from py_callcenter.metrics.snapshot import ExpectedWait, MetricsSnapshot, NodeMetrics, Target
+from py_callcenter.metrics.snapshot import ExpectedWait, Heard, MetricsSnapshot, NodeMetrics, Target
 from py_callcenter.stats import AGENT_STATES
 
 __all__ = [
@@ -27,6 +27,7 @@ __all__ = [
     "RECONNECT_REASONS",
     "VIOLATION_RULES",
     "ExpectedWait",
+    "Heard",
     "MetricsSnapshot",
     "NodeMetrics",
     "Target",
@@ -41,5 +42,6 @@ def render(snapshot: MetricsSnapshot, accept: str = "") -> tuple[bytes, str]:
     openmetrics = content_type.startswith("application/openmetrics-text")
     by_queue = "".join(queues.lines(snapshot, openmetrics=openmetrics)).encode()
     registry = CollectorRegistry(auto_describe=False)
+    registry.register(ProcessCollector(namespace="callcenter", registry=None))
     registry.register(SnapshotCollector(snapshot, begun_s))
     return by_queue + encoder(registry), content_type

@@ -15,6 +15,7 @@ from prometheus_client.core import (
 from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
+from py_callcenter.metrics import switches
 from py_callcenter.metrics.snapshot import MetricsSnapshot
 from py_callcenter.stats import AGENT_STATES, LOGGED_IN_STATES, Histogram
 
@@ -42,6 +43,7 @@ class SnapshotCollector(Collector):
         yield from _expected_metrics(self._snapshot)
         yield from _agent_metrics(self._snapshot)
         yield from _node_metrics(self._snapshot)
+        yield from switches.metrics(self._snapshot)
         yield from _process_metrics(self._snapshot)
         yield _gauge(
             "callcenter_collector_duration_seconds",
@@ -85,6 +87,17 @@ def _agent_metrics(snapshot: MetricsSnapshot) -> Iterator[Metric]:
     for state in AGENT_STATES:
         agents.add_metric([state], snapshot.agents.get(state, 0))
     yield agents
+    yield _gauge(
+        "callcenter_agents_unreachable",
+        "Agents who are Available though none of their phones is registered; they get no offers.",
+        snapshot.agents_unreachable,
+    )
+    yield _histogram(
+        "callcenter_agent_idle_seconds",
+        "How long an agent had waited for a call when one was offered.",
+        [],
+        [((), snapshot.stats.idle)],
+    )
     yield _counter(
         "callcenter_agent_offers",
         "Offers to agents that are over, by outcome.",
@@ -177,12 +190,6 @@ def _node_metrics(snapshot: MetricsSnapshot) -> Iterator[Metric]:
 
 def _process_metrics(snapshot: MetricsSnapshot) -> Iterator[Metric]:
     yield _histogram(
-        "callcenter_esl_event_lag_seconds",
-        "From an event's stamp by the switch to its handling here; needs clocks in step.",
-        [],
-        [((), snapshot.event_lag)],
-    )
-    yield _histogram(
         "callcenter_hub_lag_seconds",
         "How late the controller's main loop woke up for a timer of its own.",
         [],
@@ -190,6 +197,9 @@ def _process_metrics(snapshot: MetricsSnapshot) -> Iterator[Metric]:
     )
     yield _histogram(
         "callcenter_router_decision_seconds", "One run of the decision.", [], [((), snapshot.decision)]
+    )
+    yield _counter(
+        "callcenter_router_offers", "Offers to agents that decisions led to.", [], [((), snapshot.offers)]
     )
     yield _counter(
         "callcenter_unknown_queue_calls",

@@ -15,6 +15,20 @@ from py_callcenter.stats import (
 
 
 @dataclass(frozen=True, slots=True)
+class Heard:
+    """The last HEARTBEAT of a switch."""
+
+    at_us: int
+    """When it came, by the controller's clock."""
+    started_us: int
+    """When the switch started, by its own; 0 = not said."""
+    sessions: int
+    sessions_begun: int
+    idle_cpu: float
+    """0 to 1."""
+
+
+@dataclass(frozen=True, slots=True)
 class NodeMetrics:
     """Counters of one switch since the controller started."""
 
@@ -32,6 +46,15 @@ class NodeMetrics:
     """Why the node's callers get no offers; words of `engine.holds.HoldReason`."""
     originates_waiting: int = 0
     originates_refused: int = 0
+    backlog: int = 0
+    """Events that wait to be handled."""
+    event_lag: Histogram = field(default_factory=lambda: Histogram(LAG_BOUNDS_US))
+    durations: Mapping[str, Histogram] = field(default_factory=dict)
+    """From a command to its reply, by FreeSWITCH's word for the command."""
+    heard: Heard | None = None
+    max_sessions: int = 0
+    """0 = not known, as the next."""
+    sessions_per_second: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,9 +92,12 @@ class MetricsSnapshot:
     expected: Mapping[str, ExpectedWait] = field(default_factory=dict)
     """By queue."""
     nodes: Mapping[str, NodeMetrics] = field(default_factory=dict)
-    event_lag: Histogram = field(default_factory=lambda: Histogram(LAG_BOUNDS_US))
     hub_lag: Histogram = field(default_factory=lambda: Histogram(LAG_BOUNDS_US))
     decision: Histogram = field(default_factory=lambda: Histogram(DECISION_BOUNDS_US))
+    offers: int = 0
+    """Offers that the core's decisions led to."""
+    agents_unreachable: int = 0
+    """Agents who are Available though none of their phones is registered."""
     engine_faults: int = 0
     records_dropped: int = 0
     records_pending: int = 0

@@ -74,6 +74,18 @@ class AgentTimes:
         if step is not None:
             step(self, record)
 
+    def idle_us(self, record: Any) -> int | None:
+        """Before an offer is folded: how long its agent has waited for one; None for everything else."""
+        if record.kind != "offer-made":
+            return None
+        line = self.lines.get(record.agent)
+        if line is None:
+            return None
+        state, since_us = line.state, line.since_us
+        if state == "wrap_up" and line.until_us:
+            state, since_us = line.base(), line.until_us
+        return max(0, record.at_us - since_us) if state == "waiting" else None
+
     def take(self) -> tuple[list[AgentLine], list[AgentSlot]]:
         """Agents that changed, and what is to be added to their quarters, since the last `take`."""
         lines = [self.lines[name] for name in sorted(self._touched)]

@@ -112,6 +112,8 @@ class Stats:
         self.offers = dict.fromkeys(OFFER_OUTCOMES, 0)
         self.ring = {outcome: Histogram(WAIT_BOUNDS_US) for outcome in OFFER_OUTCOMES}
         """How long phones rang, by what came of it."""
+        self.idle = Histogram(WAIT_BOUNDS_US)
+        """How long agents had waited for a call when one was offered."""
         self.unknown_queue = 0
         self.ignored_wishes: dict[str, int] = {}
         self.violations: dict[str, int] = {}
@@ -158,6 +160,7 @@ class Stats:
         other.queues = {name: queue.copy() for name, queue in self.queues.items()}
         other.offers = self.offers.copy()
         other.ring = {outcome: histogram.copy() for outcome, histogram in self.ring.items()}
+        other.idle = self.idle.copy()
         other.unknown_queue = self.unknown_queue
         other.ignored_wishes = self.ignored_wishes.copy()
         other.violations = self.violations.copy()

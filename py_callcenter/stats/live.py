@@ -31,6 +31,9 @@ class Live:
     def fold(self, records: Sequence[RecordLike]) -> None:
         for record in records:
             self.stats.fold(record)
+            idle_us = self._times.idle_us(record)
+            if idle_us is not None:
+                self.stats.idle.observe(idle_us)
             self._times.fold(record)
         ended = self._times.take_wrap_ups()
         if ended:

@@ -205,6 +205,16 @@ def test_a_restarted_switch_is_recognised_by_its_core_uuid():
         assert link.core_uuid == switch.core_uuid
 
 
+def test_how_long_the_switch_takes_to_reply_is_counted_by_command():
+    app = Recorder()
+    with FakeSwitch() as switch, linked(switch, app) as link:
+        link.perform(Kill("fs1", U1, "NORMAL_CLEARING"))
+        wait_for(lambda: link.counters.commands.get(("uuid_kill", "ok")))
+        took = link.counters.durations["uuid_kill"]
+        assert took.count == 1
+        assert 0 < took.sum_us < 5_000_000
+
+
 def test_another_core_uuid_in_a_heartbeat_means_another_switch():
     app = Recorder()
     with FakeSwitch() as switch, linked(switch, app) as link:

@@ -86,6 +86,22 @@ def test_somebody_whose_phones_are_gone_is_not_offered_calls_until_one_is_back()
     assert [r.reachable for r in cluster.all("agent-reachable")] == [False, True]
 
 
+def test_whoever_is_available_without_a_phone_is_counted_until_a_phone_is_back_or_the_agent_leaves():
+    cluster = Cluster(office(agent("anna", contacts=(ANNA,)), agent("bert")))
+    engine = cluster.engine
+    assert engine.agents_unreachable() == 0, "nothing is known yet, so nothing is claimed"
+    registered(cluster, "fs1", ANNA, "sofia/internal/sip:1000@10.0.0.9:5060")
+    registered(cluster, "fs1", ANNA)
+    cluster.run(120)
+    assert engine.agents_unreachable() == 1, "for as long as it lasts"
+    cluster.carry_out(engine.set_agent_status("anna", "On Break", cluster.now_us))
+    assert engine.agents_unreachable() == 0, "who rests needs no phone"
+    cluster.carry_out(engine.set_agent_status("anna", "Available", cluster.now_us))
+    assert engine.agents_unreachable() == 1
+    registered(cluster, "fs1", ANNA, "sofia/internal/sip:1000@10.0.0.9:5060")
+    assert engine.agents_unreachable() == 0
+
+
 def test_a_second_way_to_an_agent_keeps_them_reachable():
     cluster = Cluster(office(agent("anna", contacts=(ANNA, "sofia/gateway/core/mobile"))))
     registered(cluster, "fs1", ANNA, "sofia/internal/sip:1000@10.0.0.9:5060")
