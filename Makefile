@@ -6,7 +6,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 RUST := Cargo.toml Cargo.lock $(shell find rust_router -name '*.rs' -o -name Cargo.toml)
 
-.PHONY: build demo test test-tools test-fast test-live histories test-browser sim lint rust-check stubs bench bench-live bench-reports format clean help
+.PHONY: build demo test test-tools test-fast test-live histories test-browser sim lint rust-check stubs bench bench-live bench-reports messages format clean help
 
 help: ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 16
@@ -82,6 +82,9 @@ bench-live: $(VENV)/.bench ## the same and the benches on a real FreeSWITCH
 bench-reports: $(VENV)/.test ## a month's report out of 20 million calls on PostgreSQL (12 GB of disk)
 	@scripts/system-packages postgresql
 	$(BIN)/python bench/python/bench_reports.py
+
+messages: $(VENV)/.test ## bring the message catalogues up to the words in use; then translate what is empty
+	PYTHONPATH=. $(BIN)/python scripts/messages.py
 
 format: $(VENV)/.test ## put every file into its shape
 	$(BIN)/ruff check --fix

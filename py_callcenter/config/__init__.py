@@ -11,6 +11,7 @@ from typing import Any
 from py_callcenter.config.changes import Change, difference
 from py_callcenter.config.edit import set_agent_key
 from py_callcenter.config.load import ConfigError, ConfigErrors, explain, load, loads
+from py_callcenter.config.mail import Calendar, Language, Mail, Recipient, ReportName, Security
 from py_callcenter.config.models import (
     Agent,
     Config,
@@ -38,15 +39,21 @@ __all__ = [
     "HANGUP",
     "STATUSES",
     "Agent",
+    "Calendar",
     "Change",
     "Config",
     "ConfigError",
     "ConfigErrors",
     "Controller",
     "Exit",
+    "Language",
+    "Mail",
     "Node",
     "Queue",
+    "Recipient",
+    "ReportName",
     "RuleError",
+    "Security",
     "ServiceLevel",
     "Status",
     "Strategy",

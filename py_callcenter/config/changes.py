@@ -6,9 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from py_callcenter.config.models import Config, Model, Tier
+from py_callcenter.config.base import Model
+from py_callcenter.config.models import Config, Tier
 
-Kind = Literal["controller", "node", "queue", "agent", "tier"]
+Kind = Literal["controller", "node", "mail", "recipient", "queue", "agent", "tier"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,8 +26,8 @@ class Change:
 
     @property
     def needs_restart(self) -> bool:
-        """Controller and nodes are read when the process starts, and only then."""
-        return self.kind in {"controller", "node"}
+        """Controller, nodes and mail are read when the process starts, and only then."""
+        return self.kind in {"controller", "node", "mail", "recipient"}
 
 
 def difference(old: Config, new: Config) -> list[Change]:
@@ -39,6 +40,8 @@ def difference(old: Config, new: Config) -> list[Change]:
     if fields:
         out.append(Change("controller", "controller", "changed", fields))
     out += _rows("node", {n.name: n for n in old.nodes}, {n.name: n for n in new.nodes})
+    out += _rows("mail", _mail(old), _mail(new))
+    out += _rows("recipient", {r.name: r for r in old.recipients}, {r.name: r for r in new.recipients})
     tiers = _rows("tier", {_tier(t): t for t in old.tiers}, {_tier(t): t for t in new.tiers})
     out += [change for change in tiers if change.what == "removed"]
     out += _rows("queue", {q.name: q for q in old.queues}, {q.name: q for q in new.queues})
@@ -62,6 +65,10 @@ def _differing(old: Model, new: Model) -> tuple[str, ...]:
     return tuple(
         field.alias or name for name, field in names.items() if getattr(old, name) != getattr(new, name)
     )
+
+
+def _mail(config: Config) -> dict[str, Model]:
+    return {} if config.mail is None else {"mail": config.mail}
 
 
 def _tier(tier: Tier) -> str:

@@ -17,6 +17,7 @@ from pydantic_core import ErrorDetails
 
 from py_callcenter.config.locate import Path as KeyPath
 from py_callcenter.config.locate import line_of, locate
+from py_callcenter.config.mail import Mail, Recipient
 from py_callcenter.config.models import Agent, Config, Controller, Node, Queue, Relaxation, ServiceLevel, Tier
 from py_callcenter.config.relations import Problem, check_relations, entries
 from py_callcenter.config.rules import RuleError, shown
@@ -36,6 +37,8 @@ _TABLES: Final[dict[tuple[str, ...], type[BaseModel]]] = {
     ("queues", "relax"): Relaxation,
     ("agents",): Agent,
     ("tiers",): Tier,
+    ("mail",): Mail,
+    ("recipients",): Recipient,
 }
 _TYPE_WORDS: Final[dict[type, str]] = {
     bool: "true or false",
@@ -162,6 +165,9 @@ def _use_folder(table: dict[str, Any], folder: Path) -> Iterator[Problem]:
     controller = table.setdefault("controller", {})
     if isinstance(controller, dict):
         yield from _use_controller_files(controller, folder)
+    mail = table.get("mail")
+    if isinstance(mail, dict):
+        yield from _use_mail_files(mail, folder)
     for index, row in entries(table, "nodes"):
         secret = row.get("password-file")
         if not isinstance(secret, str) or not isinstance(row, dict):
@@ -203,6 +209,29 @@ def _use_controller_files(controller: dict[str, Any], folder: Path) -> Iterator[
             "others than this machine could reach the API, and there is no token",
             'name a file of mode 0600 that holds one: token-file = "token"',
         )
+
+
+def _use_mail_files(mail: dict[str, Any], folder: Path) -> Iterator[Problem]:
+    certificates = mail.get("ca-file")
+    if isinstance(certificates, str):
+        mail["ca-file"] = str(folder / certificates)
+        _, message = _read_secret(folder / certificates)
+        if message:
+            yield ("mail", "ca-file"), message, "the file holds certificates as PEM"
+    secret = mail.get("password-file")
+    if not isinstance(secret, str):
+        return
+    where, path = ("mail", "password-file"), folder / secret
+    if "password" in mail:
+        yield where, "given beside `password`", "keep one of the two"
+        return
+    text, message = _read_secret(path)
+    if message:
+        yield where, message, "the file holds the password in its first line"
+        return
+    mail["password"], mail["password-file"] = text, str(path)
+    if stat.S_IMODE(path.stat().st_mode) & 0o077:
+        yield where, "others may read the password file", f"run: chmod 600 {path}"
 
 
 def _check_token(path: Path) -> Iterator[tuple[str, str]]:

@@ -9,9 +9,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import (
     AfterValidator,
-    BaseModel,
     BeforeValidator,
-    ConfigDict,
     Field,
     PlainSerializer,
     PlainValidator,
@@ -22,6 +20,8 @@ from pydantic import (
 )
 
 from py_callcenter.config import rules
+from py_callcenter.config.base import Model
+from py_callcenter.config.mail import Mail, Recipient
 from py_callcenter.config.relations import check_relations
 from py_callcenter.config.rules import Exit, RuleError
 
@@ -62,19 +62,6 @@ def _as_tuple(value: object) -> object:
     if isinstance(value, str):
         return (value,)
     return tuple(value) if isinstance(value, list) else value
-
-
-class Model(BaseModel):
-    model_config = ConfigDict(
-        frozen=True,
-        extra="forbid",
-        strict=True,
-        validate_by_name=True,
-        validate_by_alias=True,
-        alias_generator=lambda field: field.replace("_", "-"),
-        hide_input_in_errors=True,
-        use_attribute_docstrings=True,
-    )
 
 
 class Controller(Model):
@@ -459,6 +446,8 @@ class Config(Model):
     queues: Annotated[tuple[Queue, ...], Field(strict=False)] = ()
     agents: Annotated[tuple[Agent, ...], Field(strict=False)] = ()
     tiers: Annotated[tuple[Tier, ...], Field(strict=False)] = ()
+    mail: Mail | None = None
+    recipients: Annotated[tuple[Recipient, ...], Field(strict=False, max_length=1000)] = ()
 
     @model_validator(mode="after")
     def _check_relations(self) -> Config:
@@ -478,11 +467,12 @@ class Config(Model):
     def routing(self) -> dict[str, Any]:
         """Queues, agents and tiers as plain JSON values by the file's keys: what the database keeps.
 
-        Nodes and controller stay in the file: they hold secrets, and reaching them precedes any database.
+        Nodes, controller, mail server and recipients stay in the file: they hold secrets and addresses, and
+        some of them precede any database.
         """
         return self.model_dump(mode="json", by_alias=True, include={"queues", "agents", "tiers"})
 
     def with_routing(self, stored: dict[str, Any]) -> Config:
-        """The same controller and nodes with queues, agents and tiers as `routing` gave them."""
+        """The same controller, nodes and mail with queues, agents and tiers as `routing` gave them."""
         other = Config.model_validate({key: stored.get(key, []) for key in ("queues", "agents", "tiers")})
         return self.model_copy(update={"queues": other.queues, "agents": other.agents, "tiers": other.tiers})

@@ -20,13 +20,19 @@ Problem = tuple[Path, str, str]
 
 def check_relations(data: Mapping[str, Any]) -> Iterator[Problem]:
     """All problems between entries. Entries of a wrong type are passed over: others report them."""
-    for kind, word in (("nodes", "node"), ("queues", "queue"), ("agents", "agent")):
+    for kind, word in (
+        ("nodes", "node"),
+        ("queues", "queue"),
+        ("agents", "agent"),
+        ("recipients", "recipient"),
+    ):
         yield from _twice(data, kind, ("name",), f"a second {word}")
     yield from _twice(data, "nodes", ("host", "port"), "a second node at the same address")
     yield from _twice(data, "tiers", ("queue", "agent"), "a second tier of the same queue and agent")
     yield from _check_tiers(data)
     yield from _check_relaxations(data)
     yield from _check_passwords(data)
+    yield from _check_recipients(data)
 
 
 def entries(data: Mapping[str, Any], kind: str) -> Iterator[tuple[int, Mapping[str, Any]]]:
@@ -109,3 +115,23 @@ def _check_passwords(data: Mapping[str, Any]) -> Iterator[Problem]:
                     "or accept the risk with `allow-default-password = true` under [controller]"
                 ),
             )
+
+
+def _check_recipients(data: Mapping[str, Any]) -> Iterator[Problem]:
+    """Somebody sends, and what is asked for exists."""
+    rows = list(entries(data, "recipients"))
+    if rows and data.get("mail") is None:
+        yield (
+            ("recipients", rows[0][0]),
+            "there is no [mail], so nothing could be sent",
+            "add [mail] with the host and the sender",
+        )
+    for kind, word in (("queues", "queue"), ("agents", "agent")):
+        known = [name for _, row in entries(data, kind) if isinstance(name := row.get("name"), str)]
+        for index, row in rows:
+            names = row.get(kind)
+            for place, name in enumerate(names if isinstance(names, list | tuple) else ()):
+                if isinstance(name, str) and name not in known:
+                    near = get_close_matches(name, known, 1)
+                    hint = f"did you mean {shown(near[0])}?" if near else f"add it under [[{kind}]]"
+                    yield ("recipients", index, kind, place), f"there is no {word} {shown(name)}", hint

@@ -15,7 +15,7 @@ LAYERS = {
     "cli": 5, "app": 5,
     "api": 4, "web": 4, "reports": 4, "esl": 4, "sim": 4, "store": 4, "metrics": 4, "logs": 4,
     "engine": 3,
-    "stats": 2, "config": 2,
+    "stats": 2, "config": 2, "languages": 2,
     "_router": 1,
 }  # fmt: skip
 OUTSIDE_WORLD = {
@@ -27,6 +27,7 @@ SIDEWAYS = {
     ("api", "metrics"),  # /metrics renders what metrics describes
     ("api", "stats"),
     ("api", "reports"),  # routes hand over what reports makes
+    ("config", "stats"),  # a recipient names a formula; one list of them
     ("reports", "store"),  # reports are counted where the rows are
 }
 

@@ -1,0 +1,18 @@
+"""What all models of the configuration have in common."""
+
+from __future__ import annotations
+
+from pydantic import BaseModel, ConfigDict
+
+
+class Model(BaseModel):
+    model_config = ConfigDict(
+        frozen=True,
+        extra="forbid",
+        strict=True,
+        validate_by_name=True,
+        validate_by_alias=True,
+        alias_generator=lambda field: field.replace("_", "-"),
+        hide_input_in_errors=True,
+        use_attribute_docstrings=True,
+    )
