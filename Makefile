@@ -6,7 +6,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 RUST := Cargo.toml Cargo.lock $(shell find rust_router -name '*.rs' -o -name Cargo.toml)
 
-.PHONY: build demo test test-tools test-fast test-live histories test-browser sim lint rust-check stubs bench bench-live bench-reports messages format clean help
+.PHONY: build demo test test-tools test-fast test-live histories test-browser sim lint rust-check stubs bench bench-live bench-reports messages dashboards format clean help
 
 help: ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 16
@@ -31,7 +31,7 @@ demo: build ## a whole call centre on this machine: simulated switch, callers, a
 	$(BIN)/callcenter demo
 
 test: test-tools $(VENV)/.test lint stubs rust-check ## everything that CI runs
-	@scripts/system-packages chromium postgresql
+	@scripts/system-packages chromium postgresql prometheus
 	$(BIN)/python -m pytest
 
 test-tools:
@@ -85,6 +85,9 @@ bench-reports: $(VENV)/.test ## a month's report out of 20 million calls on Post
 
 messages: $(VENV)/.test ## bring the message catalogues up to the words in use; then translate what is empty
 	PYTHONPATH=. $(BIN)/python scripts/messages.py
+
+dashboards: $(VENV)/.test ## Grafana's dashboards from deploy/dashboards into deploy/grafana/dashboards
+	$(BIN)/python -m deploy.dashboards
 
 format: $(VENV)/.test ## put every file into its shape
 	$(BIN)/ruff check --fix
