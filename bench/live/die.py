@@ -40,7 +40,6 @@ from live.wire_cutter import WireCutter
 from load import machine
 
 LIMIT_S = 2.0
-DEAD_MAN_S = 15
 FOREVER_S = 3600.0
 MUSIC_TO = 100
 IDLE = ("idle0", "idle1", "idle2", "idle3")
@@ -239,8 +238,6 @@ def stopped(office: Office, seconds: float) -> bool:
     assert process is not None
     before, counters = Picture.take(office.controller, office.switch), office.counters()
     process.send_signal(signal.SIGSTOP)
-    if seconds > DEAD_MAN_S:
-        office.switch.api("sched_del cc_deadman")
     time.sleep(seconds)
     process.send_signal(signal.SIGCONT)
     until(office.controller.ready, "the controller is ready again", 20)

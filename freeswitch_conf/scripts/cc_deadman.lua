@@ -1,4 +1,4 @@
--- Runs by itself, once, when no controller has renewed its word for 15 seconds (see README, "When the controller stops").
+-- Runs by itself, once, when no controller has renewed its word for 33 seconds (see docs/freeswitch.md, "When the controller stops").
 -- Takes back cc_alive, so that new callers get the fallback, and sees to the legs the controller left behind:
 --   a caller who waits            -> his exit (cc_exit_exten), or callcenter_fallback
 --   a caller who talks            -> talks on; the call ends with the conversation instead of parking in silence

@@ -30,7 +30,7 @@ from py_callcenter.app.secrets import Keys
 from py_callcenter.app.traces import Traces
 from py_callcenter.config import Change, Config, Exit, difference
 from py_callcenter.engine import Action, AnyRecord, Engine, Outcome, View
-from py_callcenter.engine.actions import Probe
+from py_callcenter.engine.actions import Look, Probe
 from py_callcenter.engine.memory import Memory
 from py_callcenter.esl.errors import EslError
 from py_callcenter.esl.node import NodeLink, NodeSettings, State
@@ -40,8 +40,9 @@ from py_callcenter.store import Store
 _log = structlog.get_logger(__name__)
 
 HUB_PROBE_S: Final = 0.05
-DEAD_MAN_S: Final = 15
-"""So long after our last sign of life the switch sees to the callers itself."""
+DEAD_MAN_S: Final = 33
+"""So long after our last sign of life, one a second, the switch sees to the callers itself (whole seconds of
+its clock, so 32 to 33.5): within 35 s, and not when we stand still for 30."""
 DEAD_MAN_PLANNED_S: Final = 120
 """After a stop that we know of: time for an upgrade and the next start."""
 IDLE_TICK_S: Final = 1.0
@@ -191,6 +192,9 @@ class Controller:
 
     def on_probe(self, action: Probe, alive: bool) -> None:
         self._input(self.engine.on_probe, action, alive)
+
+    def on_look(self, action: Look, dump: Event | None) -> None:
+        self._input(self.engine.on_look, action, dump)
 
     def on_sync(self, node: str, dumps: list[Event], _core_uuid: str, _restarted: bool) -> None:
         """A restarted switch has none of our channels, which is what its dumps say."""

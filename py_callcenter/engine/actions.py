@@ -109,4 +109,23 @@ class Probe:
     audit: bool = False
 
 
-Action = Originate | Bridge | Kill | SetVariables | PlayMusic | StopMusic | StartRecording | Transfer | Probe
+@dataclass(frozen=True, slots=True)
+class Look:
+    """Ask what a leg does, when its events don't tell; the answer comes back through `Engine.on_look`."""
+
+    node: str
+    uuid: str
+
+
+Action = (
+    Originate
+    | Bridge
+    | Kill
+    | SetVariables
+    | PlayMusic
+    | StopMusic
+    | StartRecording
+    | Transfer
+    | Probe
+    | Look
+)

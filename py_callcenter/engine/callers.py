@@ -442,22 +442,27 @@ def _note_abandoned(state: State, call: Call, stay: Stay) -> None:
     )
 
 
-def probed(state: State, call: Call, *, alive: bool) -> None:
-    """Answer to a probe of the caller's channel."""
-    if not alive:
-        gone(state, call, "UNSEEN", lost=True)
-        return
+def _being_bridged(call: Call) -> bool:
+    return call.winner is not None and call.winner.state is not OfferState.ENDING
+
+
+def lives(state: State, call: Call) -> None:
+    """A look that we asked for shows the caller where we think, or nowhere in particular."""
     match call.phase:
         case Phase.WAITING if call.unstamped and call.stay is not None:
             call.unstamped = False
             _settle_in(state, call, call.stay)
+        case Phase.CONNECTING if (
+            call.winner is not None and call.winner.overdue and call.winner.state is OfferState.BRIDGING
+        ):
+            offers.bridge_failed(state, call.winner)
+        case Phase.WAITING | Phase.CONNECTING if not call.parked and not _being_bridged(call):
+            offers.assume_parked(state, call)
         case Phase.WAITING:
             music.start(state, call)
         case Phase.AWAY if call.unstamped:
             call.unstamped = False
             state.act(SetVariables(call.node, call.uuid, talk.NO_LONGER_OURS))
-        case Phase.LEAVING if call.parked:
-            exits.go(state, call)
         case Phase.PARTED if call.stay is not None and not call.handed_on:
             call.parked = True
             exits.leave(state, call, None, call.stay.queue.after_call)

@@ -94,6 +94,8 @@ class Offer:
     """The agent's phone asked for a transfer."""
     unsure: bool = False
     """Nobody knows whether the switch got the bridge command: a look at it will tell."""
+    overdue: bool = False
+    """The bridge should have been told of long ago: a look at the caller decides."""
     recording: bool = False
     sent: bool = True
     """The originate has left; until then it waits its turn (see `pacing`) and nothing rings."""

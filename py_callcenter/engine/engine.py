@@ -35,6 +35,7 @@ from py_callcenter.engine.actions import (
     Action,
     Bridge,
     Kill,
+    Look,
     Originate,
     PlayMusic,
     Probe,
@@ -133,15 +134,20 @@ class Engine:
         """The answer to a `Probe`."""
         self._advance(now_us)
         state = self._state
-        call = state.calls.get(action.uuid)
         if action.audit:
             audit.answered(state, action.uuid, alive=alive)
-        elif call is not None:
-            callers.probed(state, call, alive=alive)
         elif not alive:
             self._leg_gone(action.uuid, "UNSEEN", "")
         elif (offer := state.legs.get(action.uuid)) is not None:
             offer.seen_alive = True
+        return self._finish()
+
+    def on_look(self, action: Look, dump: Event | None, now_us: int) -> Outcome:
+        """The answer to a `Look`: the channel as `uuid_dump` shows it, or None when there is none."""
+        self._advance(now_us)
+        call = self._state.calls.get(action.uuid)
+        if call is not None:
+            resynchronise.look(self._state, call, dump)
         return self._finish()
 
     def resync(self, node: str, dumps: Iterable[Event], now_us: int) -> Outcome:
@@ -532,7 +538,7 @@ class Engine:
             case SetVariables() | PlayMusic() if call is not None:
                 call.unstamped |= isinstance(action, SetVariables)
                 state.start_timer(offers.ASK_AFTER_US, offers.ask, call)
-            case Probe(audit=False) if call is not None:
+            case Look() if call is not None:
                 state.start_timer(_AGAIN_US, offers.ask, call)
             case _:
                 pass  # a kill that found nothing, or a question: the watchdogs ask again

@@ -18,6 +18,7 @@ from py_callcenter.engine.actions import (
     Bridge,
     Device,
     Kill,
+    Look,
     Originate,
     Probe,
     SetVariables,
@@ -44,6 +45,7 @@ PARK_GRACE_US: Final = 250_000
 REGAIN_US: Final = 500_000
 """So long a caller may take to be parked again after a bridge that its other side spoilt."""
 BRIDGE_DEADLINE_US: Final = 3 * SECOND_US
+LOOK_DEADLINE_US: Final = SECOND_US
 KILL_DEADLINE_US: Final = 2 * SECOND_US
 KILL_ROUNDS: Final = 3
 SPARED_US: Final = 10 * SECOND_US
@@ -298,7 +300,7 @@ def _fault(cause: str, *, answered: bool) -> Fault:
 def _give_up(state: State, offer: Offer, fault: Fault, cause: str) -> None:
     """An answered offer came to nothing before the bridge: the caller keeps the place (race R5)."""
     if offer.state is OfferState.BRIDGING:
-        state.start_timer(REGAIN_US, _assume_parked, offer.call)
+        state.start_timer(REGAIN_US, _regain, offer.call)
     offer.fault = fault
     offer.cause = cause
     _end(state, offer, "NORMAL_CLEARING")
@@ -401,14 +403,20 @@ def _ring_overdue(state: State, offer: Offer) -> None:
         _end(state, offer, "NO_ANSWER")
 
 
-def _assume_parked(state: State, call: Call) -> None:
-    """The bridge ended before it began, and no PARK tells that the caller is back: ask."""
+def _regain(state: State, call: Call) -> None:
+    """The bridge ended before it began, and no PARK tells that the caller is back. Others may have sent them
+    elsewhere meanwhile, which no event told: so look.
+    """
     if not call.parked and call.phase in (Phase.WAITING, Phase.CONNECTING):
-        call.parked = True
-        call.playing = False
         ask(state, call)
-        music.start(state, call)
-        connect(state, call)
+
+
+def assume_parked(state: State, call: Call) -> None:
+    """The caller lives and is nowhere else."""
+    call.parked = True
+    call.playing = False
+    music.start(state, call)
+    connect(state, call)
 
 
 def _park_overdue(state: State, offer: Offer, leg: Leg) -> None:
@@ -417,15 +425,26 @@ def _park_overdue(state: State, offer: Offer, leg: Leg) -> None:
 
 
 def ask(state: State, call: Call) -> None:
-    """Does the caller's channel live?"""
+    """Does the caller's channel live, and where is it?"""
     if call.phase is not Phase.ENDED:
-        state.act(Probe(call.node, call.uuid))
+        state.act(Look(call.node, call.uuid))
 
 
 def _bridge_overdue(state: State, offer: Offer) -> None:
-    """No CHANNEL_BRIDGE: let the agent go and look whether the caller lives."""
-    if offer.state in (OfferState.CLAIMED, OfferState.BRIDGING):
+    """No CHANNEL_BRIDGE: look where the caller is; with the agent, elsewhere, or still parked."""
+    if offer.state is OfferState.CLAIMED:
         bridge_failed(state, offer)
+    elif offer.state is OfferState.BRIDGING:
+        offer.overdue = True
+        ask(state, offer.call)
+        _watch(state, offer, LOOK_DEADLINE_US, _look_overdue)
+
+
+def _look_overdue(state: State, offer: Offer) -> None:
+    """The switch doesn't say where the caller is: free the agent, and ask until it does."""
+    if offer.state is OfferState.BRIDGING:
+        offer.fault, offer.cause = "path_error", "BRIDGE_FAILED"
+        _end(state, offer, "NORMAL_CLEARING")
 
 
 def bridge_again(state: State, offer: Offer) -> None:
@@ -437,7 +456,7 @@ def bridge_again(state: State, offer: Offer) -> None:
 
 
 def bridge_failed(state: State, offer: Offer) -> None:
-    """The bridge was refused or never happened; a probe tells whether the caller still needs the place."""
+    """The bridge was refused or never asked for; a look tells whether the caller still needs the place."""
     call = offer.call
     state.start_timer(ASK_AFTER_US, ask, call)
     offer.fault, offer.cause = "path_error", "BRIDGE_FAILED"

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from typing import Final
 
 from py_callcenter._router import Event
-from py_callcenter.engine import callers, moves, offers, recovery, talk
+from py_callcenter.engine import callers, exits, moves, offers, recovery, talk
 from py_callcenter.engine.calls import Call, OfferState, Phase
 from py_callcenter.engine.looks import in_dialplan, in_the_park, is_bridged, is_parked, partner_of
 from py_callcenter.engine.state import State
@@ -31,6 +31,25 @@ def resync(state: State, node: str, dumps: Iterable[Event]) -> None:
         if uuid in state.calls:
             _caller_leg(state, uuid, dump)
     recovery.take_up(state, node, live)
+
+
+def look(state: State, call: Call, dump: Event | None) -> None:
+    """The answer to a question about one caller, asked as their events left a doubt."""
+    if dump is None:
+        callers.gone(state, call, "UNSEEN", lost=True)
+    elif call.phase is Phase.LEAVING:
+        _leaving(state, call, dump)
+    else:
+        _caller_leg(state, call.uuid, dump)
+        callers.lives(state, call)
+
+
+def _leaving(state: State, call: Call, dump: Event) -> None:
+    """As far as we know the caller is still in the park."""
+    if call.parked and dump.get("Caller-Destination-Number") == call.exit.extension and not is_parked(dump):
+        call.parked = False  # the transfer worked
+    elif call.parked:
+        exits.go(state, call)
 
 
 def _bury_the_dead(state: State, node: str, live: dict[str, Event]) -> None:

@@ -18,6 +18,7 @@ from py_callcenter.engine.actions import (
     Bridge,
     Device,
     Kill,
+    Look,
     Originate,
     PlayMusic,
     Probe,
@@ -189,6 +190,10 @@ def _probe(action: Probe) -> bytes:
     return uuid_exists(action.uuid)
 
 
+def _look(action: Look) -> bytes:
+    return uuid_dump(action.uuid)
+
+
 # The type of the function depends on the type of the key, which `dict` can't say.
 _BUILDERS: Final[dict[type[object], tuple[str, Callable[..., bytes]]]] = {
     Originate: ("originate", _originate),
@@ -200,6 +205,7 @@ _BUILDERS: Final[dict[type[object], tuple[str, Callable[..., bytes]]]] = {
     StartRecording: ("uuid_record", _start_recording),
     Transfer: ("uuid_transfer", _transfer),
     Probe: ("uuid_exists", _probe),
+    Look: ("uuid_dump", _look),
 }
 
 
@@ -287,6 +293,16 @@ def arm_dead_man(after_s: int) -> bytes:
 def disarm_dead_man() -> bytes:
     """Take the dead man's task away again."""
     return _seal("api sched_del cc_deadman")
+
+
+def arm_lease(after_s: int) -> bytes:
+    """Let the node turn new callers away after so many seconds unless that is disarmed before."""
+    return _seal(f"api sched_api +{seconds(after_s, 'delay')} cc_lease global_setvar cc_alive=false")
+
+
+def disarm_lease() -> bytes:
+    """Take the lease's task away again."""
+    return _seal("api sched_del cc_lease")
 
 
 def status() -> bytes:

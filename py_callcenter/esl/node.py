@@ -22,8 +22,8 @@ import gevent
 import gevent.event
 import structlog
 
-from py_callcenter._router import Event, Poker
-from py_callcenter.engine.actions import Action, Bridge, Originate, Probe, StartRecording
+from py_callcenter._router import Event, EventError, Poker
+from py_callcenter.engine.actions import Action, Bridge, Look, Originate, Probe, StartRecording
 from py_callcenter.engine.pacing import Capacity
 from py_callcenter.esl import commands
 from py_callcenter.esl.canary import Canaries
@@ -74,6 +74,9 @@ class App(Protocol):
     def on_probe(self, action: Probe, alive: bool) -> None:
         """The answer to a `Probe`."""
 
+    def on_look(self, action: Look, dump: Event | None) -> None:
+        """The answer to a `Look`; None: there is no such channel."""
+
     def on_sync(self, node: str, dumps: list[Event], core_uuid: str, restarted: bool) -> None:
         """All channels that could concern us. `restarted`: the switch is another run, all others are gone."""
 
@@ -101,6 +104,8 @@ class NodeSettings:
     """Connections for originates and recordings."""
     dead_man_s: int = 0
     """After so many seconds without us the node runs `cc_deadman.lua`; 0 leaves the node alone."""
+    lease_s: int = 10
+    """After so many seconds without us the node's dialplan turns new callers away."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +132,7 @@ class Timings:
     """After a reconnect the picture is taken again: `show channels` lags behind (freeswitch-esl.md 0.8)."""
     resync_every_s: float = 5.0
     """Lost events ask for a new picture at most so often."""
-    dead_man_every_s: float = 5.0
+    dead_man_every_s: float = 1.0
     gone_after_s: float = 1.0
     """Its machine answers for so long that nobody listens: the switch has ended. A reload of its event socket
     is shorter."""
@@ -206,6 +211,7 @@ class NodeLink:
         self._unseen_since: float | None = None
         self._refused_since: float | None = None
         self._told_gone = False
+        self._leaving = False
         self._poke_wanted = False
         self._poker: Poker | None = None
         self._tasks: list[gevent.Greenlet[..., None]] = []
@@ -277,10 +283,21 @@ class NodeLink:
                 return
         raise ConnectionFailed("not-connected", NOT_SENT)
 
+    def _renew_lease(self) -> None:
+        """Tell the node's dialplan that we live, until we haven't said so for a while."""
+        for slot in self._quick:
+            if connection := slot.open:
+                connection.submit(commands.disarm_lease(), lambda _reply, _error: None)
+                connection.submit(commands.arm_lease(self.settings.lease_s), lambda _reply, _error: None)
+                connection.send(commands.set_global("cc_alive", "true")).accepted()
+                return
+        raise ConnectionFailed("not-connected", NOT_SENT)
+
     def say_goodbye(self, after_s: int, timeout_s: float = 1.0) -> None:
         """A planned stop: new callers get the fallback at once, those who wait have `after_s` seconds
         until the node sees to them. Raises as `ask` does.
         """
+        self._leaving = True
         self.arm_dead_man(after_s, timeout_s)
         self.ask(commands.set_global("cc_alive", "false"), timeout_s)
 
@@ -349,11 +366,24 @@ class NodeLink:
             self._app.on_failure(action, None)
         elif not reply.ok:
             self._count(word, "refused")
-            self._app.on_failure(action, reply.text)
+            if isinstance(action, Look):
+                self._app.on_look(action, None)
+            else:
+                self._app.on_failure(action, reply.text)
         else:
             self._count(word, "ok")
             if isinstance(action, Probe):
                 self._app.on_probe(action, reply.text == "true")
+            elif isinstance(action, Look):
+                self._looked(action, reply)
+
+    def _looked(self, action: Look, reply: Reply) -> None:
+        try:
+            dump = Event.from_plain(reply.body)
+        except EventError:
+            self._app.on_failure(action, None)
+        else:
+            self._app.on_look(action, dump)
 
     def _count(self, word: str, outcome: str) -> None:
         key = (word, outcome)
@@ -583,14 +613,21 @@ class NodeLink:
     # --- Proof of life ---------------------------------------------------------------------------------
 
     def _watch(self) -> None:
+        overdue_s = self._timings.canary_s * self._timings.canaries_missed
         while True:
+            slept_at = self._clock()
             gevent.sleep(self._timings.canary_s)
+            if self._clock() - slept_at > self._timings.canary_s + overdue_s:
+                # It was we who stood still (SIGSTOP, a paused machine): that is no silence of the switch's,
+                # but what it had to say may have been too much for its queue.
+                self.canaries.forget()
+                self.request_resync()
+                continue
             events = self._events.open
             quick = next((slot.open for slot in self._quick if slot.open), None)
             if events is None or quick is None or not self.synced:
                 self.canaries.forget()
                 continue
-            overdue_s = self._timings.canary_s * self._timings.canaries_missed
             if self.canaries.overdue(overdue_s) and not events.backlog:
                 log.error("esl_events_silent", node=self.name, missed=self._timings.canaries_missed)
                 events.cut("canary")
@@ -615,9 +652,13 @@ class NodeLink:
         while True:
             self._up.wait()
             self._came_up.clear()
+            if self._leaving:
+                return
             try:
                 self.arm_dead_man(self.settings.dead_man_s)
-                self.ask(commands.set_global("cc_alive", "true"))
+                if self._leaving:
+                    return
+                self._renew_lease()
             except EslError as error:
                 log.warning("esl_dead_man_not_armed", node=self.name, problem=str(error))
             else:

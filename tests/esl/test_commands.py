@@ -14,6 +14,7 @@ from py_callcenter.engine.actions import (
     Bridge,
     Device,
     Kill,
+    Look,
     Originate,
     PlayMusic,
     Probe,
@@ -82,6 +83,7 @@ def test_each_action_has_its_exact_bytes():
         StartRecording("n", U1, "/rec/2026/c-1.wav"): f"bgapi uuid_record {U1} start /rec/2026/c-1.wav\n\n",
         Transfer("n", U1, "voicemail", "default"): f"api uuid_transfer {U1} voicemail XML default\n\n",
         Probe("n", U1): f"api uuid_exists {U1}\n\n",
+        Look("n", U1): f"api uuid_dump {U1}\n\n",
     }
     assert {action: commands.encode(action).decode() for action in expected} == expected
 
@@ -291,6 +293,7 @@ def test_an_id_is_one_word_of_ours(uuid):
     for action in (
         Kill("n", uuid, "NORMAL_CLEARING"),
         Probe("n", uuid),
+        Look("n", uuid),
         Bridge("n", uuid, U1),
         Bridge("n", U1, uuid),
         Transfer("n", uuid, "x", "y"),
@@ -445,6 +448,7 @@ _actions = st.one_of(
     st.builds(StartRecording, _text, st.just(U1), _text),
     st.builds(Transfer, _text, st.just(U1), _text, _text),
     st.builds(Probe, _text, _text),
+    st.builds(Look, _text, _text),
     st.builds(
         Originate,
         node=_text,

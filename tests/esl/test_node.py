@@ -20,6 +20,7 @@ from py_callcenter.engine.actions import (
     Bridge,
     Device,
     Kill,
+    Look,
     Originate,
     Probe,
     SetVariables,
@@ -46,6 +47,7 @@ class Recorder:
         self.events: list[str] = []
         self.failures: list[tuple[Action, str | None]] = []
         self.probes: list[tuple[str, bool]] = []
+        self.looks: list[tuple[str, str | None]] = []
         self.syncs: list[tuple[list[str], str, bool]] = []
         self.states: list[State] = []
         self.story: list[str] = []
@@ -65,6 +67,9 @@ class Recorder:
     def on_probe(self, action: Probe, alive: bool) -> None:
         self.probes.append((action.uuid, alive))
 
+    def on_look(self, action: Look, dump: Event | None) -> None:
+        self.looks.append((action.uuid, None if dump is None else dump.get("variable_cc_queue")))
+
     def on_sync(self, _node: str, dumps: list[Event], core_uuid: str, restarted: bool) -> None:
         self.syncs.append(([dump.unique_id for dump in dumps], core_uuid, restarted))
         self.story.append("sync")
@@ -79,9 +84,10 @@ class Recorder:
 @contextlib.contextmanager
 def linked(switch: FakeSwitch, app: Recorder, *, up: bool = True, password: str = "ClueCon", **options):
     timings = options.pop("timings", FAST)
+    clock = options.pop("clock", time.monotonic)
     limits = options.pop("limits", Limits(connect_s=0.5, auth_s=0.5, command_s=0.5))
     settings = NodeSettings("fs1", switch.host, switch.port, password, **options)
-    link = NodeLink(settings, app, rng=random.Random(7), timings=timings, limits=limits)
+    link = NodeLink(settings, app, rng=random.Random(7), timings=timings, limits=limits, clock=clock)
     link.start()
     try:
         if up:
@@ -360,6 +366,17 @@ def test_a_probe_is_answered():
         assert app.probes == [(U1, True), (U2, False)]
 
 
+def test_a_look_brings_the_channel_or_that_there_is_none():
+    app = Recorder()
+    with FakeSwitch() as switch, linked(switch, app) as link:
+        switch.channels[U1] = {"variable_cc_queue": "support"}
+        link.perform(Look("fs1", U1))
+        link.perform(Look("fs1", U2))
+        wait_for(lambda: len(app.looks) == 2)
+        assert app.looks == [(U1, "support"), (U2, None)]
+        assert not app.failures
+
+
 def test_a_refusal_comes_back_with_the_switchs_words():
     app = Recorder()
     with FakeSwitch() as switch, linked(switch, app) as link:
@@ -532,12 +549,40 @@ def test_the_dead_man_is_renewed_before_callers_are_told_that_we_live():
         switch.answers["api sched_del"] = answer("-ERR no such task\n")
         with linked(switch, app, dead_man_s=15):
             wait_for(lambda: sum("cc_alive" in c for c in switch.commands) >= 2)
-            words = [c for c in switch.commands if "deadman" in c or "cc_alive" in c]
-            assert words[:3] == [
+            words = [c for c in switch.commands if "deadman" in c or "lease" in c or "cc_alive" in c]
+            assert words[:5] == [
                 "api sched_del cc_deadman",
                 "api sched_api +15 cc_deadman luarun cc_deadman.lua",
+                "api sched_del cc_lease",
+                "api sched_api +10 cc_lease global_setvar cc_alive=false",
                 "api global_setvar cc_alive=true",
             ]
+
+
+def test_after_goodbye_the_node_isnt_told_again_that_we_live():
+    app = Recorder()
+    with FakeSwitch() as switch, linked(switch, app, dead_man_s=15) as link:
+        wait_for(lambda: any("cc_alive=true" in c for c in switch.commands))
+        link.say_goodbye(120)
+        gevent.sleep(0.2)
+        words = [c for c in switch.commands if "deadman" in c or "cc_alive=" in c]
+        assert words[-2:] == [
+            "api sched_api +120 cc_deadman luarun cc_deadman.lua",
+            "api global_setvar cc_alive=false",
+        ]
+
+
+def test_a_controller_that_stood_still_does_not_blame_the_switch():
+    """SIGSTOP: the clock has gone on, nothing was read. No connection is cut, a look is taken."""
+    app = Recorder()
+    now = [0.0]
+    with FakeSwitch() as switch, linked(switch, app, clock=lambda: time.monotonic() + now[0]) as link:
+        wait_for(lambda: link.canaries.lag_s is not None)
+        looks = len(app.syncs)
+        now[0] += 30
+        wait_for(lambda: len(app.syncs) > looks)
+        assert "canary" not in link.counters.reconnects
+        assert link.state is State.UP
 
 
 # Bad company.

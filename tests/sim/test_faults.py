@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from sim.world import ANSWERS, IGNORES, MANUAL, SECOND, World, agent, everybody, queue
 
-from py_callcenter.engine.actions import Bridge, Kill, Originate, Probe
+from py_callcenter.engine.actions import Bridge, Kill, Originate
 from py_callcenter.sim import Behaviour
 
 pytestmark = pytest.mark.sim
@@ -114,16 +114,16 @@ def test_a_lost_park_of_the_agent_is_replaced_by_the_job(poked):
     assert world.talks_with(call) == "1000"
 
 
-def test_a_lost_bridge_event_frees_the_agent_in_the_end(poked):
-    """Nothing says that the two talk: after the deadline the agent's leg is ended, the caller asked after."""
+def test_a_lost_bridge_event_costs_nobody_the_conversation(poked):
+    """Nothing says that the two talk: after the deadline a look at the caller tells."""
     world = centre("1000", poked=poked)
     losing(world, "CHANNEL_BRIDGE")
     call = world.call()
     world.run(12)
 
-    assert world.sent(Probe)
-    assert call.alive
-    assert world.agent("1000").state in ("waiting", "receiving", "reserved")
+    assert world.talks_with(call) == "1000"
+    assert world.agent("1000").state == "in_a_queue_call"
+    assert world.the("call-answered").agent == "1000"
 
 
 def test_when_every_event_of_a_dying_leg_is_lost_the_agent_comes_back_all_the_same():

@@ -33,6 +33,12 @@ def two_queues(**settings) -> World:
     return world
 
 
+def long_message() -> Dialplan:
+    plan = Dialplan()
+    plan.add("message", Step("answer"), Step("playback", "/long.wav", seconds=60), Step("hangup"))
+    return plan
+
+
 def operator(world: World, command: str) -> None:
     """Somebody at the switch's console."""
     world.switch.receive(world.commands, f"api {command}\n\n".encode())
@@ -81,6 +87,39 @@ def test_an_agent_who_answers_after_the_caller_was_sent_elsewhere_does_not_get_t
     assert not any(leg.alive for leg in world.phones["1000"].legs)
     assert world.agent("1000").state in ("waiting", "idle")
     assert not world.all("conversation-ended")
+    world.run(40)
+    world.assert_quiet()
+
+
+@pytest.mark.parametrize("late_ms", [*range(60), 70, 80])
+def test_a_caller_sent_elsewhere_while_the_two_are_joined_is_with_one_of_the_two_and_left_in_peace(late_ms):
+    """Between 5 and 25 ms after our bridge the switch tells nothing of it but that the agent's leg ended."""
+    world = World(everybody([queue("support")], [agent("1000"), agent("2000")]), dialplan=long_message())
+    world.phone("1000", MANUAL)
+    world.phone("2000")
+    world.does(lambda: world.carry_out(world.engine.set_agent_status("2000", "On Break", world.now_us)))
+    call = world.call()
+    world.run(3)
+    world.phones["1000"].answer()
+    world._settle()
+    world.run(late_ms / 1000)
+    operator(world, f"uuid_transfer {call.uuid} message XML default")
+    world.carry_out(world.engine.set_agent_status("2000", "Available", world.now_us))
+    world._settle()
+    music = len(world.sent(PlayMusic))
+    world.run(12)
+
+    assert call.alive
+    assert call.leg.profile.destination == "message"
+    assert world.agent("2000").state == "waiting", "nobody else is asked"
+    assert len(world.sent(PlayMusic)) == music, "our music doesn't play over the message"
+    if call.partner:  # the switch got our bridge after the operator's word
+        assert world.talks_with(call) == "1000"
+        assert world.agent("1000").state == "in_a_queue_call"
+    else:
+        assert not any(leg.alive for name in ("1000", "2000") for leg in world.phones[name].legs)
+        assert world.agent("1000").state in ("waiting", "idle")
+    call.hang_up()
     world.run(40)
     world.assert_quiet()
 

@@ -16,7 +16,7 @@ from py_callcenter.app.crossing import IntoHub
 from py_callcenter.app.secrets import Keys
 from py_callcenter.config import Config, Tier
 from py_callcenter.engine import exits, staffing
-from py_callcenter.engine.actions import Kill, Originate, PlayMusic, Probe, SetVariables, Transfer
+from py_callcenter.engine.actions import Bridge, Kill, Look, Originate, PlayMusic, SetVariables, Transfer
 from py_callcenter.engine.memory import Memory
 from py_callcenter.esl.node import NOT_SENT
 from py_callcenter.sim import Behaviour, Step
@@ -157,7 +157,7 @@ def test_an_exit_override_that_the_switch_would_not_get_leaves_the_queues_own(te
 def test_a_transfer_to_the_exit_that_never_left_is_done_after_the_reconnection():
     world = centre("1000", agents={"status": "Logged Out"}, max_wait_time=5, on_timeout="voicemail")
     call = world.call()
-    unreachable(world, Transfer, Probe)
+    unreachable(world, Transfer, Look)
     world.run(6)
     assert call.leg.profile.destination != "voicemail"
     world.report_lost(NOT_SENT)
@@ -202,7 +202,7 @@ def test_an_exit_that_the_switch_refuses_twice_ends_the_call_rather_than_leaving
 def test_hanging_up_as_an_exit_is_repeated_until_the_channel_is_gone():
     world = centre("1000", agents={"status": "Logged Out"}, max_wait_time=5)
     call = world.call()
-    unreachable(world, Kill, Probe)
+    unreachable(world, Kill, Look)
     world.run(14)
     world.report_lost(NOT_SENT)
     world.swallow = lambda _action: False
@@ -581,10 +581,7 @@ def test_the_watch_for_nobody_logged_in_survives_a_failed_connection():
     )  # fmt: skip
     call = world.call()
     world.run(1)
-    world.drop = lambda event: (
-        event.name == "CHANNEL_BRIDGE"
-        or (event.name == "CHANNEL_PARK" and event.get("variable_cc_side") == "agent")
-    )
+    world.swallow = lambda action: isinstance(action, Bridge)
     world.does(world.phones["1000"].answer)
     set_status(world, "1000", "Logged Out")
     world.run(20)
@@ -598,7 +595,7 @@ def test_the_watch_for_nobody_logged_in_survives_a_failed_connection():
 
 def test_music_that_was_not_sent_for_want_of_a_connection_is_started_later():
     world = centre("1000", agents={"status": "Logged Out"})
-    unreachable(world, PlayMusic, Probe)
+    unreachable(world, PlayMusic, Look)
     call = world.call()
     world.report_lost(NOT_SENT)
     world.run(2)

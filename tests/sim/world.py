@@ -13,7 +13,7 @@ from typing import Any
 from py_callcenter._router import Event, FrameParser, Router
 from py_callcenter.config import Agent, Config, Queue, Tier
 from py_callcenter.engine import Engine, Outcome
-from py_callcenter.engine.actions import Action, Probe
+from py_callcenter.engine.actions import Action, Look, Probe
 from py_callcenter.engine.memory import Memory
 from py_callcenter.esl import commands
 from py_callcenter.esl.errors import CommandError
@@ -215,6 +215,9 @@ class World:
         text = (frame.body.decode() or frame.header("Reply-Text") or "").strip()
         if isinstance(action, Probe):
             self.carry_out(self.engine.on_probe(action, text == "true", self.now_us))
+        elif isinstance(action, Look):
+            dump = None if text.startswith("-ERR") else Event.from_plain(frame.body)
+            self.carry_out(self.engine.on_look(action, dump, self.now_us))
         elif action is not None and text.startswith(("-ERR", "-USAGE")):
             self.failures.append((action, text))
             self.carry_out(self.engine.on_failure(action, text, self.now_us))

@@ -15,23 +15,24 @@ from typing import TYPE_CHECKING, Any
 from sim.storm.network import Line, Network
 
 from py_callcenter._router import Event, EventError, FrameError, FrameParser
-from py_callcenter.engine.actions import Action, Bridge, Originate, Probe, StartRecording
+from py_callcenter.app.controller import DEAD_MAN_S
+from py_callcenter.engine.actions import Action, Bridge, Look, Originate, Probe, StartRecording
 from py_callcenter.engine.pacing import Capacity
 from py_callcenter.esl import commands, sync
 from py_callcenter.esl.canary import Canaries
 from py_callcenter.esl.errors import CommandError
-from py_callcenter.esl.node import NOT_SENT, State, Timings, back_off_s
+from py_callcenter.esl.node import NOT_SENT, NodeSettings, State, Timings, back_off_s
 from py_callcenter.esl.values import Limits, Reply
 
 if TYPE_CHECKING:
     from sim.storm.centre import Centre
 
 SECOND = 1_000_000
+LEASE_S = NodeSettings("", "", 0, "").lease_s
 LIMITS = Limits()
 TIMINGS = Timings()
 KEEPALIVE_US = 19 * SECOND
 """10 s until the first probe, three of them 3 s apart (`esl.connection`)."""
-DEAD_MAN_S = 15
 ASKED_AT_ONCE = 256
 
 OnReply = Callable[[Reply | None], None]
@@ -165,6 +166,9 @@ class Link:
     def _replied(self, action: Action, reply: Reply | None) -> None:
         if reply is None:
             self._tell(self.app.on_failure, action, None)
+        elif isinstance(action, Look):
+            dump = Event.from_plain(reply.body) if reply.ok else None
+            self._tell(self.app.on_look, action, dump)
         elif not reply.ok:
             self._tell(self.app.on_failure, action, reply.text)
         elif isinstance(action, Probe):
@@ -493,6 +497,8 @@ class Link:
         for data in (
             commands.disarm_dead_man(),
             commands.arm_dead_man(DEAD_MAN_S),
+            commands.disarm_lease(),
+            commands.arm_lease(LEASE_S),
             commands.set_global("cc_alive", "true"),
         ):
             self._ask(quick, data, lambda _reply: None)
