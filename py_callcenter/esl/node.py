@@ -284,7 +284,9 @@ class NodeLink:
         raise ConnectionFailed("not-connected", NOT_SENT)
 
     def _renew_lease(self) -> None:
-        """Tell the node's dialplan that we live, until we haven't said so for a while."""
+        """Tell the node's dialplan that we live, until we haven't said so for a while; not after goodbye."""
+        if self._leaving:
+            return
         for slot in self._quick:
             if connection := slot.open:
                 connection.submit(commands.disarm_lease(), lambda _reply, _error: None)
@@ -656,8 +658,6 @@ class NodeLink:
                 return
             try:
                 self.arm_dead_man(self.settings.dead_man_s)
-                if self._leaving:
-                    return
                 self._renew_lease()
             except EslError as error:
                 log.warning("esl_dead_man_not_armed", node=self.name, problem=str(error))
