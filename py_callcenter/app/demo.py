@@ -92,9 +92,9 @@ def _config(listen: str, port: int, folder: Path, hurry: float) -> Config:
             Queue(
                 name=name,
                 strategy=strategy,
-                service_level=ServiceLevel(seconds=seconds, percent=80),
+                service_level=ServiceLevel(seconds=seconds / hurry, percent=80),
                 moh_sound="local_stream://moh",
-                max_wait_time=240,
+                max_wait_time=240 / hurry,
                 on_timeout=Exit("voicemail", "default"),
             )
             for name, strategy, seconds, _share in _QUEUES

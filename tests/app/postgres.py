@@ -27,7 +27,7 @@ def binaries() -> Path | None:
     return Path(on_path).resolve().parent if on_path else None
 
 
-def _die_with_us() -> None:
+def die_with_us() -> None:
     """A server whose tests were killed must not stay behind (Linux: PR_SET_PDEATHSIG)."""
     ctypes.CDLL(None).prctl(1, signal.SIGQUIT)
 
@@ -74,7 +74,7 @@ class Postgres:
                 process = subprocess.Popen(
                     [self._bin / "postgres", "-D", "data", *options],
                     cwd=self.folder, stdout=log, stderr=log, **self._user,
-                    preexec_fn=_die_with_us,  # noqa: PLW1509 - one system call, no lock to wait for
+                    preexec_fn=die_with_us,  # noqa: PLW1509 - one system call, no lock to wait for
                 )  # fmt: skip
             if self._answers(process):
                 return process

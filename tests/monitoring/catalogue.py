@@ -19,6 +19,8 @@ DEPLOY = ROOT / "deploy"
 RULES = DEPLOY / "prometheus/rules"
 OF_THE_SCRAPE = frozenset({"instance", "job"})
 """Labels that Prometheus puts on every series."""
+FREE = frozenset({"queue", "node", "command", "event", "version", "profile"})
+"""Labels whose values a site or the switch sets."""
 
 
 def _everything() -> MetricsSnapshot:
@@ -44,16 +46,26 @@ def _everything() -> MetricsSnapshot:
 
 
 @cache
-def exported() -> Mapping[str, frozenset[str]]:
-    """Labels by the name of each series of /metrics, those of the scrape included.
-
-    Fails when a metric has no series.
-    """
-    found: dict[str, frozenset[str]] = {}
-    for family in text_string_to_metric_families(render(_everything())[0].decode()):
+def _series() -> list[Any]:
+    families = list(text_string_to_metric_families(render(_everything())[0].decode()))
+    for family in families:
         assert family.samples, f"{family.name} has no series: let `_everything` have one"
-        for sample in family.samples:
-            found[sample.name] = frozenset(sample.labels) | OF_THE_SCRAPE
+    return [sample for family in families for sample in family.samples]
+
+
+@cache
+def exported() -> Mapping[str, frozenset[str]]:
+    """Labels by the name of each series of /metrics, those of the scrape included."""
+    return {sample.name: frozenset(sample.labels) | OF_THE_SCRAPE for sample in _series()}
+
+
+@cache
+def values() -> Mapping[tuple[str, str], set[str]]:
+    """Values by metric and label, of labels whose values the product sets."""
+    found: dict[tuple[str, str], set[str]] = {}
+    for sample in _series():
+        for label in sample.labels.keys() - FREE:
+            found.setdefault((sample.name, label), set()).add(sample.labels[label])
     return found
 
 
@@ -126,6 +138,11 @@ def _selected(selector: Any, known: Mapping[str, frozenset[str]]) -> frozenset[s
             raise Wrong(f"{selector.name} has no label {matcher.name}")
         if matcher.name == "job":
             raise Wrong("the job's name is the operator's")
+        known_values = values().get((selector.name, matcher.name))
+        if known_values is not None:
+            unknown = set(matcher.value.split("|")) - known_values
+            if unknown:
+                raise Wrong(f"{selector.name} has no {matcher.name} {sorted(unknown)}")
     return labels
 
 
