@@ -82,6 +82,15 @@ def fill(database: Database, calls: int, days: int) -> None:
         connection.execute(text(SLOTS), {"begin_us": begin_us, "days": days})
         for definition in kept.values():
             connection.execute(text(str(definition)))
+    vacuum(database)
+    begun = time.perf_counter()
+    while not database.count_hours(now_us=round(LAST.timestamp() + 7200) * 1_000_000, at_most_s=3600):
+        pass
+    print(f"hours counted beforehand in {time.perf_counter() - begun:.0f} s", flush=True)
+    vacuum(database)
+
+
+def vacuum(database: Database) -> None:
     with database._engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
         connection.execute(text("VACUUM ANALYZE"))
 

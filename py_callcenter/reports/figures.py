@@ -11,17 +11,15 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any, Final
 
+from py_callcenter.reports.errors import ReportError
 from py_callcenter.reports.query import SECOND_US, Query
 from py_callcenter.stats import LOGGED_IN_STATES, OFFER_OUTCOMES, Figures, Limits, count, moment
+from py_callcenter.stats.definitions import CALLS, LEGS
 from py_callcenter.store import Database
-from py_callcenter.store.figures import (
-    AgentFigures,
-    Repeats,
-    agent_figures,
-    call_figures,
-    leg_figures,
-    repeat_calls,
-)
+from py_callcenter.store.agent_times import AgentFigures, agent_figures
+from py_callcenter.store.errors import TooManyRowsError
+from py_callcenter.store.figures import call_figures, leg_figures, talk_figures
+from py_callcenter.store.repeats import Repeats, repeat_calls
 
 Row = dict[str, Any]
 
@@ -40,13 +38,22 @@ class Report:
 
 
 def build(database: Database, query: Query, thresholds_us: Mapping[str, int]) -> Report:
-    """Raises `StoreError`. Blocks for as long as the database counts."""
-    limits = query.limits(thresholds_us)
+    """Raises `StoreError`, and `ReportError` for too many rows. Blocks for as long as the database counts."""
+    try:
+        return _build(database, query, query.limits(thresholds_us))
+    except TooManyRowsError as error:
+        raise ReportError(
+            f"this report would have more than {error.most} rows",
+            "ask for fewer days, longer intervals, or some names only",
+        ) from error
+
+
+def _build(database: Database, query: Query, limits: Limits) -> Report:
     intervals = query.intervals
     with database.reading(at_most_s=QUERY_S) as connection:
         if query.what == "agents":
             times = agent_figures(connection, intervals, now_us=query.now_us, only=query.only)
-            talks = leg_figures(connection, intervals, limits, by="agent", only=query.only)
+            talks = talk_figures(connection, intervals, limits, only=query.only)
             return _agents(query, times, talks)
         if query.what == "calls":
             found = call_figures(connection, intervals, limits, only=query.only)
@@ -60,16 +67,16 @@ def _queues(
 ) -> Report:
     of_calls = query.what == "calls"
     rows, intervals = [], _intervals(query)
-    total, repeats = Figures(), Repeats(0, 0, 0, 0)
+    total, repeats = Figures(), Repeats()
     for key in sorted(found, key=lambda key: (key[1], key[0])):
         total.add(found[key].values)
         row = {"queue": key[0], **intervals[key[1]], **_figures(query, found[key])}
         if of_calls:
-            repeated = again.get(key, Repeats(0, 0, 0, 0))
+            repeated = again.get(key, Repeats())
             repeats = repeats.plus(repeated)
             row |= _repeats(repeated)
         rows.append(row)
-    bottom = _figures(query, total if rows else count([], Limits(), legs=not of_calls))
+    bottom = _figures(query, total if rows else count([], Limits(), CALLS if of_calls else LEGS))
     if of_calls:
         bottom |= _repeats(repeats)
     return Report(query, ("queue", "begin", "end", *bottom), rows, bottom)

@@ -11,8 +11,8 @@ offered = answered + abandoned + overflowed + callback + lost + waiting.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
-from typing import Any, Final
+from dataclasses import dataclass, field, replace
+from typing import Any, Final, Self
 
 from py_callcenter.stats.calls import OUTCOMES
 
@@ -39,6 +39,12 @@ class Limits:
         """The threshold that counts for a row."""
         return self.thresholds_us.get(row.queue, self.threshold_us)
 
+    def short_in_time(self) -> Self:
+        """With thresholds that only short abandons are within."""
+        below_us = self.short_abandon_us - 1
+        by_queue = {queue: min(own_us, below_us) for queue, own_us in self.thresholds_us.items()}
+        return replace(self, threshold_us=min(self.threshold_us, below_us), thresholds_us=by_queue)
+
 
 Condition = Callable[[Any, Limits], Any]
 
@@ -47,32 +53,43 @@ def _is(outcome: str) -> Condition:
     return lambda row, _limits: row.outcome == outcome
 
 
-def _in_time(outcome: str) -> Condition:
-    return lambda row, limits: (row.outcome == outcome) & (row.wait_us <= limits.threshold(row))
+def _is_over(row: Any, _limits: Limits) -> Any:
+    """Answered, and the conversation is over."""
+    return (row.outcome == "answered") & (row.ended_by != "")
 
 
-def _short(row: Any, limits: Limits) -> Any:
-    return (row.outcome == "abandoned") & (row.wait_us < limits.short_abandon_us)
+SORTED: Final[dict[str, tuple[str, Condition]]] = {
+    "waits_answered": ("wait_us", _is("answered")),
+    "waits_abandoned": ("wait_us", _is("abandoned")),
+    "waits_overflowed": ("wait_us", _is("overflowed")),
+    "waits_callback": ("wait_us", _is("callback")),
+    "talks_answered": ("talk_us", _is_over),
+}
+"""Times that are compared with limits chosen when reading: the column, and the rows whose time it is. Where
+rows are counted beforehand, each of these times is kept, sorted, so that any limit can be chosen later."""
+
+WITHIN: Final[dict[str, tuple[str, Condition]]] = {
+    "answered_in_time": ("waits_answered", lambda row, limits: limits.threshold(row)),
+    "answered_short": ("talks_answered", lambda _row, limits: limits.short_answer_us - 1),
+    "abandoned_in_time": ("waits_abandoned", lambda row, limits: limits.threshold(row)),
+    "abandoned_short": ("waits_abandoned", lambda _row, limits: limits.short_abandon_us - 1),
+    # Where the short limit is above the threshold, some short abandons are late.
+    "abandoned_short_in_time": ("waits_abandoned", lambda row, limits: limits.short_in_time().threshold(row)),
+    "overflowed_in_time": ("waits_overflowed", lambda row, limits: limits.threshold(row)),
+    "callback_in_time": ("waits_callback", lambda row, limits: limits.threshold(row)),
+}
+"""Counts that depend on limits: how many of these times are at most so long."""
 
 
-def _short_in_time(row: Any, limits: Limits) -> Any:
-    """Where the short limit is above the threshold, some short abandons are late."""
-    return _short(row, limits) & (row.wait_us <= limits.threshold(row))
-
-
-def _short_answered(row: Any, limits: Limits) -> Any:
-    return (row.outcome == "answered") & (row.ended_by != "") & (row.talk_us < limits.short_answer_us)
+def _within(name: str) -> Condition:
+    times, limit = WITHIN[name]
+    column, condition = SORTED[times]
+    return lambda row, limits: condition(row, limits) & (getattr(row, column) <= limit(row, limits))
 
 
 COUNTS: Final[dict[str, Condition]] = {
     **{outcome: _is(outcome) for outcome in OUTCOMES},
-    "answered_in_time": _in_time("answered"),
-    "answered_short": _short_answered,
-    "abandoned_in_time": _in_time("abandoned"),
-    "abandoned_short": _short,
-    "abandoned_short_in_time": _short_in_time,
-    "overflowed_in_time": _in_time("overflowed"),
-    "callback_in_time": _in_time("callback"),
+    **{name: _within(name) for name in WITHIN},
     "hung_up_by_caller": lambda row, _: row.ended_by == "caller",
     "hung_up_by_agent": lambda row, _: row.ended_by == "agent",
     "hung_up_by_system": lambda row, _: row.ended_by == "system",
@@ -176,19 +193,45 @@ class Figures:
         return _ratio(self["abandoned"] - self["abandoned_short"], self[OFFERED] - self["abandoned_short"])
 
 
-def count(rows: Iterable[Any], limits: Limits, *, legs: bool = True) -> Figures:
+@dataclass(frozen=True, slots=True)
+class Family:
+    """Which figures are counted of one kind of rows."""
+
+    counts: Mapping[str, Condition]
+    sums: Mapping[str, tuple[str, Condition]]
+    maxima: Mapping[str, tuple[str, Condition]]
+
+    @property
+    def times(self) -> tuple[str, ...]:
+        """Names in `SORTED` that its counts need."""
+        needed = {WITHIN[name][0] for name in self.counts if name in WITHIN}
+        return tuple(name for name in SORTED if name in needed)
+
+
+LEGS: Final = Family({**COUNTS, **LEG_COUNTS}, {**SUMS, **LEG_SUMS}, MAXIMA)
+CALLS: Final = Family(COUNTS, SUMS, MAXIMA)
+_TALKS: Final = (
+    "answered", "answered_short", "hung_up_by_caller", "hung_up_by_agent", "hung_up_by_system", "talked",
+    "transferred",
+)  # fmt: skip
+TALKS: Final = Family(
+    {name: LEGS.counts[name] for name in _TALKS},
+    {name: SUMS[name] for name in ("talk_us", "hold_us", "wrap_up_us")},
+    {},
+)
+"""Of queue legs by the agent who answered: what doesn't depend on the queue."""
+
+
+def count(rows: Iterable[Any], limits: Limits, family: Family = LEGS) -> Figures:
     """Figures of rows in Python; the database counts the same definitions in SQL."""
-    conditions = {**COUNTS, **LEG_COUNTS} if legs else COUNTS
-    sums = {**SUMS, **LEG_SUMS} if legs else SUMS
-    names = (OFFERED, *conditions, *sums, *MAXIMA)
-    out = dict.fromkeys(names, 0)
+    out = dict.fromkeys((OFFERED, *family.counts, *family.sums, *family.maxima), 0)
     for row in rows:
         out[OFFERED] += 1
-        for name, condition in conditions.items():
+        for name, condition in family.counts.items():
             out[name] += bool(condition(row, limits))
-        for name, (column, condition) in sums.items():
+        for name, (column, condition) in family.sums.items():
             out[name] += getattr(row, column) if condition(row, limits) else 0
-        for name, (column, condition) in MAXIMA.items():
+        for name, (column, condition) in family.maxima.items():
             if condition(row, limits):
                 out[name] = max(out[name], getattr(row, column))
     return Figures(out)

@@ -9,6 +9,7 @@ from sqlalchemy.exc import ArgumentError
 from sqlalchemy.pool import StaticPool
 
 from py_callcenter.store.errors import StoreError
+from py_callcenter.store.places import add_functions
 
 WRITES: Final = "callcenter_writes"
 """Execution option of a connection that is going to write."""
@@ -45,6 +46,7 @@ def _tune_sqlite(connection: Any, _record: object) -> None:
     cursor.execute("PRAGMA synchronous=NORMAL")
     cursor.execute("PRAGMA foreign_keys=ON")
     cursor.close()
+    add_functions(connection)
 
 
 def _begin_sqlite(connection: Connection) -> None:

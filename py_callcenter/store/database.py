@@ -2,24 +2,31 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import islice
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Final, Self
 
 import orjson
 from sqlalchemy import Connection, Engine, func, insert, select, text
 
 from py_callcenter.config import Config
 from py_callcenter.engine.memory import Memory
+from py_callcenter.engine.records import CallOffered
 from py_callcenter.stats import AgentLine
 from py_callcenter.store import folding, keeping, rows, standing, versions
 from py_callcenter.store.connect import WRITES, engine_for
+from py_callcenter.store.counting import Counting
 from py_callcenter.store.errors import StoreError, as_store_error
 from py_callcenter.store.keeping import Erased, Retention
 from py_callcenter.store.rows import RecordLike, StoredRecord
 from py_callcenter.store.schema import agents, config, records
+
+HOURS_LISTED: Final = 200
+"""Pieces of work found at once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +45,7 @@ class Database:
         self._engine = engine
         self._folding: folding.AgentFolding | None = None
         self._standing: standing.Standing | None = None
+        self._counting: Counting | None = None
 
     @classmethod
     def open(cls, url: str) -> Database:
@@ -109,17 +117,40 @@ class Database:
         try:
             with self.write() as connection:
                 fresh = rows.insert_new(connection, batch)
+                if self._counting is None:
+                    self._counting = Counting(connection)
                 touched = (getattr(record, "call", "") for record in fresh)
-                folding.refold_calls(connection, filter(None, touched))
+                folding.refold_calls(connection, filter(None, touched), self._counting)
+                self._counting.came_again(
+                    connection, [record.call for record in fresh if isinstance(record, CallOffered)]
+                )
                 if self._folding is None:
                     self._folding = folding.AgentFolding(connection)
-                self._folding.fold(connection, fresh)
+                self._folding.fold(connection, fresh, self._counting)
                 if self._standing is None:
                     self._standing = standing.Standing(connection)
                 self._standing.fold(connection, fresh)
         except BaseException:
-            self._folding = self._standing = None  # they may be ahead of the database now
+            self._folding = self._standing = self._counting = None  # they may be ahead of the database now
             raise
+
+    def count_hours(self, *, now_us: int, at_most_s: float) -> bool:
+        """Count hours beforehand that aren't, newest first, for about so long; False if some are left."""
+        end_s = time.monotonic() + at_most_s
+        try:
+            with self.write() as connection:
+                if self._counting is None:
+                    self._counting = Counting(connection)
+                todo = list(islice(self._counting.missing(connection, now_us), HOURS_LISTED))
+            for what, from_us, until_us in todo:
+                if time.monotonic() > end_s:
+                    return False
+                with self.write() as connection:
+                    self._counting.count(connection, what, from_us, until_us)
+        except BaseException:
+            self._counting = None
+            raise
+        return len(todo) < HOURS_LISTED
 
     def read(
         self, *, since_us: int = 0, until_us: int | None = None, of_agents: bool = False
@@ -179,8 +210,14 @@ class Database:
 
     def erase(self, caller: str) -> Erased:
         """Forget a caller, named by pseudonym (`engine.identity.Sealer.caller`)."""
-        with self.write() as connection:
-            return keeping.erase(connection, caller)
+        try:
+            with self.write() as connection:
+                if self._counting is None:
+                    self._counting = Counting(connection)
+                return keeping.erase(connection, caller, self._counting)
+        except BaseException:
+            self._counting = None
+            raise
 
     # Inside, and for the other modules of this layer.
 
@@ -189,6 +226,8 @@ class Database:
         """A transaction that only reads; a server gives a query up that takes longer than `at_most_s`."""
         with as_store_error(), self._engine.begin() as connection:
             if at_most_s and connection.dialect.name == "postgresql":
+                # One moment for all that is read: what is counted beforehand changes meanwhile.
+                connection.execute(text("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY"))
                 connection.execute(text(f"SET LOCAL statement_timeout = '{at_most_s:d}s'"))
                 # Compiling takes longer than counting a month; sums of a month fit into this memory.
                 connection.execute(text("SET LOCAL jit = off"))

@@ -12,6 +12,14 @@ class StoreError(Exception):
     """The database can't do what was asked. The message holds no password."""
 
 
+class TooManyRowsError(StoreError):
+    """More rows were asked for than anybody reads. `most`: how many would do."""
+
+    def __init__(self, most: int) -> None:
+        super().__init__(f"more than {most} rows")
+        self.most = most
+
+
 @contextmanager
 def as_store_error() -> Iterator[None]:
     """Whatever the database or its driver raises comes out as `StoreError`."""

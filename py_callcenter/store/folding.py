@@ -10,6 +10,7 @@ from sqlalchemy import Connection, delete, select
 
 from py_callcenter.stats import AgentLine, AgentTimes, fold_call
 from py_callcenter.store import rows
+from py_callcenter.store.counting import Counting, forget
 from py_callcenter.store.rows import RecordLike
 from py_callcenter.store.schema import agent_slots, agents, calls, legs, meta, records
 
@@ -18,13 +19,14 @@ _VERSION: Final = "1"
 """Raise it when a fold gives other rows than before: they are made anew at the next start."""
 
 
-def refold_calls(connection: Connection, touched: Iterable[str]) -> None:
+def refold_calls(connection: Connection, touched: Iterable[str], counting: Counting) -> None:
     """Make the call records of some calls anew from all of their records, any number of times."""
     names = sorted(set(touched))
     for start in range(0, len(names), rows.BATCH):
+        some = names[start : start + rows.BATCH]
         query = (
             select(records)
-            .where(records.c.call.in_(names[start : start + rows.BATCH]))
+            .where(records.c.call.in_(some))
             .order_by(records.c.call, records.c.epoch, records.c.sequence)
         )
         call_rows, leg_rows = [], []
@@ -35,6 +37,8 @@ def refold_calls(connection: Connection, touched: Iterable[str]) -> None:
             if call is not None:
                 call_rows.append(rows.call_row(call))
                 leg_rows += [rows.call_row(leg) for leg in its_legs]
+        moments_us = [row["offered_us"] for row in call_rows] + [row["entered_us"] for row in leg_rows]
+        counting.calls_change(connection, some, moments_us)
         rows.put(connection, calls, call_rows)
         rows.put(connection, legs, leg_rows)
 
@@ -46,7 +50,7 @@ class AgentFolding:
         lines = (AgentLine(**row._asdict()) for row in connection.execute(select(agents)))
         self._times = AgentTimes({line.agent: line for line in lines})
 
-    def fold(self, connection: Connection, fresh: Iterable[RecordLike]) -> None:
+    def fold(self, connection: Connection, fresh: Iterable[RecordLike], counting: Counting) -> None:
         """Take records that were just written, each once."""
         for record in fresh:
             self._times.fold(record)
@@ -54,6 +58,7 @@ class AgentFolding:
         lines, slots = self._times.take()
         rows.put(connection, agents, map(rows.line_row, lines))
         rows.add(connection, agent_slots, map(rows.slot_row, slots))
+        counting.changed(connection, "times", (slot.slot_us for slot in slots))
 
 
 def is_folded(connection: Connection) -> bool:
@@ -67,11 +72,12 @@ def rebuild(connection: Connection) -> None:
     if oldest_us is not None:
         connection.execute(delete(agents))
         connection.execute(delete(agent_slots).where(agent_slots.c.slot_us >= oldest_us))
-        folding = AgentFolding(connection)
+        forget(connection)
+        folding, counting = AgentFolding(connection), Counting(connection)
         for batch in in_order(connection):
-            folding.fold(connection, batch)
+            folding.fold(connection, batch, counting)
         for names in _calls(connection):
-            refold_calls(connection, names)
+            refold_calls(connection, names, counting)
     rows.put(connection, meta, [{"key": _FOLDED, "value": _VERSION}])
 
 

@@ -8,11 +8,25 @@ from typing import Any, Final
 import orjson
 from sqlalchemy import Connection, Table, delete, select, tuple_, update
 
-from py_callcenter.store.schema import agent_slots, calls, legs, records
+from py_callcenter.store.counting import Counting
+from py_callcenter.store.places import HOUR_US
+from py_callcenter.store.schema import (
+    agent_hours,
+    agent_slots,
+    call_slots,
+    calls,
+    counted,
+    leg_slots,
+    legs,
+    records,
+    talk_slots,
+)
 
 DAY_US: Final = 86_400_000_000
 CHUNK: Final = 10_000
 """Rows deleted in one transaction, so that records written meanwhile wait for milliseconds only."""
+
+COUNTED: Final = (leg_slots, call_slots, talk_slots, agent_hours)
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,11 +40,14 @@ class Retention:
         """Tables with the column that tells a row's age, and the moment before which rows go."""
         old_records_us = now_us - self.records_days * DAY_US
         old_calls_us = now_us - max(self.calls_days, self.records_days) * DAY_US
+        old_calls_us -= old_calls_us % HOUR_US  # hours are counted as wholes
         return (
             (records, records.c.at_us, old_records_us),
             (legs, legs.c.entered_us, old_calls_us),
             (calls, calls.c.offered_us, old_calls_us),
             (agent_slots, agent_slots.c.slot_us, old_calls_us),
+            *((table, table.c.slot_us, old_calls_us) for table in COUNTED),
+            (counted, counted.c.hour_us, old_calls_us),
         )
 
 
@@ -50,7 +67,7 @@ def delete_chunk(connection: Connection, table: Table, age: Any, before_us: int)
     return int(result.rowcount)
 
 
-def erase(connection: Connection, caller: str) -> Erased:
+def erase(connection: Connection, caller: str, counting: Counting) -> Erased:
     """Forget one caller: the pseudonym goes from records and call records, the names of recordings go.
 
     The calls stay in every figure; nothing links them to each other or to a person any more.
@@ -75,6 +92,8 @@ def erase(connection: Connection, caller: str) -> Erased:
                 & (records.c.node == row.node)
             )
             connection.execute(update(records).where(this).values(fields=orjson.dumps(own).decode()))
+    moments_us = connection.scalars(select(calls.c.offered_us).where(calls.c.caller == caller))
+    counting.changed(connection, "calls", moments_us)
     for table in (calls, legs):
         connection.execute(update(table).where(table.c.caller == caller).values(caller=None))
     return Erased(len(names), tuple(recordings))

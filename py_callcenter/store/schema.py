@@ -6,6 +6,7 @@ from dataclasses import fields
 from typing import Any, Final
 
 from sqlalchemy import (
+    ARRAY,
     BigInteger,
     Boolean,
     Column,
@@ -20,6 +21,7 @@ from sqlalchemy import (
 )
 
 from py_callcenter.stats import LOGGED_IN_STATES, OFFER_OUTCOMES, CallRow, LegRow
+from py_callcenter.stats.definitions import CALLS, LEGS, OFFERED, TALKS, WITHIN, Family
 
 VERSION_TABLE: Final = "cc_schema"
 
@@ -153,4 +155,73 @@ agent_slots = Table(
     *(Column(f"{state}_us", BigInteger, nullable=False) for state in LOGGED_IN_STATES),
     *(Column(f"offers_{outcome}", Integer, nullable=False) for outcome in OFFER_OUTCOMES),
     comment="What each agent did in each quarter of an hour while logged in; what goes on is not in it yet.",
+)
+
+Times: Final = ARRAY(BigInteger).with_variant(LargeBinary, "sqlite")
+"""Sorted times in microseconds; in SQLite as 64-bit numbers one after the other (`places.within`)."""
+
+REPEAT_COUNTS: Final = ("known", "known_answered")
+REPEAT_TIMES: Final = ("gaps_before", "answered_gaps_before", "answered_gaps")
+
+
+def _summed(family: Family) -> list[Column[Any]]:
+    """What doesn't depend on any limit, and the times that limits are compared with."""
+    counts = [OFFERED, *(name for name in family.counts if name not in WITHIN)]
+    return [
+        *(Column(name, Integer, nullable=False) for name in counts),
+        *(Column(name, BigInteger, nullable=False) for name in (*family.sums, *family.maxima)),
+        *(Column(name, Times) for name in family.times),
+    ]
+
+
+def _slot_key(name: str) -> list[Column[Any]]:
+    return [
+        Column("minutes", SmallInteger, primary_key=True, autoincrement=False, comment="15 or 60"),
+        Column("slot_us", BigInteger, primary_key=True, autoincrement=False),
+        Column(name, String(64), primary_key=True),
+    ]
+
+
+leg_slots = Table(
+    "cc_leg_slots",
+    metadata,
+    *_slot_key("queue"),
+    *_summed(LEGS),
+    comment="Queue legs of each quarter and hour, counted beforehand from cc_legs.",
+)
+
+call_slots = Table(
+    "cc_call_slots",
+    metadata,
+    *_slot_key("queue"),
+    *_summed(CALLS),
+    *(Column(name, Integer, nullable=False) for name in REPEAT_COUNTS),
+    *(Column(name, Times) for name in REPEAT_TIMES),
+    comment="Calls of each quarter and hour, counted beforehand from cc_calls.",
+)
+
+talk_slots = Table(
+    "cc_talk_slots",
+    metadata,
+    *_slot_key("agent")[1:],
+    *_summed(TALKS),
+    comment="Queue legs of each hour by the agent who answered, counted beforehand from cc_legs.",
+)
+
+agent_hours = Table(
+    "cc_agent_hours",
+    metadata,
+    Column("slot_us", BigInteger, primary_key=True, autoincrement=False),
+    Column("agent", String(64), primary_key=True),
+    *(Column(f"{state}_us", BigInteger, nullable=False) for state in LOGGED_IN_STATES),
+    *(Column(f"offers_{outcome}", Integer, nullable=False) for outcome in OFFER_OUTCOMES),
+    comment="Agents' time by the hour, counted beforehand from cc_agent_slots.",
+)
+
+counted = Table(
+    "cc_counted",
+    metadata,
+    Column("what", String(8), primary_key=True, comment="legs, calls, talks or times"),
+    Column("hour_us", BigInteger, primary_key=True, autoincrement=False),
+    comment="Hours that are counted beforehand. A row goes when something of its hour changes.",
 )

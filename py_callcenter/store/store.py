@@ -18,6 +18,9 @@ from py_callcenter.store.rows import RecordLike
 from py_callcenter.store.writer import Writer
 
 PURGE_EVERY_S: Final = 6 * 3600.0
+COUNT_EVERY_S: Final = 15.0
+COUNT_AT_MOST_S: Final = 1.0
+"""A year that isn't counted yet takes some hours so; records that come meanwhile wait for a moment only."""
 
 _log = structlog.get_logger(__name__)
 
@@ -32,7 +35,9 @@ class Store:
     def __init__(self, database: Database, retention: Retention | None = None) -> None:
         self.database = database
         self._retention = retention or Retention()
-        self._writer = Writer(database, every=(PURGE_EVERY_S, self._purge))
+        self._writer = Writer(
+            database, every=((PURGE_EVERY_S, self._purge), (COUNT_EVERY_S, self._count_hours))
+        )
         self._writer.start()
 
     @classmethod
@@ -97,6 +102,9 @@ class Store:
         """Write what is left, at most for a few seconds, and let go."""
         self._writer.stop()
         self.database.close()
+
+    def _count_hours(self) -> None:
+        self.database.count_hours(now_us=_now_us(), at_most_s=COUNT_AT_MOST_S)
 
     def _purge(self) -> None:
         gone = self.database.purge(self._retention, now_us=_now_us())

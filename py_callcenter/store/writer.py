@@ -43,12 +43,12 @@ class Writer:
         database: Database,
         *,
         max_pending: int = MAX_PENDING,
-        every: tuple[float, Task] | None = None,
+        every: Sequence[tuple[float, Task]] = (),
     ) -> None:
         """`every`: seconds and a task to be done that often, first soon; it may fail, that is only logged."""
         self._database = database
         self._every = every
-        self._every_at_s = 0.0
+        self._every_at_s = [0.0] * len(every)
         self._max_pending = max_pending
         self._queue: queue.SimpleQueue[Item] = queue.SimpleQueue()
         self._lock = threading.Lock()
@@ -127,7 +127,7 @@ class Writer:
         """Wait for something; join what follows within `GATHER_SECONDS`, up to a task."""
         out: list[RecordLike] = []
         try:
-            item = self._queue.get(timeout=self._every[0] if self._every else None)
+            item = self._queue.get(timeout=min((seconds for seconds, _ in self._every), default=None))
         except queue.Empty:
             return out, None
         gather_until_s = time.monotonic() + GATHER_SECONDS
@@ -144,14 +144,14 @@ class Writer:
                 return out, None
 
     def _do_regularly(self) -> None:
-        if self._every is None or self._stopping.is_set() or time.monotonic() < self._every_at_s:
-            return
-        seconds, task = self._every
-        self._every_at_s = time.monotonic() + seconds
-        try:
-            task()
-        except StoreError as error:
-            _log.warning("housekeeping_failed", reason=str(error))
+        for index, (seconds, task) in enumerate(self._every):
+            if self._stopping.is_set() or time.monotonic() < self._every_at_s[index]:
+                continue
+            self._every_at_s[index] = time.monotonic() + seconds
+            try:
+                task()
+            except StoreError as error:
+                _log.warning("housekeeping_failed", reason=str(error))
 
     def _try(self, task: Task, count: int) -> None:
         """Until it works; once stopping, twice more at most."""

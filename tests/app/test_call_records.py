@@ -105,8 +105,8 @@ def test_a_batch_that_failed_is_no_time_of_agents(url, morning, monkeypatch):
     with filled(f"{url}", morning.records[:500]) as database:
         real = folding.AgentFolding.fold
 
-        def fails(self, connection, fresh):
-            real(self, connection, fresh)
+        def fails(self, *given):
+            real(self, *given)
             raise StoreError("away")
 
         monkeypatch.setattr(folding.AgentFolding, "fold", fails)

@@ -14,10 +14,14 @@ from sqlalchemy import delete
 
 from py_callcenter.stats import OUTCOMES, Intervals, Limits, count, cut
 from py_callcenter.stats.calls import CallRow, LegRow
+from py_callcenter.stats.definitions import CALLS, LEGS, TALKS
 from py_callcenter.store import Database
 from py_callcenter.store import figures as f
 from py_callcenter.store import rows as store_rows
-from py_callcenter.store.schema import calls, legs
+from py_callcenter.store.counting import WHATS, Counting
+from py_callcenter.store.keeping import COUNTED
+from py_callcenter.store.repeats import repeat_calls
+from py_callcenter.store.schema import calls, counted, legs
 
 pytestmark = pytest.mark.app
 
@@ -83,7 +87,7 @@ def database(request, tmp_path_factory):
 
 
 def put(connection, leg_list):
-    for table in (legs, calls):
+    for table in (legs, calls, *COUNTED, counted):
         connection.execute(delete(table))
     named = [replace(leg, call=f"c{n}") for n, leg in enumerate(leg_list)]
     store_rows.put(connection, legs, map(store_rows.call_row, named))
@@ -91,19 +95,32 @@ def put(connection, leg_list):
     return named
 
 
-def naive(row_list, intervals: Intervals, limits, *, key, at, of_legs):
+def naive(row_list, intervals: Intervals, limits, *, key, at, family):
     groups: dict[tuple[str, int], list] = {}
     for row in row_list:
         for number in range(len(intervals)):
             if intervals.bounds_us[number] <= getattr(row, at) < intervals.bounds_us[number + 1]:
                 groups.setdefault((getattr(row, key), number), []).append(row)
-    return {k: count(rows, limits, legs=of_legs).values for k, rows in groups.items() if k[0]}
+    return {k: count(rows, limits, family).values for k, rows in groups.items() if k[0]}
+
+
+HOURS = range(DAYS.from_us - HOUR, DAYS.until_us + HOUR, HOUR)
+ZONES = [BERLIN, ZoneInfo("Asia/Tehran"), ZoneInfo("Asia/Kathmandu"), ZoneInfo("UTC")]
+
+
+def count_beforehand(connection, spans):
+    counting = Counting(connection)
+    for what in WHATS:
+        for first, hours in spans:
+            counting.count(connection, what, HOURS[first], HOURS[first] + hours * HOUR)
 
 
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     leg_list=st.lists(leg_rows(), max_size=40),
-    size=st.sampled_from(["hour", "day", "week", "all"]),
+    zone=st.sampled_from(ZONES),
+    size=st.sampled_from(["quarter", "hour", "day", "week", "all"]),
+    spans=st.lists(st.tuples(st.integers(0, len(HOURS) - 1), st.integers(1, 30)), max_size=3),
     limits=st.builds(
         Limits,
         st.integers(0, 100).map(lambda s: s * SECOND),
@@ -114,24 +131,26 @@ def naive(row_list, intervals: Intervals, limits, *, key, at, of_legs):
         ),
     ),
 )
-def test_counted_in_sql_as_in_python_and_nothing_is_lost(database, leg_list, size, limits):
-    intervals = cut(BERLIN, size, FIRST, LAST)
+def test_counted_in_sql_as_in_python_and_nothing_is_lost(database, leg_list, zone, size, spans, limits):
+    """Whichever hours were counted beforehand, and wherever the intervals begin."""
+    intervals = cut(zone, size, FIRST, LAST)
     with database.write() as connection:
         named = put(connection, leg_list)
+        count_beforehand(connection, spans)
         by_queue = f.leg_figures(connection, intervals, limits)
-        by_agent = f.leg_figures(connection, intervals, limits, by="agent")
+        by_agent = f.talk_figures(connection, intervals, limits)
         by_call = f.call_figures(connection, intervals, limits)
         some = f.leg_figures(connection, intervals, limits, only=["support"])
 
-    legs_of = {"key": "queue", "at": "entered_us", "of_legs": True}
+    legs_of = {"key": "queue", "at": "entered_us", "family": LEGS}
     expected = naive(named, intervals, limits, **legs_of)
     assert {k: v.values for k, v in by_queue.items()} == expected
     assert {k: v.values for k, v in some.items()} == {k: v for k, v in expected.items() if k[0] == "support"}
     assert {k: v.values for k, v in by_agent.items()} == naive(
-        named, intervals, limits, **{**legs_of, "key": "agent"}
+        named, intervals, limits, **{**legs_of, "key": "agent", "family": TALKS}
     )
     assert {k: v.values for k, v in by_call.items()} == naive(
-        map(call_of, named), intervals, limits, key="queue", at="offered_us", of_legs=False
+        map(call_of, named), intervals, limits, key="queue", at="offered_us", family=CALLS
     )
     for figures in (*by_queue.values(), *by_call.values()):
         assert figures["offered"] == sum(figures[outcome] for outcome in OUTCOMES)
@@ -158,8 +177,11 @@ def test_the_hour_that_comes_twice_is_counted_once_each(database):
     }
 
 
-def test_repeated_calls_and_first_call_resolution_by_hand(database):
+@pytest.mark.parametrize("spans", [[], [(0, 75)], [(3, 10), (20, 1), (40, 9)]])
+@pytest.mark.parametrize("zone", ZONES)
+def test_repeated_calls_and_first_call_resolution_by_hand(database, zone, spans):
     rng = random.Random(11)
+    days = cut(zone, "day", FIRST, LAST)
     leg_list = [
         LegRow(
             call="",
@@ -175,11 +197,12 @@ def test_repeated_calls_and_first_call_resolution_by_hand(database):
     window_us = 8 * HOUR
     with database.write() as connection:
         named = [call_of(leg) for leg in put(connection, leg_list)]
-        found = f.repeat_calls(connection, DAYS, window_us=window_us)
+        count_beforehand(connection, spans)
+        found = repeat_calls(connection, days, window_us=window_us)
 
     expected: dict[tuple[str, int], list[int]] = {}
     for call in named:
-        number = DAYS.index(call.offered_us)
+        number = days.index(call.offered_us)
         if number is None or not call.caller:
             continue
         others = [o.offered_us - call.offered_us for o in named if o.caller == call.caller and o is not call]

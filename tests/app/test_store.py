@@ -175,7 +175,7 @@ def test_housekeeping_is_done_at_the_start_and_may_fail(quick):
 
     away = Away()
     away.back.set()
-    writer = Writer(away, every=(0.01, tidy))
+    writer = Writer(away, every=[(0.01, tidy)])
     writer.start()
     assert done.wait(5)
     writer.put([entered(1)])
