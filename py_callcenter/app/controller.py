@@ -30,7 +30,7 @@ from py_callcenter.app.secrets import Keys
 from py_callcenter.app.traces import Traces
 from py_callcenter.config import Change, Config, Exit, difference
 from py_callcenter.engine import Action, AnyRecord, Engine, Outcome, View
-from py_callcenter.engine.actions import Look, Probe
+from py_callcenter.engine.actions import AskApplication, Look, Probe
 from py_callcenter.engine.memory import Memory
 from py_callcenter.esl.errors import EslError
 from py_callcenter.esl.node import NodeLink, NodeSettings, State
@@ -196,6 +196,9 @@ class Controller:
     def on_look(self, action: Look, dump: Event | None) -> None:
         self._input(self.engine.on_look, action, dump)
 
+    def on_application(self, action: AskApplication, application: str) -> None:
+        self._input(self.engine.on_application, action, application)
+
     def on_sync(self, node: str, dumps: list[Event], _core_uuid: str, _restarted: bool) -> None:
         """A restarted switch has none of our channels, which is what its dumps say."""
         self._input(self.engine.on_capacity, node, self.links[node].capacity)
@@ -347,6 +350,10 @@ class Controller:
             link = self.links.get(action.node)
             if link is not None:
                 link.perform(action)
+        for node in outcome.doubts:
+            link = self.links.get(node)
+            if link is not None:
+                link.request_resync()
         due_us = self.engine.next_deadline_us()
         if due_us is not None and (self._due_us is None or due_us < self._due_us):
             self._due_us = due_us

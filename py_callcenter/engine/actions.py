@@ -117,6 +117,14 @@ class Look:
     uuid: str
 
 
+@dataclass(frozen=True, slots=True)
+class AskApplication:
+    """Ask what a leg that we don't know does; the answer comes back through `Engine.on_application`."""
+
+    node: str
+    uuid: str
+
+
 Action = (
     Originate
     | Bridge
@@ -128,4 +136,5 @@ Action = (
     | Transfer
     | Probe
     | Look
+    | AskApplication
 )

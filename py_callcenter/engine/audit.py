@@ -1,4 +1,5 @@
-"""Asking the switch about every channel that we hold for alive, a few a second; so a lost event is made good.
+"""Asking the switch about every channel that it may have told us of, a few a second; so a lost event is made
+good.
 
 A channel that the switch doesn't know may be hanging up just now, its HANGUP on the way (freeswitch-esl.md
 2.1). So it is asked about again a few seconds later; only when nothing was told by then, it is gone.
@@ -8,7 +9,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from py_callcenter.engine import callers, offers, talk
+from py_callcenter.engine import callers, offers, outside, strangers, talk
 from py_callcenter.engine.actions import Probe
 from py_callcenter.engine.calls import OfferState
 from py_callcenter.engine.records import EndMissed
@@ -22,7 +23,9 @@ AGAIN_US: Final = 3_000_000
 
 def wake(state: State) -> None:
     """Have the round go on while there is anything to ask about."""
-    if state.round.timer is None and (state.calls or state.legs):
+    if state.round.timer is None and (
+        state.calls or state.legs or state.outside.strangers or state.outside.channels
+    ):
         state.round.timer = state.start_timer(STEP_US, _step)
 
 
@@ -31,6 +34,8 @@ def _step(state: State) -> None:
     if not state.round.left:
         state.round.left.extend(state.calls)
         state.round.left.extend(uuid for uuid, offer in state.legs.items() if offer.legs[uuid].created)
+        state.round.left.extend(state.outside.channels)
+        state.round.left.extend(state.outside.strangers)
         state.round.share = -(-len(state.round.left) // STEPS)
     for _ in range(min(state.round.share, len(state.round.left))):
         _ask(state, state.round.left.popleft())
@@ -41,14 +46,20 @@ def _ask(state: State, uuid: str) -> None:
     call, offer = state.calls.get(uuid), state.legs.get(uuid)
     if call is not None:
         state.act(Probe(call.node, uuid, audit=True))
-    elif offer is not None and not offer.legs[uuid].dead:
-        state.act(Probe(offer.call.node, uuid, audit=True))
+    elif offer is not None:
+        if not offer.legs[uuid].dead:
+            state.act(Probe(offer.call.node, uuid, audit=True))
+    elif uuid in state.outside.channels:
+        state.act(Probe(state.outside.channels[uuid][0], uuid, audit=True))
+    else:
+        strangers.ask(state, uuid)
 
 
 def answered(state: State, uuid: str, *, alive: bool) -> None:
     """The answer to a question of the round."""
     suspected_us = state.round.suspects.pop(uuid, None)
-    if alive or (uuid not in state.calls and uuid not in state.legs):
+    known = uuid in state.calls or uuid in state.legs or uuid in state.outside.channels
+    if alive or not known:
         return
     if suspected_us is None or state.now_us - suspected_us < AGAIN_US:
         state.round.suspects[uuid] = state.now_us if suspected_us is None else suspected_us
@@ -66,3 +77,5 @@ def answered(state: State, uuid: str, *, alive: bool) -> None:
             callers.parted(state, offer.call)
         else:
             offers.leg_gone(state, offer, leg, "UNSEEN")
+    else:
+        outside.ended(state, uuid)

@@ -364,6 +364,15 @@ def elsewhere(state: State, call: Call) -> None:
         call.transferred = call.handed_on = True
 
 
+def forsaken(state: State, call: Call) -> None:
+    """Asleep between two bridges: whoever asked for the second one has died before it began (`uuid_bridge`
+    waits for ever then), so nobody but us can end the silence.
+    """
+    call.forsaken = False
+    if call.phase is Phase.AWAY and call.stay is not None:
+        exits.leave(state, call, None, call.stay.queue.after_call)
+
+
 def _after_talk(state: State, call: Call, event: Event) -> None:
     state.stop_timer(call.settle_timer)
     call.parked_by = None

@@ -191,6 +191,8 @@ class Call:
     """The agent sent the caller to an extension; the next PARK is a new queue leg."""
     handed_on: bool = False
     """The agent transferred the caller, in whatever way: somebody else cares for them."""
+    forsaken: bool = False
+    """In nobody's hands for all we know, since somebody else's bridge ended."""
     parked_by: Event | None = None
     """The PARK that ended the conversation, while the end of the agent's leg isn't told yet."""
     exit: Exit = HANGUP

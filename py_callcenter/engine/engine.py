@@ -27,12 +27,14 @@ from py_callcenter.engine import (
     recovery,
     registrations,
     steer,
+    strangers,
     talk,
     view,
 )
 from py_callcenter.engine import resync as resynchronise
 from py_callcenter.engine.actions import (
     Action,
+    AskApplication,
     Bridge,
     Kill,
     Look,
@@ -55,10 +57,13 @@ _AGAIN_US: Final = 5_000_000
 
 @dataclass(slots=True)
 class Outcome:
-    """What one input led to: actions for the switches, in order per leg, and records."""
+    """What one input led to: actions for the switches, in order per leg, records, and nodes to be looked at
+    afresh, for events of theirs were lost.
+    """
 
     actions: list[Action] = field(default_factory=list)
     records: list[AnyRecord] = field(default_factory=list)
+    doubts: set[str] = field(default_factory=set)
 
 
 class Engine:
@@ -150,6 +155,12 @@ class Engine:
             resynchronise.look(self._state, call, dump)
         return self._finish()
 
+    def on_application(self, action: AskApplication, application: str, now_us: int) -> Outcome:
+        """The answer to an `AskApplication`."""
+        self._advance(now_us)
+        strangers.told(self._state, action.node, action.uuid, application)
+        return self._finish()
+
     def resync(self, node: str, dumps: Iterable[Event], now_us: int) -> Outcome:
         """All channels of a node that could concern us, after a (re)connect."""
         self._advance(now_us)
@@ -172,6 +183,8 @@ class Engine:
         self._advance(now_us)
         change = holds.release if up else holds.hold
         change(self._state, node, "away")
+        if up:  # commands may have been lost even when no event was
+            self._state.round.doubts.add(node)
         return self._finish()
 
     def on_node_gone(self, node: str, now_us: int) -> Outcome:
@@ -373,8 +386,10 @@ class Engine:
                 offers.ring(state, proposal)
         # Ringing a phone comes first: it has connections of its own, and the caller is waiting for it.
         state.actions.sort(key=_rings_no_phone)
-        outcome = Outcome(state.actions, state.records)
+        outcome = Outcome(state.actions, state.records, state.round.doubts)
         state.actions, state.records = [], []
+        if state.round.doubts:
+            state.round.doubts = set()
         return outcome
 
     def _look(self, node: str, dumps: Iterable[Event]) -> None:
@@ -392,6 +407,7 @@ class Engine:
         else:
             pacing.began(self._state, node)
             outside.began(self._state, node, event)
+            strangers.began(self._state, node, uuid)
             self._ghost(node, uuid)
 
     def _on_progress(self, node: str, event: Event) -> None:
@@ -409,8 +425,9 @@ class Engine:
             offers.leg_answered(self._state, offer, offer.legs[uuid])
         else:
             self._ghost(node, uuid)
-            if event.get("variable_cc_queue"):
+            if event.get("variable_cc_queue") and uuid not in self._state.calls:
                 callers.expect(self._state, event)
+                strangers.answered(self._state, node, uuid)
 
     def _ghost(self, node: str, uuid: str) -> None:
         """A leg that was called off before it existed (races R1, R2)."""
@@ -420,6 +437,7 @@ class Engine:
     def _on_park(self, node: str, event: Event) -> None:
         state = self._state
         uuid = event.unique_id
+        strangers.known(state, uuid)
         offer = state.legs.get(uuid)
         if offer is not None:
             offers.leg_parked(state, offer, offer.legs[uuid])
@@ -460,6 +478,7 @@ class Engine:
     def _on_hangup(self, _node: str, event: Event) -> None:
         uuid = event.unique_id
         outside.ended(self._state, uuid)
+        strangers.known(self._state, uuid)
         cause = event.get("Hangup-Cause") or "NORMAL_UNSPECIFIED"
         call = self._state.calls.get(uuid)
         if call is not None:
@@ -538,6 +557,8 @@ class Engine:
             case SetVariables() | PlayMusic() if call is not None:
                 call.unstamped |= isinstance(action, SetVariables)
                 state.start_timer(offers.ASK_AFTER_US, offers.ask, call)
+            case AskApplication() if error is not None:
+                strangers.known(state, action.uuid)
             case Look() if call is not None:
                 state.start_timer(_AGAIN_US, offers.ask, call)
             case _:

@@ -15,6 +15,8 @@ from py_callcenter.engine import exits, talk
 from py_callcenter.engine.calls import Call, Phase
 from py_callcenter.engine.state import State
 
+FORSAKEN_US: Final = 5_000_000
+"""A channel whose bridge ends is parked, bridged or gone within a tick or two."""
 _BY_TRANSFER: Final = ":bl_xfer:"
 
 
@@ -67,11 +69,24 @@ def departed(state: State, call: Call) -> None:
     call.phase = Phase.AWAY
 
 
+def _forsaken(state: State, call: Call) -> None:
+    """Whoever had the caller let go of them, and nothing was told of them since: only a look tells where they
+    are.
+    """
+    if call.phase is Phase.AWAY:
+        call.forsaken = True
+        state.round.doubts.add(call.node)
+
+
 def unbridged(state: State, call: Call, event: Event) -> None:
     """A caller leaves a conversation: with a transfer, somebody else cares for them from now on.
 
     The agent's leg is the switch's to end; it may have been sent elsewhere too, so nobody hangs it up.
     """
+    if call.phase is Phase.AWAY and not moved(call, event):
+        state.stop_timer(call.settle_timer)
+        call.settle_timer = state.start_timer(FORSAKEN_US, _forsaken, call)
+        return
     if call.phase not in (Phase.TALKING, Phase.PARTED) or not moved(call, event):
         return
     offer = call.winner

@@ -13,7 +13,7 @@ from typing import Final
 from py_callcenter._router import Event, Proposal
 from py_callcenter.config import expand_record_template
 from py_callcenter.config.rules import RuleError
-from py_callcenter.engine import music, pacing, registrations, staffing
+from py_callcenter.engine import holds, music, pacing, registrations, staffing
 from py_callcenter.engine.actions import (
     Bridge,
     Device,
@@ -468,8 +468,13 @@ def _kill_overdue(state: State, offer: Offer) -> None:
     """The legs should be gone by now: ask, kill again, and in the end free the agent regardless.
 
     A switch that doesn't answer breaks no invariant; a leg that it shows alive after all those kills does.
+    While the node is away nothing can be said or done: its phones may ring on, so the agent is kept until it
+    is back or counts as gone.
     """
     if offer.state is not OfferState.ENDING:
+        return
+    if holds.is_held(state, offer.call.node, "away"):
+        _watch(state, offer, KILL_DEADLINE_US, _kill_overdue)
         return
     living = [leg for leg in offer.legs.values() if not leg.dead]
     offer.kill_rounds += 0 if offer.spared else 1

@@ -59,6 +59,13 @@ def began(state: State, node: str, event: Event) -> None:
         _count(state, names)
 
 
+def lent(state: State, node: str, uuid: str, agent: str) -> None:
+    """A leg that was called for a queue talks with somebody who isn't the queues': so does the agent."""
+    if uuid not in state.outside.channels:
+        state.outside.channels[uuid] = node, frozenset({agent})
+        _count(state, {agent})
+
+
 def ended(state: State, uuid: str) -> None:
     """The channel is gone. Nothing when it was none of an agent's."""
     found = state.outside.channels.pop(uuid, None)

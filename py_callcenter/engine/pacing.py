@@ -35,6 +35,8 @@ PAUSE_US: Final = 1_000_000
 LONGEST_PAUSE_US: Final = 30_000_000
 BEHIND_S: Final = 2
 """So many seconds of originates may wait before new offers stop."""
+ON_ITS_WAY: Final = 8
+"""This part of a second's channels may be told of a little later than the switch counts them."""
 REFUSED_CAUSE: Final = "DESTINATION_OUT_OF_ORDER"
 """What a refused originate says; also of a second leg under a living leg's name."""
 
@@ -78,6 +80,10 @@ class Pace:
     """Legs of ours in a second however many callers come."""
     sessions: int = 0
     """Channels that live there, as far as events tell."""
+    unexplained: int | None = None
+    """Channels that the switch counts beyond those that its events told of since the first HEARTBEAT after a
+    look at it; None before that one.
+    """
     ours: deque[int] = field(default_factory=deque)
     begun: deque[int] = field(default_factory=deque)
     """All channels that began, ours from the moment that they were asked for."""
@@ -225,6 +231,7 @@ def learnt(state: State, node: str, capacity: Capacity) -> None:
     if pace is not None:
         pace.capacity = capacity
         pace.sessions = capacity.sessions
+        pace.unexplained = None
         pace.settle()
 
 
@@ -233,7 +240,15 @@ def heartbeat(state: State, node: str, *, sessions: int, max_sessions: int, per_
     pace = state.paces.get(node)
     if pace is not None:
         limit = max(pace.capacity.sessions_per_second, per_second)
+        before = pace.unexplained
+        now = 0 if before is None else before + sessions - pace.sessions
         learnt(state, node, Capacity(limit, max_sessions, sessions))
+        pace.wait_us(state.now_us, 0)
+        on_its_way = len(pace.begun) // ON_ITS_WAY
+        if before is not None and (min(before, now) > on_its_way or max(before, now) < -on_its_way):
+            state.round.doubts.add(node)
+        else:
+            pace.unexplained = now
 
 
 def refused(state: State, offer: Offer, take_back: TakeBack) -> bool:

@@ -12,7 +12,7 @@ from typing import Final
 
 from py_callcenter._router import Event
 from py_callcenter.config import Exit, Queue
-from py_callcenter.engine import callers, exits, moves, offers, registrations, talk
+from py_callcenter.engine import callers, exits, moves, offers, outside, registrations, strangers, talk
 from py_callcenter.engine.actions import Kill, SetVariables
 from py_callcenter.engine.calls import Call, Leg, Offer, OfferState, Phase, Stay
 from py_callcenter.engine.identity import job_uuid, leg_uuid
@@ -129,6 +129,13 @@ def take_up(state: State, node: str, live: Mapping[str, Event]) -> None:
         _end_offers(state, uuid, past)
     for uuid in [uuid for uuid, past in state.past.items() if past.node == node]:
         _close_books(state, uuid, state.past.pop(uuid))
+    for uuid, dump in live.items():
+        if uuid in state.calls:
+            strangers.known(state, uuid)
+        elif uuid not in state.legs and is_bridged(dump):
+            seal = offer_seal(state, dump)
+            if seal is not None and seal.agent in state.agents:
+                outside.lent(state, node, uuid, seal.agent)
 
 
 def orphan(state: State, node: str, uuid: str, dump: Event) -> None:

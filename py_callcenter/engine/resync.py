@@ -113,3 +113,5 @@ def _caller_leg(state: State, uuid: str, dump: Event) -> None:
         _parked_caller(state, call, dump)
     elif in_dialplan(dump):
         callers.elsewhere(state, call)
+    elif call.forsaken and dump.get("Channel-State") == "CS_RESET":
+        callers.forsaken(state, call)

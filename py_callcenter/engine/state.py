@@ -51,6 +51,8 @@ class Outside:
     channels: dict[str, tuple[str, frozenset[str]]] = field(default_factory=dict)
     """Node and agents of each channel, by its uuid."""
     by_hand: dict[str, int] = field(default_factory=dict)
+    strangers: dict[str, str] = field(default_factory=dict)
+    """Living channels that nobody here knows, with their node; see `strangers`."""
 
 
 @dataclass(slots=True)
@@ -62,6 +64,8 @@ class Round:
     share: int = 0
     """So many a step."""
     timer: int | None = None
+    doubts: set[str] = field(default_factory=set)
+    """Nodes of which something was missed: each needs a fresh look."""
     suspects: dict[str, int] = field(default_factory=dict)
     """Channels that the switch didn't know when it was asked, with that moment."""
 

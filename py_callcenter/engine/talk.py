@@ -43,7 +43,7 @@ def bridged(state: State, first: str, second: str) -> None:
         call, partner = state.calls.get(second), first
     if call is None or call.phase is Phase.ENDED:
         return
-    call.parked = False
+    call.parked = call.forsaken = False
     offer = state.legs.get(partner)
     if offer is None or offer.call is not call:
         if offer is not None and offer.talk_leg == partner and offer.talk_since_us:
@@ -276,6 +276,7 @@ def _taken_elsewhere(state: State, call: Call) -> None:
         return
     _let_go(state, call)
     music.stop(state, call)
+    state.stop_timer(call.settle_timer)
     call.phase = Phase.AWAY
     call.winner = None
     state.act(SetVariables(call.node, call.uuid, NO_LONGER_OURS))

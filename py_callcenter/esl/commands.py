@@ -15,6 +15,7 @@ from typing import Final
 from py_callcenter.config import shapes
 from py_callcenter.engine.actions import (
     Action,
+    AskApplication,
     Bridge,
     Device,
     Kill,
@@ -194,6 +195,10 @@ def _look(action: Look) -> bytes:
     return uuid_dump(action.uuid)
 
 
+def _ask_application(action: AskApplication) -> bytes:
+    return _seal(f"api uuid_getvar {identifier(action.uuid)} current_application")
+
+
 # The type of the function depends on the type of the key, which `dict` can't say.
 _BUILDERS: Final[dict[type[object], tuple[str, Callable[..., bytes]]]] = {
     Originate: ("originate", _originate),
@@ -206,6 +211,7 @@ _BUILDERS: Final[dict[type[object], tuple[str, Callable[..., bytes]]]] = {
     Transfer: ("uuid_transfer", _transfer),
     Probe: ("uuid_exists", _probe),
     Look: ("uuid_dump", _look),
+    AskApplication: ("uuid_getvar", _ask_application),
 }
 
 

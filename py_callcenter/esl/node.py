@@ -23,7 +23,15 @@ import gevent.event
 import structlog
 
 from py_callcenter._router import Event, EventError, Poker
-from py_callcenter.engine.actions import Action, Bridge, Look, Originate, Probe, StartRecording
+from py_callcenter.engine.actions import (
+    Action,
+    AskApplication,
+    Bridge,
+    Look,
+    Originate,
+    Probe,
+    StartRecording,
+)
 from py_callcenter.engine.pacing import Capacity
 from py_callcenter.esl import commands
 from py_callcenter.esl.canary import Canaries
@@ -76,6 +84,9 @@ class App(Protocol):
 
     def on_look(self, action: Look, dump: Event | None) -> None:
         """The answer to a `Look`; None: there is no such channel."""
+
+    def on_application(self, action: AskApplication, application: str) -> None:
+        """The answer to an `AskApplication`."""
 
     def on_sync(self, node: str, dumps: list[Event], core_uuid: str, restarted: bool) -> None:
         """All channels that could concern us. `restarted`: the switch is another run, all others are gone."""
@@ -378,6 +389,8 @@ class NodeLink:
                 self._app.on_probe(action, reply.text == "true")
             elif isinstance(action, Look):
                 self._looked(action, reply)
+            elif isinstance(action, AskApplication):
+                self._app.on_application(action, reply.text)
 
     def _looked(self, action: Look, reply: Reply) -> None:
         try:
@@ -508,6 +521,8 @@ class NodeLink:
             # The first wait bounds how often; the second is for the next reason.
             connection.closed.wait(self._timings.resync_every_s)
             gevent.wait([connection.closed, self._resync_wanted], count=1)
+            # What was lost a moment ago may be about a channel that isn't in the switch's table yet either.
+            connection.closed.wait(self._timings.second_look_s)
 
     def _hold(self) -> None:
         self._held = deque() if self._held is None else self._held

@@ -17,6 +17,7 @@ from structlog.testing import capture_logs
 from py_callcenter._router import Event
 from py_callcenter.engine.actions import (
     Action,
+    AskApplication,
     Bridge,
     Device,
     Kill,
@@ -48,6 +49,7 @@ class Recorder:
         self.failures: list[tuple[Action, str | None]] = []
         self.probes: list[tuple[str, bool]] = []
         self.looks: list[tuple[str, str | None]] = []
+        self.applications: list[tuple[str, str]] = []
         self.syncs: list[tuple[list[str], str, bool]] = []
         self.states: list[State] = []
         self.story: list[str] = []
@@ -63,6 +65,9 @@ class Recorder:
 
     def on_failure(self, action: Action, error: str | None) -> None:
         self.failures.append((action, error))
+
+    def on_application(self, action: AskApplication, application: str) -> None:
+        self.applications.append((action.uuid, application))
 
     def on_probe(self, action: Probe, alive: bool) -> None:
         self.probes.append((action.uuid, alive))

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import pytest
-from sim.world import MANUAL, World, agent, everybody, queue
+from sim.test_outside import channel
+from sim.world import MANUAL, NODE, World, agent, everybody, queue
 
-from py_callcenter.engine.actions import Probe
+from py_callcenter.config import Node
+from py_callcenter.engine.actions import AskApplication, Probe
+from py_callcenter.sim import Dialplan, Step
 
 pytestmark = pytest.mark.sim
 
@@ -92,3 +95,86 @@ def test_an_idle_centre_asks_nothing_and_a_busy_one_little():
     asked = [probe.uuid for probe in world.sent(Probe)]
     assert {call.uuid for call in calls} == set(asked)
     assert len(asked) <= 3 * len(calls)
+
+
+@pytest.mark.parametrize(
+    "lost",
+    [
+        ("CHANNEL_PARK",),
+        ("CHANNEL_PARK", "CHANNEL_ANSWER"),
+        ("CHANNEL_PARK", "CHANNEL_ANSWER", "CHANNEL_CREATE"),
+    ],
+    ids=["the last", "all but the first", "all"],
+)
+def test_a_caller_whose_first_events_are_lost_is_found_within_a_minute(lost):
+    node = Node(name=NODE, password="ClueCon")
+    world = World(everybody([queue()], [agent("1000")]).model_copy(update={"nodes": (node,)}))
+    world.phone("1000")
+    world.run(45)  # two HEARTBEATs
+    deaf_to(world, *lost)
+    call = world.call()
+    world.run(1)
+    deaf_to(world)
+
+    world.run(59)
+
+    assert world.the("call-answered").call == call.uuid
+
+
+def test_a_caller_who_hears_a_welcome_first_is_no_cause_for_a_look():
+    plan = Dialplan()
+    plan.add(
+        "welcome",
+        Step("set", "cc_queue=support"),
+        Step("answer"),
+        Step("playback", "/tones/hello.wav", seconds=90),
+        Step("park"),
+    )
+    world = World(everybody([queue()], [agent("1000")]), dialplan=plan)
+    world.phone("1000")
+    world.call("welcome")
+
+    world.run(89)
+    assert not world.looks
+    world.run(10)
+
+    assert world.the("call-answered")
+    assert not world.looks
+
+
+def test_a_channel_that_somebody_else_parked_is_looked_at_once():
+    plan = Dialplan()
+    plan.add("theirs", Step("answer"), Step("park"))
+    world = World(everybody([queue()], [agent("1000")]), dialplan=plan)
+    world.drop = lambda event: event.name == "CHANNEL_PARK"
+    world.call("theirs")
+
+    world.run(300)
+
+    assert world.looks == 1
+    assert len(world.sent(AskApplication)) == 1
+    assert not world.all("call-offered")
+
+
+def test_busy_traffic_without_loss_is_no_cause_for_a_look():
+    node = Node(name=NODE, password="ClueCon")
+    names = ("1000", "1001")
+    world = World(everybody([queue()], list(map(agent, names))).model_copy(update={"nodes": (node,)}))
+    for name in names:
+        world.phone(name)
+    for number in range(120):
+        world.call(number=str(number), patience_us=20_000_000)
+        world.run(1.7)
+
+    assert not world.looks
+
+
+def test_an_agents_own_call_whose_end_is_lost_does_not_keep_them_busy():
+    world = centre("1000")
+    to_phone = {"Call__Direction": "outbound", "Channel__Name": "sofia/internal/1000@127.0.0.1:5085"}
+    world.carry_out(world.engine.on_event(NODE, channel("CHANNEL_CREATE", "x", **to_phone), world.now_us))
+    assert world.agent("1000").state == "busy_elsewhere"
+
+    world.run(60)  # the switch doesn't know the channel any more, and nobody said so
+
+    assert world.agent("1000").state == "waiting"

@@ -19,7 +19,25 @@ ALL = (
     *(29, 30, 31, 32, 34, 36, 38, 39, 40, 41, 42),
 )
 
+NOW = tuple(sorted({*ALL, 3, 7, 8, 9, 10}))
+
 STORIES = {
+    "an agent's phone was connected with a new caller while no controller lived, and was rung in that call": (
+        1038,
+        ALL,
+    ),
+    "a caller's PARK was lost in a fault, and the look that followed came before the switch listed them": (
+        1173,
+        ALL,
+    ),
+    "the same with other people": (1361, ALL),
+    "somebody connected two callers and then one of them with a phone that died: the other slept for ever": (
+        1205,
+        ALL,
+    ),
+    "a caller's PARK was lost, no canary with it, and nobody looked": (22, (9,)),
+    "no command reached a node, its phone rang on, and its agent was rung on another": (2165, NOW),
+    "the same; the network then carried out what it had held back": (2224, NOW),
     "a look at the switch ended an offer whose command was still on its way, and the phone was rung twice": (
         1022,
         ALL,

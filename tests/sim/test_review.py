@@ -390,7 +390,7 @@ def test_a_park_that_is_told_after_the_hangup_makes_no_caller(known):
     parks: list = []
     world.drop = lambda event: event.name == "CHANNEL_PARK" and (parks.append(event) or not known)
     call = world.call()
-    world.run(1)
+    world.run(0.5)
     world.does(call.hang_up)
     world.run(1)
 

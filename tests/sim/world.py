@@ -13,7 +13,7 @@ from typing import Any
 from py_callcenter._router import Event, FrameParser, Router
 from py_callcenter.config import Agent, Config, Queue, Tier
 from py_callcenter.engine import Engine, Outcome
-from py_callcenter.engine.actions import Action, Look, Probe
+from py_callcenter.engine.actions import Action, AskApplication, Look, Probe
 from py_callcenter.engine.memory import Memory
 from py_callcenter.esl import commands
 from py_callcenter.esl.errors import CommandError
@@ -81,6 +81,9 @@ class World:
         """Events that the network loses."""
         self.swallow: Callable[[Action], bool] = lambda _action: False
         """Actions that never reach the switch and whose outcome stays unknown."""
+        self.doubts: set[str] = set()
+        self.looks = 0
+        """How often the engine asked for a fresh look."""
         self.epoch = 0
         self.keys = [KEY]
         """What stamps are sealed with, and what earlier ones were."""
@@ -188,6 +191,10 @@ class World:
             if deadline_us is not None and deadline_us <= self.now_us:
                 self.carry_out(self.engine.tick(self.now_us))
             self._settle()
+            if self.doubts:
+                self.doubts.clear()
+                self.looks += 1
+                self.resync()
             if self.now_us >= until_us:
                 return
 
@@ -218,12 +225,15 @@ class World:
         elif isinstance(action, Look):
             dump = None if text.startswith("-ERR") else Event.from_plain(frame.body)
             self.carry_out(self.engine.on_look(action, dump, self.now_us))
+        elif isinstance(action, AskApplication) and not text.startswith("-ERR"):
+            self.carry_out(self.engine.on_application(action, text, self.now_us))
         elif action is not None and text.startswith(("-ERR", "-USAGE")):
             self.failures.append((action, text))
             self.carry_out(self.engine.on_failure(action, text, self.now_us))
 
     def carry_out(self, outcome: Outcome) -> None:
         self.records += outcome.records
+        self.doubts |= outcome.doubts
         for action in outcome.actions:
             self.actions.append(action)
             if self.swallow(action):

@@ -4,13 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-FAULTS_NOT_YET: Final[dict[int, str]] = {
-    3: "an offer on a node that is away counts as stuck after eight seconds, and its agent with it (I3)",
-    7: "as F3",
-    8: "as F3",
-    9: "a new caller whose PARK is lost is found at the next look at the node, and nothing asks for one (I1)",
-    10: "as F9",
-}
+FAULTS_NOT_YET: Final[dict[int, str]] = {}
 """Faults that can be played and that the product doesn't survive yet."""
 
 LIMITS: Final[tuple[str, ...]] = (

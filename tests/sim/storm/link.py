@@ -16,7 +16,15 @@ from sim.storm.network import Line, Network
 
 from py_callcenter._router import Event, EventError, FrameError, FrameParser
 from py_callcenter.app.controller import DEAD_MAN_S
-from py_callcenter.engine.actions import Action, Bridge, Look, Originate, Probe, StartRecording
+from py_callcenter.engine.actions import (
+    Action,
+    AskApplication,
+    Bridge,
+    Look,
+    Originate,
+    Probe,
+    StartRecording,
+)
 from py_callcenter.engine.pacing import Capacity
 from py_callcenter.esl import commands, sync
 from py_callcenter.esl.canary import Canaries
@@ -175,6 +183,8 @@ class Link:
             self._tell(self.app.on_failure, action, reply.text)
         elif isinstance(action, Probe):
             self._tell(self.app.on_probe, action, reply.text == "true")
+        elif isinstance(action, AskApplication):
+            self._tell(self.app.on_application, action, reply.text)
 
     def _tell(self, callback: Callable[..., None], *arguments: object) -> None:
         if not self.stopped:
@@ -448,7 +458,12 @@ class Link:
         if not self._look_wanted or self._looking or self.stopped or not self.synced:
             return
         due_us = self._looked_us + round(TIMINGS.resync_every_s * SECOND)
-        self.centre.at(max(due_us, self.centre.now_us), self._look, self._life)
+        after_us = round(TIMINGS.second_look_s * SECOND)
+        self.centre.at(max(due_us, self.centre.now_us) + after_us, self._look_if_wanted, self._life)
+
+    def _look_if_wanted(self, life: int) -> None:
+        if self._look_wanted:
+            self._look(life)
 
     # Proof of life.
 
