@@ -34,6 +34,8 @@ BENCHES = (
         "The core against its size, against the plain reference, and its memory",
         ["bench/python/bench_scale.py", "--plots", "bench/plots"],
     ),
+    ("What an open page and a scrape take of the hub's time", ["bench/python/bench_page.py"]),
+    ("A scrape at 1 000 queues and 10 000 agents", ["bench/python/bench_metrics.py"]),
     ("Skills and demands, through Python", ["bench/python/bench_skills.py"]),
     ("Expected wait, and the core against queueing theory", ["bench/python/bench_estimate.py"]),
 )

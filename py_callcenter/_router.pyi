@@ -261,6 +261,34 @@ class AgentView:
     def external_calls(self) -> int: ...
 
 @final
+class QueueView:
+    """A copy of what the core knows of one queue at one moment. Immutable: it answers as `Router` would, had
+    nothing happened since, so another thread can ask.
+    """
+
+    @property
+    def waiting(self) -> int:
+        """Callers in the queue, bridged ones excepted."""
+
+    @property
+    def staffed(self) -> int:
+        """Agents who aren't logged out."""
+
+    @property
+    def can_serve(self) -> int:
+        """Agents who could take a call this instant."""
+
+    def expected_wait(self, now_us: int) -> Estimate | None:
+        """As `Router.expected_wait`."""
+
+    def expected_wait_behind(self, now_us: int, ahead: int) -> Estimate | None:
+        """As `Router.expected_wait_of` for a caller with so many ahead in the queue."""
+
+    @property
+    def score(self) -> Score:
+        """As `Router.wait_score`."""
+
+@final
 class Candidate:
     """One agent of a queue, as one caller sees them at one moment. Immutable."""
 
@@ -618,6 +646,12 @@ class Router:
         """
 
     def agent(self, agent: int) -> AgentView: ...
+    def queue(self, queue: int) -> QueueView: ...
+    def changed_agents(self) -> list[int]:
+        """Agents whose view may have changed since the last call, in no order; who was removed isn't named.
+        Costs by the number of them. Decision logs don't note it.
+        """
+
     def agent_skills(self, agent: int) -> list[tuple[str, int]]:
         """Skills and levels, sorted by name."""
 

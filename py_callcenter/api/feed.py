@@ -54,6 +54,7 @@ class Feed:
         self._changed = asyncio.Condition()
         self._failed = False
         self._current: dict[str, dict[str, bytes]] = {}
+        self._rows: dict[str, dict[str, Any]] = {}
         self._version = -1
         self._at = 0.0
         self._snapshot = b""
@@ -103,6 +104,7 @@ class Feed:
     def _forget(self) -> None:
         self._failed = False
         self._current = {}
+        self._rows = {}
         self._version = -1
         self._snapshot = b""
         self._deltas.clear()
@@ -124,7 +126,7 @@ class Feed:
             self._changed.notify_all()
 
     def _take(self, snapshot: Snapshot) -> None:
-        rows = {section: _rows(getattr(snapshot, section), key) for section, key in _SECTIONS}
+        rows = {section: self._texts(section, getattr(snapshot, section), key) for section, key in _SECTIONS}
         if self._version >= 0:
             delta: dict[str, Any] = {"version": snapshot.version, "at": snapshot.at}
             for section, new in rows.items():
@@ -143,6 +145,15 @@ class Feed:
         self._version = snapshot.version
         self._at = snapshot.at
         self._snapshot = b""
+
+    def _texts(self, section: str, rows: Sequence[Any], key: str) -> dict[str, bytes]:
+        """Each row as bytes; the same bytes for a row that is still the same object."""
+        before, texts = self._rows.get(section, {}), self._current.get(section, {})
+        now = {getattr(row, key): row for row in rows}
+        self._rows[section] = now
+        return {
+            name: texts[name] if before.get(name) is row else orjson.dumps(row) for name, row in now.items()
+        }
 
     def _whole(self) -> bytes:
         if not self._snapshot:
@@ -208,10 +219,6 @@ class FeedResponse(Response):
 async def _disconnected(receive: Receive) -> None:
     while (await receive())["type"] != "http.disconnect":
         pass
-
-
-def _rows(rows: Sequence[Any], key: str) -> dict[str, bytes]:
-    return {getattr(row, key): orjson.dumps(row) for row in rows}
 
 
 def _event(name: str, version: int, data: bytes) -> bytes:

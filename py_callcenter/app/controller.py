@@ -32,6 +32,7 @@ from py_callcenter.config import Change, Config, Exit, difference
 from py_callcenter.engine import Action, AnyRecord, Engine, Outcome, View
 from py_callcenter.engine.actions import AskApplication, Look, Probe
 from py_callcenter.engine.memory import Memory
+from py_callcenter.engine.watch import Changes
 from py_callcenter.esl.errors import EslError
 from py_callcenter.esl.node import NodeLink, NodeSettings, State
 from py_callcenter.stats import DECISION_BOUNDS_US, LAG_BOUNDS_US, Histogram
@@ -310,6 +311,10 @@ class Controller:
     @property
     def config(self) -> Config:
         return self._config
+
+    def look(self) -> Changes:
+        """A piece of what changed since the last look."""
+        return self.engine.look(self.clock.now_us())
 
     def view(self) -> View:
         return self.engine.view(self.clock.now_us())

@@ -185,6 +185,7 @@ def _queue_up(state: State, call: Call, stay: Stay, *, new: bool) -> None:
     stay.caller_id = arrival.enqueue(state, call, stay)
     stay.open = True
     state.waiting[stay.caller_id] = (call, stay)
+    state.touch(call)
     holds.queued(state, call.node, stay)
     if new:
         _note_entered(state, call, stay, state.router.position(stay.caller_id))
@@ -429,6 +430,7 @@ def gone(state: State, call: Call, cause: str, *, lost: bool = False) -> None:
     call.phase = Phase.ENDED
     state.stop_timer(call.settle_timer)
     state.calls.pop(call.uuid, None)
+    state.touch(call)
     state.bury(call.uuid)
     state.note(CallEnded, call.node, call=call.id, cause=cause)
 

@@ -52,6 +52,7 @@ def order(state: State, queue: str | None, to: Exit | None) -> list[str]:
             del state.diverts[name]
         else:
             state.diverts[name] = Divert(to)
+        state.marks.queues[name] = None
         queue_id = state.queue_ids.get(name)
         waiting = 0 if queue_id is None else state.router.calls_waiting(queue_id)
         state.note(QueueDiverted, queue=name, target="" if to is None else str(to), waiting=waiting)
@@ -64,6 +65,7 @@ def restore(state: State, orders: dict[str, Exit]) -> None:
     for name, to in orders.items():
         if name in state.queues:
             state.diverts[name] = Divert(to)
+            state.marks.queues[name] = None
             _send_away(state, name)
 
 

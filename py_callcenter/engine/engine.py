@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from py_callcenter._router import Estimate, Event, Router, Score
+from py_callcenter._router import Event, Router
 from py_callcenter.config import Config, Exit
 from py_callcenter.engine import (
     agents,
@@ -30,6 +30,7 @@ from py_callcenter.engine import (
     strangers,
     talk,
     view,
+    watch,
 )
 from py_callcenter.engine import resync as resynchronise
 from py_callcenter.engine.actions import (
@@ -332,22 +333,14 @@ class Engine:
         self._state.now_us = max(self._state.now_us, now_us)
         return view.take(self._state)
 
+    def look(self, now_us: int) -> watch.Changes:
+        """A piece of what changed since the last look, for the one who keeps the picture."""
+        self._state.now_us = max(self._state.now_us, now_us)
+        return watch.look(self._state)
+
     def agents_by_state(self) -> list[tuple[str, int]]:
         """How many agents are in each state."""
         return self._state.router.agents_by_state()
-
-    def agents_unreachable(self) -> int:
-        """Agents who are Available though none of their phones is registered."""
-        state = self._state
-        views = (state.router.agent(state.agent_ids[name]) for name in state.reach.away)
-        return sum(view.status.startswith("Available") for view in views)
-
-    def expected_waits(self, queues: Iterable[str], now_us: int) -> list[tuple[str, Estimate | None, Score]]:
-        """What somebody who came now could expect, and how good such answers were; of existing queues."""
-        state = self._state
-        ids = [(name, state.queue_ids[name]) for name in queues if name in state.queue_ids]
-        router = state.router
-        return [(n, router.expected_wait(now_us, queue), router.wait_score(queue)) for n, queue in ids]
 
     def wants_attention(self) -> bool:
         """Somebody waits or an agent is ready: every millisecond counts, so events are poked for."""

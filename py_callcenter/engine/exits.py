@@ -46,6 +46,7 @@ def leave(state: State, call: Call, reason: LeftReason | None, to: Exit, *, key:
         note_left(state, call, stay, reason, str(to), key=key)
         out_of_core(state, call, stay, gave_up=reason == "exit-key")
     call.phase = Phase.LEAVING
+    state.touch(call)
     call.exit, call.exit_tries = to, 0
     call.cancel_reason = "" if reason is None else _CANCEL_REASONS[reason]
     music.stop(state, call)
@@ -93,6 +94,7 @@ def out_of_core(state: State, call: Call, stay: Stay, *, gave_up: bool = False) 
     for offer_id in state.router.leave(state.now_us, stay.caller_id, abandoned=gave_up):
         offers.withdraw(state, state.offers[offer_id], "ORIGINATOR_CANCEL")
     call.winner = None
+    state.touch(call)
     talk.close_stay(state, call)
 
 

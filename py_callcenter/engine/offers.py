@@ -77,6 +77,7 @@ def ring(state: State, proposal: Proposal) -> None:
         legs={device.uuid: Leg(device.uuid) for device in devices},
     )
     stay.offers[offer.id] = offer
+    state.touch(call)
     state.offers[offer.id] = offer
     state.jobs[offer.job] = offer
     for device in devices:
@@ -152,6 +153,7 @@ def leg_rings(state: State, offer: Offer, leg: Leg) -> None:
     leg.created = True
     if offer.ring_since_us is None and offer.state is OfferState.RINGING:
         offer.ring_since_us = state.now_us
+        state.touch(offer.call)
         state.router.ringing(state.now_us, offer.id)
 
 
@@ -169,6 +171,7 @@ def leg_answered(state: State, offer: Offer, leg: Leg) -> None:
         offer.answered_us = state.now_us
         offer.call.winner = offer
         offer.call.phase = Phase.CONNECTING
+        state.touch(offer.call)
         _watch(state, offer, BRIDGE_DEADLINE_US, _bridge_overdue)
         for loser in losers:
             withdraw(state, state.offers[loser], "LOSE_RACE")
@@ -308,6 +311,7 @@ def _give_up(state: State, offer: Offer, fault: Fault, cause: str) -> None:
 
 def _end(state: State, offer: Offer, cause: str, *, kill_talk_leg: bool = True) -> None:
     offer.state = OfferState.ENDING
+    state.touch(offer.call)
     for leg in offer.legs.values():
         leg.dead = leg.dead or not offer.sent
         if leg.dead:
@@ -334,6 +338,7 @@ def _conclude(state: State, offer: Offer) -> None:
     talked = offer.talk_since_us > 0
     fault = offer.fault or _fault(offer.cause, answered=offer.answered)
     offer.state = OfferState.OVER
+    state.touch(call)
     state.stop_timer(offer.watchdog)
     _forget(state, offer)
     if talked:

@@ -336,6 +336,7 @@ def _offer(
     )
     call.attempts = max(call.attempts, seal.attempt)
     stay.offers[offer_id] = offer
+    state.touch(call)
     state.offers[offer_id] = offer
     state.jobs[offer.job] = offer
     for uuid in offer.legs:

@@ -12,6 +12,7 @@ from py_callcenter.config import Agent, Config, Queue
 from py_callcenter.engine.actions import Action
 from py_callcenter.engine.calls import Call, Offer, Stay
 from py_callcenter.engine.identity import Sealer
+from py_callcenter.engine.marks import Marks
 from py_callcenter.engine.memory import CallMemory
 from py_callcenter.engine.records import AnyRecord
 from py_callcenter.engine.regulars import Regulars
@@ -116,14 +117,19 @@ class State:
         self.spared = False
         """An offer was taken back while others were decided on: decide again."""
         self.paces: dict[str, Pace] = {}
-        self.diverts: dict[str, Divert] = {}
-        """By the queue's name."""
+        self.diverts: dict[str, Divert] = {}  # by the queue's name
+        self.marks = Marks()
         self.actions: list[Action] = []
         self.records: list[AnyRecord] = []
         self._sequence = 0
         self._next_token = 1
         self._due: deque[int] = deque()
         self._timers: dict[int, tuple[Callable[..., None], tuple[Any, ...]]] = {}
+
+    def touch(self, call: Call) -> None:
+        """Mark that what is shown of a call changed, or its place in the order."""
+        if self.marks.on:
+            self.marks.touch(call)
 
     def act(self, action: Action) -> None:
         self.actions.append(action)

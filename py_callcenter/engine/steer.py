@@ -87,6 +87,7 @@ def rank(
         call.wishes = replace(call.wishes, base_score_us=base_us)
         variables.append(("cc_base_score", str(base_score)))
     if variables:
+        state.touch(call)
         state.act(SetVariables(call.node, call.uuid, tuple(variables)))
         state.note(
             CallerRanked,

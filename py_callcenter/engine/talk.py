@@ -66,6 +66,7 @@ def _begin(state: State, call: Call, offer: Offer, leg: Leg) -> None:
     offer.talk_leg = leg.uuid
     offer.talk_since_us = state.now_us
     call.phase = Phase.TALKING
+    state.touch(call)
     call.parked_by, call.handed_on = None, False
     state.stop_timer(offer.watchdog)
     offer.answer_timer = state.start_timer(ANSWER_PROOF_US, _answer_proven, offer)
@@ -279,12 +280,14 @@ def _taken_elsewhere(state: State, call: Call) -> None:
     state.stop_timer(call.settle_timer)
     call.phase = Phase.AWAY
     call.winner = None
+    state.touch(call)
     state.act(SetVariables(call.node, call.uuid, NO_LONGER_OURS))
 
 
 def _let_go(state: State, call: Call) -> None:
     """Close what the caller was in: a conversation, or the wait in a queue."""
     stay = call.stay
+    state.touch(call)
     if call.phase is Phase.TALKING:
         end(state, call, "agent", transferred=True)
     elif stay is not None and stay.open:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from py_callcenter._router import Estimate, Score
-from py_callcenter.engine.calls import OfferState, Phase
+from py_callcenter.engine.calls import Call, OfferState, Phase
 from py_callcenter.engine.state import State
 
 
@@ -29,6 +29,8 @@ class CallView:
     talk_since_us: int
     expected: Estimate | None
     """How long the caller will wait from now on; None: not known, or not waiting."""
+    caller_id: int = 0
+    """The core's, while the caller is in its order of callers; 0 otherwise."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +91,9 @@ class View:
 
 
 def take(state: State) -> View:
-    """Calls come in order of service within their queue, talking ones after the waiting."""
+    """Calls come in order of service within their queue, talking ones after the waiting. Costs by the size of
+    the call centre; `watch.look` costs by what changed.
+    """
     talking: dict[str, int] = {}
     oldest: dict[str, int] = {}
     on_call: dict[str, str] = {}
@@ -100,44 +104,27 @@ def take(state: State) -> View:
         for place, caller in enumerate(state.router.callers(queue_id), 1)
     }
     for call in state.calls.values():
-        stay = call.stay
-        if stay is None or call.phase in (Phase.ENDED, Phase.LEAVING, Phase.AWAY):
+        line = call_view(call)
+        if line is None:
             continue
-        name = stay.queue.name
         if call.phase is Phase.TALKING:
-            talking[name] = talking.get(name, 0) + 1
-        elif stay.open:
-            oldest[name] = min(oldest.get(name, stay.entered_us), stay.entered_us)
-        winner = call.winner
-        if winner is not None:
-            on_call[winner.agent.name] = call.id
+            talking[line.queue] = talking.get(line.queue, 0) + 1
+        elif line.caller_id:
+            oldest[line.queue] = min(oldest.get(line.queue, line.entered_us), line.entered_us)
+        if line.agent:
+            on_call[line.agent] = call.id
         calls.append(
-            CallView(
-                id=call.id,
-                node=call.node,
-                queue=name,
-                phase=call.phase.name.lower(),
-                position=places.get(stay.caller_id, 0) if stay.open else 0,
-                entered_us=stay.entered_us,
-                priority=stay.priority,
-                name=call.name,
-                number=call.number,
-                agent=winner.agent.name if winner is not None else "",
-                ringing=tuple(
-                    offer.agent.name for offer in stay.offers.values() if offer.state is OfferState.RINGING
-                ),
-                ring_since_us=min(
-                    (o.ring_since_us for o in stay.offers.values() if o.ring_since_us is not None), default=0
-                ),
-                talk_since_us=winner.talk_since_us if winner is not None else 0,
+            replace(
+                line,
+                position=places.get(line.caller_id, 0),
                 expected=(
-                    state.router.expected_wait_of(state.now_us, stay.caller_id)
-                    if stay.open and call.phase is Phase.WAITING
+                    state.router.expected_wait_of(state.now_us, line.caller_id)
+                    if line.caller_id and call.phase is Phase.WAITING
                     else None
                 ),
             )
         )
-    calls.sort(key=lambda line: (line.queue, line.position == 0, line.position, line.entered_us))
+    calls.sort(key=lambda line: (line.queue, line.position == 0, line.position, line.entered_us, line.id))
     return View(
         at_us=state.now_us,
         queues=tuple(
@@ -151,15 +138,71 @@ def take(state: State) -> View:
                 available=state.router.can_serve(state.queue_ids[queue.name]),
                 expected=state.router.expected_wait(state.now_us, state.queue_ids[queue.name]),
                 score=state.router.wait_score(state.queue_ids[queue.name]),
-                divert=str(state.diverts[queue.name].to) if queue.name in state.diverts else "",
+                divert=diverted_to(state, queue.name),
             )
             for queue in state.queues.values()
         ),
         calls=tuple(calls),
-        agents=_agents(state, on_call),
+        agents=tuple(
+            replace(agent_line(state, name, agent_id), call=on_call.get(name, ""))
+            for name, agent_id in state.agent_ids.items()
+        ),
         agents_by_state=tuple(state.router.agents_by_state()),
         nodes=nodes(state),
     )
+
+
+def call_view(call: Call) -> CallView | None:
+    """A call but for its place and its expected wait; None for one that isn't shown."""
+    stay = call.stay
+    if stay is None or call.phase in (Phase.ENDED, Phase.LEAVING, Phase.AWAY):
+        return None
+    winner = call.winner
+    return CallView(
+        id=call.id,
+        node=call.node,
+        queue=stay.queue.name,
+        phase=call.phase.name.lower(),
+        position=0,
+        entered_us=stay.entered_us,
+        priority=stay.priority,
+        name=call.name,
+        number=call.number,
+        agent=winner.agent.name if winner is not None else "",
+        ringing=tuple(
+            offer.agent.name for offer in stay.offers.values() if offer.state is OfferState.RINGING
+        ),
+        ring_since_us=min(
+            (o.ring_since_us for o in stay.offers.values() if o.ring_since_us is not None), default=0
+        ),
+        talk_since_us=winner.talk_since_us if winner is not None else 0,
+        expected=None,
+        caller_id=stay.caller_id if stay.open else 0,
+    )
+
+
+def agent_line(state: State, name: str, agent_id: int) -> AgentLine:
+    """An agent but for the call."""
+    agent = state.router.agent(agent_id)
+    return AgentLine(
+        name=name,
+        status=agent.status,
+        state=agent.state,
+        state_since_us=agent.state_since_us,
+        ready_at_us=agent.ready_at_us,
+        calls_answered=agent.calls_answered,
+        no_answer_count=agent.no_answer_count,
+        talk_us=agent.talk_us,
+        queues=state.marks.queues_of.get(name, ()),
+        call="",
+        reachable=name not in state.reach.away,
+    )
+
+
+def diverted_to(state: State, queue: str) -> str:
+    """Where an operator diverts a queue's callers; empty when nowhere."""
+    found = state.diverts.get(queue)
+    return "" if found is None else str(found.to)
 
 
 def nodes(state: State) -> tuple[NodeView, ...]:
@@ -175,28 +218,3 @@ def nodes(state: State) -> tuple[NodeView, ...]:
         )
         for name, pace in state.paces.items()
     )
-
-
-def _agents(state: State, on_call: dict[str, str]) -> tuple[AgentLine, ...]:
-    queues: dict[str, list[str]] = {}
-    for tier in state.config.tiers:
-        queues.setdefault(tier.agent, []).append(tier.queue)
-    lines = []
-    for name, agent_id in state.agent_ids.items():
-        agent = state.router.agent(agent_id)
-        lines.append(
-            AgentLine(
-                name=name,
-                status=agent.status,
-                state=agent.state,
-                state_since_us=agent.state_since_us,
-                ready_at_us=agent.ready_at_us,
-                calls_answered=agent.calls_answered,
-                no_answer_count=agent.no_answer_count,
-                talk_us=agent.talk_us,
-                queues=tuple(queues.get(name, ())),
-                call=on_call.get(name, ""),
-                reachable=name not in state.reach.away,
-            )
-        )
-    return tuple(lines)

@@ -91,8 +91,11 @@ def lines(snapshot: MetricsSnapshot, *, openmetrics: bool) -> Iterator[str]:
 
     queues = [(text.labels(queue=n), queue) for n, queue in sorted(snapshot.stats.queues.items())]
     name = "callcenter_queue_calls_waiting"
-    yield head(name, "gauge", "Callers in the queue, until their answer counts.")
+    yield head(name, "gauge", "Callers in the queue: until they are bridged with an agent, or leave.")
     yield text.gauge(name, ((shown, len(queue.waiting)) for shown, queue in queues))
+    name = "callcenter_queue_calls_connected"
+    yield head(name, "gauge", "Callers bridged with an agent whose answer doesn't count yet: a second.")
+    yield text.gauge(name, ((shown, len(queue.connected)) for shown, queue in queues))
     name = "callcenter_queue_oldest_joined_timestamp_seconds"
     yield head(name, "gauge", "When the longest waiting caller came; absent while nobody waits.")
     oldest = ((shown, queue.oldest_entered_us) for shown, queue in queues)

@@ -2,7 +2,7 @@
 
 Pure: the same records in the same order give the same figures. Counters only grow; ratios are computed
 when somebody reads. At any moment, for each queue: entered + resumed = answered + abandoned + left +
-callback + lost + waiting.
+callback + lost + waiting + connected.
 """
 
 from __future__ import annotations
@@ -44,14 +44,14 @@ class QueueStats:
 
     `offered` counts calls at their first PARK, `entered` counts queue legs: a call that another queue
     handed over is entered here and offered there. `resumed` legs were entered in an earlier run. Each leg is
-    in exactly one of `answered`, `abandoned`, `left`, `callback`, `lost` and `waiting`; an answered one waits
-    until its answer counts, a second after the bridge.
+    in exactly one of `answered`, `abandoned`, `left`, `callback`, `lost`, `waiting` and `connected`: bridged,
+    until the answer counts, a second later.
     """
 
     __slots__ = (
-        "abandoned", "abandoned_in_time", "answered", "answered_in_time", "callback", "ended_by", "entered",
-        "hold", "left", "lost", "offered", "resumed", "talk", "target_us", "transferred", "voice", "wait",
-        "waiting", "window", "wrap_up",
+        "abandoned", "abandoned_in_time", "answered", "answered_in_time", "callback", "connected", "ended_by",
+        "entered", "hold", "left", "lost", "offered", "resumed", "talk", "target_us", "transferred", "voice",
+        "wait", "waiting", "window", "wrap_up",
     )  # fmt: skip
 
     def __init__(
@@ -79,6 +79,8 @@ class QueueStats:
         self.window = ServiceLevelWindow()
         self.waiting: dict[str, tuple[int, int]] = {}
         """Calls that wait here: queue leg, and when it was entered."""
+        self.connected: dict[str, tuple[int, int]] = {}
+        """Likewise those who are bridged and whose answer doesn't count yet."""
 
     @property
     def oldest_entered_us(self) -> int | None:
@@ -101,6 +103,7 @@ class QueueStats:
             setattr(other, name, getattr(self, name).copy())
         other.window = ServiceLevelWindow()
         other.waiting = self.waiting.copy()
+        other.connected = self.connected.copy()
         return other
 
 
@@ -182,7 +185,7 @@ class Stats:
 
     def _waits_no_more(self, record: Any) -> QueueStats:
         queue = self._queue(record.queue)
-        if queue.waiting.pop(record.call, None) is not None:
+        if queue.waiting.pop(record.call, None) or queue.connected.pop(record.call, None):
             self._place.pop(record.call, None)
         return queue
 
@@ -233,13 +236,22 @@ class Stats:
         if place is None:
             return
         queue = self._queue(place)
-        _, entered_us = queue.waiting.pop(record.call)
+        found = queue.waiting if record.call in queue.waiting else queue.connected
+        _, entered_us = found.pop(record.call)
         queue.lost += 1
         queue.wait["lost"].observe(max(0, record.at_us - entered_us))
 
     def _offer_ended(self, record: Any) -> None:
         self.offers[record.outcome] += 1
         self.ring[record.outcome].observe(record.ring_us)
+        queue = self._queue(record.queue)
+        if record.outcome == "answered" and record.call in queue.waiting:
+            queue.connected[record.call] = queue.waiting.pop(record.call)
+
+    def _undone(self, record: Any) -> None:
+        queue = self._queue(record.queue)
+        if record.call in queue.connected:
+            queue.waiting[record.call] = queue.connected.pop(record.call)
 
     def _conversation_ended(self, record: Any) -> None:
         queue = self._queue(record.queue)
@@ -278,6 +290,7 @@ _STEPS: Final[dict[str, Callable[[Stats, Any], None]]] = {
     "call-lost": Stats._lost,  # noqa: SLF001
     "call-ended": Stats._ended,  # noqa: SLF001
     "offer-ended": Stats._offer_ended,  # noqa: SLF001
+    "bridge-undone": Stats._undone,  # noqa: SLF001
     "conversation-ended": Stats._conversation_ended,  # noqa: SLF001
     "unknown-queue": Stats._unknown_queue,  # noqa: SLF001
     "wish-ignored": Stats._wish_ignored,  # noqa: SLF001

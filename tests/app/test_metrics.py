@@ -178,7 +178,7 @@ def test_an_unusual_threshold_is_a_bucket_of_every_queue_and_few_of_them_are():
     assert len(many.queues["q1"].wait["lost"].bounds_us) <= len(WAIT_BOUNDS_US) + 8
 
 
-WAYS = ("answered", "abandoned", "left", "lost", "ended", "stays")
+WAYS = ("answered", "abandoned", "left", "lost", "ended", "stays", "bridged", "undone", "ended while bridged")
 
 
 @given(
@@ -188,7 +188,7 @@ WAYS = ("answered", "abandoned", "left", "lost", "ended", "stays")
 )
 @settings(deadline=None, max_examples=20)
 def test_at_every_scrape_what_came_is_what_went_and_what_waits(story):
-    """Entered + resumed = answered + abandoned + overflowed + callback + lost + waiting, in each queue."""
+    """Entered + resumed = answered + abandoned + overflowed + callback + lost + waiting + connected."""
     stats = taken(stats=Stats()).stats
     for n, (queue, way, resumed) in enumerate(story):
         head = {"node": "f", "epoch": 1, "sequence": n, "at_us": n, "call": f"c{n}"}
@@ -197,7 +197,12 @@ def test_at_every_scrape_what_came_is_what_went_and_what_waits(story):
             stats.fold(r.QueueResumed(**leg, entered_us=0))
         else:
             stats.fold(r.QueueEntered(**leg, priority=0))
+        if way in ("answered", "bridged", "undone", "ended while bridged"):
+            bridged = {"agent": "a", "attempt": 1, "outcome": "answered", "cause": "", "ring_us": 1}
+            stats.fold(r.OfferEnded(**head, queue=queue, **bridged))
         match way:
+            case "undone":
+                stats.fold(r.BridgeUndone(**leg, agent="a"))
             case "answered":
                 stats.fold(r.CallAnswered(**leg, agent="a", wait_us=5))
             case "abandoned":
@@ -206,7 +211,7 @@ def test_at_every_scrape_what_came_is_what_went_and_what_waits(story):
                 stats.fold(r.CallLeft(**leg, wait_us=5, reason="full", target="hangup"))
             case "lost":
                 stats.fold(r.CallLost(**leg, wait_us=5))
-        if way != "stays":
+        if way not in ("stays", "bridged", "undone"):
             stats.fold(r.CallEnded(**head, cause="X"))
         found = samples(taken(stats=stats))
         for name in stats.queues:
@@ -217,7 +222,11 @@ def test_at_every_scrape_what_came_is_what_went_and_what_waits(story):
                 for key, value in found.items()
                 if key[0] == "callcenter_queue_wait_seconds_count" and name in key
             )
-            assert came == went + found["callcenter_queue_calls_waiting", name]
+            assert came == (
+                went
+                + found["callcenter_queue_calls_waiting", name]
+                + found["callcenter_queue_calls_connected", name]
+            )
             assert went == sum(
                 value
                 for key, value in found.items()

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import pytest
 from sim.cluster import Cluster
+from sim.test_picture import bring_up_to_date
 from sim.world import ANSWERS, IGNORES, agent, everybody, queue
 
+from py_callcenter.app.picture import Picture
 from py_callcenter.config import Agent, Config, Node
 from py_callcenter.engine.actions import Originate
 from py_callcenter.sim import Behaviour
@@ -86,20 +88,25 @@ def test_somebody_whose_phones_are_gone_is_not_offered_calls_until_one_is_back()
     assert [r.reachable for r in cluster.all("agent-reachable")] == [False, True]
 
 
+def unreachable(cluster: Cluster, picture: Picture) -> int:
+    bring_up_to_date(picture, cluster.engine, cluster.now_us)
+    return picture.unreachable()
+
+
 def test_whoever_is_available_without_a_phone_is_counted_until_a_phone_is_back_or_the_agent_leaves():
     cluster = Cluster(office(agent("anna", contacts=(ANNA,)), agent("bert")))
-    engine = cluster.engine
-    assert engine.agents_unreachable() == 0, "nothing is known yet, so nothing is claimed"
+    engine, picture = cluster.engine, Picture()
+    assert unreachable(cluster, picture) == 0, "nothing is known yet, so nothing is claimed"
     registered(cluster, "fs1", ANNA, "sofia/internal/sip:1000@10.0.0.9:5060")
     registered(cluster, "fs1", ANNA)
     cluster.run(120)
-    assert engine.agents_unreachable() == 1, "for as long as it lasts"
+    assert unreachable(cluster, picture) == 1, "for as long as it lasts"
     cluster.carry_out(engine.set_agent_status("anna", "On Break", cluster.now_us))
-    assert engine.agents_unreachable() == 0, "who rests needs no phone"
+    assert unreachable(cluster, picture) == 0, "who rests needs no phone"
     cluster.carry_out(engine.set_agent_status("anna", "Available", cluster.now_us))
-    assert engine.agents_unreachable() == 1
+    assert unreachable(cluster, picture) == 1
     registered(cluster, "fs1", ANNA, "sofia/internal/sip:1000@10.0.0.9:5060")
-    assert engine.agents_unreachable() == 0
+    assert unreachable(cluster, picture) == 0
 
 
 def test_a_second_way_to_an_agent_keeps_them_reachable():

@@ -6,6 +6,7 @@ mod callers;
 mod configuration;
 mod expect;
 mod history;
+mod look;
 mod offers;
 mod reasons;
 mod timers;
@@ -32,6 +33,7 @@ impl Router {
 pub(crate) fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<offers::Proposal>()?;
     module.add_class::<agents::AgentView>()?;
+    module.add_class::<look::QueueView>()?;
     module.add_class::<reasons::Candidate>()?;
     module.add_class::<reasons::Explanation>()?;
     module.add_class::<history::Replay>()?;

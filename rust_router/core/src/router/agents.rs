@@ -158,6 +158,9 @@ impl Router {
     pub(super) fn refresh_agent(&mut self, slot: u32) -> Result<()> {
         let state = self.state_of(self.agents.get(slot)?)?;
         let agent = self.agents.get_mut(slot)?;
+        if !std::mem::replace(&mut agent.changed, true) {
+            self.changed.push(slot);
+        }
         let before = std::mem::replace(&mut agent.state, state);
         if state != before {
             agent.state_since_us = self.now_us;

@@ -109,6 +109,7 @@ impl Agent {
             fans: BTreeSet::new(),
             wanted: BTreeSet::new(),
             dirty: false,
+            changed: false,
             tiers: Vec::new(),
         }
     }
@@ -301,6 +302,7 @@ impl Router {
         }
         if let Some(gone) = self.agents.remove(slot) {
             self.agent_names.remove(&gone.name);
+            self.changed.retain(|&changed| changed != slot);
             self.skills.drop_profile(gone.profile)?;
             self.count_state(gone.state, false);
             for timer in gone

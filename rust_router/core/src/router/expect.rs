@@ -9,7 +9,7 @@ use crate::estimate::{End, Estimate, Rates, Score, Ticket};
 use super::{Offer, Queue, Result, Router};
 
 /// No queue is so long; a longer one's estimate would be years anyway.
-fn small(count: usize) -> u32 {
+pub(super) fn small(count: usize) -> u32 {
     u32::try_from(count).unwrap_or(u32::MAX)
 }
 
@@ -94,7 +94,7 @@ impl Router {
     pub fn expected_wait(&self, now_us: i64, queue: u64) -> Result<Option<Estimate>> {
         Self::check_time(now_us)?;
         let queue = self.queues.get(self.queue_slot(queue)?)?;
-        if queue.unserved == 0 && queue.ready.len() > 0 {
+        if queue.serves_at_once() {
             return Ok(Some(Estimate::NOW));
         }
         let now_us = now_us.max(self.now_us);

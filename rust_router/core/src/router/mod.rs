@@ -15,6 +15,7 @@ mod expect;
 mod explain;
 mod gates;
 mod log;
+mod look;
 mod offers;
 mod pick;
 mod rank;
@@ -39,6 +40,7 @@ pub use callers::Arrival;
 pub use error::{Result, RouterError};
 pub use explain::{Candidate, Explanation};
 pub use log::{LOG_FORMAT, LogError, Recorder, Replay};
+pub use look::QueueView;
 pub use snapshot::{SNAPSHOT_FORMAT, SnapshotError};
 pub use types::{
     AgentSettings, AgentView, Closed, Fault, MAX_EXTERNAL_CALLS, MAX_NAME, MAX_NO_ANSWER,
@@ -176,6 +178,8 @@ struct Agent {
     wanted: BTreeSet<CallerKey>,
     /// In the list of agents to look at.
     dirty: bool,
+    /// In the list of agents who changed.
+    changed: bool,
     /// Sorted by slot of the queue.
     tiers: Vec<Tier>,
 }
@@ -321,6 +325,8 @@ pub struct Router {
     dirty_agents: Vec<u32>,
     /// Callers of queues with skills to whom somebody opened since then.
     dirty_callers: Vec<u32>,
+    /// Slots of agents who changed since somebody asked.
+    changed: Vec<u32>,
     /// Room for `decide`, kept to save the allocation.
     heads: BinaryHeap<std::cmp::Reverse<(Rank, Source)>>,
 }

@@ -146,6 +146,11 @@ impl Recorder {
         }
     }
 
+    /// `Router::changed_agents`, which no decision depends on.
+    pub fn changed_agents(&mut self) -> Vec<u64> {
+        self.router.changed_agents()
+    }
+
     /// Bytes that wait to be fetched; None when no log is written.
     #[must_use]
     pub fn log_len(&self) -> Option<usize> {

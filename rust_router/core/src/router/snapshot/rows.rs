@@ -130,6 +130,7 @@ impl<'a> Facts<'a> {
             states: _,
             dirty: _,
             dirty_agents: _,
+            changed: _,
             heads: _,
         } = router;
         Ok(Self {
@@ -255,6 +256,7 @@ impl<'a> AgentRow<'a> {
             fans: _,
             wanted: _,
             dirty: _,
+            changed: _,
         } = agent;
         let mut tiers: Vec<TierRow> = tiers
             .iter()
