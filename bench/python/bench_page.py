@@ -5,8 +5,8 @@
 A controller without switches, full: everybody waits, no agent is free, each serves three queues. Its hub
 runs as in production, with the HTTP side in another thread; every millisecond a greenlet asks to be woken and
 notes how late it was. So many things change a second: agents' statuses, callers who come and go. Measured
-are the pieces that the HTTP side has run in the hub, and how late the hub woke up: with nobody looking, with a
-page opened and kept open, and with a scrape a second beside it. "At once" is the same picture made in one
+are the pieces that the HTTP side has run in the hub, and how late the hub woke up: with nobody looking, with
+a page opened and kept open, and with a scrape a second beside it. "At once" is the same picture made in one
 piece, as it was before. The goal is 1 ms a piece.
 """
 

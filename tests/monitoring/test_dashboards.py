@@ -27,6 +27,7 @@ SEVEN = {
 }  # fmt: skip
 UNITS = {value for name, value in vars(units).items() if isinstance(value, str) and not name.startswith("_")}
 SHOWN_NOWHERE = {
+    "callcenter_queue_calls_connected": "one second of a call: it makes the sums of a scrape come out even",
     "callcenter_process_start_time_seconds": "callcenter_start_timestamp_seconds is the controller's own",
     "callcenter_process_virtual_memory_bytes": "says nothing about memory in use",
 }
