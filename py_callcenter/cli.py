@@ -13,7 +13,7 @@ import typer
 from py_callcenter import __version__, cli_orders, logs
 from py_callcenter.api.server import ListenError
 from py_callcenter.api.token import TokenError
-from py_callcenter.cli_client import Backend, backend
+from py_callcenter.cli_backend import Backend, backend
 from py_callcenter.cli_decisions import decisions_app
 from py_callcenter.cli_support import (
     BAD_INPUT,
@@ -43,7 +43,7 @@ from py_callcenter.config import (
     set_agent_key,
     split_listen,
 )
-from py_callcenter.store import StoreError
+from py_callcenter.store.errors import StoreError
 
 app = typer.Typer(
     cls=Commands,
@@ -102,7 +102,7 @@ def demo(
     """Run with a simulated switch, callers and agents, and a page to watch them."""
     logs.set_up(level=_level(log_level))
     _check_demo_listen(listen)
-    from py_callcenter.app import demo as start  # noqa: PLC0415 - loads gevent, which no other command needs
+    from py_callcenter.app.demo import demo as start  # noqa: PLC0415 - loads gevent, which no other command needs
 
     with _Starting():
         start(listen=listen)
@@ -363,7 +363,7 @@ class _Starting:
 
 def _start(config: Config, log_level: str) -> None:
     logs.set_up(config.controller.log_format, level=_level(log_level))
-    from py_callcenter.app import run as start  # noqa: PLC0415 - loads gevent, which no other command needs
+    from py_callcenter.app.run import run as start  # noqa: PLC0415 - loads gevent, which no other command needs
 
     with _Starting():
         start(config)

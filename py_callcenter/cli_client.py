@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from pathlib import Path
 from types import TracebackType
-from typing import Any, Final, Protocol, Self
+from typing import Any, Final, Self
 from urllib.parse import quote
 
 import httpx
@@ -16,6 +15,7 @@ from py_callcenter.cli_support import BAD_INPUT, FAILED, CliError
 from py_callcenter.config import Agent, Config, Controller, Queue, difference
 from py_callcenter.engine.records import AgentStatusChanged, AgentWrapUp, AnyRecord
 from py_callcenter.store import Database, StoreError
+from py_callcenter.store.store import catch_up
 
 TIMEOUT_SECONDS: Final = 10.0
 _NOBODY: Final = (
@@ -28,39 +28,6 @@ _NODE_FACTS: Final = (
 )  # fmt: skip
 _BAD_REQUESTS: Final = (400, 404, 422)
 _START: Final = "start it with `callcenter run`"
-
-
-class Backend(Protocol):
-    """What the commands need; rows have the shape that the API gives."""
-
-    live: bool
-
-    def queues(self) -> list[dict[str, Any]]: ...
-    def agents(self) -> list[dict[str, Any]]: ...
-    def calls(self, queue: str | None) -> list[dict[str, Any]]: ...
-    def trace(self, call: str) -> list[dict[str, Any]]: ...
-    def set_status(self, agent: str, status: str) -> dict[str, Any]: ...
-    def end_wrap_up(self, agent: str) -> dict[str, Any]: ...
-    def set_wrap_up(self, agent: str, seconds: float) -> dict[str, Any]: ...
-    def change_agent(self, agent: str, key: str, value: float) -> dict[str, Any]: ...
-    def change_call(self, call: str, changes: dict[str, Any]) -> dict[str, Any]: ...
-    def divert(self, queue: str | None, to: str | None) -> list[dict[str, Any]]: ...
-    def nodes(self) -> list[dict[str, Any]]: ...
-    def drain(self, node: str, *, on: bool) -> dict[str, Any]: ...
-    def routing(self) -> dict[str, Any]: ...
-    def apply(self, config: Config, *, dry_run: bool) -> list[dict[str, Any]]: ...
-
-
-@contextmanager
-def backend(config: Config) -> Iterator[Backend]:
-    """The running controller; the database only when nothing listens at the controller's address."""
-    running = Running(config.controller)
-    with running:
-        if running.answers():
-            yield running
-            return
-    with Stopped(config) as stopped:
-        yield stopped
 
 
 class Running:
@@ -189,6 +156,7 @@ class Stopped:
         self._config = config
         try:
             self._database = Database.open(config.controller.database)
+            catch_up(self._database, Path(config.controller.state))
             applied = self._database.load_config()
         except StoreError as error:
             raise CliError(str(error), "check `database` under [controller]") from error

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from py_callcenter.cli_client import backend
+from py_callcenter.cli_backend import backend
 from py_callcenter.cli_support import (
     BAD_INPUT,
     CliError,

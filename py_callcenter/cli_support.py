@@ -11,9 +11,6 @@ from pathlib import Path
 from typing import Annotated, Any, Final
 
 import typer
-from rich.console import Console
-from rich.table import Table
-from rich.text import Text
 from typer.core import TyperGroup
 
 from py_callcenter.config import Config, ConfigErrors, load
@@ -102,6 +99,10 @@ def print_json(value: Any) -> None:
 
 def print_table(columns: Sequence[str], rows: Sequence[Sequence[str]], *, right: Sequence[str] = ()) -> None:
     """Plain columns; as wide as needed where nobody looks, so that no value is ever cut in a script."""
+    from rich.console import Console  # noqa: PLC0415 - `run` has no use for it and mustn't wait for it
+    from rich.table import Table  # noqa: PLC0415 - likewise
+    from rich.text import Text  # noqa: PLC0415 - likewise
+
     console = Console(highlight=False, width=None if sys.stdout.isatty() else _WIDE)
     table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
     for column in columns:

@@ -1,24 +1,32 @@
-"""HTTP: health, metrics, the API, the live feed and the page."""
+"""HTTP: health, metrics, the API, the live feed and the page.
+
+FastAPI and its kind take longer to load than a caller should wait, so everything here is loaded when it is
+asked for: the start needs the address and the token only.
+"""
 
 from __future__ import annotations
 
-from py_callcenter.api.app import create_app
-from py_callcenter.api.port import (
-    AgentRow,
-    CallRow,
-    ControllerPort,
-    Health,
-    NodeRow,
-    PortError,
-    QueueRow,
-    ServiceLevelRow,
-    Snapshot,
-    TraceStep,
-    WaitErrorRow,
-    WaitRow,
-)
-from py_callcenter.api.token import ensure_token
-from py_callcenter.api.views import mask_number
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from py_callcenter.api.app import create_app
+    from py_callcenter.api.port import (
+        AgentRow,
+        CallRow,
+        ControllerPort,
+        Health,
+        NodeRow,
+        PortError,
+        QueueRow,
+        ServiceLevelRow,
+        Snapshot,
+        TraceStep,
+        WaitErrorRow,
+        WaitRow,
+    )
+    from py_callcenter.api.token import ensure_token
+    from py_callcenter.api.views import mask_number
 
 __all__ = [
     "AgentRow",
@@ -37,3 +45,11 @@ __all__ = [
     "ensure_token",
     "mask_number",
 ]
+
+_HOMES: Final = {"create_app": "app", "ensure_token": "token", "mask_number": "views"}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_HOMES.get(name, 'port')}"), name)

@@ -26,6 +26,7 @@ from py_callcenter.api.port import ControllerPort, Health, PortError
 from py_callcenter.api.routes import v1
 from py_callcenter.metrics import render
 
+RETRY_AFTER_S: Final = 5
 WEB: Final = Path(__file__).parent.parent / "web"
 
 _log = structlog.get_logger(__name__)
@@ -145,7 +146,8 @@ def _add_pages(app: FastAPI) -> None:
 def _add_errors(app: FastAPI) -> None:
     @app.exception_handler(PortError)
     async def _port(_request: Request, error: PortError) -> Response:
-        return problem(error.status, error.message, error.hint)
+        later = {"retry-after": str(RETRY_AFTER_S)} if error.status == 503 else None
+        return problem(error.status, error.message, error.hint, later)
 
     @app.exception_handler(RequestValidationError)
     async def _request(_request: Request, error: RequestValidationError) -> Response:

@@ -1,28 +1,24 @@
-"""uvicorn in a native thread of its own, beside the hub."""
+"""uvicorn in a native thread of its own, beside the hub.
+
+The address is taken at once; uvicorn and FastAPI are loaded in that thread, when calls are already served.
+"""
 
 from __future__ import annotations
 
 import socket
 import threading
-from typing import Final
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Final
 
-import uvicorn
-from fastapi import FastAPI
+if TYPE_CHECKING:
+    import uvicorn
+    from fastapi import FastAPI
 
 STOP_SECONDS: Final = 5.0
 
 
 class ListenError(Exception):
     """The address can't be listened on."""
-
-
-class _Server(uvicorn.Server):
-    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """End the live feeds first: uvicorn would wait for listeners that never leave by themselves."""
-        app = self.config.app
-        if isinstance(app, FastAPI):
-            await app.state.feed.close()
-        await super().shutdown(sockets)
 
 
 class ApiServer:
@@ -42,6 +38,7 @@ class ApiServer:
         self.port: int = self._socket.getsockname()[1]
         self._server: uvicorn.Server | None = None
         self._thread: threading.Thread | None = None
+        self._stopping = False
 
     @property
     def url(self) -> str:
@@ -51,24 +48,21 @@ class ApiServer:
 
     def start(self, app: FastAPI) -> None:
         """Serve. Returns at once."""
-        config = uvicorn.Config(
-            app,
-            access_log=False,
-            date_header=True,
-            lifespan="on",
-            log_config=None,
-            proxy_headers=False,  # the guard must see who really connected
-            server_header=False,
-            timeout_graceful_shutdown=2,
-            timeout_keep_alive=30,
-            ws="none",
-        )
-        self._server = _Server(config)
-        self._thread = threading.Thread(target=self._run, name="api", daemon=True)
+        self.start_with(lambda: app)
+
+    def start_with(
+        self, make: Callable[[], FastAPI], failed: Callable[[Exception], None] | None = None
+    ) -> None:
+        """Serve what `make` gives, which is called in the server's thread. Returns at once.
+
+        `failed` is told, in that thread, when there is nothing to serve.
+        """
+        self._thread = threading.Thread(target=self._run, args=(make, failed), name="api", daemon=True)
         self._thread.start()
 
     def stop(self) -> None:
         """Stop serving and wait until it is so, at most a few seconds."""
+        self._stopping = True
         if self._server is not None:
             self._server.should_exit = True
         if self._thread is not None:
@@ -79,6 +73,16 @@ class ApiServer:
     def alive(self) -> bool:
         return self._thread is not None and self._thread.is_alive()
 
-    def _run(self) -> None:
-        assert self._server is not None  # noqa: S101 - set before the thread starts
-        self._server.run(sockets=[self._socket])
+    def _run(self, make: Callable[[], FastAPI], failed: Callable[[Exception], None] | None) -> None:
+        from py_callcenter.api.serving import server_for  # noqa: PLC0415 - see above
+
+        try:
+            server = server_for(make())
+        except Exception as error:
+            if failed is None:
+                raise
+            failed(error)
+            return
+        self._server = server
+        if not self._stopping:
+            server.run(sockets=[self._socket])

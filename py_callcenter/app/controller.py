@@ -36,7 +36,7 @@ from py_callcenter.engine.watch import Changes
 from py_callcenter.esl.errors import EslError
 from py_callcenter.esl.node import NodeLink, NodeSettings, State
 from py_callcenter.stats import DECISION_BOUNDS_US, LAG_BOUNDS_US, Histogram
-from py_callcenter.store import Store
+from py_callcenter.store.store import Store
 
 _log = structlog.get_logger(__name__)
 
@@ -132,6 +132,8 @@ class Controller:
         self._set_targets(config)
         self._rng = Random(seed)  # noqa: S311 - jitter of reconnections
         self._wake = Signal()
+        self.in_step = Signal()
+        """Set when all switches were in step for the first time."""
         self._due_us: int | None = None
         self._greenlets: list[Any] = []
         self._beat_us = self.started_us
@@ -212,6 +214,8 @@ class Controller:
 
     def on_state(self, node: str, state: State) -> None:
         self.node_states[node] = (state, self.clock.now_us())
+        if state is State.UP and all(link.state is State.UP for link in self.links.values()):
+            self.in_step.set()
         self._input(self.engine.on_node, node, state is State.UP)
         self.changed()
 
@@ -289,22 +293,21 @@ class Controller:
                 hint="the order holds until the controller stops; make room in its state folder",
             )
 
-    def apply(self, config: Config, *, dry_run: bool) -> list[Change]:
-        """Queues, agents and tiers of `config`; nodes and controller stay as they were at the start.
-
-        Raises `EngineError`, and changes nothing, when something that would go is in use.
+    def plan(self, config: Config) -> tuple[Config, list[Change]]:
+        """What it would be with queues, agents and tiers of `config`, and what differs; nodes and controller
+        stay as they were at the start. Raises `EngineError` when something that would go is in use.
         """
         wanted = self._config.with_routing(config.routing())
         self.engine.check(wanted)
-        changes = difference(self._config, wanted)
-        if changes and not dry_run:
-            self._carry_out(self.engine.apply(wanted, self.clock.now_us()))
-            self._store.apply(wanted)
-            self._config = wanted
-            self._set_targets(wanted)
-            self._registrations.configure(wanted)
-            self.changed()
-        return changes
+        return wanted, difference(self._config, wanted)
+
+    def take_up(self, wanted: Config) -> None:
+        """Make what `plan` gave be in force. Raises `EngineError`, and changes nothing, as that does."""
+        self._carry_out(self.engine.apply(wanted, self.clock.now_us()))
+        self._config = wanted
+        self._set_targets(wanted)
+        self._registrations.configure(wanted)
+        self.changed()
 
     # Questions.
 

@@ -9,7 +9,8 @@ from py_callcenter.api.port import PortError
 from py_callcenter.app.controller import Controller
 from py_callcenter.engine.identity import Sealer
 from py_callcenter.reports import Report, ask, build
-from py_callcenter.store import Store, StoreError
+from py_callcenter.store.errors import StoreError
+from py_callcenter.store.store import Store
 
 AT_ONCE: Final = 2
 ERASE_S: Final = 60.0

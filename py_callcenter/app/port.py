@@ -32,9 +32,11 @@ from py_callcenter.engine.watch import Changes
 from py_callcenter.esl.node import NodeLink, State
 from py_callcenter.metrics import Heard, MetricsSnapshot, NodeMetrics, Target
 from py_callcenter.stats import LAG_BOUNDS_US, Histogram, Stats
-from py_callcenter.store import Store
+from py_callcenter.store.errors import StoreError
+from py_callcenter.store.store import Store
 
 ANSWER_S: Final = 5.0
+WRITE_S: Final = 4.0
 STUCK_S: Final = 10.0
 
 T = TypeVar("T")
@@ -52,6 +54,7 @@ class HubPort:
         self._looking = asyncio.Lock()
         self._listening = False
         self._pages: set[asyncio.Event] = set()
+        self._applying = asyncio.Lock()
 
     async def _ask(self, question: Callable[[], T]) -> T:
         try:
@@ -208,7 +211,35 @@ class HubPort:
         return self._controller.config
 
     async def apply(self, config: Config, *, dry_run: bool) -> list[Change]:
-        return await self._ask(partial(self._controller.apply, config, dry_run=dry_run))
+        """Written down first: what is in force must be so after the next start too."""
+        async with self._applying:
+            before = self._controller.config
+            wanted, changes = await self._ask(partial(self._controller.plan, config))
+            if not changes or dry_run:
+                return changes
+            await self._write_down(wanted)
+            try:
+                await self._ask(partial(self._controller.take_up, wanted))
+            except PortError:
+                self._store.apply(before)
+                raise
+            return changes
+
+    async def _write_down(self, config: Config) -> None:
+        """Raises `PortError` 503 while the database takes nothing."""
+        hint = "nothing was changed; calls go on with what is in force; repeat it when the database is back"
+        if not self._store.working:
+            raise PortError(503, f"the database is away: {self._store.why_not_working}", hint)
+        writing = self._store.apply(config)
+        try:
+            await asyncio.wait_for(asyncio.shield(asyncio.wrap_future(writing)), WRITE_S)
+        except TimeoutError as error:
+            if writing.cancel():
+                raise PortError(503, "the database doesn't answer", hint) from error
+            self._store.apply(self._controller.config)  # after it, should it still be written
+            raise PortError(503, "the database doesn't answer", hint) from error
+        except StoreError as error:
+            raise PortError(503, str(error), hint) from error
 
     async def health(self) -> Health:
         stuck_s = self._controller.seconds_since_beat()
@@ -228,8 +259,8 @@ class HubPort:
             reasons += [
                 f"{name}: {WHY_DOWN.get(link.state, 'not in step yet')}" for name, link in links.items()
             ]
-        if not self._store.working:
-            reasons.append("records can't be written to the database")
+        if not self._store.keeping:
+            reasons.append("records can be kept neither in the database nor on disk")
         return Health(ok=not reasons, reasons=tuple(reasons))
 
     async def metrics(self) -> MetricsSnapshot:
@@ -257,6 +288,7 @@ class HubPort:
         figures = controller.figures
         now_us = controller.clock.now_us()
         paces = {node.name: node for node in controller.engine.nodes()}
+        oldest_us = self._store.oldest_us
         taken = MetricsSnapshot(
             stats=Stats(),
             agents=dict(controller.engine.agents_by_state()),
@@ -289,6 +321,9 @@ class HubPort:
             records_dropped=self._store.dropped,
             records_pending=self._store.pending,
             record_write_failures=self._store.failures,
+            spooled_bytes=self._store.spooled_bytes,
+            spool_age_s=0.0 if oldest_us is None else max(0.0, (now_us - oldest_us) / 1e6),
+            database_up=self._store.working,
             version=__version__,
             build_profile=BUILD_PROFILE,
             started_us=controller.started_us,

@@ -1,4 +1,8 @@
-"""Start and stop of the whole process, in the order that keeps callers first."""
+"""Start and stop of the whole process, in the order that keeps callers first.
+
+What routes calls is loaded and started first; HTTP, with all that it needs, is loaded in its own thread while
+the switches are asked already. `tests/unit/test_start.py` holds the list of what must not come before.
+"""
 
 from __future__ import annotations
 
@@ -7,22 +11,24 @@ import signal
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import gevent
 import structlog
 from gevent.event import Event as Signal
 
-from py_callcenter.api import create_app, ensure_token
 from py_callcenter.api.server import ApiServer
+from py_callcenter.api.token import ensure_token
 from py_callcenter.app.clock import Clock
 from py_callcenter.app.controller import Controller
 from py_callcenter.app.crossing import IntoHub
-from py_callcenter.app.history import StoredHistory
-from py_callcenter.app.port import HubPort
 from py_callcenter.app.secrets import next_epoch, read_keys
 from py_callcenter.config import Config, difference
-from py_callcenter.store import Retention, Store
+from py_callcenter.store.retention import Retention
+from py_callcenter.store.store import Store
+
+if TYPE_CHECKING:
+    from fastapi import FastAPI
 
 _log = structlog.get_logger(__name__)
 
@@ -30,6 +36,8 @@ SWITCH_INTERVAL_S: Final = 0.0001
 """How long the HTTP thread may keep the interpreter while the hub wants it."""
 
 
+CALLS_FIRST_S: Final = 1.5
+"""So long at the most nothing else is loaded while the switches are asked who is there."""
 NAMED_CHANGES: Final = 10
 
 
@@ -42,11 +50,12 @@ class Process:
         Raises `ListenError` when the address is taken, `StoreError` when the database can't be opened.
         """
         sys.setswitchinterval(SWITCH_INTERVAL_S)
+        gc.disable()  # until all is loaded: each look at a hundred thousand new objects stops the calls
         self.server = ApiServer(config.controller.listen_host, config.controller.listen_port)
         clock = Clock()
         state = Path(config.controller.state)
         keep = config.controller
-        self.store = Store.open(keep.database, Retention(keep.keep_records_days, keep.keep_calls_days))
+        self.store = Store.open(keep.database, Retention(keep.keep_records_days, keep.keep_calls_days), state)
         self.store.seed(config)
         stored = self.store.load_routing()
         self.config = config if stored is None else config.with_routing(stored)
@@ -64,26 +73,48 @@ class Process:
         )
         self._stopping = Signal()
         self._into_hub: IntoHub | None = None
+        self._failed: Exception | None = None
 
     def start(self) -> None:
         """Connect and resynchronise; the API comes after (design 2)."""
         self._into_hub = IntoHub()
         self.controller.start()
-        port = HubPort(self.controller, self.store, self._into_hub)
-        history = StoredHistory(self.controller, self.store, self._keys.caller)
-        self.server.start(create_app(port, token=self._token, history=history))
+        gevent.spawn(self._start_the_rest)
+
+    def _start_the_rest(self) -> None:
+        """When callers are served, or when that takes too long: somebody may want to know why."""
+        self.controller.in_step.wait(CALLS_FIRST_S)
+        self.store.warm_up()
+        self.server.start_with(self._application, self._not_served)
+
+    def _application(self) -> FastAPI:
+        """In the HTTP thread: loads what it needs, while the hub serves calls."""
+        from py_callcenter.app.serving import application  # noqa: PLC0415 - see above
+
+        assert self._into_hub is not None  # noqa: S101 - made before the server is started
+        app = application(self.controller, self.store, self._into_hub, self._token, self._keys.caller)
         # What exists now lives as long as we do: the collector need not look at it again.
-        gc.collect()
         gc.freeze()
+        gc.enable()
         _log.info("listening", url=self.server.url)
+        return app
+
+    def _not_served(self, error: Exception) -> None:
+        """In the HTTP thread: a controller that nobody can look at is of no use; the next start may be."""
+        _log.error("api_failed", exc_info=error)
+        self._failed = error
+        if self._into_hub is not None:
+            self._into_hub.call(self._stopping.set)
 
     def stop_soon(self) -> None:
         """From a signal handler or a greenlet."""
         self._stopping.set()
 
     def wait(self) -> None:
-        """Until somebody says stop."""
+        """Until somebody says stop. Raises what kept the API from being served."""
         self._stopping.wait()
+        if self._failed is not None:
+            raise self._failed
 
     def stop(self) -> None:
         """Let go of everything; callers stay where they are."""

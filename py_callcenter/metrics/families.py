@@ -248,6 +248,21 @@ def _process_metrics(snapshot: MetricsSnapshot) -> Iterator[Metric]:
     yield _gauge(
         "callcenter_records_pending", "Records on their way into the database.", snapshot.records_pending
     )
+    yield _gauge(
+        "callcenter_spool_bytes",
+        "Size of the records that are on this machine's disk and not yet in the database.",
+        snapshot.spooled_bytes,
+    )
+    yield _gauge(
+        "callcenter_spool_age_seconds",
+        "Age of the oldest record that is not in the database; 0 when all are.",
+        snapshot.spool_age_s,
+    )
+    yield _gauge(
+        "callcenter_database_up",
+        "1 while the database takes what is to be written; calls don't need it.",
+        int(snapshot.database_up),
+    )
     yield _gauge("callcenter_sse_clients", "Pages and programs on the live feed.", snapshot.sse_clients)
     yield _gauge(
         "callcenter_start_timestamp_seconds", "When this controller started.", snapshot.started_us / 1e6

@@ -102,6 +102,11 @@ class MetricsSnapshot:
     records_dropped: int = 0
     records_pending: int = 0
     record_write_failures: int = 0
+    spooled_bytes: int = 0
+    """What only the spool on disk has."""
+    spool_age_s: float = 0.0
+    """Age of the oldest record that the database has not got."""
+    database_up: bool = True
     sse_clients: int = 0
     version: str = ""
     build_profile: str = ""

@@ -1,17 +1,22 @@
 """The database: the configuration in force, the records of what happened, and what they come to.
 
 `Store` is the controller's: it hands writing to a thread of its own. `Database` blocks: for the command
-line, when no controller runs, and for reports.
+line, when no controller runs, and for reports. What needs SQLAlchemy is loaded when it is asked for.
 """
 
 from __future__ import annotations
 
-from py_callcenter.store.database import AppliedConfig, Database
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, Final
+
 from py_callcenter.store.errors import StoreError
-from py_callcenter.store.keeping import Erased, Retention
-from py_callcenter.store.rows import StoredRecord
-from py_callcenter.store.store import Store
-from py_callcenter.store.writer import Writer
+from py_callcenter.store.record import StoredRecord
+from py_callcenter.store.retention import Erased, Retention
+
+if TYPE_CHECKING:
+    from py_callcenter.store.database import AppliedConfig, Database
+    from py_callcenter.store.store import Store
+    from py_callcenter.store.writer import Writer
 
 __all__ = [
     "AppliedConfig",
@@ -23,3 +28,12 @@ __all__ = [
     "StoredRecord",
     "Writer",
 ]
+
+_HOMES: Final = {"AppliedConfig": "database", "Database": "database", "Store": "store", "Writer": "writer"}
+
+
+def __getattr__(name: str) -> Any:
+    home = _HOMES.get(name)
+    if home is None:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{home}"), name)

@@ -2,17 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, Final
 
 from sqlalchemy import Connection, Engine, create_engine, event
-from sqlalchemy.exc import ArgumentError
+from sqlalchemy.exc import ArgumentError, DataError, IntegrityError, SQLAlchemyError
 from sqlalchemy.pool import StaticPool
 
-from py_callcenter.store.errors import StoreError
+from py_callcenter.store.errors import RecordRefused, StoreError
 from py_callcenter.store.places import add_functions
 
 WRITES: Final = "callcenter_writes"
 """Execution option of a connection that is going to write."""
+
+_PATIENCE: Final = {
+    "connect_timeout": 5,
+    # A server that vanished without a word is found out, one that is only slow is waited for.
+    "keepalives_idle": 10,
+    "keepalives_interval": 5,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 30_000,
+}
+"""libpq's connection parameters, seconds; the last in milliseconds."""
 
 _SUPPORTED: Final = {"sqlite", "postgresql"}
 _MEMORY: Final = {"sqlite://", "sqlite:///:memory:"}
@@ -23,7 +35,7 @@ def engine_for(url: str) -> Engine:
     hint = "write a URL such as sqlite:///callcenter.db or postgresql+psycopg://user@host/db"
     try:
         if not url.startswith("sqlite"):
-            engine = create_engine(url, pool_pre_ping=True, pool_recycle=1800)
+            engine = create_engine(url, pool_pre_ping=True, pool_recycle=1800, connect_args=dict(_PATIENCE))
         elif url in _MEMORY:
             engine = create_engine(url, poolclass=StaticPool, connect_args={"check_same_thread": False})
         else:
@@ -36,6 +48,18 @@ def engine_for(url: str) -> Engine:
         event.listen(engine, "connect", _tune_sqlite)
         event.listen(engine, "begin", _begin_sqlite)
     return engine
+
+
+@contextmanager
+def as_store_error() -> Iterator[None]:
+    """Whatever the database or its driver raises comes out as `StoreError`."""
+    try:
+        yield
+    except SQLAlchemyError as error:
+        cause = getattr(error, "orig", None) or error
+        line = str(cause).partition("\n")[0][:200]
+        kind = RecordRefused if isinstance(error, DataError | IntegrityError) else StoreError
+        raise kind(f"the database failed: {type(cause).__name__}: {line}") from error
 
 
 def _tune_sqlite(connection: Any, _record: object) -> None:

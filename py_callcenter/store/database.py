@@ -18,11 +18,12 @@ from py_callcenter.engine.memory import Memory
 from py_callcenter.engine.records import CallOffered
 from py_callcenter.stats import AgentLine
 from py_callcenter.store import folding, keeping, rows, standing, versions
-from py_callcenter.store.connect import WRITES, engine_for
+from py_callcenter.store.connect import WRITES, as_store_error, engine_for
 from py_callcenter.store.counting import Counting
-from py_callcenter.store.errors import StoreError, as_store_error
-from py_callcenter.store.keeping import Erased, Retention
-from py_callcenter.store.rows import RecordLike, StoredRecord
+from py_callcenter.store.errors import StoreError
+from py_callcenter.store.kept import StandingRow
+from py_callcenter.store.record import RecordLike, StoredRecord
+from py_callcenter.store.retention import Erased, Retention
 from py_callcenter.store.schema import agents, config, records
 
 HOURS_LISTED: Final = 200
@@ -189,6 +190,11 @@ class Database:
         with self.reading() as connection:
             return standing.read(connection)
 
+    def standing(self) -> list[StandingRow]:
+        """The same as rows, for a copy."""
+        with self.reading() as connection:
+            return standing.rows_of(connection)
+
     def agent_lines(self) -> dict[str, AgentLine]:
         """Where each agent was by the last record."""
         with self.reading() as connection:
@@ -199,7 +205,7 @@ class Database:
     def purge(self, retention: Retention, *, now_us: int) -> int:
         """Delete what is too old, in small steps; how many rows it were."""
         gone = 0
-        for table, age, before_us in retention.cutoffs(now_us):
+        for table, age, before_us in keeping.cutoffs(retention, now_us):
             while True:
                 with self.write() as connection:
                     count = keeping.delete_chunk(connection, table, age, before_us)

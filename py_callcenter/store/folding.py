@@ -4,19 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
-from typing import Final
 
 from sqlalchemy import Connection, delete, select
 
 from py_callcenter.stats import AgentLine, AgentTimes, fold_call
 from py_callcenter.store import rows
 from py_callcenter.store.counting import Counting, forget
-from py_callcenter.store.rows import RecordLike
+from py_callcenter.store.expected import FOLDED
+from py_callcenter.store.record import RecordLike
 from py_callcenter.store.schema import agent_slots, agents, calls, legs, meta, records
-
-_FOLDED: Final = "folded"
-_VERSION: Final = "1"
-"""Raise it when a fold gives other rows than before: they are made anew at the next start."""
 
 
 def refold_calls(connection: Connection, touched: Iterable[str], counting: Counting) -> None:
@@ -63,7 +59,7 @@ class AgentFolding:
 
 def is_folded(connection: Connection) -> bool:
     """Whether the folded tables go with the records."""
-    return connection.scalar(select(meta.c.value).where(meta.c.key == _FOLDED)) == _VERSION
+    return connection.scalar(select(meta.c.value).where(meta.c.key == FOLDED[0])) == FOLDED[1]
 
 
 def rebuild(connection: Connection) -> None:
@@ -78,7 +74,7 @@ def rebuild(connection: Connection) -> None:
             folding.fold(connection, batch, counting)
         for names in _calls(connection):
             refold_calls(connection, names, counting)
-    rows.put(connection, meta, [{"key": _FOLDED, "value": _VERSION}])
+    rows.put(connection, meta, [{"key": FOLDED[0], "value": FOLDED[1]}])
 
 
 def in_order(connection: Connection) -> Iterator[list[RecordLike]]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any, Final
 
 import orjson
@@ -10,6 +9,7 @@ from sqlalchemy import Connection, Table, delete, select, tuple_, update
 
 from py_callcenter.store.counting import Counting
 from py_callcenter.store.places import HOUR_US
+from py_callcenter.store.retention import Erased, Retention
 from py_callcenter.store.schema import (
     agent_hours,
     agent_slots,
@@ -29,34 +29,19 @@ CHUNK: Final = 10_000
 COUNTED: Final = (leg_slots, call_slots, talk_slots, agent_hours)
 
 
-@dataclass(frozen=True, slots=True)
-class Retention:
-    """How long to keep what. Calls and agents' time hold no numbers and are small: they may stay longer."""
-
-    records_days: int = 90
-    calls_days: int = 400
-
-    def cutoffs(self, now_us: int) -> tuple[tuple[Table, Any, int], ...]:
-        """Tables with the column that tells a row's age, and the moment before which rows go."""
-        old_records_us = now_us - self.records_days * DAY_US
-        old_calls_us = now_us - max(self.calls_days, self.records_days) * DAY_US
-        old_calls_us -= old_calls_us % HOUR_US  # hours are counted as wholes
-        return (
-            (records, records.c.at_us, old_records_us),
-            (legs, legs.c.entered_us, old_calls_us),
-            (calls, calls.c.offered_us, old_calls_us),
-            (agent_slots, agent_slots.c.slot_us, old_calls_us),
-            *((table, table.c.slot_us, old_calls_us) for table in COUNTED),
-            (counted, counted.c.hour_us, old_calls_us),
-        )
-
-
-@dataclass(frozen=True, slots=True)
-class Erased:
-    """`recordings`: files of that caller's voice; the switch has them, they are to be deleted there."""
-
-    calls: int
-    recordings: tuple[str, ...]
+def cutoffs(retention: Retention, now_us: int) -> tuple[tuple[Table, Any, int], ...]:
+    """Tables with the column that tells a row's age, and the moment before which rows go."""
+    old_records_us = now_us - retention.records_days * DAY_US
+    old_calls_us = now_us - max(retention.calls_days, retention.records_days) * DAY_US
+    old_calls_us -= old_calls_us % HOUR_US  # hours are counted as wholes
+    return (
+        (records, records.c.at_us, old_records_us),
+        (legs, legs.c.entered_us, old_calls_us),
+        (calls, calls.c.offered_us, old_calls_us),
+        (agent_slots, agent_slots.c.slot_us, old_calls_us),
+        *((table, table.c.slot_us, old_calls_us) for table in COUNTED),
+        (counted, counted.c.hour_us, old_calls_us),
+    )
 
 
 def delete_chunk(connection: Connection, table: Table, age: Any, before_us: int) -> int:

@@ -3,51 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, fields
 from functools import cache
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
 import orjson
 from sqlalchemy import Connection, Table
 from sqlalchemy.dialects import postgresql, sqlite
 
-from py_callcenter.engine.records import AnyRecord, load
 from py_callcenter.stats import LOGGED_IN_STATES, OFFER_OUTCOMES, AgentLine, AgentSlot, CallRow, LegRow
+from py_callcenter.store.record import RecordLike, StoredRecord
 from py_callcenter.store.schema import records
 
 BATCH: Final = 500
 _HEAD: Final = frozenset({"node", "epoch", "sequence", "at_us"})
-
-
-class RecordLike(Protocol):
-    """A dataclass of `engine.records`; fields beside these are its kind's own."""
-
-    @property
-    def id(self) -> str: ...
-    @property
-    def node(self) -> str: ...
-    @property
-    def epoch(self) -> int: ...
-    @property
-    def sequence(self) -> int: ...
-    @property
-    def at_us(self) -> int: ...
-    @property
-    def kind(self) -> str: ...
-
-
-@dataclass(frozen=True, slots=True)
-class StoredRecord:
-    """A record as read back; `body` holds all fields of the dataclass."""
-
-    id: str
-    at_us: int
-    kind: str
-    body: dict[str, Any]
-
-    def load(self) -> AnyRecord | None:
-        """As the engine wrote it; None for a kind that this version doesn't know."""
-        return load(self.kind, self.body)
 
 
 @cache

@@ -23,8 +23,6 @@ from sqlalchemy import (
 from py_callcenter.stats import LOGGED_IN_STATES, OFFER_OUTCOMES, CallRow, LegRow
 from py_callcenter.stats.definitions import CALLS, LEGS, OFFERED, TALKS, WITHIN, Family
 
-VERSION_TABLE: Final = "cc_schema"
-
 metadata = MetaData()
 
 meta = Table(

@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Final
 
 import orjson
 from sqlalchemy import Connection, delete, select, tuple_
 
 from py_callcenter.engine.memory import Memory
 from py_callcenter.store import rows
-from py_callcenter.store.rows import RecordLike
+from py_callcenter.store.expected import STANDING
+from py_callcenter.store.kept import StandingRow
+from py_callcenter.store.record import RecordLike
 from py_callcenter.store.schema import meta, standing
-
-_MADE: Final = "standing"
-_VERSION: Final = "1"
-"""Raise it when the fold changes: the rows are made anew from the records at the next start."""
 
 
 class Standing:
@@ -43,13 +40,18 @@ class Standing:
 
 def read(connection: Connection) -> Memory:
     """What the records written so far come to."""
+    return Memory.load(rows_of(connection))
+
+
+def rows_of(connection: Connection) -> list[StandingRow]:
+    """The same, as `Memory.load` takes it."""
     found = connection.execute(select(standing))
-    return Memory.load((row.kind, row.name, orjson.loads(row.fields)) for row in found)
+    return [(row.kind, row.name, orjson.loads(row.fields)) for row in found]
 
 
 def is_made(connection: Connection) -> bool:
     """Whether the rows go with the records."""
-    return connection.scalar(select(meta.c.value).where(meta.c.key == _MADE)) == _VERSION
+    return connection.scalar(select(meta.c.value).where(meta.c.key == STANDING[0])) == STANDING[1]
 
 
 def rebuild(connection: Connection, batches: Iterable[Iterable[RecordLike]]) -> None:
@@ -58,4 +60,4 @@ def rebuild(connection: Connection, batches: Iterable[Iterable[RecordLike]]) -> 
     made = Standing(connection)
     for batch in batches:
         made.fold(connection, batch)
-    rows.put(connection, meta, [{"key": _MADE, "value": _VERSION}])
+    rows.put(connection, meta, [{"key": STANDING[0], "value": STANDING[1]}])

@@ -1,22 +1,22 @@
 """The database's version: found, brought up to this program's, or back to an older one's.
 
 A step runs in one transaction together with all others that are needed; on PostgreSQL two controllers that
-start at the same moment wait for each other.
+start at the same moment wait for each other. Alembic is loaded for a step only: a start with nothing to do
+must not wait for it.
 """
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from alembic import command
-from alembic.config import Config
-from alembic.script import ScriptDirectory
-from alembic.util.exc import CommandError
 from sqlalchemy import Connection, inspect, text
 
 from py_callcenter.store.errors import StoreError
-from py_callcenter.store.schema import VERSION_TABLE
+from py_callcenter.store.expected import VERSION, VERSION_TABLE
+
+if TYPE_CHECKING:
+    from alembic.config import Config
 
 _FOLDER: Final = Path(__file__).parent / "migrations"
 _FIRST: Final = "0001"
@@ -25,7 +25,10 @@ _LOCK: Final = 0x63615F6D6967  # any number that others don't lock
 
 def versions() -> list[str]:
     """All versions that this program knows, oldest first."""
-    return [step.revision for step in reversed(list(_scripts().walk_revisions()))]
+    from alembic.script import ScriptDirectory  # noqa: PLC0415 - see above
+
+    scripts = ScriptDirectory.from_config(_config())
+    return [step.revision for step in reversed(list(scripts.walk_revisions()))]
 
 
 def found(connection: Connection) -> str | None:
@@ -44,15 +47,18 @@ def bring_to(connection: Connection, version: str | None = None) -> bool:
     """
     if connection.dialect.name == "postgresql":
         connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
-    known = versions()
-    wanted = version or known[-1]
-    if wanted not in known:
-        raise StoreError(f"there is no version {wanted[:16]} of the database; known: {', '.join(known)}")
     have = found(connection)
-    if have is not None and have not in known:
-        raise StoreError(f"the database is of version {have}, newer than this program knows")
+    wanted = version or VERSION
     if have == wanted:
         return False
+    from alembic import command  # noqa: PLC0415 - see above
+    from alembic.util.exc import CommandError  # noqa: PLC0415 - likewise
+
+    known = versions()
+    if wanted not in known:
+        raise StoreError(f"there is no version {wanted[:16]} of the database; known: {', '.join(known)}")
+    if have is not None and have not in known:
+        raise StoreError(f"the database is of version {have}, newer than this program knows")
     settings = _config()
     settings.attributes["connection"] = connection
     try:
@@ -67,11 +73,9 @@ def bring_to(connection: Connection, version: str | None = None) -> bool:
     return True
 
 
-def _scripts() -> ScriptDirectory:
-    return ScriptDirectory.from_config(_config())
-
-
 def _config() -> Config:
+    from alembic.config import Config  # noqa: PLC0415 - see above
+
     settings = Config()
     settings.set_main_option("script_location", str(_FOLDER).replace("%", "%%"))
     settings.set_main_option("path_separator", "os")

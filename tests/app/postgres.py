@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import os
 import shutil
@@ -56,10 +57,11 @@ class Postgres:
         )
         assert done.returncode == 0, done.stderr[-2000:]
 
-    def _start(self) -> subprocess.Popen[bytes]:
+    def _start(self, port: int = 0) -> subprocess.Popen[bytes]:
         for _ in range(3):  # somebody else may take the port in between
             with socket.socket() as probe:
-                probe.bind(("127.0.0.1", 0))
+                probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+                probe.bind(("127.0.0.1", port))
                 self.port = probe.getsockname()[1]
             settings = {
                 "listen_addresses": "127.0.0.1",
@@ -106,6 +108,28 @@ class Postgres:
             connection.execute(text(f"CREATE DATABASE {name}"))
         engine.dispose()
         return self.url(name)
+
+    def pause(self) -> None:
+        """Every process of it stands still: connections are taken by the kernel and never answered."""
+        self._signal_all(signal.SIGSTOP)
+
+    def go_on(self) -> None:
+        self._signal_all(signal.SIGCONT)
+
+    def kill(self) -> None:
+        """As when its machine loses power."""
+        self.process.send_signal(signal.SIGQUIT)
+        self.process.wait(20)
+
+    def start_again(self) -> None:
+        """At the same address."""
+        self.process = self._start(self.port)
+
+    def _signal_all(self, what: signal.Signals) -> None:
+        children = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text().split()
+        for pid in (self.process.pid, *map(int, children)):
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, what)
 
     def stop(self) -> None:
         """Immediate shutdown: what it holds is thrown away anyhow."""

@@ -354,7 +354,7 @@ def test_with_no_controller_a_status_waits_in_the_database_for_the_next_start(st
             key=b"k" * 32,
             epoch=1,
             start_us=1_800_000_000_000_000,
-            statuses=store.statuses(),
+            statuses=store.database.statuses(),
         )
     finally:
         store.close()

@@ -10,7 +10,8 @@ from sqlalchemy import create_engine, insert, inspect, text
 
 from py_callcenter.engine import records as r
 from py_callcenter.store import Database, StoreError, versions
-from py_callcenter.store.schema import VERSION_TABLE, metadata
+from py_callcenter.store.expected import VERSION, VERSION_TABLE
+from py_callcenter.store.schema import metadata
 
 pytestmark = pytest.mark.app
 
@@ -132,7 +133,7 @@ def test_two_controllers_that_start_at_once_migrate_once(postgres):
         for database in pool.map(Database.open, [url] * 4):
             database.close()
 
-    assert by_alembic(url, versions.found) == versions.versions()[-1]
+    assert by_alembic(url, versions.found) == versions.versions()[-1] == VERSION
 
 
 def test_a_version_that_nobody_knows_is_named(url):

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from alembic import context
 
-from py_callcenter.store.schema import VERSION_TABLE, metadata
+from py_callcenter.store.expected import VERSION_TABLE
+from py_callcenter.store.schema import metadata
 
 context.configure(
     connection=context.config.attributes["connection"],

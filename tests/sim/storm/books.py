@@ -38,7 +38,6 @@ class Books:
         self._life = 0
         self._memory = Memory()
         self._standing: dict[tuple[str, str], str] = {}
-        self.applied: Any = None
 
     # What the controller asks.
 
@@ -59,10 +58,6 @@ class Books:
         self.waiting += records
         self._begin()
         return True
-
-    def apply(self, config: Any) -> None:
-        """Take a configuration up."""
-        self.applied = config
 
     # What happens.
 

@@ -474,7 +474,7 @@ def _reconfigure(centre: Centre, plan: FaultPlan, rng: random.Random) -> None:
 
     def apply(controller: Any, wanted: Any) -> bool:
         try:
-            controller.apply(wanted, dry_run=False)
+            controller.take_up(controller.plan(wanted)[0])
         except EngineError:
             return False
         return True

@@ -1,0 +1,21 @@
+"""How long what is kept, and what is gone when a caller is forgotten."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Retention:
+    """How long to keep what. Calls and agents' time hold no numbers and are small: they may stay longer."""
+
+    records_days: int = 90
+    calls_days: int = 400
+
+
+@dataclass(frozen=True, slots=True)
+class Erased:
+    """`recordings`: files of that caller's voice; the switch has them, they are to be deleted there."""
+
+    calls: int
+    recordings: tuple[str, ...]

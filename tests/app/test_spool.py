@@ -1,0 +1,389 @@
+"""Slow is not dead: while the database is away, full or slow, the disk keeps what happens, once."""
+
+from __future__ import annotations
+
+import os
+import resource
+import signal
+import subprocess
+import sys
+import textwrap
+import threading
+import time
+from pathlib import Path
+
+import pytest
+from app.fake_controller import configuration
+from app.postgres import WHY_NOT, Postgres, binaries
+from app.test_store import Away, entered, quick, status
+from sqlalchemy import event
+
+from py_callcenter.store import Database, Store, StoreError, Writer
+from py_callcenter.store.errors import RecordRefused
+from py_callcenter.store.spool import Position, Spool, SpoolError, decode, encode
+from py_callcenter.store.store import catch_up
+
+pytestmark = pytest.mark.app
+
+_ = quick  # the fixture
+
+
+def lines(*records):
+    return b"".join(map(encode, records))
+
+
+def read_all(spool, since=None):
+    found, since = [], since or spool.begin
+    while since < spool.end:
+        records, since = spool.read(since, spool.end, 100)
+        found += records
+    return found
+
+
+def numbers(records):
+    return [record.sequence for record in records]
+
+
+def until(look, what, wait_s=20.0):
+    deadline = time.monotonic() + wait_s
+    while not look():
+        assert time.monotonic() < deadline, what
+        time.sleep(0.01)
+
+
+def in_database(url):
+    with Database.open(url) as database:
+        return [record.body["sequence"] for record in database.read()]
+
+
+def now_us():
+    return time.time_ns() // 1000
+
+
+# The file.
+
+
+def test_a_record_comes_back_as_it_went():
+    record = entered(7, call="c\n\u0627")
+
+    assert decode(encode(record).rstrip(b"\n")) == record
+
+
+def test_what_was_appended_is_read_by_the_next_run_in_its_order(tmp_path):
+    spool = Spool(tmp_path, segment_bytes=300)
+    for number in range(1, 11):
+        spool.append(lines(entered(number)))
+    spool.close()
+
+    again = Spool(tmp_path)
+    assert len(list(tmp_path.glob("*.log"))) > 3
+    assert numbers(read_all(again)) == list(range(1, 11))
+
+
+def test_what_the_database_has_is_not_read_again_and_its_files_go(tmp_path):
+    spool = Spool(tmp_path, segment_bytes=300)
+    for number in range(1, 11):
+        end = spool.append(lines(entered(number)))
+        if number == 6:
+            spool.keep_from(end)
+            spool.written(end)
+    left = spool.bytes_unwritten
+    spool.close()
+
+    again = Spool(tmp_path)
+    assert numbers(read_all(again)) == [7, 8, 9, 10]
+    assert again.bytes_unwritten == left == len(lines(*(entered(n) for n in (7, 8, 9, 10))))
+    assert again.bytes_on_disk < 5 * left
+
+
+def test_a_torn_line_and_a_flipped_bit_cost_themselves_only(tmp_path, capsys):
+    spool = Spool(tmp_path)
+    spool.append(lines(*(entered(n) for n in range(1, 6))))
+    spool.close()
+    [path] = tmp_path.glob("*.log")
+    data = bytearray(path.read_bytes())
+    data[data.index(b'"sequence":3') + 11] ^= 1
+    path.write_bytes(bytes(data[:-7]))  # the last line is torn
+
+    again = Spool(tmp_path)
+    assert numbers(read_all(again)) == [1, 2, 4]
+    assert again.damaged == 2
+    again.append(lines(entered(6)))
+    assert numbers(read_all(again)) == [1, 2, 4, 6]
+
+
+def test_a_lost_mark_means_that_everything_is_read_again(tmp_path):
+    spool = Spool(tmp_path)
+    spool.written(spool.append(lines(entered(1))))
+    spool.append(lines(entered(2)))
+    spool.close()
+    (tmp_path / "position").write_bytes(b"rubbish")
+
+    assert numbers(read_all(Spool(tmp_path))) == [1, 2]
+
+
+def test_a_spool_never_grows_over_its_bound(tmp_path):
+    one = len(lines(entered(1)))
+    spool = Spool(tmp_path, max_bytes=3 * one)
+    for number in (1, 2, 3):
+        end = spool.append(lines(entered(number)))
+    with pytest.raises(SpoolError, match="all it may"):
+        spool.append(lines(entered(4)))
+    assert spool.end == end
+
+
+# The way to the database.
+
+
+@pytest.fixture
+def away_writer(tmp_path, quick):
+    """A writer with a spool, whose database is away."""
+    away = Away()
+    spool = Spool(tmp_path / "spool")
+    writer = Writer(away, spool=spool)
+    writer.start()
+    yield away, spool, writer
+    writer.stop(1)
+
+
+def test_records_are_on_disk_before_the_database_has_them(away_writer):
+    away, spool, writer = away_writer
+    writer.put([entered(1), entered(2)])
+    until(lambda: spool.bytes_unwritten, "they are on disk")
+    assert away.failed.wait(5)
+    assert not writer.working
+
+    away.back.set()
+    assert writer.flush(5)
+    assert (numbers(away.written), spool.bytes_unwritten, writer.dropped) == ([1, 2], 0, 0)
+    until(lambda: writer.oldest_us is None, "nothing is old")
+
+
+def test_what_piles_up_is_read_from_disk_in_order(away_writer, monkeypatch):
+    monkeypatch.setattr("py_callcenter.store.writer.IN_MEMORY", 10)
+    away, _spool, writer = away_writer
+    for number in range(1, 101):
+        writer.put([entered(number), entered(1000 + number)])
+        time.sleep(0.001)
+    assert away.failed.wait(5)
+    assert writer.pending == 200
+    done = []
+    writer.do(lambda: done.append(len(away.written)))
+    away.back.set()
+
+    assert writer.flush(10)
+    assert away.written == [entered(n) for number in range(1, 101) for n in (number, 1000 + number)]
+    assert done == [200], "a task comes after what was put in before it"
+    writer.put([entered(500)])
+    assert writer.flush(5)
+    assert away.written[-1] == entered(500)
+
+
+def test_the_next_run_writes_what_the_last_one_could_not(tmp_path, quick):
+    first = Writer(Away(), spool=Spool(tmp_path))
+    first.start()
+    first.put([entered(n) for n in range(1, 50)])
+    first.stop(2)
+    assert first.dropped == 0
+
+    away = Away()
+    away.back.set()
+    second = Writer(away, spool=Spool(tmp_path))
+    second.start()
+    second.put([entered(50)])
+    assert second.flush(5)
+    assert numbers(away.written) == list(range(1, 51))
+    second.stop()
+
+
+def test_a_record_that_the_database_can_never_take_does_not_stop_the_others(tmp_path, quick):
+    class Picky(Away):
+        def append(self, batch):
+            if any(record.sequence == 13 for record in batch):
+                raise RecordRefused("a value is too long")
+            self.written += batch
+
+    picky = Picky()
+    writer = Writer(picky, spool=Spool(tmp_path))
+    writer.start()
+    writer.put([entered(n) for n in range(1, 31)])
+    assert writer.flush(5)
+    assert numbers(picky.written) == [n for n in range(1, 31) if n != 13]
+    assert (writer.dropped, writer.written, writer.failing) == (1, 29, "")
+    writer.stop()
+
+
+def test_on_a_full_disk_records_wait_in_memory_and_nothing_is_torn(away_writer):
+    away, spool, writer = away_writer
+    writer.put([entered(1)])
+    until(lambda: spool.bytes_unwritten, "the first is on disk")
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (spool.end.offset + 50, hard))  # half a line more
+    try:
+        writer.put([entered(2)])
+        until(lambda: writer.spool_failing, "it says so")
+        assert "refuses" in writer.spool_failing
+        writer.put([entered(3)])
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    time.sleep(1.1)  # the disk is left alone for a second
+    writer.put([entered(4)])
+    until(lambda: not writer.spool_failing, "it works again")
+    assert numbers(read_all(spool, Position(1, 0))) == [1, 4]
+    away.back.set()
+    assert writer.flush(5)
+    assert numbers(away.written) == [1, 2, 3, 4]
+
+
+# Real databases.
+
+
+def test_a_database_that_is_read_only_for_a_while_gets_everything_later(tmp_path, quick):
+    url = f"sqlite:///{tmp_path}/cc.db"
+    store = Store.open(url, state=tmp_path)
+    may_write = threading.Event()
+
+    @event.listens_for(store.database._engine, "checkout")
+    def forbid(connection, *_):
+        connection.execute(f"PRAGMA query_only = {0 if may_write.is_set() else 1}")
+
+    store.put([entered(n, at_us=now_us()) for n in range(1, 6)])
+    until(lambda: not store.working, "it is noticed")
+    assert "readonly" in store.why_not_working
+    assert store.keeping
+    until(lambda: store.spooled_bytes, "they are on disk")
+    may_write.set()
+    assert store.flush(10)
+    assert (store.spooled_bytes, store.dropped, store.working) == (0, 0, True)
+    store.close()
+    assert in_database(url) == [1, 2, 3, 4, 5]
+
+
+CHILD = """
+import os, signal, sys, time
+from pathlib import Path
+from app.test_spool import entered, now_us
+from py_callcenter.store import Store
+import py_callcenter.store.writer as writer
+
+store = Store.open(sys.argv[1], state=Path(sys.argv[2]))
+store.put([entered(1, at_us=now_us())])
+assert store.flush(10)
+writer.GATHER_SECONDS = 3600
+store.put([entered(n, at_us=now_us()) for n in range(2, 200)])
+time.sleep(0.05)
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def test_a_killed_process_loses_nothing_that_it_was_still_gathering(url, tmp_path):
+    paths = os.pathsep.join([str(Path(__file__).parents[1]), *sys.path])
+    environment = {**os.environ, "PYTHONPATH": paths}
+    child = [sys.executable, "-c", textwrap.dedent(CHILD), url, str(tmp_path)]
+    done = subprocess.run(child, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == -signal.SIGKILL, done.stderr
+    assert in_database(url) == [1]
+
+    store = Store.open(url, state=tmp_path)
+    assert store.flush(10)
+    store.close()
+    assert in_database(url) == list(range(1, 200))
+    with Database.open(url) as database:
+        assert len(database.memory().calls) == 1
+
+
+def test_the_memory_of_a_start_has_what_only_the_spool_knows(url, tmp_path):
+    with Database.open(url) as database:
+        database.seed(configuration(), now_us=1)
+        database.append([status(1, "1000", "Available", 5), status(2, "1001", "Available", 6)])
+    spool = Spool(tmp_path / "spool")
+    spool.append(lines(status(2, "1001", "Available", 6), status(3, "1000", "On Break", 7)))
+    spool.close()
+
+    store = Store.open(url, state=tmp_path)
+    agents = store.memory().agents
+    assert {name: agent.status for name, agent in agents.items()} == {"1000": "On Break", "1001": "Available"}
+    assert store.flush(10)
+    assert store.database.statuses() == {"1000": "On Break", "1001": "Available"}
+    store.close()
+
+
+def test_a_status_set_while_nothing_runs_comes_after_what_the_last_run_left(tmp_path):
+    with Database.open(f"sqlite:///{tmp_path}/cc.db") as database:
+        spool = Spool(tmp_path / "spool")
+        spool.append(lines(status(3, "1000", "Available", 7)))
+        spool.close()
+        catch_up(database, tmp_path)
+        database.append([status(9, "1000", "On Break", 9)])
+
+    store = Store.open(f"sqlite:///{tmp_path}/cc.db", state=tmp_path)
+    assert store.memory().agents["1000"].status == "On Break"
+    store.close()
+
+
+@pytest.fixture(scope="module")
+def server():
+    folder = binaries()
+    if folder is None:
+        pytest.skip(WHY_NOT)
+    server = Postgres(folder)
+    yield server
+    server.go_on()
+    server.stop()
+
+
+def test_a_paused_database_delays_nobody_and_a_start_without_it_knows_what_counts(server, tmp_path):
+    url = server.new_database()
+    store = Store.open(url, state=tmp_path)
+    store.seed(configuration())
+    store.put([status(1, "1000", "Available", now_us())])
+    assert store.flush(10)
+    store.close()
+    store = Store.open(url, state=tmp_path)
+    store.warm_up()
+    store.put([status(2, "1000", "On Break", now_us())])
+    assert store.flush(10)
+    until((tmp_path / "kept.json").exists, "the copy is made")
+
+    server.pause()
+    try:
+        begun_s = time.monotonic()
+        store.put([status(3, "1001", "Available", now_us())])
+        assert time.monotonic() - begun_s < 1
+        until(lambda: not store.working, "it is noticed")
+        assert store.keeping
+        until(lambda: store.spooled_bytes, "it is on disk")
+        store.close()
+
+        store = Store.open(url, state=tmp_path)
+        assert store.load_routing()["queues"]
+        told = {name: agent.status for name, agent in store.memory().agents.items()}
+        assert told == {"1000": "On Break", "1001": "Available"}
+        store.put([status(4, "1001", "On Break", now_us())])
+    finally:
+        server.go_on()
+    assert store.flush(20)
+    assert store.database.statuses() == {"1000": "On Break", "1001": "On Break"}
+    store.close()
+    assert in_database(url) == [1, 2, 3, 4]
+
+
+def test_a_database_that_dies_and_returns_has_each_record_once(server, tmp_path, quick):
+    url = server.new_database()
+    store = Store.open(url, state=tmp_path)
+    for number in range(1, 1001):
+        if number == 300:
+            server.kill()
+        if number == 700:
+            server.start_again()
+        store.put([entered(number, at_us=now_us())])
+        time.sleep(0.001)
+    assert store.flush(20)
+    assert (store.dropped, store.pending) == (0, 0)
+    store.close()
+    assert in_database(url) == list(range(1, 1001))
+
+
+def test_the_very_first_start_needs_the_database(tmp_path):
+    with pytest.raises(StoreError):
+        Store.open("postgresql+psycopg://nobody@127.0.0.1:1/none", state=tmp_path)
