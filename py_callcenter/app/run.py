@@ -23,6 +23,7 @@ from py_callcenter.app.clock import Clock
 from py_callcenter.app.controller import Controller
 from py_callcenter.app.crossing import IntoHub
 from py_callcenter.app.secrets import next_epoch, read_keys
+from py_callcenter.app.supervisor import Supervisor
 from py_callcenter.config import Config, difference
 from py_callcenter.store.retention import Retention
 from py_callcenter.store.store import Store
@@ -144,9 +145,12 @@ def run(config: Config, *, started: Callable[[Process], None] | None = None) -> 
     for number in (signal.SIGTERM, signal.SIGINT):
         gevent.signal_handler(number, process.stop_soon)
     process.start()
+    supervisor = Supervisor()
+    supervisor.ready()
     try:
         if started is not None:
             started(process)
         process.wait()
     finally:
+        supervisor.stopping()
         process.stop()

@@ -47,7 +47,12 @@ def test_every_test_module_says_its_category():
 
 
 def test_every_page_that_the_readme_points_to_exists():
-    for page in [ROOT / "README.md", *(ROOT / "docs").glob("*.md"), ROOT / "freeswitch_conf/README.md"]:
+    for page in [
+        ROOT / "README.md",
+        *(ROOT / "docs").glob("*.md"),
+        ROOT / "freeswitch_conf/README.md",
+        ROOT / "deploy/README.md",
+    ]:
         for target in re.findall(r"\]\(([^)#]+)", page.read_text("utf-8")):
             if "://" not in target:
                 assert (page.parent / target).exists(), f"{page.name} points to {target}"
