@@ -134,7 +134,19 @@ def _records() -> Row:
         "Records and pages",
         (
             lines(
-                "Records on their way", "Not yet in the database.", "short",
+                "Database", "1 while it takes what is to be written; calls don't need it.", "none",
+                Query("min(callcenter_database_up)", "database"), width=8, most=1,
+            ),
+            lines(
+                "Records on disk", "Not yet in the database.", "bytes",
+                Query(total("callcenter_spool_bytes"), "spool"), width=8,
+            ),
+            lines(
+                "Oldest record on disk", "How long it has waited for the database.", "s",
+                Query("max(callcenter_spool_age_seconds)", "age"), width=8,
+            ),
+            lines(
+                "Records on their way", "Handed over and not yet in the database.", "short",
                 Query(total("callcenter_records_pending"), "pending"), width=8,
             ),
             lines(
