@@ -52,6 +52,8 @@ class HubPort:
         self._version = 0
         self._picture = Picture()
         self._looking = asyncio.Lock()
+        self._tiers_of: tuple[Config, dict[str, list[str]]] = (Config(), {})
+        """Queues of each agent, and the configuration that says so."""
         self._listening = False
         self._pages: set[asyncio.Event] = set()
         self._applying = asyncio.Lock()
@@ -274,11 +276,13 @@ class HubPort:
         return await asyncio.to_thread(self._complete, taken, config)
 
     def _complete(self, taken: MetricsSnapshot, config: Config) -> MetricsSnapshot:
-        queues_of: dict[str, list[str]] = {}
-        for tier in config.tiers:
-            queues_of.setdefault(tier.agent, []).append(tier.queue)
+        if config is not self._tiers_of[0]:
+            queues_of: dict[str, list[str]] = {}
+            for tier in config.tiers:
+                queues_of.setdefault(tier.agent, []).append(tier.queue)
+            self._tiers_of = config, queues_of
         with self._controller.live.reading() as live:
-            agents = live.agents(self._controller.clock.now_us(), queues_of)
+            agents = live.agents(self._controller.clock.now_us(), self._tiers_of[1])
             stats = live.stats.copy()
         targets = {q.name: Target(q.service_level.us, q.service_level.percent) for q in config.queues}
         return replace(taken, stats=stats, live_agents=agents, targets=targets)

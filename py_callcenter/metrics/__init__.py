@@ -40,8 +40,9 @@ def render(snapshot: MetricsSnapshot, accept: str = "") -> tuple[bytes, str]:
     begun_s = time.perf_counter()
     encoder, content_type = choose_encoder(accept)
     openmetrics = content_type.startswith("application/openmetrics-text")
-    by_queue = "".join(queues.lines(snapshot, openmetrics=openmetrics)).encode()
+    parts = [part.encode() for part in queues.lines(snapshot, openmetrics=openmetrics)]
     registry = CollectorRegistry(auto_describe=False)
     registry.register(ProcessCollector(namespace="callcenter", registry=None))
     registry.register(SnapshotCollector(snapshot, begun_s))
-    return by_queue + encoder(registry), content_type
+    parts.append(encoder(registry))
+    return b"".join(parts), content_type

@@ -40,7 +40,6 @@ class SnapshotCollector(Collector):
         self._begun_s = begun_s
 
     def collect(self) -> Iterator[Metric]:
-        yield from _expected_metrics(self._snapshot)
         yield from _agent_metrics(self._snapshot)
         yield from _node_metrics(self._snapshot)
         yield from switches.metrics(self._snapshot)
@@ -50,36 +49,6 @@ class SnapshotCollector(Collector):
             "Time taken to put these metrics together.",
             time.perf_counter() - self._begun_s,
         )
-
-
-def _expected_metrics(snapshot: MetricsSnapshot) -> Iterator[Metric]:
-    queues = sorted(snapshot.expected.items())
-    wait = GaugeMetricFamily(
-        "callcenter_queue_expected_wait_seconds",
-        "Wait of somebody who came now; absent while it isn't known or past answers were too wrong.",
-        labels=["queue", "quantile"],
-    )
-    for name, expected in queues:
-        for quantile, us in (("0.5", expected.half_us), ("0.8", expected.most_us)):
-            if us is not None:
-                wait.add_metric([name, quantile], us / 1e6)
-    yield wait
-    yield _counter(
-        "callcenter_queue_expected_wait_answers",
-        "Expected waits that were judged by the wait that came.",
-        ["queue"],
-        (((name,), expected.answers) for name, expected in queues),
-    )
-    judged = [(name, expected) for name, expected in queues if expected.answers]
-    for metric, text, values in (
-        ("bias_ratio", "Mean of (expected - wait) / mean wait, of the last few hundred answers.", "bias"),
-        ("error_ratio", "Root mean square of (expected - wait) / mean wait, likewise.", "error"),
-        ("inside_ratio", "Share of waits within the range that should hold 0.8 of them, likewise.", "inside"),
-    ):
-        gauge = GaugeMetricFamily(f"callcenter_queue_expected_wait_{metric}", text, labels=["queue"])
-        for name, expected in judged:
-            gauge.add_metric([name], getattr(expected, values))
-        yield gauge
 
 
 def _agent_metrics(snapshot: MetricsSnapshot) -> Iterator[Metric]:

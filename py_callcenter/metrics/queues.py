@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from typing import Final
 
-from py_callcenter.metrics import text
+from py_callcenter.metrics import expected, text
 from py_callcenter.metrics.snapshot import MetricsSnapshot
 from py_callcenter.stats import AGENT_STATES, AgentState, Histogram, QueueStats
 
@@ -123,6 +123,7 @@ def lines(snapshot: MetricsSnapshot, *, openmetrics: bool) -> Iterator[str]:
         yield head(name, "histogram", help_text)
         yield text.histogram(name, ((shown, found_in(queue)) for shown, queue in queues))
     yield from _configured(snapshot, head)
+    yield from expected.lines(snapshot, head)
 
 
 def _configured(snapshot: MetricsSnapshot, head: Callable[[str, str, str], str]) -> Iterator[str]:

@@ -322,3 +322,22 @@ def test_agents_time_grows_and_never_goes_back():
         "support": {**nobody, "on_break": 1}, "sales": {**nobody, "on_break": 1},
     }  # fmt: skip
     assert live.stats.queues["support"].wrap_up.sum_us == 30 * second
+
+
+def test_a_scrape_that_uses_text_of_the_last_one_says_what_a_fresh_one_says():
+    def told(live, n):
+        head = {"node": "f", "epoch": 1, "sequence": n, "at_us": n, "call": f"c{n}", "queue": "support"}
+        live.fold([
+            r.QueueEntered(**head, leg=1, priority=0),
+            r.CallAnswered(**head, leg=1, agent="a", wait_us=n * 7_000_000, voice_us=n * 90_000),
+        ])  # fmt: skip
+
+    kept = Live()
+    for n in range(1, 5):
+        told(kept, n)
+        again = samples(taken(stats=kept.stats.copy()))
+        fresh = Live()
+        for past in range(1, n + 1):
+            told(fresh, past)
+        first = {k: v for k, v in samples(taken(stats=fresh.stats.copy())).items() if "queue" in k[0]}
+        assert {k: v for k, v in again.items() if "queue" in k[0]} == first
