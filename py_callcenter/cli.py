@@ -319,6 +319,20 @@ def call_set(uuid: str, key: str, value: str, config: ConfigOption = None) -> No
         _print_calls([behind.change_call(uuid, changes)])
 
 
+@call_app.command("transfer", context_settings=_NEGATIVE)
+def call_transfer(uuid: str, kind: str, where: str, config: ConfigOption = None) -> None:
+    """Send the call UUID, waiting or talking, to KIND WHERE.
+
+    `queue NAME`; `agent NAME`, through a queue that the agent serves; `to EXTEN[@CONTEXT]` of the dialplan;
+    `number N` outside, where the configuration says how. An agent who talks with the caller is free at once.
+    """
+    if kind not in ("queue", "agent", "to", "number"):
+        raise CliError(f'"{kind}" is no kind of destination', "queue, agent, to or number", code=BAD_INPUT)
+    with backend(read_config(config)) as behind:
+        behind.transfer(uuid, kind, where)
+    typer.echo(f"on its way; `callcenter call trace {uuid}` tells")
+
+
 @call_app.command("trace")
 def call_trace(uuid: str, config: ConfigOption = None, as_json: JsonOption = False) -> None:
     """Show what happened to the call UUID, in order."""

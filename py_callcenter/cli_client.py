@@ -91,6 +91,9 @@ class Running:
     def change_agent(self, agent: str, key: str, value: float) -> dict[str, Any]:
         return self._one("PATCH", f"/api/v1/agents/{quote(agent, safe='')}", {key: value})
 
+    def transfer(self, call: str, key: str, where: str) -> None:
+        self._ask("POST", f"/api/v1/calls/{quote(call, safe='')}/transfer", body={key: where})
+
     def change_call(self, call: str, changes: dict[str, Any]) -> dict[str, Any]:
         return self._one("PATCH", f"/api/v1/calls/{quote(call, safe='')}", changes)
 
@@ -133,7 +136,7 @@ class Running:
                 f"the controller at {self._address} didn't answer ({type(error).__name__})", "look at its log"
             ) from error
         if answer.is_success:
-            return answer.json()
+            return answer.json() if answer.content else None
         message, hint = _reasons(answer)
         raise CliError(message, hint, code=BAD_INPUT if answer.status_code in _BAD_REQUESTS else FAILED)
 
@@ -256,6 +259,9 @@ class Stopped:
 
     def change_call(self, call: str, changes: dict[str, Any]) -> dict[str, Any]:  # noqa: ARG002 - no calls
         raise CliError("no controller runs, so nobody waits", _START)
+
+    def transfer(self, call: str, key: str, where: str) -> None:  # noqa: ARG002 - no calls
+        raise CliError("no controller runs, so there is nobody to transfer", _START)
 
     def routing(self) -> dict[str, Any]:
         return self._in_force.routing()

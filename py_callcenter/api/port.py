@@ -229,6 +229,12 @@ class ControllerPort(Protocol):
         """Change a waiting caller's priority, base score or demand; 409 when the call doesn't wait."""
         ...
 
+    async def transfer_call(
+        self, call: str, kind: Literal["queue", "agent", "extension", "number"], name: str, *, keep_wait: bool
+    ) -> None:
+        """Send a caller who waits or talks somewhere else. 409 when that isn't possible now."""
+        ...
+
     async def hang_up(self, call: str) -> None: ...
 
     async def divert(self, queue: str | None, to: Exit | None) -> list[QueueRow]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import orjson
 from fastapi import APIRouter, Depends, Request
@@ -73,6 +73,32 @@ class CallPatch(BaseModel):
     """Seconds that count as wait."""
     skills: Annotated[str, Field(max_length=500)] | None = None
     """What the agent must be able to do; empty: what the queue's callers need."""
+
+
+class TransferOrder(BaseModel):
+    """Where a caller is sent; give one of the first four."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    queue: Annotated[str, Field(max_length=64)] | None = None
+    agent: Annotated[str, Field(max_length=64)] | None = None
+    """Through a queue that the agent serves: the caller waits a minute for this agent, then for anybody."""
+    to: Annotated[str, Field(max_length=129)] | None = None
+    """`exten[@context]` of the dialplan."""
+    number: Annotated[str, Field(max_length=21)] | None = None
+    """A telephone number, dialled in the context that the configuration names."""
+    keep_wait: bool = True
+    """Whether the wait so far counts in the queue's order."""
+
+    def target(self) -> tuple[Literal["queue", "agent", "extension", "number"], str]:
+        """Raises `PortError` unless it is exactly one."""
+        given: list[tuple[Literal["queue", "agent", "extension", "number"], str | None]] = [
+            ("queue", self.queue), ("agent", self.agent), ("extension", self.to), ("number", self.number),
+        ]  # fmt: skip
+        named = [(kind, name) for kind, name in given if name is not None]
+        if len(named) != 1:
+            raise PortError(400, "where to isn't clear", "give one of: queue, agent, to, number")
+        return named[0]
 
 
 class DivertOrder(BaseModel):
@@ -250,6 +276,22 @@ async def change_call(call: str, patch: CallPatch, controller: ControllerDep) ->
 async def trace_call(call: str, controller: ControllerDep) -> Response:
     """What happened to a call, in order."""
     return answer(await controller.trace(call))
+
+
+@v1.post(
+    "/calls/{call}/transfer",
+    tags=["calls"],
+    status_code=204,
+    responses=NOT_FOUND | {400: {"model": Problem}, 409: {"model": Problem}},
+)
+async def transfer_call(call: str, order: TransferOrder, controller: ControllerDep) -> Response:
+    """Send a caller who waits or talks to a queue, an agent, an extension or a number outside.
+
+    The agent who talks with the caller is free at once (wrap-up begins). The call's trace tells the rest.
+    """
+    kind, name = order.target()
+    await controller.transfer_call(call, kind, name, keep_wait=order.keep_wait)
+    return Response(status_code=204)
 
 
 @v1.delete("/calls/{call}", tags=["calls"], status_code=204, responses=NOT_FOUND)

@@ -32,6 +32,7 @@ from py_callcenter.config import Change, Config, Exit, difference
 from py_callcenter.engine import Action, AnyRecord, Engine, Outcome, View
 from py_callcenter.engine.actions import AskApplication, Look, Probe
 from py_callcenter.engine.memory import Memory
+from py_callcenter.engine.transfers import Destination
 from py_callcenter.engine.watch import Changes
 from py_callcenter.esl.errors import EslError
 from py_callcenter.esl.node import NodeLink, NodeSettings, State
@@ -258,6 +259,9 @@ class Controller:
         self._carry_out(
             self.engine.rank_call(call, now_us, priority=priority, base_score=base_score, skills=skills)
         )
+
+    def transfer_call(self, call: str, target: Destination, *, keep_wait: bool) -> None:
+        self._carry_out(self.engine.transfer(call, target, self.clock.now_us(), keep_wait=keep_wait))
 
     def hang_up(self, call: str) -> None:
         self._carry_out(self.engine.hang_up(call, self.clock.now_us()))

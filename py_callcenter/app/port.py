@@ -28,6 +28,7 @@ from py_callcenter.app.story import tell
 from py_callcenter.config import Change, Config, Exit
 from py_callcenter.engine import EngineError
 from py_callcenter.engine.errors import NotNow, UnknownAgent, UnknownCall, UnknownNode, UnknownQueueName
+from py_callcenter.engine.transfers import Destination, TargetKind
 from py_callcenter.engine.watch import Changes
 from py_callcenter.esl.node import NodeLink, State
 from py_callcenter.metrics import Heard, MetricsSnapshot, NodeMetrics, Target
@@ -187,6 +188,11 @@ class HubPort:
         if row is not None:
             return row
         raise PortError(404, f"there is no agent `{name[:64]}`", "`callcenter agent list` shows the agents")
+
+    async def transfer_call(self, call: str, kind: TargetKind, name: str, *, keep_wait: bool) -> None:
+        await self._ask(
+            partial(self._controller.transfer_call, call, Destination(kind, name), keep_wait=keep_wait)
+        )
 
     async def hang_up(self, call: str) -> None:
         await self._ask(partial(self._controller.hang_up, call))

@@ -92,6 +92,10 @@ class Controller(Model):
     """File to write Asterisk's `queue_log` into, for report tools that read it; relative to the folder of the
     configuration file."""
 
+    outside_context: Annotated[str, AfterValidator(rules.check_context)] | None = None
+    """Context of the dialplan in which a number outside is dialled when a caller is transferred to one by the
+    API. Absent: nobody can be. The dialplan decides which numbers are allowed and what they are shown."""
+
     allow_default_password: bool = False
     """Accept FreeSWITCH's default password on a node that isn't on loopback."""
 

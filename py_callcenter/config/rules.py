@@ -89,6 +89,16 @@ def parse_exit(text: object) -> Exit:
     return Exit(extension, context)
 
 
+def check_context(text: str) -> str:
+    """A context of the dialplan."""
+    if not shapes.is_context(text):
+        raise RuleError(
+            f"{shown(text)} can't be a context",
+            "1 to 64 letters, digits and _ . - are allowed, beginning with a letter or digit",
+        )
+    return text
+
+
 def check_name(text: str) -> str:
     """A name of a node, queue or agent: 1…64 of letters, digits, `_ . @ -` and inner spaces."""
     if not _NAME.match(text):

@@ -68,6 +68,11 @@ def is_contact(value: str) -> bool:
     return False
 
 
+def is_number(value: str) -> bool:
+    """A telephone number to call: 2 to 20 digits, perhaps after a `+`; no premium-rate number."""
+    return re.fullmatch(r"\+?[0-9]{2,20}", value) is not None and not _is_premium(value)
+
+
 def is_sound(value: str) -> bool:
     """`local_stream://name`, `tone_stream://…`, `silence_stream://ms` or a file path without `..`."""
     stream = any(form.fullmatch(value) for form in _STREAMS) and "::" not in value

@@ -73,10 +73,11 @@ def _with_language(text: str, language: str, after_us: int) -> str:
 
 def _agent_to_wait_for(state: State, call: Call, queue: Queue) -> tuple[int | None, int]:
     """The core's id of the agent whom the dialplan names, or who last talked with the caller."""
-    if call.wishes.preferred and queue.preferred_agent_wait_us > 0:
+    for_us = call.wishes.preferred_for_us or queue.preferred_agent_wait_us
+    if call.wishes.preferred and for_us > 0:
         agent_id = state.agent_ids.get(call.wishes.preferred)
         if agent_id is not None:
-            return agent_id, queue.preferred_agent_wait_us
+            return agent_id, for_us
         ignored(state, call, queue, "cc_preferred_agent")
     if queue.last_agent_wait_us > 0:
         caller = state.sealer.caller(call.number)

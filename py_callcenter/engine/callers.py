@@ -378,7 +378,9 @@ def _after_talk(state: State, call: Call, event: Event) -> None:
     state.stop_timer(call.settle_timer)
     call.parked_by = None
     stay = call.stay
-    if call.transferred:
+    if call.onward is not None:
+        go_on(state, call)
+    elif call.transferred:
         _moved(state, call, event)
     elif event.get("variable_endpoint_disposition") == "ATTENDED_TRANSFER":
         # Whoever rang the queue has connected the agent with somebody else; only their phone is left here.
@@ -386,6 +388,32 @@ def _after_talk(state: State, call: Call, event: Event) -> None:
         exits.leave(state, call, None, HANGUP)
     elif stay is not None:
         exits.leave(state, call, None, stay.queue.after_call)
+
+
+def go_on(state: State, call: Call) -> None:
+    """The caller is parked, and free to go where the transfer says."""
+    onward, call.onward = call.onward, None
+    if onward is None:
+        return
+    state.stop_timer(call.settle_timer)
+    call.parked, call.parked_by, call.transferred, call.handed_on = True, None, False, False
+    call.wishes = replace(
+        call.wishes,
+        exit=call.wishes.exit if onward.exit is None else None,
+        preferred=onward.agent,
+        preferred_for_us=onward.agent_us,
+        unreadable=(),
+    )
+    if onward.exit is not None:
+        exits.leave(state, call, None, onward.exit)
+        return
+    queue = state.queues.get(onward.queue)
+    if queue is None:  # the configuration has changed meanwhile
+        exits.unknown_queue(state, call, onward.queue)
+        return
+    variables = (("cc_queue", queue.name), ("cc_preferred_agent", onward.agent))
+    state.act(SetVariables(call.node, call.uuid, variables))
+    enter(state, call, queue, state.now_us, earlier_us=onward.earlier_us)
 
 
 def _moved(state: State, call: Call, event: Event) -> None:
@@ -474,6 +502,8 @@ def lives(state: State, call: Call) -> None:
         case Phase.AWAY if call.unstamped:
             call.unstamped = False
             state.act(SetVariables(call.node, call.uuid, talk.NO_LONGER_OURS))
+        case Phase.PARTED if call.onward is not None:
+            go_on(state, call)
         case Phase.PARTED if call.stay is not None and not call.handed_on:
             call.parked = True
             exits.leave(state, call, None, call.stay.queue.after_call)

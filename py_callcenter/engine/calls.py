@@ -160,8 +160,23 @@ class Wishes:
     """A language that the agent must have besides."""
     preferred: str = ""
     """Name of the agent to wait for."""
+    preferred_for_us: int = 0
+    """How long; 0: as the queue says."""
     unreadable: tuple[IgnoredWish, ...] = ()
     """Wishes that make no sense."""
+
+
+@dataclass(frozen=True, slots=True)
+class Onward:
+    """Where a caller goes as soon as they are parked: a place, or a queue, perhaps for one of its agents."""
+
+    queue: str = ""
+    agent: str = ""
+    agent_us: int = 0
+    """So long the agent is waited for."""
+    exit: Exit | None = None
+    earlier_us: int = 0
+    """Wait that counts there."""
 
 
 @dataclass(slots=True, eq=False)
@@ -193,6 +208,8 @@ class Call:
     """The agent transferred the caller, in whatever way: somebody else cares for them."""
     forsaken: bool = False
     """In nobody's hands for all we know, since somebody else's bridge ended."""
+    onward: Onward | None = None
+    """A transfer under way."""
     parked_by: Event | None = None
     """The PARK that ended the conversation, while the end of the agent's leg isn't told yet."""
     exit: Exit = HANGUP

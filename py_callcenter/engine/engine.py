@@ -29,6 +29,7 @@ from py_callcenter.engine import (
     steer,
     strangers,
     talk,
+    transfers,
     view,
     watch,
 )
@@ -275,6 +276,16 @@ class Engine:
         """
         self._advance(now_us)
         steer.rank(self._state, call_id, priority, base_score, skills)
+        return self._finish()
+
+    def transfer(
+        self, call_id: str, target: transfers.Destination, now_us: int, *, keep_wait: bool = True
+    ) -> Outcome:
+        """Send a caller who waits or talks to a queue, an agent, an extension or a number outside. Raises
+        `UnknownCall`, `UnknownQueueName`, `UnknownAgent`, `BadTarget`, `NotNow`.
+        """
+        self._advance(now_us)
+        transfers.transfer(self._state, call_id, target, keep_wait=keep_wait)
         return self._finish()
 
     def hang_up(self, call_id: str, now_us: int) -> Outcome:

@@ -8,6 +8,7 @@ EngineError
 ├── UnknownStatus
 ├── OutOfRange
 ├── BadDemand
+├── BadTarget
 └── NotNow
 """
 
@@ -61,6 +62,14 @@ class BadDemand(EngineError):
     def __init__(self, why: str) -> None:
         super().__init__(f"the skills can't be read: {why}")
         self.hint = "for example `language:fa >= 3 and (billing or sales)`, or `any`"
+
+
+class BadTarget(EngineError):
+    """A destination that can't be one. It isn't repeated: it may be somebody's number."""
+
+    def __init__(self, what: str, form: str) -> None:
+        super().__init__(f"this is not {what}")
+        self.hint = form
 
 
 class NotNow(EngineError):

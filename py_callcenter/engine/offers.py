@@ -54,6 +54,7 @@ MOST_PHONES: Final = 8
 """Legs that fit one command with all that is set on them; what doesn't fit is dialled as configured."""
 ASK_AFTER_US: Final = SECOND_US
 """A command that found no channel hints at a HANGUP on its way: so long it may take."""
+TAKES_CALLS: Final = frozenset({"Available", "Available (On Demand)"})
 HOLD_EXTENSION: Final = "callcenter_hold"
 """Only its presence matters: with it, a hang-up from hold spares the caller (freeswitch-esl.md 2.4)."""
 

@@ -230,6 +230,24 @@ class ConversationJoined(Record):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CallTransferred(Record):
+    """Somebody sent the caller on by the API. `agent`: who talked with them, empty for one who waited.
+
+    `target`: a queue, an agent or an extension; a number outside is not kept. What ended by it (a
+    conversation, a wait) and what began (a queue leg) have records of their own.
+    """
+
+    kind: ClassVar[str] = "call-transferred"
+
+    call: str
+    queue: str
+    leg: int
+    agent: str
+    to: Literal["queue", "agent", "extension", "number"]
+    target: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CallEnded(Record):
     """The caller's channel is gone; the call's story is complete."""
 
@@ -423,6 +441,7 @@ AnyRecord = (
     | CallLost
     | ConversationEnded
     | ConversationJoined
+    | CallTransferred
     | CallEnded
     | AgentStatusChanged
     | AgentWrapUp

@@ -46,7 +46,6 @@ HOLD_US: Final = 60_000_000
 """So long an agent with a call on a node that isn't seen yet is offered nothing."""
 ORPHAN_US: Final = 1_000_000
 """So long the phone of a leg that is hung up gets no other call: it takes one media tick, or two."""
-_TAKES_CALLS: Final = frozenset({"Available", "Available (On Demand)"})
 _HELD: Final = frozenset({"reserved", "receiving", "in_a_queue_call"})
 
 
@@ -373,7 +372,7 @@ def _wants(state: State, call: Call, seal: OfferSeal) -> bool:
     if agent_id is None or call.stay is None or not call.stay.open or call.phase is not Phase.WAITING:
         return False
     agent = state.router.agent(agent_id)
-    return agent.state not in _HELD and agent.status in _TAKES_CALLS
+    return agent.state not in _HELD and agent.status in offers.TAKES_CALLS
 
 
 def _take_up_offer(state: State, call: Call, seal: OfferSeal, dumps: Iterable[Event], *, known: bool) -> None:

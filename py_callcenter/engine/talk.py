@@ -190,11 +190,11 @@ def agent_gone(state: State, offer: Offer, leg: Leg, cause: str, transfer: Trans
     offers.leg_gone(state, offer, leg, cause)
     if call.phase is Phase.PARTED and not call.handed_on and call.parked_by is None:
         state.stop_timer(call.settle_timer)
-        call.settle_timer = state.start_timer(PARTED_DEADLINE_US, _still_parted, call)
+        call.settle_timer = state.start_timer(PARTED_DEADLINE_US, still_parted, call)
 
 
-def _still_parted(state: State, call: Call) -> None:
-    """Neither parked, bridged nor gone: ask whether the channel lives."""
+def still_parted(state: State, call: Call) -> None:
+    """Neither parked, bridged nor gone: ask where the channel is."""
     if call.phase is Phase.PARTED:
         offers.ask(state, call)
 

@@ -209,6 +209,11 @@ class FakeController:
                 return row
         raise PortError(404, "there is no such call", "see `callcenter call list`")
 
+    async def transfer_call(self, call: str, kind: str, name: str, *, keep_wait: bool) -> None:
+        self.asked.append(("transfer_call", call, kind, name, keep_wait))
+        if call not in {row.id for row in self.now.calls}:
+            raise PortError(404, "there is no such call", "see `callcenter call list`")
+
     async def hang_up(self, call: str) -> None:
         self.asked.append(("hang_up", call))
         if call not in {row.id for row in self.now.calls}:

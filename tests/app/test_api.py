@@ -102,6 +102,32 @@ def test_a_caller_can_be_hung_up(api, controller):
     assert controller.asked == [("hang_up", "call-1"), ("hang_up", "call-9")]
 
 
+def test_a_call_is_transferred_by_whoever_has_the_token(api, controller):
+    path = "/api/v1/calls/call-1/transfer"
+    assert api("POST", path, json={"queue": "sales"}).status_code == 401
+    assert controller.asked == []
+    for body in (
+        {"queue": "sales"},
+        {"agent": "a2", "keep_wait": False},
+        {"to": "voicemail"},
+        {"number": "+15550"},
+    ):
+        assert api("POST", path, json=body, headers=AUTH).status_code == 204
+    assert controller.asked == [
+        ("transfer_call", "call-1", "queue", "sales", True),
+        ("transfer_call", "call-1", "agent", "a2", False),
+        ("transfer_call", "call-1", "extension", "voicemail", True),
+        ("transfer_call", "call-1", "number", "+15550", True),
+    ]
+    assert api("POST", "/api/v1/calls/x/transfer", json={"queue": "sales"}, headers=AUTH).status_code == 404
+
+
+@pytest.mark.parametrize("body", [{}, {"queue": "a", "agent": "b"}, {"inline": "x"}, {"number": "1" * 30}])
+def test_a_transfer_to_nowhere_in_particular_is_refused(api, controller, body):
+    assert api("POST", "/api/v1/calls/call-1/transfer", json=body, headers=AUTH).status_code in (400, 422)
+    assert controller.asked == []
+
+
 def test_a_queue_is_diverted_and_taken_back(api, controller):
     order = {"to": "voicemail"}
     assert api("PUT", "/api/v1/queues/support/divert", json=order).status_code == 401
@@ -306,8 +332,8 @@ def test_openapi_names_every_operation_once_and_for_ever(api):
         "apply_config", "change_call", "divert_all", "divert_queue", "drain_node", "end_wrap_up",
         "erase_caller", "get_agent", "get_call", "get_config", "get_events", "get_queue", "get_report",
         "get_snapshot", "hang_up", "healthz", "list_agents", "list_calls", "list_nodes", "list_queues",
-        "metrics", "readyz", "set_agent", "set_wrap_up", "trace_call", "undivert_all", "undivert_queue",
-        "undrain_node",
+        "metrics", "readyz", "set_agent", "set_wrap_up", "trace_call", "transfer_call", "undivert_all",
+        "undivert_queue", "undrain_node",
     ]  # fmt: skip
     assert "Routing" in spec["components"]["schemas"]
 

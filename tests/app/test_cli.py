@@ -204,6 +204,12 @@ def test_a_wrap_up_is_extended_and_calls_are_held_back(running, controller):
     assert "external_calls" in running.err("agent", "set", "1000", "external-calls", "-1", code=2)
 
 
+def test_a_call_is_transferred(running, controller):
+    assert "call trace call-2" in running.out("call", "transfer", "call-2", "agent", "1001")
+    assert controller.asked == [("transfer_call", "call-2", "agent", "1001", True)]
+    assert "no kind of destination" in running.err("call", "transfer", "call-2", "inline", "x", code=2)
+
+
 def test_a_waiting_caller_is_moved_and_ranked(running, controller):
     out = running.out("call", "set", "call-2", "queue", "sales")
     assert "sales" in out

@@ -152,7 +152,7 @@ class Controller:
         url = f"{self.url}/api/v1/{path}"
         answer = httpx.request(method, url, json=body, headers=headers, timeout=5, trust_env=False)
         answer.raise_for_status()
-        return answer.json()
+        return answer.json() if answer.content else None
 
     def set_status(self, agent: str, status: str) -> None:
         self.ask("PATCH", f"agents/{agent}", {"status": status})

@@ -182,3 +182,54 @@ def test_an_operator_moves_a_caller_out_of_a_conversation(sip, switch, open_for_
     office.wait_metric("callcenter_agents", 1, state="waiting")
     quiet_for(5, "the caller is left where they are", lambda: caller.over)
     assert switch.api(f"uuid_getvar {uuid} current_application") == "playback"
+
+
+def test_a_supervisor_sends_a_talking_caller_to_another_queue_and_then_to_an_agent(sip, open_for_business):
+    support, sales, expert = sip.phone("support"), sip.phone("sales"), sip.phone("expert")
+    office = open_for_business(
+        Setup()
+        .queue()
+        .queue("sales")
+        .agent("a1", support)
+        .agent("s1", sales, queue="sales", level=1)
+        .agent("s2", expert, queue="sales", level=2)
+    )
+    caller = sip.caller("queue_support", stay_s=30)
+    support.wait_talking()
+    office.wait_metric("callcenter_queue_calls_answered_total", 1, queue="support")
+    uuid = uuid_of(office)
+
+    office.ask("POST", f"calls/{uuid}/transfer", {"queue": "sales"})
+    support.wait_received("BYE")
+    sales.wait_talking()
+    office.wait_metric("callcenter_queue_calls_answered_total", 1, queue="sales")
+
+    office.ask("POST", f"calls/{uuid}/transfer", {"agent": "s2"})
+    sales.wait_received("BYE")
+    expert.wait_talking()
+    office.wait_metric("callcenter_queue_calls_answered_total", 2, queue="sales")
+
+    office.wait_metric("callcenter_agents", 2, state="waiting")
+    assert not caller.over
+    told = story(office, uuid)
+    assert told.count("call-transferred") == 2
+    assert told.count("queue-entered") == 3
+    assert told.count("call-offered") == 1
+    assert office.metric("callcenter_queue_calls_transferred_total") == 2
+
+
+def test_a_supervisor_sends_a_talking_caller_outside(sip, open_for_business):
+    support, outside = sip.phone("support"), sip.phone("outside", talk_s=1)
+    office = open_for_business(Setup().queue(after_call="voicemail@default").agent("a1", support))
+    caller = sip.caller("queue_support", stay_s=30)
+    support.wait_talking()
+    office.wait_metric("callcenter_queue_calls_answered_total", 1, queue="support")
+    uuid = uuid_of(office)
+
+    office.ask("POST", f"calls/{uuid}/transfer", {"to": f"outside_{outside.port}"})
+
+    support.wait_received("BYE")
+    office.wait_metric("callcenter_agents", 1, state="waiting")
+    hung_up = outside.wait_sent("BYE")
+    assert caller.wait_received("BYE", 5).at - hung_up.at < 2, "and nobody parks the caller afterwards"
+    assert story(office, uuid).count("queue-entered") == 1
