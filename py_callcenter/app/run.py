@@ -72,6 +72,7 @@ class Process:
             clock=clock,
             orders_in=state,
         )
+        self._supervisor = Supervisor()
         self._stopping = Signal()
         self._into_hub: IntoHub | None = None
         self._failed: Exception | None = None
@@ -85,6 +86,7 @@ class Process:
     def _start_the_rest(self) -> None:
         """When callers are served, or when that takes too long: somebody may want to know why."""
         self.controller.in_step.wait(CALLS_FIRST_S)
+        self._supervisor.ready()
         self.store.warm_up()
         self.server.start_with(self._application, self._not_served)
 
@@ -119,6 +121,7 @@ class Process:
 
     def stop(self) -> None:
         """Let go of everything; callers stay where they are."""
+        self._supervisor.stopping()
         self.server.stop()
         self.controller.stop()
         if self._into_hub is not None:
@@ -145,12 +148,9 @@ def run(config: Config, *, started: Callable[[Process], None] | None = None) -> 
     for number in (signal.SIGTERM, signal.SIGINT):
         gevent.signal_handler(number, process.stop_soon)
     process.start()
-    supervisor = Supervisor()
-    supervisor.ready()
     try:
         if started is not None:
             started(process)
         process.wait()
     finally:
-        supervisor.stopping()
         process.stop()

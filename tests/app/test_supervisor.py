@@ -90,7 +90,7 @@ def test_a_watchdog_meant_for_another_process_is_left_alone(systemd):
     assert systemd.heard() == ["READY=1"]
 
 
-def test_the_controller_is_ready_when_it_serves_and_says_that_it_leaves(tmp_path):
+def test_the_controller_is_ready_when_it_serves_calls_and_says_that_it_leaves(tmp_path):
     systemd = Systemd(str(tmp_path / "notify"))
     environment = {**os.environ, "NOTIFY_SOCKET": systemd.address, "WATCHDOG_USEC": "600000"}
     with in_thread(Switch(seed=5, start_us=time.time_ns() // 1000)) as server:
@@ -102,7 +102,7 @@ def test_the_controller_is_ready_when_it_serves_and_says_that_it_leaves(tmp_path
         try:
             words = until(systemd.heard, "it is ready")
             assert words[0] == "READY=1"
-            assert '"url"' in place.log, "not before it listens"
+            assert "esl_synchronised" in place.log, "not before it serves the switch"
             until(lambda: "WATCHDOG=1" in systemd.heard(), "its main loop turns")
             process.send_signal(signal.SIGTERM)
             assert process.wait(15) == 0
