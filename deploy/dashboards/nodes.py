@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from grafana_foundation_sdk.models.common import BigValueTextMode
 from grafana_foundation_sdk.models.dashboard import Dashboard
 
 from deploy.dashboards import parts
@@ -61,7 +62,7 @@ def _now() -> Row:
                 "Version", "Of the controller, and how it was built.", "none",
                 Query("max by (version, profile) (callcenter_build_info)", "{{version}} {{profile}}"),
                 curve=False,
-            ),
+            ).text_mode(BigValueTextMode.NAME),
         ),
     )  # fmt: skip
 

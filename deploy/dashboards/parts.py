@@ -28,6 +28,16 @@ class Query:
 
     expr: str
     legend: str
+    buckets: bool = False
+    """The series are buckets of a histogram by `le`: shown in their order, each without those before it."""
+
+    def target(self, place: int = 0, *, instant: bool = False) -> Dataquery:
+        """`instant`: only what it is now is asked for."""
+        made = Dataquery().expr(self.expr).legend_format(self.legend).ref_id(chr(ord("A") + place))
+        made.datasource(SOURCE)
+        if self.buckets:
+            made.format(PromQueryFormat.HEATMAP)
+        return made.instant() if instant else made
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +97,9 @@ def number(
     curve: bool = True,
 ) -> stat.Panel:
     """What it is now, in big figures; several queries stand beside each other."""
-    panel = _common(stat.Panel(), title, description, unit, queries, width=width, height=height)
+    panel = _common(
+        stat.Panel(), title, description, unit, queries, width=width, height=height, instant=not curve
+    )
     panel.thresholds(steps.build()).color_mode(common_models.BigValueColorMode.VALUE)
     panel.graph_mode(common_models.BigValueGraphMode.AREA if curve else common_models.BigValueGraphMode.NONE)
     panel.reduce_options(common.ReduceDataOptions().calcs(["lastNotNull"]))
@@ -104,17 +116,16 @@ def bars(
     most: float | None = None,
 ) -> bargauge.Panel:
     """What it is now, a bar for each series."""
-    panel = _common(bargauge.Panel(), title, description, unit, queries, width=width, height=8)
+    panel = _common(bargauge.Panel(), title, description, unit, queries, width=width, height=8, instant=True)
     panel.thresholds(steps.build()).orientation(common_models.VizOrientation.HORIZONTAL).min(0)
     panel.reduce_options(common.ReduceDataOptions().calcs(["lastNotNull"]))
     return panel if most is None else panel.max(most)
 
 
 def cloud(title: str, description: str, query: Query, *, width: int = 12) -> heatmap.Panel:
-    """How a histogram's buckets fill over time; `query` gives them by `le`, in seconds."""
-    target = Dataquery().expr(query.expr).legend_format("{{le}}").format(PromQueryFormat.HEATMAP).ref_id("A")
+    """How a histogram's buckets fill over time; `query` gives its buckets, in seconds."""
     panel = heatmap.Panel().title(title).description(description).unit("s").datasource(SOURCE)
-    panel.span(width).height(8).with_target(target.datasource(SOURCE)).calculate(False)
+    panel.span(width).height(8).with_target(query.target()).calculate(False)
     return panel.y_axis(heatmap.YAxisConfig().unit("s")).color(
         heatmap.HeatmapColorOptions().mode(heatmap_models.HeatmapColorMode.SCHEME).scheme("Blues").steps(32)
     )
@@ -192,12 +203,19 @@ def board(
 
 
 def _common(
-    panel: P, title: str, description: str, unit: str, queries: Sequence[Query], *, width: int, height: int
+    panel: P,
+    title: str,
+    description: str,
+    unit: str,
+    queries: Sequence[Query],
+    *,
+    width: int,
+    height: int,
+    instant: bool = False,
 ) -> P:
     panel.title(title).description(description).unit(unit).datasource(SOURCE).span(width).height(height)
     for place, query in enumerate(queries):
-        target = Dataquery().expr(query.expr).legend_format(query.legend).ref_id(chr(ord("A") + place))
-        panel.with_target(target.datasource(SOURCE))
+        panel.with_target(query.target(place, instant=instant))
     return panel
 
 

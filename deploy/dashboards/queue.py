@@ -87,8 +87,8 @@ def _waits() -> Row:
                 "Waits until the answer",
                 "How many callers waited how long, from their PARK until they were connected.",
                 Query(
-                    "sum by (le) (increase("
-                    f"{WAIT}_bucket{{{answered}}}[$__rate_interval]))", "",
+                    f"sum by (le) (increase({WAIT}_bucket{{{answered}}}[$__rate_interval]))",
+                    "{{le}}", buckets=True,
                 ),
             ),
             lines(
@@ -100,10 +100,12 @@ def _waits() -> Row:
             ),
             bars(
                 "When callers give up",
-                "Callers who hung up waiting, by how long they had waited, in the time that is shown.",
+                "Callers who hung up waiting, by seconds waited at most, in the time that is shown.",
                 "short",
-                Query(f'sum by (le) (increase({WAIT}_bucket{{{OF}, outcome="abandoned"}}[$__range]))',
-                      "up to {{le}} s"),
+                Query(
+                    f'sum by (le) (increase({WAIT}_bucket{{{OF}, outcome="abandoned"}}[$__range]))',
+                    "{{le}}", buckets=True,
+                ),
                 width=8,
             ),
             lines(

@@ -22,7 +22,9 @@ def dashboard() -> Dashboard:
             ),
             cloud(
                 "Times of decisions", "How many took how long.",
-                Query(f"sum by (le) (increase({DECISION}_bucket[$__rate_interval]))", ""),
+                Query(
+                    f"sum by (le) (increase({DECISION}_bucket[$__rate_interval]))", "{{le}}", buckets=True
+                ),
             ),
             lines(
                 "Decisions and offers", "Runs of the decision, and phones that they had rung, a second.",
