@@ -15,6 +15,7 @@ from py_callcenter.api.server import ListenError
 from py_callcenter.api.token import TokenError
 from py_callcenter.cli_backend import Backend, backend
 from py_callcenter.cli_decisions import decisions_app
+from py_callcenter.cli_reports import report_app
 from py_callcenter.cli_support import (
     BAD_INPUT,
     CliError,
@@ -64,6 +65,7 @@ app.add_typer(agent_app, name="agent")
 app.add_typer(call_app, name="call")
 app.add_typer(decisions_app, name="decisions")
 app.add_typer(cli_orders.node_app, name="node")
+app.add_typer(report_app, name="report")
 queue_app.command("divert")(cli_orders.divert)
 
 _NEGATIVE: Final = {"ignore_unknown_options": True}
@@ -149,6 +151,7 @@ def config_check(file: Annotated[Path, typer.Argument(metavar="FILE")], as_json:
         ("queue", config.queues),
         ("agent", config.agents),
         ("tier", config.tiers),
+        *((("recipient", config.recipients),) if config.recipients else ()),
     )
     typer.echo(f"{file}: ok ({', '.join(_count(len(rows), word) for word, rows in parts)})")
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Final, Self
+from typing import TYPE_CHECKING, Any, Final, Self
 from urllib.parse import quote
 
 import httpx
@@ -16,6 +16,9 @@ from py_callcenter.config import Agent, Config, Controller, Queue, difference
 from py_callcenter.engine.records import AgentStatusChanged, AgentWrapUp, AnyRecord
 from py_callcenter.store import Database, StoreError
 from py_callcenter.store.store import catch_up
+
+if TYPE_CHECKING:
+    from py_callcenter.cli_stopped_reports import StoppedReports
 
 TIMEOUT_SECONDS: Final = 10.0
 _NOBODY: Final = (
@@ -117,6 +120,15 @@ class Running:
         changes: list[dict[str, Any]] = self._one("PUT", path, config.routing())["changes"]
         return changes
 
+    def report_emails(self, limit: int) -> list[dict[str, Any]]:
+        return self._rows("/api/v1/report-emails", {"limit": str(limit)})
+
+    def send_report(self, order: dict[str, Any]) -> dict[str, Any]:
+        return self._one("POST", "/api/v1/report-emails", order)
+
+    def preview_report(self, wanted: dict[str, str]) -> str:
+        return self._request("GET", "/api/v1/report-emails/preview", query=wanted).text
+
     def _rows(self, path: str, query: dict[str, str] | None = None) -> list[dict[str, Any]]:
         rows: list[dict[str, Any]] = self._ask("GET", path, query=query)
         return rows
@@ -128,6 +140,12 @@ class Running:
     def _ask(
         self, method: str, path: str, *, body: object = None, query: dict[str, str] | None = None
     ) -> Any:
+        answer = self._request(method, path, body=body, query=query)
+        return answer.json() if answer.content else None
+
+    def _request(
+        self, method: str, path: str, *, body: object = None, query: dict[str, str] | None = None
+    ) -> httpx.Response:
         headers = {"authorization": f"Bearer {self._token()}"}
         try:
             answer = self._http.request(method, path, json=body, params=query, headers=headers)
@@ -136,7 +154,7 @@ class Running:
                 f"the controller at {self._address} didn't answer ({type(error).__name__})", "look at its log"
             ) from error
         if answer.is_success:
-            return answer.json() if answer.content else None
+            return answer
         message, hint = _reasons(answer)
         raise CliError(message, hint, code=BAD_INPUT if answer.status_code in _BAD_REQUESTS else FAILED)
 
@@ -265,6 +283,21 @@ class Stopped:
 
     def routing(self) -> dict[str, Any]:
         return self._in_force.routing()
+
+    def report_emails(self, limit: int) -> list[dict[str, Any]]:
+        return self._reports().emails(limit)
+
+    def send_report(self, order: dict[str, Any]) -> dict[str, Any]:
+        return self._reports().send(order)
+
+    def preview_report(self, wanted: dict[str, str]) -> str:
+        return self._reports().preview(wanted)
+
+    def _reports(self) -> StoppedReports:
+        # Its libraries take longer to load than the other commands take to run.
+        from py_callcenter.cli_stopped_reports import StoppedReports  # noqa: PLC0415 - see above
+
+        return StoppedReports(self._database, self._in_force)
 
     def apply(self, config: Config, *, dry_run: bool) -> list[dict[str, Any]]:
         base = self._in_force.with_routing({}) if self._empty else self._in_force

@@ -22,6 +22,7 @@ from py_callcenter.api.feed import Feed
 from py_callcenter.api.guard import Guard, problem
 from py_callcenter.api.history import History, history_v1
 from py_callcenter.api.json import answer
+from py_callcenter.api.mail import Mails, mail_v1
 from py_callcenter.api.port import ControllerPort, Health, PortError
 from py_callcenter.api.routes import v1
 from py_callcenter.metrics import render
@@ -48,10 +49,11 @@ def create_app(
     hosts: frozenset[str] = frozenset(),
     feed: Feed | None = None,
     history: History | None = None,
+    mails: Mails | None = None,
 ) -> FastAPI:
     """The application for one controller. `hosts` are names beside loopback that we may be asked by.
 
-    Without a `history` there are no reports.
+    Without a `history` there are no reports, without `mails` none by e-mail.
     """
     the_feed = feed or Feed(controller)
 
@@ -73,12 +75,14 @@ def create_app(
     app.state.controller = controller
     app.state.feed = the_feed
     app.state.history = history
+    app.state.mails = mails
     app.add_middleware(Guard, token=token, hosts=hosts)
     _add_errors(app)
     _add_health(app, controller)
-    _add_metrics(app, controller, the_feed)
+    _add_metrics(app, controller, the_feed, mails)
     app.include_router(v1, prefix="/api/v1")
     app.include_router(history_v1, prefix="/api/v1")
+    app.include_router(mail_v1, prefix="/api/v1")
     _add_pages(app)
     return app
 
@@ -114,11 +118,12 @@ async def _health(ask: Callable[[], Awaitable[Health]]) -> Response:
     return answer(health, 200 if health.ok else 503)
 
 
-def _add_metrics(app: FastAPI, controller: ControllerPort, feed: Feed) -> None:
+def _add_metrics(app: FastAPI, controller: ControllerPort, feed: Feed, mails: Mails | None) -> None:
     @app.get("/metrics", tags=["health"], response_class=Response)
     async def metrics(request: Request) -> Response:
         """Prometheus text; OpenMetrics for scrapers that ask for it."""
-        snapshot = replace(await controller.metrics(), sse_clients=feed.clients)
+        emails = {} if mails is None else mails.outcomes()
+        snapshot = replace(await controller.metrics(), sse_clients=feed.clients, report_emails=emails)
         body, media_type = await asyncio.to_thread(render, snapshot, request.headers.get("accept", ""))
         return Response(body, headers={"content-type": media_type, "cache-control": "no-store"})
 

@@ -31,6 +31,8 @@ from py_callcenter.store.store import Store
 if TYPE_CHECKING:
     from fastapi import FastAPI
 
+    from py_callcenter.app.mailer import StoredMails
+
 _log = structlog.get_logger(__name__)
 
 SWITCH_INTERVAL_S: Final = 0.0001
@@ -76,6 +78,7 @@ class Process:
         self._stopping = Signal()
         self._into_hub: IntoHub | None = None
         self._failed: Exception | None = None
+        self._mails: StoredMails | None = None
 
     def start(self) -> None:
         """Connect and resynchronise; the API comes after (design 2)."""
@@ -92,10 +95,20 @@ class Process:
 
     def _application(self) -> FastAPI:
         """In the HTTP thread: loads what it needs, while the hub serves calls."""
-        from py_callcenter.app.serving import application  # noqa: PLC0415 - see above
+        from py_callcenter.app.mailer import StoredMails  # noqa: PLC0415 - see above
+        from py_callcenter.app.serving import application  # noqa: PLC0415 - likewise
 
         assert self._into_hub is not None  # noqa: S101 - made before the server is started
-        app = application(self.controller, self.store, self._into_hub, self._token, self._keys.caller)
+        self._mails = StoredMails(self.controller, self.store)
+        app = application(
+            self.controller,
+            self.store,
+            self._into_hub,
+            token=self._token,
+            caller_key=self._keys.caller,
+            mails=self._mails,
+        )
+        self._mails.start()
         # What exists now lives as long as we do: the collector need not look at it again.
         gc.freeze()
         gc.enable()
@@ -124,6 +137,8 @@ class Process:
         self._supervisor.stopping()
         self.server.stop()
         self.controller.stop()
+        if self._mails is not None:
+            self._mails.stop()
         if self._into_hub is not None:
             self._into_hub.close()
         self.store.close()

@@ -20,6 +20,8 @@ from py_callcenter.metrics.snapshot import MetricsSnapshot
 from py_callcenter.stats import AGENT_STATES, LOGGED_IN_STATES, Histogram
 
 COMMAND_OUTCOMES: Final = ("ok", "error", "unknown")
+EMAIL_OUTCOMES: Final = ("sent", "retried", "failed", "unknown")
+"""Words of `reports.mail.courier`."""
 HOLD_REASONS: Final = ("away", "drained", "pressure")
 """Words of `engine.holds.HoldReason`."""
 RECONNECT_REASONS: Final = (
@@ -213,6 +215,13 @@ def _process_metrics(snapshot: MetricsSnapshot) -> Iterator[Metric]:
         "Attempts to write to the database that failed; they are made again.",
         [],
         [((), snapshot.record_write_failures)],
+    )
+    yield _counter(
+        "callcenter_report_emails",
+        "Attempts to send a report by e-mail: sent, retried (not taken, tried again later), failed (refused "
+        "or given up) or unknown (it may have arrived; an operator decides).",
+        ["outcome"],
+        (((outcome,), n) for outcome, n in _with_zeros(snapshot.report_emails, EMAIL_OUTCOMES)),
     )
     yield _gauge(
         "callcenter_records_pending", "Records on their way into the database.", snapshot.records_pending

@@ -108,6 +108,8 @@ class MetricsSnapshot:
     """Age of the oldest record that the database has not got."""
     database_up: bool = True
     sse_clients: int = 0
+    report_emails: Mapping[str, int] = field(default_factory=dict)
+    """Attempts to send a report by outcome."""
     version: str = ""
     build_profile: str = ""
     started_us: int = 0

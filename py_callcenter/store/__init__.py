@@ -15,21 +15,35 @@ from py_callcenter.store.retention import Erased, Retention
 
 if TYPE_CHECKING:
     from py_callcenter.store.database import AppliedConfig, Database
+    from py_callcenter.store.deliveries import Deliveries, Delivery, DeliveryState, Transact
     from py_callcenter.store.store import Store
     from py_callcenter.store.writer import Writer
 
 __all__ = [
     "AppliedConfig",
     "Database",
+    "Deliveries",
+    "Delivery",
+    "DeliveryState",
     "Erased",
     "Retention",
     "Store",
     "StoreError",
     "StoredRecord",
+    "Transact",
     "Writer",
 ]
 
-_HOMES: Final = {"AppliedConfig": "database", "Database": "database", "Store": "store", "Writer": "writer"}
+_HOMES: Final = {
+    "AppliedConfig": "database",
+    "Database": "database",
+    "Deliveries": "deliveries",
+    "Delivery": "deliveries",
+    "DeliveryState": "deliveries",
+    "Store": "store",
+    "Transact": "deliveries",
+    "Writer": "writer",
+}
 
 
 def __getattr__(name: str) -> Any:

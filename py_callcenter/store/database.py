@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import islice
 from types import TracebackType
-from typing import Any, Final, Self
+from typing import Any, Final, Self, TypeVar
 
 import orjson
 from sqlalchemy import Connection, Engine, func, insert, select, text
@@ -28,6 +28,8 @@ from py_callcenter.store.schema import agents, config, records
 
 HOURS_LISTED: Final = 200
 """Pieces of work found at once."""
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -239,6 +241,11 @@ class Database:
                 connection.execute(text("SET LOCAL jit = off"))
                 connection.execute(text("SET LOCAL work_mem = '64MB'"))
             yield connection
+
+    def transact(self, work: Callable[[Connection], T], /) -> T:
+        """Run work in one transaction that writes; its result."""
+        with self.write() as connection:
+            return work(connection)
 
     @contextmanager
     def write(self) -> Iterator[Connection]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 VERSION_TABLE: Final = "cc_schema"
-VERSION: Final = "0004"
+VERSION: Final = "0005"
 """The newest step of `migrations/versions`; a test compares."""
 
 FOLDED: Final = ("folded", "1")

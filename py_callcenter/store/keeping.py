@@ -19,6 +19,7 @@ from py_callcenter.store.schema import (
     leg_slots,
     legs,
     records,
+    report_emails,
     talk_slots,
 )
 
@@ -41,6 +42,7 @@ def cutoffs(retention: Retention, now_us: int) -> tuple[tuple[Table, Any, int], 
         (agent_slots, agent_slots.c.slot_us, old_calls_us),
         *((table, table.c.slot_us, old_calls_us) for table in COUNTED),
         (counted, counted.c.hour_us, old_calls_us),
+        (report_emails, report_emails.c.due_us, old_calls_us),
     )
 
 

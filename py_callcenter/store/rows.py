@@ -78,6 +78,11 @@ def insert_new(connection: Connection, batch: Sequence[RecordLike]) -> list[Reco
     return out
 
 
+def insert_or_leave(connection: Connection, table: Table, rows: Iterable[Mapping[str, Any]]) -> None:
+    """Write rows that aren't there yet; those that are there stay as they are."""
+    _many(connection, _insert(connection.dialect.name, table).on_conflict_do_nothing(), rows)
+
+
 def put(connection: Connection, table: Table, rows: Iterable[Mapping[str, Any]]) -> None:
     """Write rows; those that are there are replaced."""
     _many(connection, _upsert(connection.dialect.name, table, add=False), rows)

@@ -223,3 +223,20 @@ counted = Table(
     Column("hour_us", BigInteger, primary_key=True, autoincrement=False),
     comment="Hours that are counted beforehand. A row goes when something of its hour changes.",
 )
+
+report_emails = Table(
+    "cc_report_emails",
+    metadata,
+    Column("recipient", String(64), primary_key=True),
+    Column("report", String(16), primary_key=True),
+    Column("first", String(10), primary_key=True),
+    Column("last", String(10), nullable=False),
+    Column("state", String(16), nullable=False),
+    Column("attempts", Integer, nullable=False),
+    Column("owner", String(32), nullable=False),
+    Column("due_us", BigInteger, nullable=False),
+    Column("next_us", BigInteger, nullable=False),
+    Column("changed_us", BigInteger, nullable=False),
+    Column("reason", String(255), nullable=False),
+    comment="Reports by e-mail and how far each came, so that none is sent twice. No addresses.",
+)

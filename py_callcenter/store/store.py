@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import structlog
 
@@ -23,6 +23,8 @@ from py_callcenter.store.spool import Position, Spool
 from py_callcenter.store.writer import MAX_BATCH, Writer
 
 if TYPE_CHECKING:
+    from sqlalchemy import Connection
+
     from py_callcenter.store.database import Database
 
 PURGE_EVERY_S: Final = 6 * 3600.0
@@ -32,6 +34,9 @@ COUNT_AT_MOST_S: Final = 1.0
 KEEP_EVERY_S: Final = 60.0
 OPEN_LATER_S: Final = 3.0
 """So long at the most the database's libraries are not loaded while calls are taken up."""
+TRANSACT_S: Final = 30.0
+
+T = TypeVar("T")
 
 _log = structlog.get_logger(__name__)
 
@@ -174,6 +179,19 @@ class Store:
     def erase(self, caller: str) -> Future[Erased]:
         """Forget a caller, named by pseudonym, when all records taken so far are written."""
         return self._writer.ask(lambda: self.database.erase(caller))
+
+    def transact(self, work: Callable[[Connection], T], /) -> T:
+        """Run work in one transaction of the writing thread, after all records taken so far; its result.
+
+        Blocks: not for the hub. Raises `StoreError`, also when the database is away for long; then the work
+        isn't done later either, unless it has begun.
+        """
+        future = self._writer.ask(lambda: self.database.transact(work))
+        try:
+            return future.result(TRANSACT_S)
+        except TimeoutError as error:
+            future.cancel()
+            raise StoreError("the database doesn't answer") from error
 
     @property
     def working(self) -> bool:

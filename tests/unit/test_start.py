@@ -12,7 +12,17 @@ from py_callcenter.store import Database
 
 pytestmark = pytest.mark.unit
 
-LATER = {"sqlalchemy", "fastapi", "starlette", "uvicorn", "alembic", "httpx", "prometheus_client"}
+LATER = {
+    "sqlalchemy",
+    "fastapi",
+    "starlette",
+    "uvicorn",
+    "alembic",
+    "httpx",
+    "prometheus_client",
+    "babel",
+    "jinja2",
+}
 """What asks a database more than two questions; HTTP; figures as text; migrations."""
 
 

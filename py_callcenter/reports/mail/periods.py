@@ -64,6 +64,19 @@ def due(report: ReportName, calendar: Calendar, zone: ZoneInfo, at: time, now_us
     return found[::-1]
 
 
+def last_due(report: ReportName, calendar: Calendar, zone: ZoneInfo, at: time, now_us: int) -> Period:
+    """The period that fell due last."""
+    period = last_over(report, calendar, moment(now_us, zone).date())
+    if due_us(period, zone, at) > now_us:
+        period = containing(report, period.first - timedelta(days=1), calendar)
+    return period
+
+
+def choose(report: ReportName, calendar: Calendar, day: date | None, today: date) -> Period:
+    """The period that a day is in; without one the last that is over."""
+    return last_over(report, calendar, today) if day is None else containing(report, day, calendar)
+
+
 def last_over(report: ReportName, calendar: Calendar, today: date) -> Period:
     """The last period that is over on a local day."""
     return containing(report, containing(report, today, calendar).first - timedelta(days=1), calendar)
