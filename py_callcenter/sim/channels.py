@@ -273,7 +273,8 @@ class Channels(Core):
         leg.call_state = "HANGUP"
         leg.profile.times.hangup = self.stamp_us
         leg.touch()
-        reporting.report(leg, self.now_us, self.stamp_us)
+        if not self.terse:
+            reporting.report(leg, self.now_us, self.stamp_us)
         self.fire(leg, "hangup-complete", lead=line("Hangup-Cause", leg.hangup_cause))
 
     def destroy(self, leg: Leg) -> None:

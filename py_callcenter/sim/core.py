@@ -40,6 +40,8 @@ class Core:
         self._agenda: list[tuple[int, int, Callable[..., object], tuple[Any, ...]]] = []
         self._order = 0
         self.observers: list[Callable[[str, Leg], None]] = []
+        self.terse = False
+        """Channels end without the hundred variables that only a call record reads: long runs are shorter."""
 
     # -- time
 

@@ -84,8 +84,11 @@ def _many_seeds(options: argparse.Namespace) -> int:
         f"{total.seeds} seeds, {total.calls} calls, {total.virtual_s / 3600:.0f} virtual hours, "
         f"{total.records} records in {took_s:.0f} s on {jobs} cores "
         f"({platform.machine()}, Python {platform.python_version()}): {total.seeds / took_s:.1f} seeds/s, "
-        f"{total.calls / took_s:.0f} calls/s; {len(total.failures)} seeds fail"
+        f"{total.calls / took_s:.0f} calls/s; {len(total.failures)} seeds fail; trace {total.fingerprint}"
     )
+    print("seeds by fault: " + " ".join(f"F{number}:{total.faults[number]}" for number in FAULTS))
+    for number, why in coverage.FAULTS_ELSEWHERE.items():
+        print(f"elsewhere: F{number}: {why}")
     for number, why in coverage.FAULTS_NOT_YET.items():
         print(f"not yet: F{number}: {why}")
     return 1 if total.failures else 0

@@ -37,12 +37,21 @@ class Books:
         self._busy = False
         self._life = 0
         self._memory = Memory()
+        self._unfolded: list[Any] = []
         self._standing: dict[tuple[str, str], str] = {}
 
     # What the controller asks.
 
     def memory(self) -> Memory:
         """What the committed records leave for the next start, as the table of `store.standing` holds it."""
+        for record in self._unfolded:  # only now: most runs have one start
+            self._memory.fold(record)
+        self._unfolded.clear()
+        for kind, name, values in self._memory.take_changes():
+            if values is None:
+                self._standing.pop((kind, name), None)
+            else:
+                self._standing[kind, name] = json.dumps(values)
         return Memory.load((kind, name, json.loads(text)) for (kind, name), text in self._standing.items())
 
     def put(self, records: Sequence[Any]) -> bool:
@@ -86,12 +95,7 @@ class Books:
         for record in self.waiting:
             old = self.kept.setdefault(record.id, record)
             if old is record:
-                self._memory.fold(record)
+                self._unfolded.append(record)
             elif old != record:
                 self.twice += 1
         self.waiting = []
-        for kind, name, values in self._memory.take_changes():
-            if values is None:
-                self._standing.pop((kind, name), None)
-            else:
-                self._standing[kind, name] = json.dumps(values)

@@ -143,8 +143,9 @@ class Centre:
 
     def collect(self, node: int) -> None:
         """Let what the switch wrote begin its way."""
-        for line in list(self.lines[node].values()):
-            line.collect()
+        for line in self.lines[node].values():
+            if line.connection.out:
+                line.collect()
 
     def connect(self, node: int) -> int:
         """A connection that is let in."""

@@ -30,6 +30,7 @@ class Network:
         self.node = node
         self.rng = rng
         self.base_us = centre.plan.latency_us
+        self._bits = self.base_us.bit_length()
         self.stalled = 0
         """Packets vanish, which TCP makes good when they come through again."""
         self.troubled = 0
@@ -52,7 +53,12 @@ class Network:
 
     def latency_us(self) -> int:
         """One way, this time."""
-        return self.base_us + self.rng.randrange(self.base_us)
+        # `base_us + rng.randrange(base_us)`, three times as fast: each message asks.
+        base_us, draw, bits = self.base_us, self.rng.getrandbits, self._bits
+        more_us = draw(bits)
+        while more_us >= base_us:
+            more_us = draw(bits)
+        return base_us + more_us
 
     def carry(self, due_us: int, deliver: Callable[[], None]) -> None:
         """Have something arrive at `due_us`, or once packets come through again."""
@@ -129,6 +135,7 @@ class Line:
     def __init__(self, network: Network, number: int, take: Callable[[Line, bytes], None]) -> None:
         self.network = network
         self.number = number
+        self.connection = network.centre.switches[network.node].connections[number]
         self.open = True
         self.given_up = False
         """The kernel found the other end dead: what it still had to send is gone."""
@@ -156,8 +163,6 @@ class Line:
         """Take what the switch wrote and let it travel."""
         centre, network = self.network.centre, self.network
         data = centre.switches[network.node].take_output(self.number)
-        if not data:
-            return
         extra_us = network.late_us if self.is_events else network.reply_late_us
         self._from_us = max(self._from_us, centre.now_us + network.latency_us() + extra_us)
         network.carry(self._from_us, lambda: self._come(data))

@@ -64,6 +64,7 @@ def _peace(centre: Centre) -> None:
 
 
 def _home(centre: Centre, rules: Rules) -> None:
+    centre.restless = False  # nothing goes wrong any more
     everybody_hangs_up(centre, rules.truth)
     centre.run(30)
     _everybody_works(centre, rules)

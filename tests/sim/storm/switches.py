@@ -20,6 +20,7 @@ def make_switch(centre: Centre, node: int) -> Switch:
         poked=centre.plan.poked,
         dialplan=_dialplan(),
     )
+    switch.terse = True
     switch.scripts["cc_deadman.lua"] = lambda: dead_man(switch)
     return switch
 
