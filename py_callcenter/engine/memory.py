@@ -71,9 +71,14 @@ class Memory:
         self.calls: dict[str, CallMemory] = {}
         self._touched: set[tuple[str, str]] = set()
         self._entries = 0
+        self._last_us = 0
+        """The moment of the last record: one that happens before it was written by a clock that was set back."""
 
     def fold(self, record: Any) -> None:
         """Take one record. Kinds that say nothing about what must be known are passed over."""
+        if record.at_us < self._last_us:
+            self._move_back(self._last_us - record.at_us)
+        self._last_us = record.at_us
         step = _STEPS.get(record.kind)
         if step is not None:
             step(self, record)
@@ -83,11 +88,19 @@ class Memory:
 
         Who has been idle or waiting for longest stays so; only how long is no longer known.
         """
+        self._move_back(max(self._last_us, self._latest_us()) - now_us)
+
+    def _latest_us(self) -> int:
         moments = [us for agent in self.agents.values() for us in (agent.since_us, agent.idle_since_us)]
         moments += [us for call in self.calls.values() for us in (call.entered_us, call.talk_since_us)]
-        ahead_us = max(moments, default=0) - now_us
+        return max(moments, default=0)
+
+    def _move_back(self, ahead_us: int) -> None:
         if ahead_us <= 0:
             return
+        self._last_us -= ahead_us
+        self._touched.update(("agent", name) for name in self.agents)
+        self._touched.update(("call", uuid) for uuid in self.calls)
         for agent in self.agents.values():
             agent.since_us = max(0, agent.since_us - ahead_us)
             agent.idle_since_us = max(0, agent.idle_since_us - ahead_us)
@@ -118,6 +131,7 @@ class Memory:
             else:
                 memory.calls[name] = CallMemory(**_known(CallMemory, values))
         memory._entries = max((call.order for call in memory.calls.values()), default=0)
+        memory._last_us = memory._latest_us()
         return memory
 
     # Records.

@@ -38,6 +38,7 @@ from py_callcenter.engine.records import (
     OfferEnded,
     OfferMade,
     OfferTakenUp,
+    QueueResumed,
     Side,
 )
 from py_callcenter.engine.state import State
@@ -306,6 +307,10 @@ def _take_up_bridged(
     if past is not None and not talks and seal.agent in past.offers:
         past.offers.pop(seal.agent)
         talk.note_taken(state, offer)
+    if past is None:  # what the books lack, they learn as of a caller who is still waiting
+        state.note(
+            QueueResumed, node, call=uuid, queue=queue.name, leg=stay.index, entered_us=stay.entered_us
+        )
     if not counted:
         talk.prove_answer(state, offer, since_us)
     state.note(

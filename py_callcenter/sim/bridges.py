@@ -87,11 +87,19 @@ class Bridges(Channels):
         other = leg.bridging
         if other is None:
             return  # the other one was taken away: this leg sleeps in CS_RESET
-        if not other.alive or (other.running == "CS_RESET" and other.bridging is leg):
+        # Heeded this request: it may have slept in CS_RESET since an earlier one.
+        if not other.alive or (other.heeded and other.bridging is leg):
             latency = self.random.randint(*LATENCY_US)
             delay = TICK_US if self.wake_us is not None else leg.asked_us + latency - self.now_us
             first, second = (leg, other) if leg.leads else (other, leg)
             self.after(delay, self._join, first, second, first.ticket, second.ticket)
+
+    def hang_up(self, leg: Leg, cause: str, *, bye: bool = False) -> None:
+        """As ever; a first leg that waits for this one notices within a media tick (1185)."""
+        first = leg.bridging if leg.alive else None
+        super().hang_up(leg, cause, bye=bye)
+        if first is not None and not leg.heeded and first.leads and first.heeded and first.bridging is leg:
+            self.wake(self._join, first, leg, first.ticket, leg.ticket)
 
     def _part(self, leg: Leg) -> None:
         """A request takes a leg out of its bridge; the one left behind is on its own."""

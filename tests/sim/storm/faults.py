@@ -200,6 +200,9 @@ def _late(centre: Centre, plan: FaultPlan, _rng: random.Random) -> None:
         centre.health.begin(plan.node)
         centre.at(centre.now_us + late_us, lambda: centre.health.end(plan.node, centre.now_us))
         centre.feel()
+        # So is the answer to the link's own words, which it waits for in vain before it dials again.
+        network.troubled += 1
+        centre.after(late_us / SECOND + 6, _less_trouble, network)
 
     over(centre, plan, end)
 

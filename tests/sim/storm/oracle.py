@@ -14,8 +14,6 @@ if TYPE_CHECKING:
     from sim.storm.rules import Rules
 
 SECOND: Final = 1_000_000
-CLOCK: Final = 38
-"""`coverage.LIMITS`"""
 MARGIN_US: Final = 150_000
 LATE_US: Final = SECOND // 2
 STUCK_US: Final = 60 * SECOND

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 from sim.storm import oracle
 from sim.storm.truth import Caller, Ring, Truth, Worker
 
-from py_callcenter.esl.node import State
+from py_callcenter.esl.node import State, Timings
 
 if TYPE_CHECKING:
     from sim.storm.centre import Centre
@@ -29,6 +29,7 @@ STUCK_CALM_US: Final = 15 * SECOND
 BUSY: Final = frozenset({"reserved", "receiving", "in_a_queue_call"})
 RECOVER_US: Final = 4 * SECOND
 RECOVER_LONG_US: Final = 14 * SECOND
+STEADY_US: Final = round(Timings().steady_s * SECOND)
 QUEUE_MOST: Final = 10_000
 VOCABULARY: Final = frozenset({
     "originate", "uuid_bridge", "uuid_kill", "uuid_setvar_multi", "uuid_broadcast", "uuid_break",
@@ -67,6 +68,7 @@ class Rules:
         self._said: set[tuple[str, str]] = set()
         self._reach_us: list[int] = []
         self._away_us: list[int] = []
+        self._up_us: list[int | None] = []
         self._doubts: dict[tuple[str, str], int] = {}
 
     def attach(self, centre: Centre) -> None:
@@ -74,6 +76,7 @@ class Rules:
         self.centre = centre
         self._reach_us = [centre.now_us] * centre.plan.nodes
         self._away_us = [centre.now_us] * centre.plan.nodes
+        self._up_us = [None] * centre.plan.nodes
         for switch in centre.switches:
             self._watch_bridges(switch)
         centre.after(1, self._sweep)
@@ -271,7 +274,13 @@ class Rules:
             if not free or network.troubled:
                 self._reach_us[node] = now
             if up:
-                self._away_us[node] = self._reach_us[node] = now
+                self._reach_us[node] = now
+                since_us = self._up_us[node]
+                self._up_us[node] = since_us = now if since_us is None else since_us
+                if now - since_us >= STEADY_US:  # a shorter life leaves the pauses as long as they were
+                    self._away_us[node] = now
+            else:
+                self._up_us[node] = None
             long = self._reach_us[node] - self._away_us[node] > 55 * SECOND
             if now - self._reach_us[node] > (RECOVER_LONG_US if long else RECOVER_US):
                 self.broken(
