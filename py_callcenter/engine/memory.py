@@ -72,7 +72,7 @@ class Memory:
         self._touched: set[tuple[str, str]] = set()
         self._entries = 0
         self._last_us = 0
-        """The moment of the last record: one that happens before it was written by a clock that was set back."""
+        """The moment of the last record: an earlier one comes from a clock that was set back."""
 
     def fold(self, record: Any) -> None:
         """Take one record. Kinds that say nothing about what must be known are passed over."""

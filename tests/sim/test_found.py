@@ -38,6 +38,9 @@ STORIES = {
     "a caller's PARK was lost, no canary with it, and nobody looked": (22, (9,)),
     "no command reached a node, its phone rang on, and its agent was rung on another": (2165, NOW),
     "the same; the network then carried out what it had held back": (2224, NOW),
+    "the wall clock was set back twice: an agent's rest lay in the future after the second time": (2049, NOW),
+    "the wall clock was set back twice: who had been idle for longest was no longer known": (2383, NOW),
+    "a conversation that the books knew nothing of was answered in them without having begun": (2154, NOW),
     "a look at the switch ended an offer whose command was still on its way, and the phone was rung twice": (
         1022,
         ALL,

@@ -1,6 +1,6 @@
 """The database as the controller's `Store` uses it, in virtual time: writes take a while, fail, or wait.
 
-What is committed outlives the controller; what waits in its queue dies with it.
+What was put is on disk at once (`store.spool`), so it outlives the controller and reaches the database later.
 """
 
 from __future__ import annotations
@@ -44,6 +44,7 @@ class Books:
 
     def memory(self) -> Memory:
         """What the committed records leave for the next start, as the table of `store.standing` holds it."""
+        self._begin()
         for record in self._unfolded:  # only now: most runs have one start
             self._memory.fold(record)
         self._unfolded.clear()
@@ -61,6 +62,7 @@ class Books:
             centre.trace(b"r", record.id.encode(), record.kind.encode())
             centre.spy.record(record)
         self.said += records
+        self._unfolded += records
         if len(self.waiting) + len(records) > self.room:
             self.dropped += len(records)
             return False
@@ -71,9 +73,8 @@ class Books:
     # What happens.
 
     def process_died(self) -> None:
-        """What wasn't committed is gone."""
+        """A write under way never ends; what it was about is in the spool."""
         self._life += 1
-        self.waiting = []
         self._busy = False
 
     def come_back(self) -> None:
@@ -94,8 +95,6 @@ class Books:
             return
         for record in self.waiting:
             old = self.kept.setdefault(record.id, record)
-            if old is record:
-                self._unfolded.append(record)
-            elif old != record:
+            if old is not record and old != record:
                 self.twice += 1
         self.waiting = []

@@ -12,7 +12,6 @@ LIMITS: Final[tuple[str, ...]] = (
         "F38: the length of a conversation that spans a restart goes by the wall clock, so setting it "
         "by an hour meanwhile makes it an hour off; I11 leaves such conversations out"
     ),
-    "records that wait when the controller dies are gone: the database is what is judged (I10, I12)",
 )
 """What the checker lets pass, knowingly."""
 

@@ -321,7 +321,7 @@ class Rules:
             )
         crashed = bool(truth.crashes_us)
         kept = truth.records if centre.books.dropped else list(centre.books.kept.values())
-        if not crashed and len(kept) != len(truth.records):
+        if len(kept) != len(truth.records):
             self.broken("I12", "kept", f"{len(truth.records) - len(kept)} records never reached the database")
         offered = Counter(r.call for r in kept if r.kind == "call-offered")
         for call, times in offered.items():

@@ -151,8 +151,8 @@ class Truth:
         self.crashes_us.append(self.centre.now_us)
         self.blind.update(self.living)
         self.controller = None
-        # What was said and never reached the database was never said.
-        kept = list(self.centre.books.kept.values())
+        # What was said and never reached the spool was never said.
+        kept = [*self.centre.books.kept.values(), *self.centre.books.waiting]
         if len(kept) != len(self.records):
             self.records = []
             self.open_stays.clear()
