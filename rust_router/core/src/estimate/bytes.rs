@@ -7,7 +7,7 @@ use super::error::{EstimateError, Result};
 use super::estimator::{Estimator, MAX_US, Ticket};
 
 /// Version of the layout, the first byte.
-const VERSION: u8 = 1;
+const VERSION: u8 = 2;
 
 /// Takes numbers off the front of bytes.
 pub(super) struct Reader<'a>(&'a [u8]);
@@ -90,7 +90,9 @@ impl Estimator {
             out.extend(number.to_le_bytes());
         }
         let (answers, judged) = self.judge.numbers();
-        out.extend(answers.to_le_bytes());
+        for number in [self.entry.open_us, self.abandonment.open_us, answers] {
+            out.extend(number.to_le_bytes());
+        }
         let numbers = self
             .entry
             .numbers()
@@ -119,10 +121,13 @@ impl Estimator {
         found.waiting = reader.whole()?;
         found.queued = reader.whole()?;
         found.unserved = reader.whole()?;
-        let answers = reader.count()?;
+        let (entry_us, abandonment_us, answers) =
+            (reader.count()?, reader.count()?, reader.count()?);
         found.entry.read(&mut reader)?;
+        found.entry.open_us = entry_us;
         found.service.read(&mut reader)?;
         found.abandonment.read(&mut reader)?;
+        found.abandonment.open_us = abandonment_us;
         found.judge.read(answers, &mut reader)?;
         reader.end()?;
         if found.queued > found.waiting || found.unserved > found.waiting {

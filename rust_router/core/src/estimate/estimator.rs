@@ -147,12 +147,17 @@ impl Estimator {
         Self::default()
     }
 
-    /// Seconds up to a moment that were not told of: of waiting, and of staffed agents while somebody waited for one.
-    fn untold(&self, now_us: i64) -> (f64, f64) {
-        let passed = seconds((now_us - self.now_us).max(0));
+    /// Microseconds up to a moment that were not told of: of waiting, and of staffed agents while somebody waited
+    /// for one.
+    fn untold(&self, now_us: i64) -> (u64, u64) {
+        let passed_us = now_us.saturating_sub(self.now_us).max(0).unsigned_abs();
         let kept = self.unserved > 0 || (self.queued > 0 && self.free == 0);
-        let staffed = if kept { f64::from(self.staffed) } else { 0.0 };
-        (passed * f64::from(self.waiting), passed * staffed)
+        let staffed = if kept { u64::from(self.staffed) } else { 0 };
+        let waiting = u64::from(self.waiting);
+        (
+            passed_us.saturating_mul(waiting),
+            passed_us.saturating_mul(staffed),
+        )
     }
 
     /// Let time pass up to a checked moment.
@@ -161,9 +166,9 @@ impl Estimator {
             return;
         }
         if self.waiting > 0 {
-            let (waiting_s, agent_s) = self.untold(now_us);
-            self.abandonment.expose(waiting_s);
-            self.entry.expose(agent_s);
+            let (waiting_us, agent_us) = self.untold(now_us);
+            self.abandonment.expose(waiting_us);
+            self.entry.expose(agent_us);
         }
         self.now_us = now_us;
     }
@@ -307,14 +312,14 @@ impl Estimator {
     /// Mean and variance of the wait behind `ahead` others; the variance holds the doubt about the rate, not the
     /// spread seen.
     fn moments(&self, now_us: i64, ahead: u32, first: u32) -> Option<Moments> {
-        let (waiting_s, agent_s) = self.untold(now_us);
-        let rate = self.entry.rate(self.service.rate(), agent_s)?;
+        let (waiting_us, agent_us) = self.untold(now_us);
+        let rate = self.entry.rate(self.service.rate(), agent_us)?;
         if self.staffed == 0 || rate.events.round() < ENOUGH_CALLS {
             return None;
         }
         let entries = rate.per_s * f64::from(self.staffed);
         let last = ahead.saturating_add(first);
-        let mut found = wait::moments(entries, self.abandonment.per_s(waiting_s), first, last);
+        let mut found = wait::moments(entries, self.abandonment.per_s(waiting_us), first, last);
         found.variance += found.mean * found.mean / rate.events;
         Some(found)
     }
@@ -361,12 +366,12 @@ impl Estimator {
     #[must_use]
     pub fn rates(&self) -> Rates {
         let service = self.service.rate();
-        let entry = self.entry.rate(service, 0.0).map_or(0.0, |rate| rate.per_s);
+        let entry = self.entry.rate(service, 0).map_or(0.0, |rate| rate.per_s);
         let service = service.map_or(0.0, |rate| rate.per_s);
         Rates {
             entries_per_agent: entry,
             service,
-            abandonment: self.abandonment.per_s(0.0),
+            abandonment: self.abandonment.per_s(0),
             effective_agents: if service > 0.0 {
                 entry * f64::from(self.staffed) / service
             } else {

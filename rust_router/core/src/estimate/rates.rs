@@ -64,6 +64,11 @@ impl Fading {
     }
 }
 
+#[expect(clippy::cast_precision_loss, reason = "sixteen digits of an exposure")]
+fn seconds(us: u64) -> f64 {
+    us as f64 / 1e6
+}
+
 /// A rate and the number of events that it stands on.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Rate {
@@ -77,8 +82,8 @@ pub(crate) struct Rate {
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(crate) struct EntryRate {
     memories: [Fading; MEMORIES.len()],
-    /// Agent-seconds since the last entry.
-    open_s: f64,
+    /// Agent-microseconds since the last entry. Whole, so that it doesn't matter how often time is told.
+    pub(super) open_us: u64,
     /// All entries so far.
     entries: f64,
 }
@@ -86,33 +91,34 @@ pub(crate) struct EntryRate {
 impl EntryRate {
     pub(super) fn numbers(&self) -> impl Iterator<Item = f64> {
         let memories = self.memories.iter().flat_map(Fading::numbers);
-        memories.chain([self.open_s, self.entries])
+        memories.chain([self.entries])
     }
 
     pub(super) fn read(&mut self, reader: &mut Reader<'_>) -> Result<()> {
         for fading in &mut self.memories {
             *fading = Fading::read(reader)?;
         }
-        self.open_s = reader.sum()?;
         self.entries = reader.sum()?;
         Ok(())
     }
 
-    pub(crate) fn expose(&mut self, agent_s: f64) {
-        self.open_s += agent_s;
+    pub(crate) fn expose(&mut self, agent_us: u64) {
+        self.open_us = self.open_us.saturating_add(agent_us);
     }
 
     pub(crate) fn note(&mut self) {
+        let exposure = seconds(self.open_us);
         for (fading, memory) in self.memories.iter_mut().zip(MEMORIES) {
-            fading.note(memory, self.open_s);
+            fading.note(memory, exposure);
         }
-        self.open_s = 0.0;
+        self.open_us = 0;
         self.entries += 1.0;
     }
 
     /// The rate by the longest memory that no shorter one contradicts; helped by the service rate at first.
-    /// `more_s`: agent-seconds that have passed and were not told.
-    pub(crate) fn rate(&self, service: Option<Rate>, more_s: f64) -> Option<Rate> {
+    /// `more_us`: agent-microseconds that have passed and were not told.
+    pub(crate) fn rate(&self, service: Option<Rate>, more_us: u64) -> Option<Rate> {
+        let open_s = seconds(self.open_us.saturating_add(more_us));
         // Until there are enough entries, pretend that some happened at the service rate.
         let (given, given_s) = match service {
             Some(rate) if self.entries < OWN_EVIDENCE => {
@@ -124,7 +130,7 @@ impl EntryRate {
         let mut chosen: Option<Rate> = None;
         let mut shorter = [(0.0, 0.0); MEMORIES.len()];
         for (fading, seen) in self.memories.iter().zip(0..MEMORIES.len()) {
-            let exposure = fading.exposure + self.open_s + more_s + given_s;
+            let exposure = fading.exposure + open_s + given_s;
             let events = fading.events + given;
             if events <= 0.0 || exposure <= 0.0 {
                 return None;
@@ -180,38 +186,37 @@ impl ServiceRate {
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(crate) struct Abandonment {
     seen: Fading,
-    /// Waiting since the last caller left the queue.
-    open_s: f64,
+    /// Caller-microseconds since the last caller left the queue.
+    pub(super) open_us: u64,
 }
 
 impl Abandonment {
-    pub(super) fn numbers(&self) -> impl Iterator<Item = f64> {
-        self.seen.numbers().into_iter().chain([self.open_s])
+    pub(super) fn numbers(&self) -> [f64; 3] {
+        self.seen.numbers()
     }
 
     pub(super) fn read(&mut self, reader: &mut Reader<'_>) -> Result<()> {
         self.seen = Fading::read(reader)?;
-        self.open_s = reader.sum()?;
         Ok(())
     }
 
-    pub(crate) fn expose(&mut self, waiting_s: f64) {
-        self.open_s += waiting_s;
+    pub(crate) fn expose(&mut self, waiting_us: u64) {
+        self.open_us = self.open_us.saturating_add(waiting_us);
     }
 
     pub(crate) fn note(&mut self, abandoned: bool) {
         self.seen.fade(PATIENCE_MEMORY);
-        self.seen.exposure += self.open_s;
-        self.open_s = 0.0;
+        self.seen.exposure += seconds(self.open_us);
+        self.open_us = 0;
         if abandoned {
             self.seen.events += 1.0;
             self.seen.squares += 1.0;
         }
     }
 
-    /// A second; smaller than observed while few gave up. `more_s`: waiting that was not told.
-    pub(crate) fn per_s(&self, more_s: f64) -> f64 {
-        let exposure = self.seen.exposure + self.open_s + more_s;
+    /// A second; smaller than observed while few gave up. `more_us`: waiting that was not told.
+    pub(crate) fn per_s(&self, more_us: u64) -> f64 {
+        let exposure = self.seen.exposure + seconds(self.open_us.saturating_add(more_us));
         if exposure <= 0.0 {
             return 0.0;
         }

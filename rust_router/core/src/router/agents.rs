@@ -3,8 +3,8 @@
 use super::gates::count;
 use super::timers::Due;
 use super::{
-    Agent, AgentView, MAX_EXTERNAL_CALLS, Phase, Readiness, Rest, Result, Router, RouterError,
-    State, Status, types,
+    Agent, AgentView, Fresh, MAX_EXTERNAL_CALLS, Phase, Queue, Readiness, Rest, Result, Router,
+    RouterError, State, Status, types,
 };
 
 impl Agent {
@@ -15,6 +15,17 @@ impl Agent {
             State::Waiting => Readiness::Free,
             State::BusyElsewhere => Readiness::Elsewhere,
             _ => Readiness::None,
+        }
+    }
+}
+
+impl Queue {
+    /// Whether an agent of this readiness could take a call of this queue.
+    pub(super) const fn takes(&self, readiness: Readiness) -> bool {
+        match readiness {
+            Readiness::None => false,
+            Readiness::Free => true,
+            Readiness::Elsewhere => !self.settings.skip_agents_with_external_calls,
         }
     }
 }
@@ -154,8 +165,28 @@ impl Router {
         })
     }
 
-    /// Derive state and readiness from offer, status and rest; the only place that changes either.
+    /// Derive state and readiness from offer, status and rest.
     pub(super) fn refresh_agent(&mut self, slot: u32) -> Result<()> {
+        if self.derive_agent(slot)? {
+            self.sync_tiers(slot)?;
+        }
+        Ok(())
+    }
+
+    /// The same as the last thing that a call does: whoever became ready is left for the next decision.
+    pub(super) fn refresh_agent_last(&mut self, slot: u32) -> Result<()> {
+        if self.derive_agent(slot)? {
+            if self.fresh.is_none() && self.agents.get(slot)?.readiness != Readiness::None {
+                self.fresh = Some(Fresh::Agent(slot));
+            } else {
+                self.sync_tiers(slot)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Derive state and readiness; whether the latter has changed.
+    fn derive_agent(&mut self, slot: u32) -> Result<bool> {
         let state = self.state_of(self.agents.get(slot)?)?;
         let agent = self.agents.get_mut(slot)?;
         if !std::mem::replace(&mut agent.changed, true) {
@@ -168,14 +199,12 @@ impl Router {
             agent.work.set(works && self.counts_work, self.now_us);
         }
         let readiness = agent.readiness_in(state);
-        if readiness != std::mem::replace(&mut agent.readiness, readiness) {
-            self.sync_tiers(slot)?;
-        }
+        let changed = readiness != std::mem::replace(&mut agent.readiness, readiness);
         if state != before {
             self.count_state(before, false);
             self.count_state(state, true);
         }
-        Ok(())
+        Ok(changed)
     }
 
     /// Put the agent into the ready sets of the queues, or take them out, as the readiness asks for.
@@ -185,13 +214,13 @@ impl Router {
         let agent = self.agents.get_mut(slot)?;
         let mut tiers = std::mem::take(&mut agent.tiers);
         let mut looked_for = !agent.wanted.is_empty();
+        // Read together what is changed one after the other: memory answers all of it at once.
+        let queues = tiers.iter().map(|tier| self.queues.get(tier.queue));
+        let seen = queues.map(|queue| queue.map_or(0, |queue| queue.ready.glance()));
+        std::hint::black_box(seen.fold(0, u64::wrapping_add));
         for tier in &mut tiers {
             let queue = self.queues.get_mut(tier.queue)?;
-            let ready = match agent.readiness {
-                Readiness::None => false,
-                Readiness::Free => true,
-                Readiness::Elsewhere => !queue.settings.skip_agents_with_external_calls,
-            };
+            let ready = queue.takes(agent.readiness);
             let order = if ready {
                 queue.order(agent, tier, now_us)
             } else {

@@ -6,9 +6,12 @@ use crate::estimate::{End, Ticket};
 
 use super::timers::Due;
 use super::{
-    Caller, CallerKey, DemandId, LadderId, MAX_PRIORITY, MAX_US, Result, Router, RouterError, Spot,
-    Status, Strategy, types,
+    Caller, CallerKey, DemandId, Fresh, LadderId, MAX_PRIORITY, MAX_US, Result, Router,
+    RouterError, Spot, Status, Strategy, types,
 };
+
+/// So many trails without a caller are kept.
+const SPARE: usize = 1024;
 
 /// So many refusals a caller remembers, the latest.
 pub(super) const REMEMBERED: usize = 64;
@@ -129,7 +132,7 @@ impl Router {
             self.callers.get_mut(slot)?.trail_mut().preferred = Some((agent, now_us + length_us));
             self.agents.get_mut(agent)?.fans.insert(slot);
         }
-        self.refresh_caller(slot)?;
+        self.refresh_newcomer(slot)?;
         Ok(id)
     }
 
@@ -301,12 +304,44 @@ impl Router {
         for &offer in &caller.trail().offers {
             self.offers.get_mut(offer)?.caller = None;
         }
+        if let Some(mut trail) = caller.trail
+            && self.spare_trails.len() < SPARE
+        {
+            trail.clear();
+            self.spare_trails.push(trail);
+        }
         Ok(())
     }
 
-    /// Derive where a caller stands, and when that changes by waiting, from claim, offers and wait; the only
-    /// place that changes either, but for those who leave.
+    /// Derive where a caller stands, and when that changes by waiting, from claim, offers and wait.
     pub(super) fn refresh_caller(&mut self, slot: u32) -> Result<()> {
+        let stand = self.derive_caller(slot)?;
+        self.put_at(slot, stand)
+    }
+
+    /// The same for a caller who has just come, as the last thing that a call does: one whom somebody could take is
+    /// left for the next decision.
+    fn refresh_newcomer(&mut self, slot: u32) -> Result<()> {
+        let stand = self.derive_caller(slot)?;
+        let caller = self.callers.get_mut(slot)?;
+        let queue_slot = caller.queue;
+        let Spot::Stage(_, demand) = stand else {
+            return self.put_at(slot, stand);
+        };
+        if self.fresh.is_some() || self.queues.get(queue_slot)?.ready.len() == 0 {
+            return self.put_at(slot, stand);
+        }
+        caller.spot = stand;
+        self.fresh = Some(Fresh::Caller(slot));
+        if demand == DemandId::ANY {
+            Ok(())
+        } else {
+            self.make_skilled(queue_slot)
+        }
+    }
+
+    /// Where a caller should stand; when that changes by waiting is seen to.
+    fn derive_caller(&mut self, slot: u32) -> Result<Spot> {
         let now_us = self.now_us;
         let caller = self.callers.get(slot)?;
         if caller
@@ -366,11 +401,11 @@ impl Router {
             self.callers.get_mut(slot)?.wake = timer;
         }
         self.expect_offers(slot, rings)?;
-        self.put_at(slot, stand)
+        Ok(stand)
     }
 
     /// Put a caller where open callers stand, or nowhere.
-    fn put_at(&mut self, slot: u32, to: Spot) -> Result<()> {
+    pub(super) fn put_at(&mut self, slot: u32, to: Spot) -> Result<()> {
         let caller = self.callers.get_mut(slot)?;
         let (key, queue_slot) = (caller.key, caller.queue);
         let before = std::mem::replace(&mut caller.spot, to);
@@ -492,6 +527,6 @@ impl Router {
     /// # Errors
     /// `UnknownQueue`.
     pub fn can_serve(&self, queue: u64) -> Result<usize> {
-        Ok(self.queues.get(self.queue_slot(queue)?)?.ready.len())
+        self.ready_in(self.queue_slot(queue)?)
     }
 }

@@ -25,13 +25,21 @@ impl Router {
     /// `OutOfRange`.
     pub fn decide(&mut self, now_us: i64) -> Result<Vec<Proposal>> {
         Self::check_time(now_us)?;
+        if now_us <= self.now_us
+            && let Some(proposals) = self.match_fresh()?
+        {
+            return Ok(proposals);
+        }
         self.clock(now_us)?;
         self.match_before(None)
     }
 
     /// Whether nobody became open or ready since the last decision: there is nobody to match.
     pub(super) const fn is_settled(&self) -> bool {
-        self.dirty.is_empty() && self.dirty_agents.is_empty() && self.dirty_callers.is_empty()
+        self.fresh.is_none()
+            && self.dirty.is_empty()
+            && self.dirty_agents.is_empty()
+            && self.dirty_callers.is_empty()
     }
 
     /// Decide for all callers, or for those who are served before a place.
@@ -235,7 +243,12 @@ impl Router {
     }
 
     /// Keep an agent for a caller.
-    fn reserve(&mut self, queue_slot: u32, caller_slot: u32, best: ReadyKey) -> Result<Proposal> {
+    pub(super) fn reserve(
+        &mut self,
+        queue_slot: u32,
+        caller_slot: u32,
+        best: ReadyKey,
+    ) -> Result<Proposal> {
         if self.agents.get(best.slot)?.offer.is_some() {
             // Would be proposed for ever: the ready sets are wrong.
             return Err(RouterError::Defect("a held agent was ready"));
@@ -252,6 +265,9 @@ impl Router {
             withdrawn: false,
             no_answer_status: queue.settings.no_answer_status,
         })?;
+        if caller.trail.is_none() {
+            caller.trail = self.spare_trails.pop();
+        }
         let trail = caller.trail_mut();
         trail.offers.push(offer_slot);
         trail.offered_us = self.now_us;
@@ -288,7 +304,7 @@ impl Router {
 }
 
 /// The one that is served first.
-fn better(best: Option<Rank>, other: Rank) -> Rank {
+pub(super) fn better(best: Option<Rank>, other: Rank) -> Rank {
     best.map_or(other, |best| best.min(other))
 }
 

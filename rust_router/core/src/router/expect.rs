@@ -4,7 +4,7 @@
 //! holds agents of several queues, skills, breaks and ringing in it, each with the part that this queue gets.
 //! A caller is kept waiting while nobody rings for them, or while nobody is free after that was so.
 
-use crate::estimate::{End, Estimate, Rates, Score, Ticket};
+use crate::estimate::{End, Estimate, Estimator, Rates, Score, Ticket};
 
 use super::{Offer, Queue, Result, Router};
 
@@ -21,6 +21,15 @@ impl Queue {
         let free = u32::from(self.ready.len() > 0);
         self.estimator
             .line(now_us, self.takers, free, self.unserved);
+    }
+
+    /// The estimator as it stands at this moment, when so many are ready: the same for all who were told the same,
+    /// however often.
+    pub(super) fn told(&self, now_us: i64, ready: usize) -> Estimator {
+        let mut estimator = self.estimator.clone();
+        let free = u32::from(ready > 0);
+        estimator.line(now_us, self.takers, free, self.unserved);
+        estimator
     }
 }
 
@@ -93,8 +102,9 @@ impl Router {
     /// `UnknownQueue`, `OutOfRange`.
     pub fn expected_wait(&self, now_us: i64, queue: u64) -> Result<Option<Estimate>> {
         Self::check_time(now_us)?;
-        let queue = self.queues.get(self.queue_slot(queue)?)?;
-        if queue.serves_at_once() {
+        let slot = self.queue_slot(queue)?;
+        let queue = self.queues.get(slot)?;
+        if self.serves_at_once(slot)? {
             return Ok(Some(Estimate::NOW));
         }
         let now_us = now_us.max(self.now_us);

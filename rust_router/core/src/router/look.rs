@@ -1,7 +1,7 @@
 //! What others look at: who changed, and copies that can be asked while the router goes on.
 
 use super::expect::small;
-use super::{Queue, Result, Router};
+use super::{Result, Router};
 use crate::estimate::{Estimate, Estimator, Score};
 
 /// A copy of what is known of one queue. It answers as the router would, had nothing happened since.
@@ -48,27 +48,22 @@ impl QueueView {
     }
 }
 
-impl Queue {
-    /// Whether somebody who came now would be served at once.
-    pub(super) fn serves_at_once(&self) -> bool {
-        self.unserved == 0 && self.ready.len() > 0
-    }
-}
-
 impl Router {
     /// A copy of what is known of one queue.
     ///
     /// # Errors
     /// `UnknownQueue`.
     pub fn queue(&self, queue: u64) -> Result<QueueView> {
-        let queue = self.queues.get(self.queue_slot(queue)?)?;
+        let slot = self.queue_slot(queue)?;
+        let queue = self.queues.get(slot)?;
+        let can_serve = self.ready_in(slot)?;
         Ok(QueueView {
             waiting: queue.waiting.len(),
             staffed: queue.staffed,
-            can_serve: queue.ready.len(),
-            at_once: queue.serves_at_once(),
+            can_serve,
+            at_once: self.serves_at_once(slot)?,
             now_us: self.now_us,
-            estimator: queue.estimator.clone(),
+            estimator: queue.told(self.now_us, can_serve),
         })
     }
 

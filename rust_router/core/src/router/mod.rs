@@ -13,6 +13,7 @@ mod decide;
 mod error;
 mod expect;
 mod explain;
+mod fresh;
 mod gates;
 mod log;
 mod look;
@@ -67,52 +68,54 @@ struct CallerKey {
     slot: u32,
 }
 
+/// What each decision reads stands first, side by side in memory.
 #[derive(Debug)]
+#[repr(C)]
 struct Queue {
-    name: String,
-    settings: QueueSettings,
-    /// All callers until they are bridged or leave.
-    waiting: LongRanked<CallerKey>,
-    /// What callers demand who bring no demand of their own.
-    ladder: LadderId,
+    /// Callers in both.
+    open: usize,
+    /// Callers for whom nobody rings.
+    unserved: u32,
+    /// Those of them whose status takes calls.
+    takers: u32,
+    /// The member with the newest offer of this queue.
+    last_offered: Option<u32>,
     /// Whether a caller ever had a demand here: then ready agents are kept by profile too.
     skilled: bool,
+    /// In the list of queues to look at.
+    dirty: bool,
+    /// What callers demand who bring no demand of their own.
+    ladder: LadderId,
+    settings: QueueSettings,
+    /// Waits at which more agents open, ascending; none is 0.
+    thresholds: Vec<i64>,
     /// Those who may be offered now and have passed no threshold, by demand.
     newcomers: ClassIndex<CallerKey>,
     /// Those who may be offered now and have passed one threshold, two, ….
     stages: Vec<ClassIndex<CallerKey>>,
-    /// Callers in both.
-    open: usize,
+    /// Agents who may be offered now, in the order of the strategy.
+    ready: Ready,
+    /// `least-occupied`: the moment that the order of `ready` was made for.
+    sorted_us: i64,
+    /// All callers until they are bridged or leave.
+    waiting: LongRanked<CallerKey>,
+    /// What is measured for the expected wait.
+    estimator: Estimator,
+    name: String,
     /// With an overtaking cap: their ids.
     open_ids: BTreeSet<u64>,
     /// The newest caller's id at each of the last passings-over, as many as the cap; oldest first.
     passes: VecDeque<u64>,
-    /// Waits at which more agents open, ascending; none is 0.
-    thresholds: Vec<i64>,
     /// Tiers by level.
     levels: BTreeMap<i64, usize>,
     /// Tiers by opening delay.
     delays: BTreeMap<i64, usize>,
     /// Tiers of agents who are present, by level.
     present: BTreeMap<i64, usize>,
-    /// Agents who may be offered now, in the order of the strategy.
-    ready: Ready,
-    /// `least-occupied`: the moment that the order of `ready` was made for.
-    sorted_us: i64,
     /// Slots of all agents with a tier here.
     members: BTreeSet<u32>,
     /// Members who aren't logged out.
     staffed: usize,
-    /// Those of them whose status takes calls.
-    takers: u32,
-    /// Callers for whom nobody rings.
-    unserved: u32,
-    /// What is measured for the expected wait.
-    estimator: Estimator,
-    /// The member with the newest offer of this queue.
-    last_offered: Option<u32>,
-    /// In the list of queues to look at.
-    dirty: bool,
 }
 
 /// What an agent is in one queue.
@@ -149,39 +152,41 @@ enum Readiness {
     Elsewhere,
 }
 
+/// What each decision reads stands first, side by side in memory.
 #[derive(Debug)]
+#[repr(C)]
 struct Agent {
-    name: String,
-    settings: AgentSettings,
-    profile: ProfileId,
-    status: Status,
-    state: State,
-    state_since_us: i64,
-    idle_since_us: i64,
-    /// On Demand and served: rests until the status is set again.
-    served: bool,
-    /// A running wrap-up or delay.
-    rest: Option<Rest>,
-    /// Not ready before a moment that was set by hand.
-    hold: Option<TimerKey>,
-    external_calls: i64,
     /// The open offer or conversation.
     offer: Option<u32>,
+    profile: ProfileId,
     readiness: Readiness,
-    no_answer_count: i64,
-    calls_answered: u64,
-    talk_us: i64,
-    work: Work,
-    /// Callers who prefer this agent, open or not.
-    fans: BTreeSet<u32>,
-    /// Those of them who may be offered now.
-    wanted: BTreeSet<CallerKey>,
+    state: State,
+    status: Status,
+    /// On Demand and served: rests until the status is set again.
+    served: bool,
     /// In the list of agents to look at.
     dirty: bool,
     /// In the list of agents who changed.
     changed: bool,
+    idle_since_us: i64,
+    state_since_us: i64,
+    /// A running wrap-up or delay.
+    rest: Option<Rest>,
+    /// Not ready before a moment that was set by hand.
+    hold: Option<TimerKey>,
     /// Sorted by slot of the queue.
     tiers: Vec<Tier>,
+    /// Those of them who may be offered now.
+    wanted: BTreeSet<CallerKey>,
+    external_calls: i64,
+    talk_us: i64,
+    calls_answered: u64,
+    no_answer_count: i64,
+    work: Work,
+    settings: AgentSettings,
+    name: String,
+    /// Callers who prefer this agent, open or not.
+    fans: BTreeSet<u32>,
 }
 
 /// What few waiting callers have: offers, their traces, and somebody to wait for.
@@ -197,6 +202,17 @@ struct Trail {
     refused: Vec<u64>,
     /// Slot of the agent to wait for, and until when.
     preferred: Option<(u32, i64)>,
+}
+
+impl Trail {
+    /// As if nothing had happened, room apart.
+    fn clear(&mut self) {
+        self.offers.clear();
+        self.offered_us = 0;
+        self.marker = None;
+        self.refused.clear();
+        self.preferred = None;
+    }
 }
 
 static NO_TRAIL: Trail = Trail {
@@ -294,6 +310,18 @@ enum Source {
     Caller(u32),
 }
 
+/// Who alone became open or ready by the last call, and isn't in the sets of those who are.
+///
+/// Most of them are matched at once by the decision that follows: then nothing was put in order and taken out again.
+/// Any other call, and a decision at a later moment, puts them in order first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Fresh {
+    /// Ready by `readiness`, in no queue's ready set.
+    Agent(u32),
+    /// Open by `spot`, in no set of open callers.
+    Caller(u32),
+}
+
 /// Order of callers, agents, reservations and all timers. See `py_callcenter/_router.pyi` for each method.
 #[derive(Debug, Default)]
 pub struct Router {
@@ -327,6 +355,10 @@ pub struct Router {
     dirty_callers: Vec<u32>,
     /// Slots of agents who changed since somebody asked.
     changed: Vec<u32>,
+    fresh: Option<Fresh>,
+    /// Trails of callers who have left, kept to save the allocation.
+    #[expect(clippy::vec_box, reason = "callers hold boxes")]
+    spare_trails: Vec<Box<Trail>>,
     /// Room for `decide`, kept to save the allocation.
     heads: BinaryHeap<std::cmp::Reverse<(Rank, Source)>>,
 }
@@ -353,6 +385,7 @@ impl Router {
 
     /// The clock after a checked call: never back. What opens or closes by waiting does so here.
     fn clock(&mut self, now_us: i64) -> Result<i64> {
+        self.put_fresh()?;
         self.now_us = self.now_us.max(now_us);
         while let Some((timer, due)) = self.wakes.pop(self.now_us) {
             let timers::Due::Caller(slot) = due else {
@@ -431,11 +464,13 @@ impl Router {
                     // A key of an earlier arming must not end a rest that began since.
                     if agent.rest.is_some_and(|rest| rest.timer == timer) {
                         agent.rest = None;
-                        self.refresh_agent(slot)?;
                     } else if agent.hold == Some(timer) {
                         agent.hold = None;
-                        self.refresh_agent(slot)?;
+                    } else {
+                        continue;
                     }
+                    self.put_fresh()?;
+                    self.refresh_agent_last(slot)?;
                 }
                 timers::Due::Caller(_) => {
                     return Err(RouterError::Defect("a caller's timer among the agents'"));

@@ -133,7 +133,7 @@ impl Router {
         let wrap_up_us = agent.settings.wrap_up_us;
         self.expect_held(&entry, wrap_up_us);
         self.begin_rest(entry.agent, wrap_up_us, true)?;
-        self.refresh_agent(entry.agent)
+        self.refresh_agent_last(entry.agent)
     }
 
     fn end_offer(&mut self, slot: u32) -> Result<Offer> {

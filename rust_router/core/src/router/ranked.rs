@@ -136,7 +136,8 @@ impl<K: Ord + Copy> Ranked<K> {
             return false;
         };
         chunk.remove(place);
-        if chunk.is_empty() {
+        // The room of the last one is kept for the next member.
+        if chunk.is_empty() && self.chunks.len() > 1 {
             self.chunks.remove(at);
         }
         self.len -= 1;
@@ -333,6 +334,10 @@ mod tests {
             assert!(ranked.remove(&key));
         }
         assert_eq!(ranked.len(), 0);
-        assert!(ranked.chunks.is_empty());
+        assert_eq!(ranked.chunks.len(), 1);
+        assert_eq!(
+            (ranked.first(), ranked.last(), ranked.nth(0)),
+            (None, None, None)
+        );
     }
 }

@@ -177,6 +177,16 @@ impl Ready {
         self.len
     }
 
+    /// Anything of what a change reads first, to have it fetched.
+    pub(super) fn glance(&self) -> u64 {
+        let first = if self.orders.profiles {
+            self.plain.profiles.first().map(|(key, _)| key)
+        } else {
+            self.plain.line.first().copied()
+        };
+        first.map_or(0, |key| key.id)
+    }
+
     /// Slots of all of them, in no order.
     pub(super) fn slots(&self) -> Vec<u32> {
         let classes = || std::iter::once(&self.plain).chain(&self.special);

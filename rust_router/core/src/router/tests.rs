@@ -303,3 +303,26 @@ proptest! {
         prop_assert_eq!(router.states.iter().sum::<usize>(), 6);
     }
 }
+
+proptest! {
+    #[test]
+    fn whoever_has_just_come_is_matched_like_whoever_stands_in_order(
+        steps in prop::collection::vec(step(), 1..150)
+    ) {
+        let (mut left, mut put) = (three_queues_and_six_agents()?, three_queues_and_six_agents()?);
+        let (mut now, mut seen) = (0, (Vec::new(), Vec::new()));
+        let (mut other_now, mut other_seen) = (0, (Vec::new(), Vec::new()));
+        for step in &steps {
+            put.put_fresh()?;
+            let answer = apply(&mut left, step, &mut now, &mut seen);
+            let other = apply(&mut put, step, &mut other_now, &mut other_seen);
+            prop_assert_eq!(answer, other);
+            prop_assert_eq!(&seen, &other_seen);
+            // With what was measured for the expected wait, to the last bit.
+            prop_assert!(left.snapshot()? == put.snapshot()?, "after {:?}", step);
+            for queue in 1..=3 {
+                prop_assert_eq!(left.can_serve(queue)?, put.can_serve(queue)?);
+            }
+        }
+    }
+}

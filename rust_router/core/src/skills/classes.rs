@@ -16,6 +16,9 @@ const TRIES: usize = if cfg!(test) { 8 } else { 256 };
 /// …which takes longer than to look at this many classes.
 const FEW: usize = if cfg!(test) { 2 } else { 64 };
 
+/// Up to so many items are all looked at; only where there are more is it worth while to keep them by class.
+const SMALL: usize = if cfg!(test) { 4 } else { 64 };
+
 /// The items of one class.
 #[derive(Debug)]
 enum Members<K> {
@@ -25,16 +28,17 @@ enum Members<K> {
 
 /// Items in order (smallest first), each of one class. An item is in it once.
 ///
-/// While all items are of one class, which is what a queue without skills looks like, only one order is kept.
+/// While there are few items, or all are of one class, which is what a queue without skills looks like, only one order
+/// is kept.
 #[derive(Debug)]
 pub struct ClassIndex<K> {
     all: BTreeMap<K, u32>,
-    /// Each class's items, from the moment there are two classes until nothing is left.
+    /// Each class's items, while `divided`.
     classes: FxHashMap<u32, Members<K>>,
     occupied: IdSet,
     divided: bool,
-    /// The class of all items until there are two.
-    only: u32,
+    /// The class of all items, from the first one until there is one of another.
+    only: Option<u32>,
 }
 
 impl<K> Default for ClassIndex<K> {
@@ -44,7 +48,7 @@ impl<K> Default for ClassIndex<K> {
             classes: FxHashMap::default(),
             occupied: IdSet::default(),
             divided: false,
-            only: 0,
+            only: None,
         }
     }
 }
@@ -81,18 +85,23 @@ impl<K: Ord + Copy> ClassIndex<K> {
         self.all.get(key).copied()
     }
 
-    /// Put an item in a class, out of any other. O(log n), and O(n log n) when the second class comes.
+    /// Put an item in a class, out of any other. O(log n), and O(n log n) when they are divided.
     pub fn insert(&mut self, key: K, class: u32) {
         match self.all.insert(key, class) {
             Some(old) if old == class => return,
-            Some(old) => self.leave(&key, old),
-            None => {}
+            Some(old) if self.divided => self.leave(&key, old),
+            _ => {}
         }
         if self.divided {
             self.join(key, class);
-        } else if self.all.len() == 1 {
-            self.only = class;
-        } else if self.only != class {
+            return;
+        }
+        if self.all.len() == 1 {
+            self.only = Some(class);
+        } else if self.only != Some(class) {
+            self.only = None;
+        }
+        if self.only.is_none() && self.all.len() > SMALL {
             self.divided = true;
             let all: Vec<(K, u32)> = self.iter().collect();
             for (key, class) in all {
@@ -124,8 +133,11 @@ impl<K: Ord + Copy> ClassIndex<K> {
         let class = self.all.remove(key)?;
         if self.divided {
             self.leave(key, class);
-            if self.all.is_empty() {
-                *self = Self::default();
+            // Far enough from where they were divided that an item going in and out doesn't do so each time.
+            if self.all.len() < SMALL / 2 {
+                self.classes = FxHashMap::default();
+                self.occupied = IdSet::default();
+                self.divided = false;
             }
         }
         Some(class)
@@ -158,11 +170,11 @@ impl<K: Ord + Copy> ClassIndex<K> {
     /// Visit all matching items, in no order.
     pub fn each_matching(&self, filter: &Filter<'_>, mut visit: impl FnMut(&K)) {
         if filter.is_everything() || !self.divided {
-            let matches = self.first().is_some_and(|(_, class)| filter.test(class));
+            let known = self.only.map(|class| filter.test(class));
             self.all
-                .keys()
-                .take(if matches { usize::MAX } else { 0 })
-                .for_each(visit);
+                .iter()
+                .filter(|(_, class)| known.unwrap_or_else(|| filter.test(**class)))
+                .for_each(|(key, _)| visit(key));
             return;
         }
         filter.each_in(&self.occupied, |class| match self.classes.get(&class) {
@@ -188,12 +200,12 @@ impl<K: Ord + Copy> ClassIndex<K> {
         from: Bound<&K>,
         mut accept: impl FnMut(&K) -> bool,
     ) -> Option<(K, u32)> {
-        let alike = filter.is_everything() || !self.divided;
+        let alike = filter.is_everything() || self.only.is_some();
         if alike && !filter.test(self.first()?.1) {
             return None;
         }
         let tries = match filter.at_most() {
-            _ if alike => usize::MAX,
+            _ if alike || !self.divided => usize::MAX,
             0..=FEW => 0,
             _ => TRIES,
         };

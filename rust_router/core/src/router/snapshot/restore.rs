@@ -194,13 +194,13 @@ fn put_agent(router: &mut Router, row: AgentRow) -> Result<u32> {
     let profile = profile.map_err(RouterError::from)?;
     let agent = Agent {
         status,
-        state_since_us,
-        idle_since_us,
         served,
+        idle_since_us,
+        state_since_us,
         external_calls,
-        no_answer_count,
-        calls_answered,
         talk_us,
+        calls_answered,
+        no_answer_count,
         work,
         ..Agent::new(name, settings, profile, router.now_us)
     };

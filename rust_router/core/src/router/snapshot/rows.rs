@@ -131,6 +131,8 @@ impl<'a> Facts<'a> {
             dirty: _,
             dirty_agents: _,
             changed: _,
+            fresh: _,
+            spare_trails: _,
             heads: _,
         } = router;
         Ok(Self {
@@ -147,7 +149,7 @@ impl<'a> Facts<'a> {
             queues: queues
                 .by_age()
                 .into_iter()
-                .map(|(id, _, queue)| QueueRow::of(id, queue, router))
+                .map(|(id, slot, queue)| QueueRow::of(id, slot, queue, router))
                 .collect::<Result<_>>()?,
             agents: agents
                 .by_age()
@@ -170,14 +172,15 @@ impl<'a> Facts<'a> {
 }
 
 impl<'a> QueueRow<'a> {
-    fn of(id: u64, queue: &'a Queue, router: &Router) -> Result<Self> {
+    fn of(id: u64, slot: u32, queue: &'a Queue, router: &Router) -> Result<Self> {
         let Queue {
             name,
             settings,
             ladder,
             passes,
-            estimator,
             skilled,
+            // By `told`.
+            estimator: _,
             // Follow from callers, agents and settings.
             waiting: _,
             newcomers: _,
@@ -204,7 +207,7 @@ impl<'a> QueueRow<'a> {
             skills: router.steps(*ladder)?,
             skilled: *skilled,
             passes: passes.iter().copied().collect(),
-            estimator: estimator.to_bytes(),
+            estimator: queue.told(router.now_us, router.ready_in(slot)?).to_bytes(),
         })
     }
 }

@@ -1,0 +1,146 @@
+//! Who alone became open or ready by the last call: matched by the decision that follows without being put in order.
+//!
+//! After a decision no open caller and ready agent are left unmatched, so whoever comes is all that there is to match:
+//! a freed agent is for the best of the callers whom the agent may have, and nobody else is for that caller.
+
+use super::decide::better;
+use super::rank::Rank;
+use super::ready::ReadyKey;
+use super::{CallerKey, Fresh, Proposal, Queue, Readiness, Result, Router, Spot, Tier};
+
+impl Queue {
+    /// The best open caller whom an agent may take if skills don't matter.
+    fn head_of_tier(&self, tier: &Tier) -> Option<CallerKey> {
+        let open = self.open_stages().filter(|(_, waited_us)| {
+            tier.opening_delay_us <= *waited_us && tier.level <= self.opening(*waited_us).level
+        });
+        open.filter_map(|(callers, _)| callers.first())
+            .map(|(key, _)| key)
+            .min()
+    }
+}
+
+impl Router {
+    /// Put them in order after all, marked for the next decision.
+    pub(super) fn put_fresh(&mut self) -> Result<()> {
+        match self.fresh.take() {
+            None => Ok(()),
+            Some(Fresh::Agent(slot)) => self.sync_tiers(slot),
+            Some(Fresh::Caller(slot)) => {
+                let caller = self.callers.get_mut(slot)?;
+                let stand = std::mem::replace(&mut caller.spot, Spot::None);
+                self.put_at(slot, stand)
+            }
+        }
+    }
+
+    /// Agents who could take a call of a queue now.
+    pub(super) fn ready_in(&self, queue_slot: u32) -> Result<usize> {
+        let queue = self.queues.get(queue_slot)?;
+        let one_more = match self.fresh {
+            Some(Fresh::Agent(slot)) => {
+                let agent = self.agents.get(slot)?;
+                agent.tier(queue_slot).is_some() && queue.takes(agent.readiness)
+            }
+            _ => false,
+        };
+        Ok(queue.ready.len() + usize::from(one_more))
+    }
+
+    /// Whether somebody who came to a queue now would be served at once.
+    pub(super) fn serves_at_once(&self, queue_slot: u32) -> Result<bool> {
+        let queue = self.queues.get(queue_slot)?;
+        Ok(queue.unserved == 0 && self.ready_in(queue_slot)? > 0)
+    }
+
+    /// Decide if nothing else than this has happened; None: there may be more.
+    pub(super) fn match_fresh(&mut self) -> Result<Option<Vec<Proposal>>> {
+        let Some(fresh) = self.fresh.take() else {
+            return Ok(None);
+        };
+        if !self.is_settled() || self.is_capped() {
+            self.fresh = Some(fresh);
+            return Ok(None);
+        }
+        let mut proposals = Vec::new();
+        match fresh {
+            Fresh::Agent(slot) => {
+                let Some((rank, queue_slot)) = self.fresh_head(slot)? else {
+                    self.sync_tiers(slot)?;
+                    self.unmark()?;
+                    return Ok(Some(proposals));
+                };
+                if self.queues.get(queue_slot)?.settings.strategy.draws_lots() {
+                    // A lot is drawn even when there is nobody else.
+                    self.fresh = Some(fresh);
+                    return Ok(None);
+                }
+                self.agents.get_mut(slot)?.readiness = Readiness::None;
+                let best = ReadyKey {
+                    slot,
+                    ..ReadyKey::from(0, 0, 0, self.agents.id(slot)?)
+                };
+                proposals.push(self.reserve(queue_slot, rank.key.slot, best)?);
+            }
+            Fresh::Caller(slot) => {
+                self.serve(slot, &mut proposals)?;
+                let caller = self.callers.get_mut(slot)?;
+                let stand = caller.spot;
+                if let Spot::Stage(..) = stand {
+                    // Wants more than there are.
+                    caller.spot = Spot::None;
+                    self.put_at(slot, stand)?;
+                    self.unmark()?;
+                }
+            }
+        }
+        Ok(Some(proposals))
+    }
+
+    /// The best open caller whom this agent may take, with the queue's slot.
+    fn fresh_head(&self, slot: u32) -> Result<Option<(Rank, u32)>> {
+        let agent = self.agents.get(slot)?;
+        let mut best: Option<(Rank, u32)> = None;
+        let mut look_at = |rank: Rank, queue: u32| {
+            if best.is_none_or(|(best, _)| better(Some(best), rank) != best) {
+                best = Some((rank, queue));
+            }
+        };
+        for key in &agent.wanted {
+            let queue_slot = self.callers.get(key.slot)?.queue;
+            let queue = self.queues.get(queue_slot)?;
+            if agent.tier(queue_slot).is_some() && queue.takes(agent.readiness) {
+                look_at(self.rank_of(*key, queue_slot)?, queue_slot);
+            }
+        }
+        for tier in &agent.tiers {
+            let queue = self.queues.get(tier.queue)?;
+            if queue.open == 0 || !queue.takes(agent.readiness) {
+                continue;
+            }
+            let head = if queue.skilled {
+                queue.head_for(tier, &self.skills.demands_for(agent.profile))
+            } else {
+                queue.head_of_tier(tier)
+            };
+            if let Some(key) = head {
+                look_at(self.rank_of(key, tier.queue)?, tier.queue);
+            }
+        }
+        Ok(best)
+    }
+
+    /// Nobody needs to be looked at: there was nobody for whoever was marked last.
+    fn unmark(&mut self) -> Result<()> {
+        for slot in self.dirty.drain(..) {
+            self.queues.get_mut(slot)?.dirty = false;
+        }
+        for slot in self.dirty_agents.drain(..) {
+            self.agents.get_mut(slot)?.dirty = false;
+        }
+        for slot in self.dirty_callers.drain(..) {
+            self.callers.get_mut(slot)?.dirty = false;
+        }
+        Ok(())
+    }
+}
