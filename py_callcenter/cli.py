@@ -223,6 +223,7 @@ def queue_show(name: str, config: ConfigOption = None, as_json: JsonOption = Fal
             ("longest wait", age(row["oldest_at"])),
             ("expected wait", _expected(row["expected_wait"])),
             ("its past answers", _expected_error(row["expected_wait_error"])),
+            ("agents needed", _needed(row["staffing"])),
             ("service level", f"{_service_level(level)} within {level['seconds']:g} s"),
             ("offered", shown(row["offered"])),
             ("answered", shown(row["answered"])),
@@ -467,6 +468,13 @@ def _expected(wait: dict[str, Any] | None) -> str:
     if wait is None:
         return "-"
     return "none" if wait["high"] == 0 else f"{span(wait['low'])} to {span(wait['high'])}"
+
+
+def _needed(staffing: dict[str, Any] | None) -> str:
+    """For the queue's service level; `-` for not known."""
+    if staffing is None:
+        return "-"
+    return f"{staffing['agents_now']} now, {staffing['agents_next']} in the next half hour"
 
 
 def _expected_error(error: dict[str, Any] | None) -> str:

@@ -322,7 +322,7 @@ def _queue_row(queue: Queue) -> dict[str, Any]:
     counts = dict.fromkeys(
         (
             *("waiting", "oldest_at", "offered", "answered", "abandoned", "overflowed", "lost"),
-            *("expected_wait", "expected_wait_error"),
+            *("expected_wait", "expected_wait_error", "staffing"),
         )
     )
     goal = {"seconds": queue.service_level.seconds, "percent": queue.service_level.percent}

@@ -27,6 +27,7 @@ def dashboard() -> Dashboard:
 def _agents() -> Row:
     entered = rate("callcenter_queue_calls_entered_total", "queue", OF)
     talk, wrap_up = (mean(f"callcenter_{part}_seconds", "queue", OF) for part in ("talk", "wrapup"))
+    needed = "max by (queue) (callcenter_queue_agents_needed"
     return Row(
         "Agents for the calls",
         (
@@ -37,6 +38,22 @@ def _agents() -> Row:
                 "short",
                 Query(f"{entered} * ({talk} + {wrap_up})", "{{queue}}, load in erlangs"),
                 Query(f"queue:callcenter_agents_staffed:sum{{{OF}}}", "{{queue}}, agents"),
+            ),
+            lines(
+                "Agents needed",
+                "Fewest for the queue's service level by Erlang A: for what came in the last half hour, and"
+                " for what is expected in the next one. Who serves several queues counts in each.",
+                "short",
+                Query(f'{needed}{{{OF}, when="now"}})', "{{queue}}: now"),
+                Query(f'{needed}{{{OF}, when="next"}})', "{{queue}}: in the next half hour"),
+                Query(f"queue:callcenter_agents_staffed:sum{{{OF}}}", "{{queue}}: there"),
+            ),
+            lines(
+                "Calls expected",
+                "In the next half hour: as in the same of the past four weeks, scaled by how the last half"
+                " hour compared with its own past.",
+                "short",
+                Query(f"max by (queue) (callcenter_queue_calls_forecast{{{OF}}})", "{{queue}}"),
             ),
             lines(
                 "Agents of the queues", "Logged in and not on break; one may be in several queues.", "short",

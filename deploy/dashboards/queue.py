@@ -160,6 +160,7 @@ def _level() -> Row:
 
 def _promise() -> Row:
     expected = "callcenter_queue_expected_wait"
+    off = f"{expected}_error_seconds"
     return Row(
         "Expected wait",
         (
@@ -185,6 +186,18 @@ def _promise() -> Row:
                 "percentunit",
                 Query(f"max by (queue) ({expected}_inside_ratio{{{OF}}})", "{{queue}}"),
                 width=6, most=1,
+            ),
+            lines(
+                "Seconds off",
+                "How far from what was expected at their entry half of the callers were answered who were"
+                " kept waiting; later than expected, and sooner.",
+                "s",
+                Query(quantile(0.5, off, "queue", f'{OF}, direction="later"'), "{{queue}}: later"),
+                Query(quantile(0.5, off, "queue", f'{OF}, direction="sooner"'), "{{queue}}: sooner"),
+            ),
+            lines(
+                "Kept to the range", "Answers a minute within the range that should hold 80 %.", "cpm",
+                Query(_a_minute(f"{expected}_covered_total", "queue"), "{{queue}}"),
             ),
             lines(
                 "Answers that were judged", "By the wait that came.", "cpm",

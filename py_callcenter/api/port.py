@@ -57,6 +57,24 @@ class WaitErrorRow:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class StaffingRow:
+    """Agents that a queue needs for its service level, by Erlang A (Erlang C while nobody gives up)."""
+
+    agents_now: int
+    """For what the last half hour brought."""
+    agents_next: int
+    """For what is expected in the next half hour."""
+    calls_now: int
+    """Calls that entered in the last half hour."""
+    calls_next: float
+    """Calls expected in the next: that of the past four weeks, scaled by how this one compares."""
+    handle_seconds: float
+    """Mean time that a call holds an agent: ringing, talk and wrap-up."""
+    patience_seconds: float | None
+    """Mean patience of callers; None: too few gave up."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class QueueRow:
     """A queue now, and its counts since the controller started."""
 
@@ -76,6 +94,8 @@ class QueueRow:
     expected_wait: WaitRow | None = None
     """Of somebody who came now, all 0 when an agent is ready. None: not known, or past answers were wrong."""
     expected_wait_error: WaitErrorRow | None = None
+    staffing: StaffingRow | None = None
+    """None: too little is known."""
     divert: str | None = None
     """Where an operator diverts its callers, as exten@context or `hangup`; None when nowhere."""
 

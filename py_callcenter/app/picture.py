@@ -11,7 +11,15 @@ from collections import deque
 from collections.abc import Iterable, Mapping
 from typing import Final, NamedTuple
 
-from py_callcenter.api.port import AgentRow, CallRow, QueueRow, ServiceLevelRow, WaitErrorRow, WaitRow
+from py_callcenter.api.port import (
+    AgentRow,
+    CallRow,
+    QueueRow,
+    ServiceLevelRow,
+    StaffingRow,
+    WaitErrorRow,
+    WaitRow,
+)
 from py_callcenter.app.rows import agent_row, call_row, wait_error_row, wait_row
 from py_callcenter.config import Config
 from py_callcenter.engine.view import AgentLine, CallView
@@ -33,6 +41,7 @@ class QueueFigures(NamedTuple):
     overflowed: int = 0
     lost: int = 0
     percent: float | None = None
+    staffing: StaffingRow | None = None
 
 
 class Picture:
@@ -288,6 +297,7 @@ class Picture:
             lost=figures.lost,
             expected_wait=expected,
             expected_wait_error=self._errors[name],
+            staffing=figures.staffing,
             divert=queue.divert or None,
         )
 

@@ -8,6 +8,8 @@ from dataclasses import replace
 from functools import partial
 from typing import Final, Literal, TypeVar
 
+import structlog
+
 from py_callcenter import __version__
 from py_callcenter._router import BUILD_PROFILE
 from py_callcenter.api.port import (
@@ -18,12 +20,14 @@ from py_callcenter.api.port import (
     PortError,
     QueueRow,
     Snapshot,
+    StaffingRow,
     TraceStep,
 )
 from py_callcenter.app.controller import Controller
 from py_callcenter.app.crossing import IntoHub, IntoLoop
 from py_callcenter.app.picture import Picture, QueueFigures
-from py_callcenter.app.rows import WHY_DOWN, node_row
+from py_callcenter.app.rows import WHY_DOWN, node_row, staffing_row
+from py_callcenter.app.staffing import hints
 from py_callcenter.app.story import tell
 from py_callcenter.config import Change, Config, Exit
 from py_callcenter.engine import EngineError
@@ -32,13 +36,16 @@ from py_callcenter.engine.transfers import Destination, TargetKind
 from py_callcenter.engine.watch import Changes
 from py_callcenter.esl.node import NodeLink, State
 from py_callcenter.metrics import Heard, MetricsSnapshot, NodeMetrics, Target
-from py_callcenter.stats import LAG_BOUNDS_US, Histogram, Stats
+from py_callcenter.stats import LAG_BOUNDS_US, Hint, Histogram, Stats
 from py_callcenter.store.errors import StoreError
 from py_callcenter.store.store import Store
 
 ANSWER_S: Final = 5.0
 WRITE_S: Final = 4.0
 STUCK_S: Final = 10.0
+STAFFING_EVERY_S: Final = 60.0
+
+_log = structlog.get_logger(__name__)
 
 T = TypeVar("T")
 
@@ -55,6 +62,10 @@ class HubPort:
         self._looking = asyncio.Lock()
         self._tiers_of: tuple[Config, dict[str, list[str]]] = (Config(), {})
         """Queues of each agent, and the configuration that says so."""
+        self._staffing: dict[str, Hint] = {}
+        self._staffing_rows: dict[str, StaffingRow] = {}
+        self._staffing_at = -STAFFING_EVERY_S
+        self._staffing_task: asyncio.Task[None] | None = None
         self._listening = False
         self._pages: set[asyncio.Event] = set()
         self._applying = asyncio.Lock()
@@ -70,6 +81,7 @@ class HubPort:
     async def snapshot(self) -> Snapshot:
         async with self._looking:
             nodes = await self._bring_up_to_date()
+            self._look_at_staffing()
             picture = self._picture
             picture.settle(self._figures())
             self._version += 1
@@ -90,6 +102,26 @@ class HubPort:
             if not changes.more:
                 return nodes
 
+    def _look_at_staffing(self) -> None:
+        """Have the staffing hints worked out anew when they are old; nobody waits for that."""
+        now = asyncio.get_running_loop().time()
+        busy = self._staffing_task is not None and not self._staffing_task.done()
+        if not busy and now - self._staffing_at >= STAFFING_EVERY_S:
+            self._staffing_at = now
+            self._staffing_task = asyncio.create_task(self._work_out_staffing(), name="staffing")
+
+    async def _work_out_staffing(self) -> None:
+        controller = self._controller
+        try:
+            self._staffing = await asyncio.to_thread(
+                hints, controller.config, controller.live, self._store, controller.clock.now_us()
+            )
+        except Exception:  # noqa: BLE001 - a hint that can't be given must not take the page with it
+            _log.exception("staffing_hint_failed")
+            return
+        self._staffing_rows = {name: staffing_row(hint) for name, hint in self._staffing.items()}
+        self._changed()
+
     def _figures(self) -> dict[str, QueueFigures]:
         now_us = self._controller.clock.now_us()
         with self._controller.live.reading() as live:
@@ -101,6 +133,7 @@ class HubPort:
                     overflowed=sum(queue.left.values()),
                     lost=queue.lost,
                     percent=queue.window.percent(now_us),
+                    staffing=self._staffing_rows.get(name),
                 )
                 for name, queue in live.stats.queues.items()
             }
@@ -277,8 +310,9 @@ class HubPort:
             await self._bring_up_to_date()
             expected = self._picture.expected()
             unreachable = self._picture.unreachable()
+            self._look_at_staffing()
         taken, config = await self._ask(self._measure)
-        taken = replace(taken, expected=expected, agents_unreachable=unreachable)
+        taken = replace(taken, expected=expected, agents_unreachable=unreachable, staffing=self._staffing)
         return await asyncio.to_thread(self._complete, taken, config)
 
     def _complete(self, taken: MetricsSnapshot, config: Config) -> MetricsSnapshot:

@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import Final
 
 from py_callcenter._router import Estimate, Score
-from py_callcenter.api.port import AgentRow, CallRow, NodeRow, WaitErrorRow, WaitRow
+from py_callcenter.api.port import AgentRow, CallRow, NodeRow, StaffingRow, WaitErrorRow, WaitRow
 from py_callcenter.api.views import mask_number
 from py_callcenter.engine.view import AgentLine, CallView, NodeView
 from py_callcenter.esl.node import NodeLink, State
+from py_callcenter.stats import Hint
 
 WHY_DOWN: Final = {
     State.CONNECTING: "connecting",
@@ -74,6 +75,17 @@ def wait_row(answer: Estimate | None) -> WaitRow | None:
         high=_rough(answer.p80_us),
         p10=_rough(answer.p10_us),
         p90=_rough(answer.p90_us),
+    )
+
+
+def staffing_row(hint: Hint) -> StaffingRow:
+    return StaffingRow(
+        agents_now=hint.now,
+        agents_next=hint.next,
+        calls_now=hint.calls_now,
+        calls_next=round(hint.calls_next, 1),
+        handle_seconds=round(hint.handle_s, 1),
+        patience_seconds=None if hint.patience_s is None else round(hint.patience_s, 1),
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Final
 
-from py_callcenter._router import Event
+from py_callcenter._router import Estimate, Event
 from py_callcenter.config import HANGUP, Queue
 from py_callcenter.engine import (
     arrival,
@@ -166,7 +166,8 @@ def _settle_in(state: State, call: Call, stay: Stay) -> None:
         music.start(state, call)
 
 
-def _note_entered(state: State, call: Call, stay: Stay, position: int) -> None:
+def _note_entered(state: State, call: Call, stay: Stay, position: int, told: Estimate | None = None) -> None:
+    """`told`: the expected wait."""
     state.note(
         QueueEntered,
         call.node,
@@ -177,18 +178,24 @@ def _note_entered(state: State, call: Call, stay: Stay, position: int) -> None:
         position=position,
         earlier_us=stay.earlier_us,
         resumed=stay.resumed,
+        expected_us=0 if told is None else told.p50_us,
+        expected_low_us=0 if told is None else told.p10_us,
+        expected_high_us=0 if told is None else told.p90_us,
     )
 
 
 def _queue_up(state: State, call: Call, stay: Stay, *, new: bool) -> None:
     """`new`: the records don't know this queue leg yet."""
+    router = state.router
+    kept_waiting = router.calls_waiting(stay.queue_id) > 0 or router.can_serve(stay.queue_id) == 0
     stay.caller_id = arrival.enqueue(state, call, stay)
     stay.open = True
     state.waiting[stay.caller_id] = (call, stay)
     state.touch(call)
     holds.queued(state, call.node, stay)
     if new:
-        _note_entered(state, call, stay, state.router.position(stay.caller_id))
+        told = router.expected_wait_of(state.now_us, stay.caller_id) if kept_waiting else None
+        _note_entered(state, call, stay, router.position(stay.caller_id), told)
     limit_us = stay.queue.max_wait_time_us
     if limit_us > 0:
         left_us = max(0, stay.entered_us + limit_us - state.now_us)

@@ -71,6 +71,8 @@ class QueueEntered(Record):
 
     `position`: the place it began at, 1 = next; 0 where it got none (full). `earlier_us`: time before it that
     counts as wait in the order; `resumed`: as the caller had lost a place here a moment ago.
+    `expected_us`: the wait that half of such callers stay below, as it was known then; eight in ten wait
+    between `expected_low_us` and `expected_high_us`. All 0: not known, or somebody was free.
     """
 
     kind: ClassVar[str] = "queue-entered"
@@ -82,6 +84,9 @@ class QueueEntered(Record):
     position: int = 0
     earlier_us: int = 0
     resumed: bool = False
+    expected_us: int = 0
+    expected_low_us: int = 0
+    expected_high_us: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -45,6 +45,21 @@ def lines(snapshot: MetricsSnapshot, head: Callable[[str, str, str], str]) -> It
     name = "callcenter_queue_expected_wait_answers"
     yield head(name, "counter", "Expected waits that were judged by the wait that came.")
     yield text.counter(name, [(shown, found.answers) for shown, found in queues])
+    every = [(text.labels(queue=name), found) for name, found in sorted(snapshot.stats.queues.items())]
+    name = "callcenter_queue_expected_wait_error_seconds"
+    help_text = "How much later or sooner than expected callers were answered who were kept waiting."
+    yield head(name, "histogram", help_text)
+    yield text.histogram(
+        name,
+        (
+            (f'{shown},direction="{way}"', found)
+            for shown, queue in every
+            for way, found in queue.expected_error.items()
+        ),
+    )
+    name = "callcenter_queue_expected_wait_covered"
+    yield head(name, "counter", "Those of them who waited within the range that should hold 0.8 of them.")
+    yield text.counter(name, [(shown, queue.expected_covered) for shown, queue in every])
     judged = [(shown, found) for shown, found in queues if found.answers]
     for name, help_text, value in _JUDGED:
         yield head(name, "gauge", help_text)

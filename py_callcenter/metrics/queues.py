@@ -135,6 +135,24 @@ def _configured(snapshot: MetricsSnapshot, head: Callable[[str, str, str], str])
     name = "callcenter_queue_service_level_target_ratio"
     yield head(name, "gauge", "Share of calls to be answered in time, 0 to 1, by the configuration.")
     yield text.gauge(name, ((shown, target.percent / 100) for shown, _, target in queues))
+    hints = [(text.labels(queue=name), snapshot.staffing[name]) for name in sorted(snapshot.staffing)]
+    name = "callcenter_queue_agents_needed"
+    help_text = (
+        "Fewest agents for the queue's service level by Erlang A, for what came in the last half hour (now)"
+        " and what is expected in the next one (next); absent while too little is known."
+    )
+    yield head(name, "gauge", help_text)
+    yield text.gauge(
+        name,
+        [
+            (f'{shown},when="{when}"', agents)
+            for shown, hint in hints
+            for when, agents in (("now", hint.now), ("next", hint.next))
+        ],
+    )
+    name = "callcenter_queue_calls_forecast"
+    yield head(name, "gauge", "Calls expected to enter the queue in the next half hour.")
+    yield text.gauge(name, [(shown, hint.calls_next) for shown, hint in hints])
     name = "callcenter_queue_agents"
     help_text = "Agents with a tier in the queue, by state as records tell it; one may be in several queues."
     yield head(name, "gauge", help_text)

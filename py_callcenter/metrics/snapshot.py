@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from py_callcenter.stats import (
     DECISION_BOUNDS_US,
     LAG_BOUNDS_US,
+    Hint,
     Histogram,
     LiveAgents,
     Stats,
@@ -91,6 +92,8 @@ class MetricsSnapshot:
     """Of the configured queues."""
     expected: Mapping[str, ExpectedWait] = field(default_factory=dict)
     """By queue."""
+    staffing: Mapping[str, Hint] = field(default_factory=dict)
+    """By queue; of those of which enough is known."""
     nodes: Mapping[str, NodeMetrics] = field(default_factory=dict)
     hub_lag: Histogram = field(default_factory=lambda: Histogram(LAG_BOUNDS_US))
     decision: Histogram = field(default_factory=lambda: Histogram(DECISION_BOUNDS_US))

@@ -35,7 +35,9 @@ from py_callcenter.stats.histogram import (
 from py_callcenter.stats.intervals import SIZES, IntervalError, Intervals, Size, cut, moment, zone_named
 from py_callcenter.stats.live import Live, LiveAgents
 from py_callcenter.stats.queue_log import QueueLog
+from py_callcenter.stats.recent import HALF_HOUR_US, Recent
 from py_callcenter.stats.service_level import FORMULA, WINDOW_SECONDS, ServiceLevelWindow
+from py_callcenter.stats.staffing import WEEKS, Hint, Workload, agents_needed, forecast, hint
 
 __all__ = [
     "AGENT_STATES",
@@ -45,6 +47,7 @@ __all__ = [
     "FAST_BOUNDS_US",
     "FORMULA",
     "FORMULAS",
+    "HALF_HOUR_US",
     "LAG_BOUNDS_US",
     "LEFT_REASONS",
     "LOGGED_IN_STATES",
@@ -55,6 +58,7 @@ __all__ = [
     "SLOT_US",
     "WAIT_BOUNDS_US",
     "WAIT_OUTCOMES",
+    "WEEKS",
     "WINDOW_SECONDS",
     "AgentLine",
     "AgentSlot",
@@ -63,6 +67,7 @@ __all__ = [
     "CallRow",
     "Figures",
     "Formula",
+    "Hint",
     "Histogram",
     "IntervalError",
     "Intervals",
@@ -72,14 +77,19 @@ __all__ = [
     "LiveAgents",
     "QueueLog",
     "QueueStats",
+    "Recent",
     "RecordLike",
     "ServiceLevelWindow",
     "Size",
     "Stats",
+    "Workload",
+    "agents_needed",
     "count",
     "cut",
     "fold_call",
+    "forecast",
     "formula_named",
+    "hint",
     "moment",
     "open_spans",
     "quarters",

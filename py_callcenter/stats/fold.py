@@ -10,7 +10,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final, Protocol
 
-from py_callcenter.stats.histogram import FAST_BOUNDS_US, WAIT_BOUNDS_US, Histogram
+from py_callcenter.stats.histogram import ERROR_BOUNDS_US, FAST_BOUNDS_US, WAIT_BOUNDS_US, Histogram
+from py_callcenter.stats.recent import Recent
 from py_callcenter.stats.service_level import ServiceLevelWindow
 
 PHASES: Final = ("short", "queued", "ringing")
@@ -22,6 +23,8 @@ LEFT_REASONS: Final = (
     "timeout", "no-agent", "full", "exit-key", "transferred", "moved", "taken-elsewhere", "diverted",
 )  # fmt: skip
 ENDED_BY: Final = ("caller", "agent", "system")
+DIRECTIONS: Final = ("later", "sooner")
+"""How an expected wait was off: the caller waited more, or less."""
 
 RECOVERIES: Final = ("caller", "conversation", "ringing", "orphan", "missed_end")
 
@@ -50,8 +53,8 @@ class QueueStats:
 
     __slots__ = (
         "abandoned", "abandoned_in_time", "answered", "answered_in_time", "callback", "connected", "ended_by",
-        "entered", "hold", "left", "lost", "offered", "resumed", "talk", "target_us", "transferred", "voice",
-        "wait", "waiting", "window", "wrap_up",
+        "entered", "expected_covered", "expected_error", "hold", "left", "lost", "offered", "recent",
+        "resumed", "talk", "target_us", "transferred", "voice", "wait", "waiting", "window", "wrap_up",
     )  # fmt: skip
 
     def __init__(
@@ -76,7 +79,13 @@ class QueueStats:
         self.hold = Histogram(WAIT_BOUNDS_US)
         self.wrap_up = Histogram(WAIT_BOUNDS_US)
         self.voice = Histogram(FAST_BOUNDS_US)
+        self.expected_error = {way: Histogram(ERROR_BOUNDS_US) for way in DIRECTIONS}
+        """How much later or sooner than expected at their entry callers were answered; of those who were kept
+        waiting and were answered."""
+        self.expected_covered = 0
+        """Those of them who waited within the range that should hold eight in ten."""
         self.window = ServiceLevelWindow()
+        self.recent = Recent()
         self.waiting: dict[str, tuple[int, int]] = {}
         """Calls that wait here: queue leg, and when it was entered."""
         self.connected: dict[str, tuple[int, int]] = {}
@@ -88,11 +97,13 @@ class QueueStats:
         return min((entered_us for _, entered_us in self.waiting.values()), default=None)
 
     def copy(self) -> QueueStats:
-        """An independent copy of the counters; the window stays behind, it is read at once."""
+        """An independent copy of the counters; what is about the last half hour stays behind, it is read at
+        once.
+        """
         other = QueueStats.__new__(QueueStats)
         for name in (
             "target_us", "offered", "entered", "resumed", "answered", "answered_in_time",
-            "abandoned_in_time", "callback", "lost", "transferred",
+            "abandoned_in_time", "callback", "lost", "transferred", "expected_covered",
         ):  # fmt: skip
             setattr(other, name, getattr(self, name))
         other.abandoned = self.abandoned.copy()
@@ -101,7 +112,9 @@ class QueueStats:
         other.wait = {outcome: histogram.copy() for outcome, histogram in self.wait.items()}
         for name in ("talk", "hold", "wrap_up", "voice"):
             setattr(other, name, getattr(self, name).copy())
+        other.expected_error = {way: found.copy() for way, found in self.expected_error.items()}
         other.window = ServiceLevelWindow()
+        other.recent = Recent()
         other.waiting = self.waiting.copy()
         other.connected = self.connected.copy()
         return other
@@ -125,10 +138,13 @@ class Stats:
         self.records = 0
         self._bounds_us = WAIT_BOUNDS_US
         self._configured = False
+        self._now_us = 0
         self._place: dict[str, str] = {}
         """Queue in which a call waits."""
         self._last_queue: dict[str, str] = {}
         """Queue of an agent's last conversation, which the wrap-up belongs to."""
+        self._told: dict[str, tuple[int, int, int]] = {}
+        """Expected wait of a call that waits: of half, and the range."""
 
     def configure(self, targets_us: Mapping[str, int]) -> None:
         """Name the queues with their service-level thresholds. Figures are kept, of removed queues too.
@@ -146,6 +162,7 @@ class Stats:
     def fold(self, record: RecordLike) -> None:
         """Count one record. Kinds that say nothing about figures are passed over."""
         self.records += 1
+        self._now_us = max(self._now_us, record.at_us)
         step = _STEPS.get(record.kind)
         if step is not None:
             step(self, record)
@@ -155,7 +172,9 @@ class Stats:
         for agent, spent_us in ended:
             queue = self._last_queue.get(agent)
             if queue is not None:
-                self._queue(queue).wrap_up.observe(spent_us)
+                found = self._queue(queue)
+                found.wrap_up.observe(spent_us)
+                found.recent.count(self._now_us, held_us=spent_us)
 
     def copy(self) -> Stats:
         """Counters as of now, for another thread to read."""
@@ -187,20 +206,32 @@ class Stats:
         queue = self._queue(record.queue)
         if queue.waiting.pop(record.call, None) or queue.connected.pop(record.call, None):
             self._place.pop(record.call, None)
+        self._told.pop(record.call, None)
         return queue
 
     def _offered(self, record: Any) -> None:
         self._queue(record.queue).offered += 1
 
     def _entered(self, record: Any) -> None:
-        self._waits(record, record.at_us).entered += 1
+        queue = self._waits(record, record.at_us)
+        queue.entered += 1
+        queue.recent.count(record.at_us, calls=1)
+        if record.expected_us:
+            told = (record.expected_us, record.expected_low_us, record.expected_high_us)
+            self._told[record.call] = told
 
     def _resumed(self, record: Any) -> None:
         self._waits(record, record.entered_us).resumed += 1
         self.recoveries["caller"] += 1
 
     def _answered(self, record: Any) -> None:
+        told = self._told.get(record.call)
         queue = self._waits_no_more(record)
+        if told is not None:
+            half_us, low_us, high_us = told
+            off_us = record.wait_us - half_us
+            queue.expected_error["later" if off_us > 0 else "sooner"].observe(abs(off_us))
+            queue.expected_covered += low_us <= record.wait_us <= high_us
         in_time = record.wait_us <= queue.target_us
         queue.answered += 1
         queue.answered_in_time += in_time
@@ -232,6 +263,7 @@ class Stats:
 
     def _ended(self, record: Any) -> None:
         """A call whose end of waiting no record told is lost, not waiting for ever."""
+        self._told.pop(record.call, None)
         place = self._place.pop(record.call, None)
         if place is None:
             return
@@ -245,6 +277,8 @@ class Stats:
         self.offers[record.outcome] += 1
         self.ring[record.outcome].observe(record.ring_us)
         queue = self._queue(record.queue)
+        if record.outcome == "answered":
+            queue.recent.count(record.at_us, held_us=record.ring_us)
         if record.outcome == "answered" and record.call in queue.waiting:
             queue.connected[record.call] = queue.waiting.pop(record.call)
 
@@ -257,6 +291,7 @@ class Stats:
         queue = self._queue(record.queue)
         queue.talk.observe(record.talk_us)
         queue.hold.observe(record.hold_us)
+        queue.recent.count(record.at_us, talks=1, held_us=record.talk_us)
         queue.ended_by[record.ended_by] += 1
         queue.transferred += record.transferred
         self._last_queue[record.agent] = record.queue

@@ -18,6 +18,9 @@ FAST_BOUNDS_US: Final = tuple(
 )
 """For what a person notices as a pause."""
 
+ERROR_BOUNDS_US: Final = tuple(seconds * SECOND_US for seconds in (5, 15, 30, 60, 120, 300, 600))
+"""For how far an announced wait was off."""
+
 LAG_BOUNDS_US: Final = (
     100, 250, 500, 1_000, 2_500, 5_000, 10_000, 25_000, 50_000, 100_000, 250_000, 500_000, 1_000_000,
     5_000_000,

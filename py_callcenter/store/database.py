@@ -17,7 +17,7 @@ from py_callcenter.config import Config
 from py_callcenter.engine.memory import Memory
 from py_callcenter.engine.records import CallOffered
 from py_callcenter.stats import AgentLine
-from py_callcenter.store import folding, keeping, rows, standing, versions
+from py_callcenter.store import arrivals, folding, keeping, rows, standing, versions
 from py_callcenter.store.connect import WRITES, as_store_error, engine_for
 from py_callcenter.store.counting import Counting
 from py_callcenter.store.errors import StoreError
@@ -26,6 +26,8 @@ from py_callcenter.store.record import RecordLike, StoredRecord
 from py_callcenter.store.retention import Erased, Retention
 from py_callcenter.store.schema import agents, config, records
 
+ARRIVALS_S: Final = 5
+"""So long a look at past weeks may take at the most."""
 HOURS_LISTED: Final = 200
 """Pieces of work found at once."""
 
@@ -170,6 +172,11 @@ class Database:
         """All records of one call."""
         query = select(records).where(records.c.call == call)
         return list(self._rows(query.order_by(records.c.epoch, records.c.sequence)))
+
+    def arrivals(self, stretches: Sequence[tuple[int, int]]) -> list[dict[str, int] | None]:
+        """Queue legs that began in each stretch of time; see `arrivals`."""
+        with self.reading(at_most_s=ARRIVALS_S) as connection:
+            return arrivals.arrivals(connection, stretches)
 
     def recent_calls(self, limit: int = 50) -> list[str]:
         """Ids of the calls that came last, newest first."""

@@ -2,7 +2,7 @@
 // stay where they are. Timers run here; the controller sends moments, not ages.
 
 import { Feed } from "./feed.js";
-import { CALL_STATES, STATES, expectedError, expectedWait, many, newcomerWaits, serviceLevel, span, waitLevel, worst } from "./words.js";
+import { CALL_STATES, STATES, agentsNeeded, expectedError, expectedWait, many, newcomerWaits, serviceLevel, span, staffingBasis, waitLevel, worst } from "./words.js";
 
 const byId = (id) => document.getElementById(id);
 const BUSINESS = ["waiting", "reserved", "receiving", "in_a_queue_call", "busy_elsewhere", "wrap_up", "idle", "on_break"];
@@ -50,7 +50,7 @@ function createQueue() {
     <dl class="figures"><div><dt>Waiting</dt><dd data-f="waiting"></dd></div>
     <div><dt>Longest wait</dt><dd data-f="longest"></dd></div>
     <div><dt data-f="sl-name"></dt><dd><span data-f="sl"></span> <small data-f="goal"></small></dd></div></dl>
-    <p class="outlook">A new caller waits <b data-f="expected"></b></p>
+    <p class="outlook">A new caller waits <b data-f="expected"></b> · agents needed: <b data-f="needed"></b></p>
     <div class="staff" role="img"></div><div class="legend"></div><div class="tallies"></div>`;
   node.fields = Object.fromEntries([...node.querySelectorAll("[data-f]")].map((f) => [f.dataset.f, f]));
   return node;
@@ -64,6 +64,8 @@ function drawQueue(node, queue) {
   setText(node.fields.waiting, String(queue.waiting));
   setText(node.fields.expected, newcomerWaits(queue.expected_wait));
   node.fields.expected.parentElement.title = expectedError(queue.expected_wait_error);
+  setText(node.fields.needed, agentsNeeded(queue.staffing));
+  node.fields.needed.title = staffingBasis(queue.staffing);
   const percent = sl.now_percent === null ? "–" : `${Math.round(sl.now_percent)} %`;
   setText(node.fields["sl-name"], `Within ${sl.seconds} s`);
   setText(node.fields.sl, percent);

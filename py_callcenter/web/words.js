@@ -39,6 +39,20 @@ export function newcomerWaits(wait) {
   return wait.high === 0 ? "not at all" : expectedWait(wait);
 }
 
+// For the queue's service level, by what came in the last half hour and what is expected in the next.
+export function agentsNeeded(staffing) {
+  if (!staffing) return "not known yet";
+  const { agents_now: now, agents_next: next } = staffing;
+  return now === next ? String(now) : `${now}, soon ${next}`;
+}
+
+export function staffingBasis(staffing) {
+  if (!staffing) return "Too few conversations so far";
+  const patience = staffing.patience_seconds === null ? "nobody gives up" : `callers give up after ${span(staffing.patience_seconds)}`;
+  return `Last half hour: ${many(staffing.calls_now, "call", "calls")}; next: about ${Math.round(staffing.calls_next)}. ` +
+    `A call holds an agent ${span(staffing.handle_seconds)}; ${patience} on average`;
+}
+
 export function expectedError(error) {
   if (!error?.answers) return "Not known yet";
   const way = error.bias >= 0 ? "too long" : "too short";

@@ -12,7 +12,7 @@ import yaml
 from prometheus_client.parser import text_string_to_metric_families
 
 from py_callcenter.metrics import ExpectedWait, Heard, MetricsSnapshot, NodeMetrics, Target, render
-from py_callcenter.stats import LAG_BOUNDS_US, Histogram, Stats
+from py_callcenter.stats import LAG_BOUNDS_US, Hint, Histogram, Stats
 
 ROOT = Path(__file__).parents[2]
 DEPLOY = ROOT / "deploy"
@@ -41,6 +41,7 @@ def _everything() -> MetricsSnapshot:
         agents={},
         targets={"support": Target(20_000_000, 80.0)},
         expected={"support": ExpectedWait(1, 1, 1, 1.0, 1.0, 1.0)},
+        staffing={"support": Hint(1, 1, 1, 1.0, 1.0, None)},
         nodes={"fs1": node},
     )
 
