@@ -14,7 +14,7 @@ from typing import Any, Final
 from py_callcenter.reports.errors import ReportError
 from py_callcenter.reports.query import SECOND_US, Query
 from py_callcenter.stats import LOGGED_IN_STATES, OFFER_OUTCOMES, Figures, Limits, count, moment
-from py_callcenter.stats.definitions import CALLS, LEGS
+from py_callcenter.stats.definitions import CALLS, LEGS, OFFERED, TALKS, Family
 from py_callcenter.store import Database
 from py_callcenter.store.agent_times import AgentFigures, agent_figures
 from py_callcenter.store.errors import TooManyRowsError
@@ -67,16 +67,17 @@ def _queues(
 ) -> Report:
     of_calls = query.what == "calls"
     rows, intervals = [], _intervals(query)
-    total, repeats = Figures(), Repeats()
+    repeats, none = Repeats(), Repeats()
+    columns = _columns(CALLS if of_calls else LEGS)
     for key in sorted(found, key=lambda key: (key[1], key[0])):
-        total.add(found[key].values)
-        row = {"queue": key[0], **intervals[key[1]], **_figures(query, found[key])}
+        row = {"queue": key[0], **intervals[key[1]], **_figures(query, found[key], columns)}
         if of_calls:
-            repeated = again.get(key, Repeats())
+            repeated = again.get(key, none)
             repeats = repeats.plus(repeated)
             row |= _repeats(repeated)
         rows.append(row)
-    bottom = _figures(query, total if rows else count([], Limits(), CALLS if of_calls else LEGS))
+    total = Figures.total(found.values()) if found else count([], Limits(), CALLS if of_calls else LEGS)
+    bottom = _figures(query, total, columns)
     if of_calls:
         bottom |= _repeats(repeats)
     return Report(query, ("queue", "begin", "end", *bottom), rows, bottom)
@@ -89,25 +90,37 @@ def _intervals(query: Query) -> list[Row]:
     return [{"begin": begin, "end": end} for begin, end in pairwise(bounds)]
 
 
-def _figures(query: Query, figures: Figures) -> Row:
-    row: Row = {}
-    for name, value in figures.values.items():
-        if name.endswith("_us"):
-            row[f"{name.removesuffix('_us')}_seconds"] = _seconds(value)
-        else:
-            row[name] = value
-    percent = query.formula.percent(figures)
-    return {
-        **row,
-        "service_level_percent": None if percent is None else round(percent, 2),
-        "average_speed_of_answer_seconds": _seconds(figures.average_speed_of_answer_us),
-        "average_abandon_seconds": _seconds(figures.average_abandon_us),
-        "average_wait_seconds": _seconds(figures.average_wait_us),
-        "average_talk_seconds": _seconds(figures.average_talk_us),
-        "average_handle_seconds": _seconds(figures.average_handle_us),
-        "abandon_rate": _ratio(figures.abandon_rate),
-        "abandon_rate_without_short": _ratio(figures.abandon_rate_without_short),
+Column = tuple[str, str, bool]
+"""A figure, what its column is called, and whether it is a time."""
+
+
+def _columns(family: Family) -> list[Column]:
+    names = (OFFERED, *family.counts, *family.sums, *family.maxima)
+    return [
+        (name, f"{name.removesuffix('_us')}_seconds" if name.endswith("_us") else name, name.endswith("_us"))
+        for name in names
+    ]
+
+
+def _figures(query: Query, figures: Figures, columns: list[Column]) -> Row:
+    """There may be tens of thousands of rows: each of these lines is paid for."""
+    values = figures.values
+    row: Row = {
+        column: (values[name] + 500) // 1000 / 1000 if is_time else values[name]
+        for name, column, is_time in columns
     }
+    percent = query.formula.percent(figures)
+    row["service_level_percent"] = None if percent is None else round(percent, 2)
+    row["average_speed_of_answer_seconds"] = _seconds(figures.average_speed_of_answer_us)
+    row["average_abandon_seconds"] = _seconds(figures.average_abandon_us)
+    row["average_wait_seconds"] = _seconds(figures.average_wait_us)
+    row["average_talk_seconds"] = _seconds(figures.average_talk_us)
+    row["average_handle_seconds"] = _seconds(figures.average_handle_us)
+    if "voice_us" in values:
+        row["average_voice_seconds"] = _seconds(figures.average_voice_us)
+    row["abandon_rate"] = _ratio(figures.abandon_rate)
+    row["abandon_rate_without_short"] = _ratio(figures.abandon_rate_without_short)
+    return row
 
 
 def _repeats(repeats: Repeats) -> Row:
@@ -122,33 +135,41 @@ def _agents(
     query: Query, times: Mapping[tuple[str, int], AgentFigures], talks: Mapping[tuple[str, int], Figures]
 ) -> Report:
     rows, intervals = [], _intervals(query)
-    all_times, all_talks = AgentFigures(), Figures()
+    no_time, no_talk = AgentFigures(), count([], Limits(), TALKS)
     for key in sorted(times.keys() | talks.keys(), key=lambda key: (key[1], key[0])):
-        time, talk = times.get(key, AgentFigures()), talks.get(key, Figures())
-        all_times.add(time)
-        all_talks.add(talk.values)
+        time, talk = times.get(key, no_time), talks.get(key, no_talk)
         rows.append({"agent": key[0], **intervals[key[1]], **_agent(time, talk)})
-    bottom = _agent(all_times, all_talks)
+    all_talks = Figures.total(talks.values()) if talks else no_talk
+    bottom = _agent(AgentFigures.total(times.values()), all_talks)
     return Report(query, ("agent", "begin", "end", *bottom), rows, bottom)
 
 
+_OFFER_COLUMNS: Final = [(outcome, f"offers_{outcome}") for outcome in OFFER_OUTCOMES]
+_STATE_COLUMNS: Final = [(state, f"state_{state}_seconds") for state in LOGGED_IN_STATES]
+
+
 def _agent(time: AgentFigures, talk: Figures) -> Row:
-    return {
-        "answered": talk["answered"],
-        "answered_short": talk["answered_short"],
-        "talk_seconds": _seconds(talk["talk_us"]),
-        "hold_seconds": _seconds(talk["hold_us"]),
-        "wrap_up_seconds": _seconds(talk["wrap_up_us"]),
+    values, spent_us, offers = talk.values, time.spent_us, time.offers
+    row: Row = {
+        "answered": values["answered"],
+        "answered_short": values["answered_short"],
+        "talk_seconds": (values["talk_us"] + 500) // 1000 / 1000,
+        "hold_seconds": (values["hold_us"] + 500) // 1000 / 1000,
+        "wrap_up_seconds": (values["wrap_up_us"] + 500) // 1000 / 1000,
         "average_talk_seconds": _seconds(talk.average_talk_us),
         "average_handle_seconds": _seconds(talk.average_handle_us),
-        "transferred": talk["transferred"],
-        "hung_up_by_caller": talk["hung_up_by_caller"],
-        "hung_up_by_agent": talk["hung_up_by_agent"],
-        **{f"offers_{outcome}": time.offers[outcome] for outcome in OFFER_OUTCOMES},
-        "logged_in_seconds": _seconds(time.logged_in_us),
-        **{f"state_{state}_seconds": _seconds(time.spent_us[state]) for state in LOGGED_IN_STATES},
-        "occupancy": _ratio(time.occupancy),
+        "transferred": values["transferred"],
+        "hung_up_by_caller": values["hung_up_by_caller"],
+        "hung_up_by_agent": values["hung_up_by_agent"],
+        "hung_up_by_system": values["hung_up_by_system"],
     }
+    for outcome, column in _OFFER_COLUMNS:
+        row[column] = offers[outcome]
+    row["logged_in_seconds"] = (time.logged_in_us + 500) // 1000 / 1000
+    for state, column in _STATE_COLUMNS:
+        row[column] = (spent_us[state] + 500) // 1000 / 1000
+    row["occupancy"] = _ratio(time.occupancy)
+    return row
 
 
 def _seconds(us: float | None) -> float | None:

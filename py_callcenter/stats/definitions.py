@@ -10,7 +10,7 @@ offered = answered + abandoned + overflowed + callback + lost + waiting.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Final, Self
 
@@ -153,6 +153,14 @@ class Figures:
                 self.values[name] = max(self[name], value)
             else:
                 self.values[name] = self[name] + value
+
+    @classmethod
+    def total(cls, parts: Collection[Figures]) -> Figures:
+        """Of all parts together; each has the same figures."""
+        names = next(iter(parts)).values if parts else ()
+        return cls(
+            {name: (max if name in MAXIMA else sum)(part.values[name] for part in parts) for name in names}
+        )
 
     @property
     def average_speed_of_answer_us(self) -> float | None:

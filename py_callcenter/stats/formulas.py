@@ -28,7 +28,10 @@ class Formula:
 
 
 def _sum(figures: Figures, names: tuple[str, ...]) -> int:
-    return sum(-figures[name[1:]] if name.startswith("-") else figures[name] for name in names)
+    value, total = figures.values.get, 0
+    for name in names:
+        total += -value(name[1:], 0) if name[0] == "-" else value(name, 0)
+    return total
 
 
 _ENDED: Final = ("answered", "abandoned", "overflowed", "callback", "lost")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -29,6 +29,14 @@ class AgentFigures:
         for outcome, number in other.offers.items():
             self.offers[outcome] += number
 
+    @classmethod
+    def total(cls, parts: Collection[AgentFigures]) -> AgentFigures:
+        """Of all parts together."""
+        return cls(
+            {state: sum(part.spent_us[state] for part in parts) for state in LOGGED_IN_STATES},
+            {outcome: sum(part.offers[outcome] for part in parts) for outcome in OFFER_OUTCOMES},
+        )
+
     @property
     def logged_in_us(self) -> int:
         return sum(self.spent_us.values())
@@ -53,7 +61,7 @@ def agent_figures(
             query = _query(connection, table, intervals).where(condition)
             if only:
                 query = query.where(table.c.agent.in_(only))
-            _collect(connection.execute(query), out)
+            _collect(connection.execute(query).all(), out)
     lines = select(agents)
     if only:
         lines = lines.where(agents.c.agent.in_(only))

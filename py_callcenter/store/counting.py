@@ -14,7 +14,21 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from sqlalchemy import Connection, Table, delete, func, insert, literal, select
+from sqlalchemy import (
+    BigInteger,
+    Connection,
+    Table,
+    and_,
+    cast,
+    delete,
+    func,
+    insert,
+    literal,
+    select,
+    text,
+    true,
+    union_all,
+)
 
 from py_callcenter.stats.definitions import (
     CALLS,
@@ -42,6 +56,7 @@ from py_callcenter.store.schema import (
 
 AFTER_US: Final = HOUR_US
 """An hour is counted when it is over for so long: until then its calls still change."""
+_MINUTE_US: Final = 60_000_000
 AT_ONCE: Final = 4
 """Hours in one transaction: records that are written meanwhile wait for them."""
 
@@ -119,17 +134,17 @@ class Counting:
 
     def count(self, connection: Connection, what: str, from_us: int, until_us: int) -> None:
         """Count whole hours; what was counted of them goes."""
+        if connection.dialect.name == "postgresql":  # compiling takes longer than counting some hours
+            connection.execute(text("SET LOCAL jit = off"))
         for table in _SOURCES[what][1]:
             connection.execute(delete(table).where(table.c.slot_us >= from_us, table.c.slot_us < until_us))
         match what:
             case "legs":
-                for minutes in (15, 60):
-                    _Hours(legs, leg_slots, LEGS, minutes).count(connection, from_us, until_us)
+                _Slots(legs, leg_slots, LEGS).count(connection, from_us, until_us)
             case "calls":
-                for minutes in (15, 60):
-                    _Hours(calls, call_slots, CALLS, minutes).count(connection, from_us, until_us)
+                _Slots(calls, call_slots, CALLS).count(connection, from_us, until_us)
             case "talks":
-                _Hours(legs, talk_slots, TALKS, 60).count(connection, from_us, until_us)
+                _Slots(legs, talk_slots, TALKS).count(connection, from_us, until_us)
             case _:
                 _sum_times(connection, from_us, until_us)
         hours = range(from_us, until_us, HOUR_US)
@@ -145,43 +160,48 @@ def forget(connection: Connection) -> None:
 
 
 @dataclass(frozen=True, slots=True)
-class _Hours:
-    """Counts one table's rows into slots of so many minutes."""
+class _Slots:
+    """Counts one table's rows into hours, and quarters where they are kept."""
 
     table: Table
     into: Table
     family: Family
-    minutes: int
 
     def count(self, connection: Connection, from_us: int, until_us: int) -> None:
         """Write the slots of a range."""
         of_calls, by = self.table is calls, "agent" if self.into is talk_slots else "queue"
         at = calls.c.offered_us if of_calls else legs.c.entered_us
-        size_us, name = self.minutes * 60_000_000, self.table.c[by]
+        name = self.table.c[by]
         during = (at >= from_us, at < until_us, name != "")
-        columns = {
-            **({"minutes": literal(self.minutes)} if "minutes" in self.into.c else {}),
-            "slot_us": (at - at % size_us).label("slot_us"),
-            by: name.label("name"),
-            **self._columns(connection),
-        }
-        query = select(*columns.values()).where(*during).group_by("slot_us", "name")
+        sizes, keys = self._sizes(), ("minutes", "slot_us", by)
+        columns = {**_key(sizes, at, name, by), **self._columns(connection)}
+        query = select(*columns.values()).select_from(self.table.join(sizes, true()))
+        plain = query.where(*during).group_by(*keys).subquery()
         if not of_calls:
-            connection.execute(insert(self.into).from_select(list(columns), query))
+            wanted = [key for key in columns if key in self.into.c]
+            these = select(*(plain.c[key] for key in wanted))
+            connection.execute(insert(self.into).from_select(wanted, these))
             return
         story = repeats.gaps(*during)
         kept = repeats.stored(connection, story)
-        slot = (story.c.offered_us - story.c.offered_us % size_us).label("slot_us")
+        key = _key(sizes, story.c.offered_us, story.c.queue, by)
         values = (value.label(figure) for figure, value in kept.items())
-        again = select(slot, story.c.queue, *values).group_by("slot_us", story.c.queue).subquery()
-        plain = query.subquery()
-        same = (plain.c.slot_us == again.c.slot_us) & (plain.c.name == again.c.queue)
+        each = select(*key.values(), *values).select_from(story.join(sizes, true()))
+        again = each.group_by(*keys).subquery()
+        same = and_(*(plain.c[key] == again.c[key] for key in keys))
         more = (
             func.coalesce(again.c[figure], 0) if figure in REPEAT_COUNTS else again.c[figure]
             for figure in kept
         )
         full = select(*plain.c, *more).select_from(plain.outerjoin(again, same))
         connection.execute(insert(self.into).from_select([*columns, *kept], full))
+
+    def _sizes(self) -> Any:
+        """Each row counts in each of these."""
+        hour = select(literal(60).label("minutes"))
+        if "minutes" not in self.into.c:
+            return hour.subquery("sizes")
+        return union_all(select(literal(15).label("minutes")), hour).subquery("sizes")
 
     def _columns(self, connection: Connection) -> dict[str, Any]:
         row, free = self.table.c, Limits()
@@ -196,7 +216,12 @@ class _Hours:
         for figure in self.family.times:
             column, condition = SORTED[figure]
             columns[figure] = gathered(connection, row[column], condition(row, free))
-        return columns
+        return {figure: column.label(figure) for figure, column in columns.items()}
+
+
+def _key(sizes: Any, at: Any, name: Any, by: str) -> dict[str, Any]:
+    slot_us = at - at % (cast(sizes.c.minutes, BigInteger) * _MINUTE_US)
+    return {"minutes": sizes.c.minutes, "slot_us": slot_us.label("slot_us"), by: name.label(by)}
 
 
 def _sum_times(connection: Connection, from_us: int, until_us: int) -> None:

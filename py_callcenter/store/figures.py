@@ -129,7 +129,7 @@ class _Counted:
             query = query.where(key.in_(self._only))
         names = (OFFERED, *self._family.counts, *self._family.sums, *self._family.maxima)
         found = self._found
-        for name, number, *values in self._connection.execute(query):
+        for name, number, *values in self._connection.execute(query).all():
             figures = dict(zip(names, values, strict=True))
             if (name, number) in found:
                 found[name, number].add(figures)
