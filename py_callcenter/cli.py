@@ -10,7 +10,7 @@ from typing import Annotated, Any, Final
 
 import typer
 
-from py_callcenter import __version__, cli_orders, logs
+from py_callcenter import __version__, cli_history, cli_orders, logs
 from py_callcenter.api.server import ListenError
 from py_callcenter.api.token import TokenError
 from py_callcenter.cli_backend import Backend, backend
@@ -66,6 +66,8 @@ app.add_typer(call_app, name="call")
 app.add_typer(decisions_app, name="decisions")
 app.add_typer(cli_orders.node_app, name="node")
 app.add_typer(report_app, name="report")
+report_app.command("show")(cli_history.report_show)
+app.command("erase")(cli_history.erase)
 queue_app.command("divert")(cli_orders.divert)
 
 _NEGATIVE: Final = {"ignore_unknown_options": True}

@@ -18,9 +18,11 @@ from py_callcenter.store import Database, StoreError
 from py_callcenter.store.store import catch_up
 
 if TYPE_CHECKING:
+    from py_callcenter.cli_stopped_history import StoppedHistory
     from py_callcenter.cli_stopped_reports import StoppedReports
 
 TIMEOUT_SECONDS: Final = 10.0
+HISTORY_SECONDS: Final = 90.0
 _NOBODY: Final = (
     "no controller runs, so nobody could carry that out",
     "callers go to the dialplan's fallback meanwhile; start the controller, then repeat it",
@@ -129,6 +131,17 @@ class Running:
     def preview_report(self, wanted: dict[str, str]) -> str:
         return self._request("GET", "/api/v1/report-emails/preview", query=wanted).text
 
+    def report(self, what: str, wanted: dict[str, Any]) -> dict[str, Any]:
+        found: dict[str, Any] = self._request("GET", f"/api/v1/reports/{what}", query=_named(wanted)).json()
+        return found
+
+    def report_csv(self, what: str, wanted: dict[str, Any]) -> bytes:
+        query = {**_named(wanted), "format": "csv"}
+        return self._request("GET", f"/api/v1/reports/{what}", query=query).content
+
+    def erase(self, number: str) -> dict[str, Any]:
+        return self._one("POST", "/api/v1/erasures", {"number": number})
+
     def _rows(self, path: str, query: dict[str, str] | None = None) -> list[dict[str, Any]]:
         rows: list[dict[str, Any]] = self._ask("GET", path, query=query)
         return rows
@@ -144,11 +157,13 @@ class Running:
         return answer.json() if answer.content else None
 
     def _request(
-        self, method: str, path: str, *, body: object = None, query: dict[str, str] | None = None
+        self, method: str, path: str, *, body: object = None, query: dict[str, Any] | None = None
     ) -> httpx.Response:
         headers = {"authorization": f"Bearer {self._token()}"}
         try:
-            answer = self._http.request(method, path, json=body, params=query, headers=headers)
+            answer = self._http.request(
+                method, path, json=body, params=query, headers=headers, timeout=_patience(path)
+            )
         except httpx.HTTPError as error:
             raise CliError(
                 f"the controller at {self._address} didn't answer ({type(error).__name__})", "look at its log"
@@ -299,6 +314,20 @@ class Stopped:
 
         return StoppedReports(self._database, self._in_force)
 
+    def report(self, what: str, wanted: dict[str, Any]) -> dict[str, Any]:
+        return self._history().report(what, wanted)
+
+    def report_csv(self, what: str, wanted: dict[str, Any]) -> bytes:
+        return self._history().report_csv(what, wanted)
+
+    def erase(self, number: str) -> dict[str, Any]:
+        return self._history().erase(number)
+
+    def _history(self) -> StoppedHistory:
+        from py_callcenter.cli_stopped_history import StoppedHistory  # noqa: PLC0415 - likewise
+
+        return StoppedHistory(self._database, self._in_force)
+
     def apply(self, config: Config, *, dry_run: bool) -> list[dict[str, Any]]:
         base = self._in_force.with_routing({}) if self._empty else self._in_force
         changes = difference(base, base.with_routing(config.routing()))
@@ -311,6 +340,17 @@ class Stopped:
             {"kind": change.kind, "name": change.name, "what": change.what, "fields": list(change.fields)}
             for change in changes
         ]
+
+
+def _patience(path: str) -> float:
+    """Reports and erasures read much."""
+    return HISTORY_SECONDS if path.startswith(("/api/v1/reports", "/api/v1/erasures")) else TIMEOUT_SECONDS
+
+
+def _named(wanted: dict[str, Any]) -> dict[str, Any]:
+    """What `reports.ask` takes by the names of the API."""
+    names = {"first": "from", "last": "to", "size": "interval", "only": "name"}
+    return {names.get(name, name.replace("_", "-")): value for name, value in wanted.items()}
 
 
 def _head(now_us: int) -> dict[str, Any]:

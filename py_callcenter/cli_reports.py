@@ -25,7 +25,7 @@ from py_callcenter.cli_support import (
 from py_callcenter.config import Calendar, Language, ReportName
 
 report_app = typer.Typer(
-    cls=Commands, help="Reports by e-mail: look at them and send them.", no_args_is_help=True
+    cls=Commands, help="Reports on the past: look at one, send them by e-mail.", no_args_is_help=True
 )
 
 WAIT_S: Final = 60.0

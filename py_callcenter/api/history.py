@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from py_callcenter.api.json import answer
 from py_callcenter.api.port import PortError
-from py_callcenter.reports import Report, ReportError, to_csv
+from py_callcenter.reports import Report, ReportError, to_csv, to_dict
 from py_callcenter.stats import DEFAULT_FORMULA, FORMULAS
 
 
@@ -113,19 +113,7 @@ async def get_report(
     if format == "csv":
         headers = {"content-disposition": f'attachment; filename="{_file_name(report)}"'}
         return Response(to_csv(report), media_type="text/csv; charset=utf-8", headers=headers)
-    query = report.query
-    return answer(
-        {
-            "report": what,
-            "zone": query.intervals.zone.key,
-            "interval": query.intervals.size,
-            "formula": query.formula.name,
-            "formula_text": query.formula.text,
-            "columns": report.columns,
-            "rows": report.rows,
-            "total": report.total,
-        }
-    )
+    return answer(to_dict(report))
 
 
 @history_v1.post("/erasures", tags=["reports"], response_model=Erasure)

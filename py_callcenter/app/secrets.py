@@ -34,6 +34,11 @@ def read_keys(state: Path) -> Keys:
     return Keys(seals[0], tuple(seals[1:]), caller[0])
 
 
+def stored_caller_key(state: Path) -> bytes | None:
+    """What callers' pseudonyms were made with; None where nothing ever ran. Raises as `read_keys` does."""
+    return read_keys(state).caller if (state / _SEALS).exists() else None
+
+
 def rotate_seal(state: Path) -> None:
     """Seal with a new key from the next start on; the one before it still counts, older ones no longer."""
     seals = _read(state / _SEALS)

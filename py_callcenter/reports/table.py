@@ -1,4 +1,4 @@
-"""A report as CSV: commas, CR LF, and UTF-8 with the mark that spreadsheets know it by."""
+"""A report for programs, and as CSV: commas, CR LF, and UTF-8 with the mark that spreadsheets know it by."""
 
 from __future__ import annotations
 
@@ -10,6 +10,21 @@ from py_callcenter.reports.figures import Report
 
 _RUNS: Final = ("=", "+", "-", "@", "\t", "\r")
 """A cell that begins so may be run as a formula."""
+
+
+def to_dict(report: Report) -> dict[str, Any]:
+    """A report as JSON tells it."""
+    query = report.query
+    return {
+        "report": query.what,
+        "zone": query.intervals.zone.key,
+        "interval": query.intervals.size,
+        "formula": query.formula.name,
+        "formula_text": query.formula.text,
+        "columns": report.columns,
+        "rows": report.rows,
+        "total": report.total,
+    }
 
 
 def to_csv(report: Report) -> bytes:

@@ -1,0 +1,150 @@
+"""What has been: reports on the past, and forgetting a caller."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated, Any, Final
+
+import typer
+
+from py_callcenter.cli_backend import backend
+from py_callcenter.cli_support import (
+    BAD_INPUT,
+    CliError,
+    ConfigOption,
+    JsonOption,
+    note,
+    print_json,
+    print_table,
+    read_config,
+    shown,
+    span,
+)
+from py_callcenter.stats import ALIASES, DEFAULT_FORMULA, FORMULAS, SIZES
+
+_OF_CALLS: Final = (
+    ("OFFERED", "offered"),
+    ("ANSWERED", "answered"),
+    ("ABANDONED", "abandoned"),
+    ("OVERFLOWED", "overflowed"),
+    ("LOST", "lost"),
+    ("WAITING", "waiting"),
+    ("SERVICE LEVEL", "service_level_percent"),
+    ("ASA", "average_speed_of_answer_seconds"),
+    ("TALK", "average_talk_seconds"),
+    ("HANDLE", "average_handle_seconds"),
+)
+_OF_AGENTS: Final = (
+    ("ANSWERED", "answered"),
+    ("MISSED", "offers_no_answer"),
+    ("LOGGED IN", "logged_in_seconds"),
+    ("TALKED", "talk_seconds"),
+    ("HELD", "hold_seconds"),
+    ("WRAP-UP", "wrap_up_seconds"),
+    ("ON BREAK", "state_on_break_seconds"),
+    ("OCCUPANCY", "occupancy"),
+)
+"""What fits a terminal; --csv and --json tell everything."""
+
+
+def report_show(
+    what: Annotated[str, typer.Argument(metavar="WHAT", help="queues, calls or agents.")],
+    *,
+    first: Annotated[str, typer.Option("--from", help="First local day, such as 2026-11-01.")],
+    last: Annotated[str, typer.Option("--to", help="Last local day; default: the first.")] = "",
+    interval: Annotated[str, typer.Option(help=f"{', '.join(SIZES)}.")] = "day",
+    zone: Annotated[str, typer.Option(help="Time zone of the days, such as Europe/Berlin.")] = "UTC",
+    formula: Annotated[
+        str, typer.Option(help=f"Of the service level: {', '.join([*FORMULAS, *ALIASES])}.")
+    ] = DEFAULT_FORMULA,
+    name: Annotated[list[str] | None, typer.Option(help="A queue or agent; may be repeated.")] = None,
+    threshold: Annotated[float | None, typer.Option(help="Seconds, instead of each queue's own.")] = None,
+    short_abandon: Annotated[float | None, typer.Option(help="Seconds, 5 by default.")] = None,
+    short_answer: Annotated[float | None, typer.Option(help="Seconds, 10 by default.")] = None,
+    repeat_days: Annotated[float, typer.Option(help="A call within so many days is a repeated one.")] = 7,
+    config: ConfigOption = None,
+    as_csv: Annotated[bool, typer.Option("--csv", help="All columns as CSV on stdout.")] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Report on queues (their queue legs), whole calls, or agents of the past, today included.
+
+    What each figure means: docs/reports.md.
+    """
+    wanted: dict[str, Any] = {
+        "first": first,
+        "last": last,
+        "size": interval,
+        "zone": zone,
+        "formula": formula,
+        "only": tuple(name or ()),
+        "repeat_days": repeat_days,
+    }
+    limits = {"threshold": threshold, "short_abandon": short_abandon, "short_answer": short_answer}
+    wanted |= {limit: seconds for limit, seconds in limits.items() if seconds is not None}
+    from py_callcenter.reports import WHATS  # noqa: PLC0415 - loads the database, which `run` does later
+
+    if what not in WHATS:
+        raise CliError(f'there is no report on "{what}"', f"one of {', '.join(WHATS)}", code=BAD_INPUT)
+    with backend(read_config(config)) as behind:
+        if as_csv:
+            sys.stdout.buffer.write(behind.report_csv(what, wanted))
+            return
+        found = behind.report(what, wanted)
+    if as_json:
+        print_json(found)
+        return
+    _print(found)
+
+
+def erase(
+    number: Annotated[
+        str, typer.Argument(metavar="NUMBER", help="`-` reads it from stdin, so that no shell remembers it.")
+    ],
+    config: ConfigOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Forget the caller with this NUMBER: nothing tells any more that calls were theirs. No figure changes.
+
+    Prints the recordings of these calls: they lie on the switches and are to be deleted there.
+    """
+    if number == "-":
+        number = sys.stdin.readline().strip()
+    with backend(read_config(config)) as behind:
+        erased = behind.erase(number)
+    if as_json:
+        print_json(erased)
+        return
+    for path in erased["recordings"]:
+        typer.echo(path)
+    count = erased["calls"]
+    note(
+        f"forgotten: {count} call{'' if count == 1 else 's'}"
+        + (", with the recordings above to be deleted on the switches" if erased["recordings"] else "")
+    )
+
+
+def _print(found: dict[str, Any]) -> None:
+    columns = _OF_AGENTS if found["report"] == "agents" else _OF_CALLS
+    heads = [head for head, _ in columns]
+    rows = [
+        (row[found["columns"][0]], row["begin"][:16].replace("T", " "), *_cells(columns, row))
+        for row in found["rows"]
+    ]
+    rows.append(("total", "", *_cells(columns, found["total"])))
+    print_table((found["columns"][0].upper(), "FROM", *heads), rows, right=heads)
+    if found["report"] != "agents":
+        note(f"service level `{found['formula']}`: {found['formula_text']}")
+
+
+def _cells(columns: tuple[tuple[str, str], ...], row: dict[str, Any]) -> list[str]:
+    return [_cell(name, row[name]) for _, name in columns]
+
+
+def _cell(name: str, value: Any) -> str:
+    if value is None:
+        return "-"
+    if name == "occupancy":
+        return f"{100 * value:.0f} %"
+    if name.endswith("_percent"):
+        return f"{value:.1f} %"
+    return span(value) if name.endswith("_seconds") else shown(value)
