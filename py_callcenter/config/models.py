@@ -393,12 +393,13 @@ class Agent(Model):
     )
     """Skills with levels, 0…100."""
 
-    @field_validator("type")
+    warning_tone: Annotated[str, AfterValidator(rules.check_sound)] | None = "tone_stream://%(200,0,640)"
+    """`uuid-standby`: what the agent hears before a caller is joined; nothing when empty."""
+
+    @field_validator("warning_tone", mode="before")
     @classmethod
-    def _check_type(cls, value: str) -> str:
-        if value == "uuid-standby":
-            raise RuleError("`uuid-standby` isn't available yet", 'use type = "callback"')
-        return value
+    def _no_tone(cls, value: object) -> object:
+        return None if value == "" else value
 
     @field_validator("contacts")
     @classmethod

@@ -29,6 +29,7 @@ def check_relations(data: Mapping[str, Any]) -> Iterator[Problem]:
         yield from _twice(data, kind, ("name",), f"a second {word}")
     yield from _twice(data, "nodes", ("host", "port"), "a second node at the same address")
     yield from _twice(data, "tiers", ("queue", "agent"), "a second tier of the same queue and agent")
+    yield from _check_standby(data)
     yield from _check_tiers(data)
     yield from _check_relaxations(data)
     yield from _check_passwords(data)
@@ -40,6 +41,21 @@ def entries(data: Mapping[str, Any], kind: str) -> Iterator[tuple[int, Mapping[s
     rows = data.get(kind)
     if isinstance(rows, list | tuple):
         yield from ((index, row) for index, row in enumerate(rows) if isinstance(row, Mapping))
+
+
+def _check_standby(data: Mapping[str, Any]) -> Iterator[Problem]:
+    """A leg that stays up leads to one phone, from one switch."""
+    nodes = sum(1 for _ in entries(data, "nodes"))
+    for index, row in entries(data, "agents"):
+        if row.get("type") != "uuid-standby":
+            continue
+        contact = row.get("contact")
+        if isinstance(contact, list | tuple) and len(contact) > 1:
+            problem = "a `uuid-standby` agent has one phone"
+            yield ("agents", index, "contact"), problem, "name the one that is kept connected"
+        if nodes > 1:
+            problem = "`uuid-standby` works with one switch only"
+            yield ("agents", index, "type"), problem, 'use type = "callback" with several `[[nodes]]`'
 
 
 def _twice(data: Mapping[str, Any], kind: str, keys: tuple[str, ...], what: str) -> Iterator[Problem]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from py_callcenter.engine import offers, staffing
+from py_callcenter.engine import offers, staffing, standby
 from py_callcenter.engine.errors import UnknownAgent, UnknownStatus
 from py_callcenter.engine.records import AgentStatusChanged
 from py_callcenter.engine.state import State
@@ -39,3 +39,4 @@ def set_status(
     if not known:
         state.note(AgentStatusChanged, agent=name, status=proper, reason=reason)
     staffing.review(state)
+    standby.review(state, name)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from py_callcenter.engine import callers, offers, outside, strangers, talk
+from py_callcenter.engine import callers, offers, outside, standby, strangers, talk
 from py_callcenter.engine.actions import Probe
 from py_callcenter.engine.calls import OfferState
 from py_callcenter.engine.records import EndMissed
@@ -24,7 +24,11 @@ AGAIN_US: Final = 3_000_000
 def wake(state: State) -> None:
     """Have the round go on while there is anything to ask about."""
     if state.round.timer is None and (
-        state.calls or state.legs or state.outside.strangers or state.outside.channels
+        state.calls
+        or state.legs
+        or state.outside.strangers
+        or state.outside.channels
+        or state.reach.standing_legs
     ):
         state.round.timer = state.start_timer(STEP_US, _step)
 
@@ -35,6 +39,7 @@ def _step(state: State) -> None:
         state.round.left.extend(state.calls)
         state.round.left.extend(uuid for uuid, offer in state.legs.items() if offer.legs[uuid].created)
         state.round.left.extend(state.outside.channels)
+        state.round.left.extend(one.uuid for one in state.reach.standing.values() if one.up)
         state.round.left.extend(state.outside.strangers)
         state.round.share = -(-len(state.round.left) // STEPS)
     for _ in range(min(state.round.share, len(state.round.left))):
@@ -51,6 +56,8 @@ def _ask(state: State, uuid: str) -> None:
             state.act(Probe(offer.call.node, uuid, audit=True))
     elif uuid in state.outside.channels:
         state.act(Probe(state.outside.channels[uuid][0], uuid, audit=True))
+    elif uuid in state.reach.standing_legs:
+        state.act(Probe(state.reach.standing_legs[uuid].node, uuid, audit=True))
     else:
         strangers.ask(state, uuid)
 
@@ -58,7 +65,8 @@ def _ask(state: State, uuid: str) -> None:
 def answered(state: State, uuid: str, *, alive: bool) -> None:
     """The answer to a question of the round."""
     suspected_us = state.round.suspects.pop(uuid, None)
-    known = uuid in state.calls or uuid in state.legs or uuid in state.outside.channels
+    ours = (state.calls, state.legs, state.outside.channels, state.reach.standing_legs)
+    known = any(uuid in where for where in ours)
     if alive or not known:
         return
     if suspected_us is None or state.now_us - suspected_us < AGAIN_US:
@@ -79,3 +87,4 @@ def answered(state: State, uuid: str, *, alive: bool) -> None:
             offers.leg_gone(state, offer, leg, "UNSEEN")
     else:
         outside.ended(state, uuid)
+        standby.gone(state, uuid)

@@ -97,6 +97,10 @@ class Offer:
     overdue: bool = False
     """The bridge should have been told of long ago: a look at the caller decides."""
     recording: bool = False
+    standing: bool = False
+    """The leg is one that stays up (see `standby`): nobody rings, and it isn't ended with the offer."""
+    leg_back: bool = False
+    """That leg is parked again."""
     sent: bool = True
     """The originate has left; until then it waits its turn (see `pacing`) and nothing rings."""
     nobody_to_blame: bool = False

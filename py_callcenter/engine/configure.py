@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 from py_callcenter.config import Agent, Config
-from py_callcenter.engine import agents, outside, pacing, recovery, registrations, staffing
+from py_callcenter.engine import agents, outside, pacing, recovery, registrations, staffing, standby
 from py_callcenter.engine.calls import Wishes
 from py_callcenter.engine.errors import NotNow
 from py_callcenter.engine.memory import Memory
@@ -100,6 +100,7 @@ def apply(state: State, config: Config, statuses: Mapping[str, str], memory: Mem
     pacing.configure(state)
     registrations.configure(state)
     outside.configure(state)
+    standby.configure(state)
     _begin(state, new_agents, statuses, memory)
     staffing.review(state)
 

@@ -26,6 +26,7 @@ from py_callcenter.engine import (
     pacing,
     recovery,
     registrations,
+    standby,
     steer,
     strangers,
     talk,
@@ -46,7 +47,7 @@ from py_callcenter.engine.actions import (
     SetVariables,
     Transfer,
 )
-from py_callcenter.engine.calls import OfferState
+from py_callcenter.engine.calls import Offer, OfferState
 from py_callcenter.engine.errors import UnknownCall, UnknownNode
 from py_callcenter.engine.identity import Sealer
 from py_callcenter.engine.memory import Memory
@@ -369,6 +370,7 @@ class Engine:
         state = self._state
         callers_ = [call.uuid for call in state.calls.values() if call.node == node]
         legs = [uuid for uuid, offer in state.legs.items() if offer.call.node == node]
+        legs += standby.legs(state, node)
         return [*callers_, *legs, *outside.legs(state, node), *recovery.expected_legs(state, node)]
 
     # Inside.
@@ -411,7 +413,8 @@ class Engine:
         else:
             pacing.began(self._state, node)
             outside.began(self._state, node, event)
-            strangers.began(self._state, node, uuid)
+            if uuid not in self._state.reach.standing_legs:
+                strangers.began(self._state, node, uuid)
             self._ghost(node, uuid)
 
     def _on_progress(self, node: str, event: Event) -> None:
@@ -449,6 +452,8 @@ class Engine:
         call = state.calls.get(uuid)
         if call is not None:
             callers.parked_again(state, call, event)
+        elif uuid in state.reach.standing_legs:
+            standby.parked(state, uuid)
         elif event.get("variable_cc_side") == "agent":
             recovery.orphan(state, node, uuid, event)
         elif event.get("variable_cc_queue") and uuid not in state.dead:
@@ -487,8 +492,9 @@ class Engine:
         call = self._state.calls.get(uuid)
         if call is not None:
             callers.gone(self._state, call, cause)
-        elif uuid in self._state.legs:
+        elif uuid in self._state.legs or uuid in self._state.reach.standing_legs:
             self._leg_gone(uuid, cause, talk.transferred_by(event))
+            standby.gone(self._state, uuid)
         elif event.get("variable_cc_queue"):
             self._state.bury(uuid)
 
@@ -524,6 +530,9 @@ class Engine:
     def _on_playback_stop(self, _node: str, event: Event) -> None:
         call = self._state.calls.get(event.unique_id)
         if call is None:
+            offer = self._state.legs.get(event.unique_id)
+            if offer is not None:
+                offers.toned(self._state, offer)
             return
         if moves.moved(call, event):  # what stopped the music was a transfer
             moves.unparked(self._state, call, event)
@@ -534,6 +543,8 @@ class Engine:
         offer = self._state.jobs.get(event.get("Job-UUID") or "")
         if offer is not None:
             offers.job_ended(self._state, offer, event)
+        else:
+            standby.job_ended(self._state, event.get("Job-UUID") or "", failed=event.body.startswith(b"-"))
 
     def _on_custom(self, _node: str, event: Event) -> None:
         if event.subclass == "sofia::transferor":
@@ -543,19 +554,16 @@ class Engine:
 
     def _failed(self, action: Action, error: str | None) -> None:
         state = self._state
-        call = None if isinstance(action, Originate) else state.calls.get(getattr(action, "uuid", ""))
+        if isinstance(action, Originate):
+            if error is not None:
+                self._not_dialled(action.job)
+            return
+        call = state.calls.get(getattr(action, "uuid", ""))
         match action:
-            case Originate(job=job) if job in state.jobs and error is not None:
-                offers.originate_refused(state, state.jobs[job])
             case Bridge(agent=leg) if leg in state.legs:
-                offer = state.legs[leg]
-                if offer.state is OfferState.BRIDGING:
-                    if error is not None and error.startswith("-"):  # the switch's own words
-                        offers.bridge_failed(state, offer)
-                    else:
-                        offer.unsure = True
-            case PlayMusic(source=source) if call is not None and error is not None:
-                self._play_something_else(call.uuid, source)
+                self._not_bridged(state.legs[leg], error)
+            case PlayMusic() if error is not None:
+                self._not_played(action, error)
             case Transfer() if call is not None:
                 exits.failed(state, call, refused=error is not None)
             case SetVariables() | PlayMusic() if call is not None:
@@ -567,6 +575,28 @@ class Engine:
                 state.start_timer(_AGAIN_US, offers.ask, call)
             case _:
                 pass  # a kill that found nothing, or a question: the watchdogs ask again
+
+    def _not_bridged(self, offer: Offer, error: str | None) -> None:
+        if offer.state is not OfferState.BRIDGING:
+            return
+        if error is not None and error.startswith("-"):  # the switch's own words
+            offers.bridge_failed(self._state, offer)
+        else:
+            offer.unsure = True
+
+    def _not_played(self, action: PlayMusic, error: str) -> None:
+        if action.uuid in self._state.calls:
+            self._play_something_else(action.uuid, action.source)
+        elif error.startswith("-"):  # no tone for an agent whose leg should be there
+            self._leg_gone(action.uuid, "UNSEEN", "")
+            standby.gone(self._state, action.uuid)
+
+    def _not_dialled(self, job: str) -> None:
+        offer = self._state.jobs.get(job)
+        if offer is not None:
+            offers.originate_refused(self._state, offer)
+        else:
+            standby.refused(self._state, job)
 
     def _play_something_else(self, uuid: str, source: str) -> None:
         """An override that can't be played falls back to the queue's own music."""

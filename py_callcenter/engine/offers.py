@@ -11,20 +11,21 @@ from contextlib import suppress
 from typing import Final
 
 from py_callcenter._router import Event, Proposal
-from py_callcenter.config import expand_record_template
+from py_callcenter.config import Agent, expand_record_template
 from py_callcenter.config.rules import RuleError
-from py_callcenter.engine import holds, music, pacing, registrations, staffing
+from py_callcenter.engine import holds, music, pacing, registrations, staffing, standby
 from py_callcenter.engine.actions import (
     Bridge,
     Device,
     Kill,
     Look,
     Originate,
+    PlayMusic,
     Probe,
     SetVariables,
     StartRecording,
 )
-from py_callcenter.engine.calls import Call, Leg, Offer, OfferState, Phase
+from py_callcenter.engine.calls import Call, Leg, Offer, OfferState, Phase, Stay
 from py_callcenter.engine.causes import Fault, cause_of_job, fault_of
 from py_callcenter.engine.identity import job_uuid, leg_uuid
 from py_callcenter.engine.records import (
@@ -44,6 +45,8 @@ PARK_GRACE_US: Final = 250_000
 """A job that succeeded is enough to go on when the leg's PARK doesn't come (race R12)."""
 REGAIN_US: Final = 500_000
 """So long a caller may take to be parked again after a bridge that its other side spoilt."""
+TONE_US: Final = 2 * SECOND_US
+"""So long a tone that announces a caller may take, should its end not be told."""
 BRIDGE_DEADLINE_US: Final = 3 * SECOND_US
 LOOK_DEADLINE_US: Final = SECOND_US
 KILL_DEADLINE_US: Final = 2 * SECOND_US
@@ -65,6 +68,9 @@ def ring(state: State, proposal: Proposal) -> None:
     agent = state.agents[state.agent_names[proposal.agent]]
     call.attempts += 1
     attempt = call.attempts
+    if agent.type == standby.TYPE:
+        _announce(state, proposal, call, stay, agent)
+        return
     devices = _devices(state, call, attempt, agent.contacts)
     offer = Offer(
         id=proposal.offer,
@@ -102,6 +108,50 @@ def ring(state: State, proposal: Proposal) -> None:
         ),
         spare,
     )
+
+
+def _announce(state: State, proposal: Proposal, call: Call, stay: Stay, agent: Agent) -> None:
+    """Tell an agent whose leg stays up of the caller: a tone, then they are joined."""
+    uuid = standby.ready_leg(state, agent, call.node)
+    offer = Offer(
+        id=proposal.offer,
+        call=call,
+        stay=stay,
+        agent=agent,
+        agent_id=proposal.agent,
+        attempt=call.attempts,
+        job=job_uuid(call.id, call.attempts),
+        made_us=state.now_us,
+        legs={uuid: Leg(uuid, created=True)} if uuid else {},
+        standing=True,
+        job_done=True,
+        ring_since_us=state.now_us,
+    )
+    stay.offers[offer.id] = state.offers[offer.id] = state.jobs[offer.job] = offer
+    state.touch(call)
+    if offer.attempt > 1:
+        state.act(SetVariables(call.node, call.uuid, (("cc_attempt", str(offer.attempt)),)))
+    state.note(
+        OfferMade, call.node, call=call.id, queue=stay.queue.name, agent=agent.name, attempt=offer.attempt
+    )
+    if not uuid:
+        originate_refused(state, offer)
+        return
+    state.legs[uuid] = offer
+    state.router.ringing(state.now_us, offer.id)
+    state.act(SetVariables(call.node, uuid, _leg_variables(state, offer)))
+    if agent.warning_tone:
+        state.act(PlayMusic(call.node, uuid, agent.warning_tone))
+        _watch(state, offer, TONE_US, toned)
+    else:
+        toned(state, offer)
+
+
+def toned(state: State, offer: Offer) -> None:
+    """The tone is over: join them."""
+    if offer.standing and offer.state is OfferState.RINGING:
+        for leg in offer.legs.values():
+            leg_parked(state, offer, leg)
 
 
 def _devices(state: State, call: Call, attempt: int, contacts: tuple[str, ...]) -> tuple[Device, ...]:
@@ -180,9 +230,27 @@ def leg_answered(state: State, offer: Offer, leg: Leg) -> None:
 
 def leg_parked(state: State, offer: Offer, leg: Leg) -> None:
     leg.parked = True
+    if offer.standing and (offer.talk_since_us or offer.state in (OfferState.BRIDGING, OfferState.ENDING)):
+        _leg_back(state, offer, leg)
+        return
     if not leg.answered or offer.state is OfferState.RINGING:
         leg_answered(state, offer, leg)
     connect(state, offer.call)
+
+
+def _leg_back(state: State, offer: Offer, leg: Leg) -> None:
+    """A leg that stays up has parked: the caller is no longer there."""
+    offer.leg_back = True
+    if offer.state is OfferState.ENDING:
+        leg.dead = True
+        _conclude(state, offer)
+    elif offer.state is OfferState.TALKING:  # the caller's own news follows, or was lost
+        state.start_timer(BRIDGE_DEADLINE_US, _still_talking, offer)
+
+
+def _still_talking(state: State, offer: Offer) -> None:
+    if offer.state is OfferState.TALKING:
+        ask(state, offer.call)
 
 
 def connect(state: State, call: Call) -> None:
@@ -315,6 +383,8 @@ def _end(state: State, offer: Offer, cause: str, *, kill_talk_leg: bool = True) 
     state.touch(offer.call)
     for leg in offer.legs.values():
         leg.dead = leg.dead or not offer.sent
+        if offer.standing and not leg.dead and (offer.leg_back or not offer.talk_leg):
+            leg.dead = True  # for this offer; it stays where it is
         if leg.dead:
             continue
         if kill_talk_leg or leg.uuid != offer.talk_leg:
@@ -366,6 +436,8 @@ def _conclude(state: State, offer: Offer) -> None:
         if status is not None:
             state.note(AgentStatusChanged, agent=offer.agent.name, status=status, reason="max-no-answer")
             staffing.review(state)
+    if offer.standing:
+        standby.freed(state, call.node, offer.agent.name)
     if call.winner is offer:
         call.winner = None
         if call.phase is Phase.CONNECTING and stay.open:

@@ -12,7 +12,17 @@ from typing import Final
 
 from py_callcenter._router import Event
 from py_callcenter.config import Exit, Queue
-from py_callcenter.engine import callers, exits, moves, offers, outside, registrations, strangers, talk
+from py_callcenter.engine import (
+    callers,
+    exits,
+    moves,
+    offers,
+    outside,
+    registrations,
+    standby,
+    strangers,
+    talk,
+)
 from py_callcenter.engine.actions import Kill, SetVariables
 from py_callcenter.engine.calls import Call, Leg, Offer, OfferState, Phase, Stay
 from py_callcenter.engine.identity import job_uuid, leg_uuid
@@ -124,6 +134,7 @@ def take_up(state: State, node: str, live: Mapping[str, Event]) -> None:
     ringing = {uuid: past for uuid, past in state.past.items() if past.node == node and past.offers}
     for dump in unknown:
         _take_up_caller(state, node, dump, legs)
+    legs = {uuid: dump for uuid, dump in legs.items() if not standby.is_sealed(state, dump)}
     _take_up_offers(state, node, legs, ringing)
     for uuid, past in ringing.items():
         _end_offers(state, uuid, past)
@@ -337,6 +348,7 @@ def _offer(
         job=job_uuid(call.id, seal.attempt),
         made_us=state.now_us,
         legs={leg.uuid: leg for leg in legs},
+        standing=state.agents[seal.agent].type == standby.TYPE,
     )
     call.attempts = max(call.attempts, seal.attempt)
     stay.offers[offer_id] = offer

@@ -16,6 +16,8 @@ from py_callcenter.engine.state import State
 
 PREFIX: Final = "user/"
 AWAY_US: Final = 60_000_000
+NO_LEG_US: Final = 365 * 86_400 * 1_000_000
+"""Until the leg is up."""
 
 
 def configure(state: State) -> None:
@@ -30,6 +32,7 @@ def configure(state: State) -> None:
         contact: on for contact, on in state.reach.registered.items() if contact in state.reach.agents_of
     }
     state.reach.away = {name: until for name, until in state.reach.away.items() if name in state.agents}
+    state.reach.no_leg = {name: until for name, until in state.reach.no_leg.items() if name in state.agents}
     state.reach.kept_back = {
         name: until for name, until in state.reach.kept_back.items() if name in state.agents
     }
@@ -75,6 +78,23 @@ def keep_back(state: State, name: str, until_us: int) -> None:
     _hold(state, name)
 
 
+def standing(state: State, name: str, *, down: bool) -> None:
+    """The leg of a `uuid-standby` agent is down, or up: without it they are offered nothing."""
+    if down == (name in state.reach.no_leg):
+        return
+    if down:
+        state.reach.no_leg[name] = state.now_us + NO_LEG_US
+    else:
+        state.reach.no_leg.pop(name)
+    state.note(AgentReachable, agent=name, reachable=not down)
+    _hold(state, name)
+
+
+def is_reachable(state: State, name: str) -> bool:
+    """Whether a call could reach the agent."""
+    return name not in state.reach.away and name not in state.reach.no_leg
+
+
 def _gone(state: State, contact: str) -> None:
     for name in state.reach.agents_of.get(contact, ()):
         agent = state.agents.get(name)
@@ -104,5 +124,6 @@ def _back(state: State, name: str) -> None:
 
 
 def _hold(state: State, name: str) -> None:
-    until_us = max(state.reach.away.get(name, 0), state.reach.kept_back.get(name, 0))
+    reach = state.reach
+    until_us = max(reach.away.get(name, 0), reach.kept_back.get(name, 0), reach.no_leg.get(name, 0))
     state.router.set_ready_at(state.now_us, state.agent_ids[name], max(0, until_us))

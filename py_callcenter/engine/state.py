@@ -20,6 +20,7 @@ from py_callcenter.engine.regulars import Regulars
 if TYPE_CHECKING:  # they work on the state and are kept in it
     from py_callcenter.engine.divert import Divert
     from py_callcenter.engine.pacing import Pace
+    from py_callcenter.engine.standby import Standing
 
 CANCEL_MEMORY_US: Final = 120_000_000
 DEAD_MEMORY_US: Final = 60_000_000
@@ -37,6 +38,12 @@ class Reach:
     """Templates of the nodes that reach phones elsewhere."""
     away: dict[str, int] = field(default_factory=dict)
     """Agents whose phones have all gone, and until when they are offered nothing."""
+    no_leg: dict[str, int] = field(default_factory=dict)
+    """`uuid-standby` agents whose leg is down; see `standby`."""
+    standing: dict[str, Standing] = field(default_factory=dict)
+    """Legs of `uuid-standby` agents, by the agent's name."""
+    standing_legs: dict[str, Standing] = field(default_factory=dict)
+    """The same by uuid of the leg, and by the job that dials it."""
     kept_back: dict[str, int] = field(default_factory=dict)
     """Agents who by hand are offered nothing before a moment."""
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from py_callcenter._router import Estimate, Score
+from py_callcenter.engine import registrations
 from py_callcenter.engine.calls import Call, OfferState, Phase
 from py_callcenter.engine.state import State
 
@@ -195,7 +196,7 @@ def agent_line(state: State, name: str, agent_id: int) -> AgentLine:
         talk_us=agent.talk_us,
         queues=state.marks.queues_of.get(name, ()),
         call="",
-        reachable=name not in state.reach.away,
+        reachable=registrations.is_reachable(state, name),
     )
 
 

@@ -12,6 +12,9 @@ from py_callcenter.sim.legs import Leg, Playback, Recording
 BROADCAST_US = 200_000  # measured on a leg whose peer sends no RTP
 
 
+TONE_US = 200_000  # one tone of `%(200,0,…)`
+
+
 class Channels(Core):
     """What happens to a leg by itself. Bridges and originates are built upon it."""
 
@@ -115,8 +118,9 @@ class Channels(Core):
             self.after(0, self._end_loops, leg)
             return
         self.fire(leg, "play-start", tail=_file(data))
-        if "local_stream" not in data and "tone_stream" not in data:
-            self.after(3_000_000, self._played_out, leg, uuid)
+        if "local_stream" not in data and "loops" not in data:
+            tone = "tone_stream" in data
+            self.after(TONE_US if tone else 3_000_000, self._played_out, leg, uuid)
 
     def _end_loops(self, leg: Leg) -> None:
         if leg.playback is None:

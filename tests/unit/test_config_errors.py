@@ -214,10 +214,16 @@ def test_wrong_shapes_are_named_not_crashed_on():
     assert only("agents = ['x']\n" + NODE)[:3] == (1, "agents[0]", "must be a table, not text in quotes")
 
 
-def test_a_standby_agent_is_known_but_not_yet_possible():
-    text = NODE + '[[agents]]\nname = "a"\ncontact = "user/1"\ntype = "uuid-standby"\n'
-
-    assert only(text)[2] == "`uuid-standby` isn't available yet"
+def test_a_standby_agent_has_one_phone_and_one_switch():
+    agent = '[[agents]]\nname = "a"\ntype = "uuid-standby"\n'
+    assert loads((NODE + agent + 'contact = "user/1"\n').encode()).agents[0].type == "uuid-standby"
+    assert only(NODE + agent + 'contact = ["user/1", "user/2"]\n')[1:3] == (
+        "agents[0].contact", "a `uuid-standby` agent has one phone",
+    )  # fmt: skip
+    second = NODE.replace("fs1", "fs2").replace("[[nodes]]", "[[nodes]]\nport = 8022", 1)
+    assert only(NODE + second + agent + 'contact = "user/1"\n')[1:3] == (
+        "agents[0].type", "`uuid-standby` works with one switch only",
+    )  # fmt: skip
 
 
 def test_a_node_needs_one_password_and_only_one(tmp_path):

@@ -1,0 +1,231 @@
+"""Agents of type `uuid-standby`: one leg to the phone stays up all day, and callers are joined to it.
+
+The leg is dialled when the agent logs in, and again, with growing pauses, when it drops; without it the agent
+is offered nothing. A caller is announced by a tone. After a conversation the leg parks by itself
+(`park_after_bridge`) and serves the next. It carries a seal, so the next start of ours takes it up.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+from py_callcenter._router import Event
+from py_callcenter.config import Agent
+from py_callcenter.engine import registrations
+from py_callcenter.engine.actions import Device, Kill, Originate, SetVariables
+from py_callcenter.engine.identity import job_uuid, leg_uuid
+from py_callcenter.engine.state import State
+
+TYPE: Final = "uuid-standby"
+RING_S: Final = 30
+OVERDUE_US: Final = (RING_S + 5) * 1_000_000
+FIRST_LOOK_US: Final = 1_500_000
+"""Before the first dialling of a run: the leg of the last run may be up."""
+PAUSE_US: Final = 1_000_000
+LONGEST_PAUSE_US: Final = 60_000_000
+_KEPT: Final = frozenset({"Available", "Available (On Demand)", "On Break"})
+"""Statuses in which the leg stays: on break the agent comes back to it."""
+
+
+@dataclass(slots=True, eq=False)
+class Standing:
+    """The leg of one agent."""
+
+    agent: str
+    node: str
+    uuid: str = ""
+    """Of the leg that is up or being dialled; empty while there is none."""
+    up: bool = False
+    number: int = 0
+    """Of the dialling."""
+    failures: int = 0
+    """In a row."""
+    job: str = ""
+    timer: int | None = None
+
+
+def configure(state: State) -> None:
+    """Who has such a leg; whoever has none any more is hung up."""
+    node = state.config.nodes[0].name if state.config.nodes else ""
+    wanted = {agent.name for agent in state.config.agents if agent.type == TYPE} if node else set()
+    for name in state.reach.standing.keys() - wanted:
+        standing = state.reach.standing.pop(name)
+        state.stop_timer(standing.timer)
+        if standing.uuid:
+            state.act(Kill(standing.node, standing.uuid, "NORMAL_CLEARING"))
+        _forget(state, standing)
+        if name in state.agents:
+            registrations.standing(state, name, down=False)
+    for name in sorted(wanted - state.reach.standing.keys()):
+        standing = state.reach.standing[name] = Standing(name, node)
+        registrations.standing(state, name, down=True)
+        _again(state, standing, FIRST_LOOK_US)
+
+
+def review(state: State, name: str) -> None:
+    """The agent's status changed, or a call ended: dial, or hang up."""
+    standing = state.reach.standing.get(name)
+    if standing is None:
+        return
+    if _is_wanted(state, standing):
+        if not standing.uuid and standing.timer is None:
+            _dial(state, standing)
+    elif standing.uuid and standing.uuid not in state.legs:
+        state.act(Kill(standing.node, standing.uuid, "NORMAL_CLEARING"))
+
+
+def ready_leg(state: State, agent: Agent, node: str) -> str:
+    """The leg that a caller of a node can be joined to; empty when there is none."""
+    standing = state.reach.standing.get(agent.name)
+    return standing.uuid if standing is not None and standing.up and standing.node == node else ""
+
+
+def freed(state: State, node: str, name: str) -> None:
+    """The agent's call is over: what it left on the leg goes, so that the next start doesn't believe it."""
+    standing = state.reach.standing.get(name)
+    if standing is not None and standing.up:
+        state.act(SetVariables(node, standing.uuid, (("cc_offer", ""), ("cc_tag", ""), ("cc_queue", ""))))
+    review(state, name)
+
+
+# What the switch tells.
+
+
+def parked(state: State, uuid: str) -> None:
+    """The agent has picked up, or is back from a call that nobody here knows."""
+    standing = state.reach.standing_legs.get(uuid)
+    if standing is None or standing.up:
+        return
+    state.stop_timer(standing.timer)
+    standing.timer = None
+    standing.up, standing.failures = True, 0
+    registrations.standing(state, standing.agent, down=False)
+    review(state, standing.agent)
+
+
+def gone(state: State, uuid: str) -> None:
+    """The leg is no more."""
+    standing = state.reach.standing_legs.get(uuid)
+    if standing is not None and standing.uuid == uuid:
+        _lost(state, standing)
+
+
+def job_ended(state: State, job: str, *, failed: bool) -> None:
+    """The dialling is over; a failure that made no leg shows only here."""
+    standing = state.reach.standing_legs.get(job)
+    if standing is not None and failed and standing.job == job:
+        _lost(state, standing)
+
+
+def refused(state: State, job: str) -> None:
+    """The command was refused, or never left."""
+    job_ended(state, job, failed=True)
+
+
+def look(state: State, node: str, live: dict[str, Event]) -> None:
+    """A fresh look at the switch: which legs are up."""
+    for standing in list(state.reach.standing.values()):
+        if standing.up and standing.node == node and standing.uuid not in live:
+            gone(state, standing.uuid)
+    for uuid, dump in live.items():
+        name = dump.get("variable_cc_agent") or ""
+        if not is_sealed(state, dump):
+            continue
+        known = state.reach.standing.get(name)
+        if known is None or known.uuid not in ("", uuid):
+            if uuid not in state.legs:
+                state.act(Kill(node, uuid, "NORMAL_CLEARING"))
+        elif dump.get("Answer-State") == "answered":
+            known.uuid = uuid
+            state.reach.standing_legs[uuid] = known
+            parked(state, uuid)
+
+
+def is_sealed(state: State, dump: Event) -> bool:
+    """Whether it is a standing leg of ours."""
+    tag, name = dump.get("variable_cc_standby"), dump.get("variable_cc_agent") or ""
+    return bool(tag) and state.sealer.holds(tag, "standby", name, dump.unique_id)
+
+
+def legs(state: State, node: str) -> list[str]:
+    """Those that we hold for alive."""
+    return [one.uuid for one in state.reach.standing.values() if one.uuid and one.node == node]
+
+
+# Inside.
+
+
+def _is_wanted(state: State, standing: Standing) -> bool:
+    return state.router.agent(state.agent_ids[standing.agent]).status in _KEPT
+
+
+def _dial(state: State, standing: Standing) -> None:
+    if "away" in state.held_nodes.get(standing.node, ()):
+        _again(state, standing, PAUSE_US)
+        return
+    agent = state.agents[standing.agent]
+    standing.number += 1
+    name = f"standby/{standing.agent}/{state.epoch}"
+    standing.uuid, standing.job = leg_uuid(name, standing.number, 0), job_uuid(name, standing.number)
+    state.reach.standing_legs[standing.uuid] = state.reach.standing_legs[standing.job] = standing
+    standing.timer = state.start_timer(OVERDUE_US, _overdue, standing, standing.uuid)
+    variables = (
+        ("cc_side", "agent"),
+        ("cc_agent", agent.name),
+        ("cc_agent_type", agent.type),
+        ("cc_standby", state.sealer.seal("standby", agent.name, standing.uuid)),
+        ("park_after_bridge", "true"),
+        ("playback_terminators", "none"),
+    )
+    contact = registrations.way(state, standing.node, agent.contacts[0])
+    state.act(
+        Originate(
+            node=standing.node,
+            job=standing.job,
+            devices=(Device(standing.uuid, contact),),
+            variables=variables,
+            caller_name="callcenter",
+            caller_number="0",
+            timeout_s=RING_S,
+        )
+    )
+
+
+def _again(state: State, standing: Standing, after_us: int) -> None:
+    state.stop_timer(standing.timer)
+    standing.timer = state.start_timer(after_us, _due, standing)
+
+
+def _due(state: State, standing: Standing) -> None:
+    standing.timer = None
+    if state.reach.standing.get(standing.agent) is standing:
+        review(state, standing.agent)
+
+
+def _overdue(state: State, standing: Standing, uuid: str) -> None:
+    """Neither picked up nor refused: nobody told the end."""
+    standing.timer = None
+    if standing.uuid == uuid and not standing.up:
+        state.forbid(uuid)
+        state.act(Kill(standing.node, uuid, "NO_ANSWER"))
+        _lost(state, standing)
+
+
+def _lost(state: State, standing: Standing) -> None:
+    was_up = standing.up
+    _forget(state, standing)
+    if standing.agent not in state.agent_ids:
+        return
+    registrations.standing(state, standing.agent, down=True)
+    standing.failures += 0 if was_up else 1
+    pause_us = min(LONGEST_PAUSE_US, PAUSE_US << min(standing.failures, 10))
+    _again(state, standing, pause_us)
+
+
+def _forget(state: State, standing: Standing) -> None:
+    state.stop_timer(standing.timer)
+    standing.timer = None
+    for key in (standing.uuid, standing.job):
+        state.reach.standing_legs.pop(key, None)
+    standing.uuid, standing.up = "", False

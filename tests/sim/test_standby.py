@@ -1,0 +1,247 @@
+"""Agents of type `uuid-standby`: a leg that stays up, a tone, and the caller is there."""
+
+from __future__ import annotations
+
+import pytest
+from sim.world import ANSWERS, BUSY, MANUAL, SECOND, World, agent, everybody, queue
+
+from py_callcenter.config import Node
+from py_callcenter.engine.actions import Kill, Originate, PlayMusic
+from py_callcenter.sim import Behaviour
+
+pytestmark = pytest.mark.sim
+
+AT_ONCE = Behaviour(outcome="answer", answer_after_us=SECOND)
+
+
+def office(behaviour=AT_ONCE, status="Available", **settings) -> World:
+    """One agent whose phone is kept connected."""
+    config = everybody(
+        [queue("support", **settings)], [agent("1000", type="uuid-standby", status=status, wrap_up_time=5)]
+    )
+    config = config.model_copy(update={"nodes": (Node(name="fs1", password="x"),)})
+    world = World(config)
+    world.phone("1000", behaviour)
+    return world
+
+
+def at_work(**settings) -> World:
+    world = office(**settings)
+    world.run(5)
+    assert world.agent("1000").reachable
+    return world
+
+
+def dialled(world: World) -> int:
+    return len(world.sent(Originate))
+
+
+def living(world: World) -> list:
+    return [leg for leg in world.phones["1000"].legs if leg.alive]
+
+
+def home(world: World) -> None:
+    """The agent logs out: the leg ends, and nothing is left."""
+    set_status(world, "Logged Out")
+    world.run(40)
+    world.assert_quiet()
+    assert not world.engine._state.reach.standing_legs
+
+
+def set_status(world: World, status: str) -> None:
+    world.carry_out(world.engine.set_agent_status("1000", status, world.now_us))
+    world._settle()
+
+
+def test_the_leg_is_dialled_at_login_and_serves_one_caller_after_the_other():
+    world = at_work()
+    assert dialled(world) == 1
+    [leg] = living(world)
+    for number in range(3):
+        call = world.call(number=f"1555{number}")
+        world.run(1)
+        assert world.talks_with(call) == "1000"
+        assert world.agent("1000").state == "in_a_queue_call"
+        world.run(10)
+        world.does(call.hang_up)
+        world.run(1)
+        assert living(world) == [leg], "the agent stays connected"
+        assert world.agent("1000").state == "wrap_up"
+        world.run(5)
+        assert world.agent("1000").state == "waiting"
+    assert dialled(world) == 1
+    assert len(world.all("call-answered")) == 3
+    assert [r.ended_by for r in world.all("conversation-ended")] == ["caller"] * 3
+    home(world)
+
+
+def test_the_agent_hears_a_tone_before_the_caller_is_there():
+    world = at_work()
+    [leg] = living(world)
+    call = world.call()
+    [tone] = [action for action in world.sent(PlayMusic) if action.uuid == leg.uuid]
+    assert tone.source.startswith("tone_stream://")
+    assert not call.partner
+    world.run(1)
+    assert call.partner == leg.uuid
+    home_after(world, call)
+
+
+def home_after(world: World, call) -> None:
+    world.does(call.hang_up)
+    world.run(10)
+    home(world)
+
+
+def test_a_caller_who_leaves_during_the_tone_leaves_the_leg_as_it_was():
+    world = at_work()
+    [leg] = living(world)
+    call = world.call()
+    world.does(call.hang_up)
+    world.run(5)
+    assert living(world) == [leg]
+    assert world.agent("1000").state == "waiting"
+    assert not world.all("call-answered")
+    home(world)
+
+
+@pytest.mark.parametrize("late_ms", [*range(0, 60, 3)])
+def test_a_caller_who_hangs_up_while_they_are_joined_costs_the_agent_nothing_lasting(late_ms):
+    world = at_work()
+    call = world.call()
+    world.run(0.2 + late_ms / 1000)
+    world.does(call.hang_up)
+    world.run(20)
+    assert len(living(world)) == 1
+    assert world.agent("1000").reachable
+    other = world.call(number="15559")
+    world.run(8)
+    assert world.talks_with(other) == "1000"
+    home_after(world, other)
+
+
+def test_without_a_leg_nobody_is_offered_and_it_is_dialled_with_growing_pauses():
+    world = office(BUSY)
+    call = world.call()
+    world.run(60)
+    assert not world.agent("1000").reachable
+    assert not world.all("offer-made"), "callers wait; nobody is rung for them"
+    times = dialled(world)
+    assert 5 <= times <= 7
+    world.run(60)
+    assert dialled(world) <= times + 1
+    world.phones["1000"].behaviour = AT_ONCE
+    world.run(70)
+    assert world.agent("1000").reachable
+    assert world.talks_with(call) == "1000"
+    home_after(world, call)
+
+
+def test_a_leg_that_drops_is_dialled_again():
+    world = at_work()
+    world.does(world.phones["1000"].hang_up)
+    assert not world.agent("1000").reachable
+    call = world.call()
+    world.run(6)
+    assert dialled(world) == 2
+    assert world.talks_with(call) == "1000"
+    home_after(world, call)
+
+
+def test_an_agent_who_hangs_up_on_a_caller_ends_the_conversation_and_is_rung_again():
+    world = at_work(after_call="voicemail")
+    call = world.call()
+    world.run(3)
+    world.does(world.phones["1000"].hang_up)
+    world.run(1)
+    assert call.leg.profile.destination == "voicemail"
+    assert world.the("conversation-ended").ended_by == "agent"
+    assert world.agent("1000").state == "wrap_up"
+    world.run(8)
+    assert world.agent("1000").reachable
+    assert world.agent("1000").state == "waiting"
+    home_after(world, call)
+
+
+def test_on_break_the_leg_stays_and_logged_out_it_ends():
+    world = at_work()
+    set_status(world, "On Break")
+    call = world.call()
+    world.run(10)
+    assert len(living(world)) == 1
+    assert not call.partner
+    set_status(world, "Available")
+    world.run(1)
+    assert world.talks_with(call) == "1000"
+    set_status(world, "Logged Out")
+    world.run(5)
+    assert call.partner, "the conversation goes on"
+    world.does(call.hang_up)
+    world.run(3)
+    assert not living(world), "then the leg ends"
+    world.run(70)
+    assert dialled(world) == 1
+    home(world)
+
+
+def test_after_a_restart_the_leg_is_taken_up_idle_or_with_a_caller():
+    world = at_work()
+    world.restart(2)
+    world.run(3)
+    assert world.agent("1000").reachable
+    call = world.call()
+    world.run(3)
+    assert world.talks_with(call) == "1000"
+    world.restart(2)
+    world.run(3)
+    assert world.talks_with(call) == "1000"
+    assert (world.agent("1000").state, world.agent("1000").call) == ("in_a_queue_call", call.uuid)
+    world.does(call.hang_up)
+    world.run(1)
+    assert world.agent("1000").state == "wrap_up"
+    world.run(6)
+    other = world.call(number="15559")
+    world.run(3)
+    assert world.talks_with(other) == "1000"
+    assert dialled(world) == 1, "never dialled a second time"
+    assert len(world.all("call-answered")) == 2
+    home_after(world, other)
+
+
+def test_a_restart_during_the_tone_leaves_caller_and_leg():
+    world = at_work()
+    call = world.call()
+    world.restart(1)
+    world.run(5)
+    assert world.talks_with(call) == "1000"
+    assert dialled(world) == 1
+    home_after(world, call)
+
+
+def test_a_leg_whose_end_was_never_told_is_noticed():
+    world = at_work()
+    world.drop = lambda event: event.name in ("CHANNEL_HANGUP", "CHANNEL_DESTROY")
+    world.does(world.phones["1000"].hang_up)
+    world.drop = lambda _event: False
+    world.run(75)
+    assert world.agent("1000").reachable
+    assert len(living(world)) == 1
+    home(world)
+
+
+def test_taken_out_of_the_configuration_the_leg_is_hung_up():
+    world = at_work()
+    nobody = world.config.model_copy(update={"agents": (), "tiers": ()})
+    world.carry_out(world.engine.apply(nobody, world.now_us))
+    world.run(2)
+    assert not living(world)
+    assert [action.cause for action in world.sent(Kill)] == ["NORMAL_CLEARING"]
+
+
+def test_logged_out_from_the_start_nobody_is_dialled():
+    world = office(MANUAL, status="Logged Out")
+    world.run(20)
+    assert not dialled(world)
+    set_status(world, "Available")
+    assert dialled(world) == 1
+    world.phones["1000"].behaviour = ANSWERS
