@@ -129,11 +129,12 @@ def test_the_picture_holds_our_legs_and_those_we_know_and_nobody_elses():
         switch.channels = {
             U1: {"variable_cc_queue": "support", "variable_cc_call": "c-1"},
             U2: {"variable_cc_offer": "c-1/1"},
+            "stands": {"variable_cc_standby": "seal"},
             "other-people": {"variable_sip_x": "y"},
             U3: {"variable_x": "y"},
         }
         with linked(switch, app):
-            assert app.syncs == [([U1, U2, U3], switch.core_uuid, False)]
+            assert app.syncs == [([U1, U2, "stands", U3], switch.core_uuid, False)]
 
 
 def test_a_channel_that_the_table_doesnt_show_yet_is_asked_for_by_name():
