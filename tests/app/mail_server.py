@@ -35,7 +35,7 @@ class MailServer:
     def __init__(self, *, tls=None, starttls=None, login=False):
         self.got = []
         self.script = {}
-        self.sessions = 0
+        self.sessions = self.logins = 0
         self.entered = threading.Event()
         """Somebody is at the last dot."""
         self.go_on = threading.Event()
@@ -100,6 +100,7 @@ class MailServer:
         return answers.pop(0) if answers else None
 
     def _authenticate(self, _server, _session, _envelope, _mechanism, data):
+        self.logins += 1
         good = isinstance(data, LoginPassword) and data == LoginPassword(USER.encode(), PASSWORD.encode())
         return AuthResult(success=good, handled=False)
 

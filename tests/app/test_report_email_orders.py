@@ -5,9 +5,14 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import socket
+import subprocess
+import sys
 import threading
 import time
+from contextlib import suppress
 from datetime import UTC, datetime
+from pathlib import Path
 
 import httpx
 import pytest
@@ -28,7 +33,7 @@ from py_callcenter.store import Store
 pytestmark = pytest.mark.app
 
 TOKEN = "a-token-for-the-tests"
-SECOND = 1_000_000
+CALLCENTER = Path(sys.executable).parent / "callcenter"
 CONFIG = """\
 [controller]
 listen = "127.0.0.1:{port}"
@@ -51,13 +56,14 @@ zone = "Asia/Tehran"
 YESTERDAY = last_over("daily", "gregorian", datetime.now(UTC).date()).first
 
 
-def until(look, what):
-    deadline = time.monotonic() + 15
+def until(look, what, *not_yet):
+    deadline = time.monotonic() + 30
     while time.monotonic() < deadline:
-        if found := look():
-            return found
-        time.sleep(0.02)
-    raise AssertionError(f"not within 15 s: {what}")
+        with suppress(*not_yet):
+            if found := look():
+                return found
+        time.sleep(0.05)
+    raise AssertionError(f"not within 30 s: {what}")
 
 
 @pytest.fixture
@@ -231,6 +237,66 @@ def test_passwords_are_shown_nowhere():
 
     assert "hush" not in repr(mail) + str(mail.model_dump()) + mail.model_dump_json()
     assert boss.model_dump()["address"] == "boss@example.org"
+
+
+# A process of its own.
+
+
+class Process:
+    """`callcenter run` without a switch: its e-mail is what matters here."""
+
+    def __init__(self, file):
+        self.file = file
+        self.log = (file.parent / "log").open("ab")
+        self.process = subprocess.Popen([CALLCENTER, "run", "-c", file], stdout=self.log, stderr=self.log)
+
+    def command(self, *words):
+        return subprocess.Popen(
+            [CALLCENTER, "report", *words, "-c", self.file], stdout=subprocess.PIPE, stderr=subprocess.PIPE
+        )
+
+    def rows(self):
+        done = self.command("list", "--json")
+        out, _ = done.communicate(timeout=30)
+        return {row["first"]: row for row in json.loads(out)} if done.returncode == 0 else {}
+
+    def kill(self):
+        self.process.kill()
+        self.process.wait(10)
+        self.log.close()
+
+
+@pytest.mark.timeout(120)
+def test_a_controller_killed_while_the_server_has_the_message_sends_no_second_one(tmp_path, mail_server):
+    file = tmp_path / "callcenter.toml"
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    file.write_text(CONFIG.format(port=port, mail=mail_server.port))
+    mail_server.go_on.clear()
+    first = Process(file)
+    try:
+        until(lambda: httpx.get(f"http://127.0.0.1:{port}/healthz").is_success, "served", httpx.ConnectError)
+        asked = first.command("send", "--to", "boss", "--day", str(YESTERDAY))
+        assert mail_server.entered.wait(30)
+    finally:
+        first.kill()
+    asked.communicate(timeout=90)
+    mail_server.go_on.set()
+
+    second = Process(file)
+    try:
+        until(lambda: httpx.get(f"http://127.0.0.1:{port}/healthz").is_success, "served", httpx.ConnectError)
+        row = until(lambda: second.rows().get(str(YESTERDAY)), "known")
+        assert row["state"] == "sending"  # `unknown` when twenty minutes are over
+        again = second.command("send", "--to", "boss", "--day", str(YESTERDAY))
+        _, words = again.communicate(timeout=60)
+        assert again.returncode == 1
+        assert b"is being sent at this moment" in words
+        assert mail_server.sessions == 1  # nobody came a second time
+    finally:
+        second.kill()
+    assert "boss@" not in (tmp_path / "log").read_text()
 
 
 # The command line.

@@ -125,6 +125,28 @@ def test_two_controllers_send_one(office):
     assert sum(courier.outcomes["sent"] for courier in couriers) == 1
 
 
+def test_of_two_who_see_the_same_one_claims_it(office):
+    courier = settled(office)
+    courier._plan()
+    one, two = Deliveries(office.database.transact, "one"), Deliveries(office.database.transact, "two")
+    now_us = office.clock.us()
+    (row,) = one.ready(["boss"], now_us=now_us)
+    assert two.ready(["boss"], now_us=now_us) == [row]
+
+    assert one.claim(row, now_us=now_us) == 1
+    assert two.claim(row, now_us=now_us) is None
+    assert not two.begin(row, now_us=now_us)
+    assert not two.end(row, "sent", now_us=now_us)
+
+    # The first one is stuck, its claim expires, the second takes it: then the first may not go on.
+    later_us = now_us + CLAIM_US
+    assert two.claim(row, now_us=later_us) == 2
+    assert not one.begin(row, now_us=later_us)
+    assert not one.end(row, "waiting", now_us=later_us)
+    assert two.begin(row, now_us=later_us)
+    assert one.claim(row, now_us=later_us + 10 * CLAIM_US) is None  # handed over: nobody's any more
+
+
 def test_what_fell_due_while_nobody_ran_is_sent_once_and_what_is_too_old_is_not(office):
     settled(office)
     office.clock.on(days=20)
