@@ -23,7 +23,22 @@ BENCHES = (
     ("Decoding events, against greenswitch", ["bench/python/bench_wire.py"]),
     (
         "Decisions of the core, in Rust (criterion)",
-        ["cargo", "bench", "--quiet", "--locked", "-p", "callcenter_core", "--bench", "router"],
+        [
+            "cargo",
+            "bench",
+            "--quiet",
+            "--locked",
+            "-p",
+            "callcenter_core",
+            "--bench",
+            "router",
+            "--",
+            "--noplot",
+            "--warm-up-time",
+            "0.5",
+            "--measurement-time",
+            "1",
+        ],
     ),
     ("Decisions of the core, through Python", ["bench/python/bench_router.py"]),
     (
@@ -63,7 +78,10 @@ def machine() -> str:
 HEAD = """# Measured
 
 Written by `make bench` (`make bench-live` with a real FreeSWITCH); how each figure is taken stands
-at the top of its script. Compare ratios, and run it on your machine before you rely on one.
+at the top of its script. Compare ratios, and run it on your machine before you rely on one. PASS and MISS
+hold a figure against what it should be at most, on a quiet machine.
+
+![Cost against size](plots/cost-against-size.svg)
 """
 
 

@@ -24,7 +24,7 @@ from pathlib import Path
 from time import perf_counter_ns
 from typing import Any
 
-from bench_router import Times, full, machine, quiet
+from bench_router import EVENT_LIMIT_US, Times, full, machine, quiet, verdict
 from contract.reference_router import Agent, Caller, Offer, Tier
 from contract.reference_router import Router as ReferenceRouter
 
@@ -60,7 +60,11 @@ def figures(values: list[int]) -> tuple[float, float]:
 def show(title: str, state: str, curve: Curve) -> None:
     base50, base99 = curve[BASE]
     for size, (p50, p99) in curve.items():
-        print(f"{title:22} {state:6} {size:>9} {p50:8.2f} {p99:8.2f} {p50 / base50:7.2f} {p99 / base99:7.2f}")
+        limit = EVENT_LIMIT_US * (2 if size > BASE else 1)
+        print(
+            f"{title:22} {state:6} {size:>9} {p50:8.2f} {p99:8.2f} {p50 / base50:7.2f} {p99 / base99:7.2f}"
+            f"   {verdict(p50 <= limit)} p50 ≤ {limit:.0f}"
+        )
 
 
 def measure(state: str, sizes: tuple[int, ...], what: str, rounds: int) -> Curve:
@@ -85,11 +89,19 @@ def reference(state: str) -> tuple[ReferenceRouter, list[int]]:
         for queue in chance.sample(queues, 3):
             router._tiers[queue, number] = Tier(chance.randint(1, 2), chance.randint(1, 50), 0, 1)
         router._agents[number] = Agent(
-            number, f"agent {number}", dict.fromkeys(SETTINGS, 0), False, "Available", "waiting", 0, number
+            number,
+            f"agent {number}",
+            dict.fromkeys(SETTINGS, 0),
+            False,
+            {},
+            "Available",
+            "waiting",
+            0,
+            number,
         )
         if state == "full":
             queue = chance.choice(queues)
-            router._callers[number] = Caller(number, queue, number, chance.randint(-1, 1), 0)
+            router._callers[number] = Caller(number, queue, number, chance.randint(-1, 1), 0, None)
             router._offers[number] = Offer(number, 0, number, queue, "On Break", "talking")
             router._agents[number].state = "in_a_queue_call"
     router._handed_out |= {"agent": BASE, "caller": BASE, "offer": BASE}
@@ -115,7 +127,9 @@ def reference_round_us(state: str) -> float:
 def against_reference(state: str, rounds: int) -> None:
     ours = (full if state == "full" else quiet)(options_for(rounds), STRATEGY)
     fast, slow = figures(ours[EVENT[state]])[0], reference_round_us(state)
-    print(f"{state:6} {EVENT[state]:18} {fast:10.2f} {slow:14.0f} {slow / fast:10.0f}")
+    times = slow / fast
+    shown = f"{state:6} {EVENT[state]:18} {fast:10.2f} {slow:14.0f} {times:10.0f}"
+    print(f"{shown}   {verdict(times >= 100)} ≥ 100 times")
 
 
 def resident_bytes() -> int:
@@ -184,6 +198,8 @@ def main() -> None:
     waiting = measure("full", WAITING, "callers", options.rounds)
     curves["waiting callers, 10 000 agents"]["full"] = waiting
     show("waiting callers", "full", waiting)
+    if options.plots:
+        draw(options.plots, curves)
     print(f"\n{'state':6} {'event':18} {'core p50':>10} {'reference p50':>14} {'times':>10}")
     for state in ("full", "quiet"):
         against_reference(state, options.rounds)
@@ -192,9 +208,7 @@ def main() -> None:
         command = [sys.executable, __file__, "--memory", what]
         answer: Any = subprocess.run(command, capture_output=True, text=True, check=True).stdout
         name = "waiting caller" if what == "caller" else what
-        print(f"bytes a {name:15} {float(answer):6.0f}   (at most {limit})")
-    if options.plots:
-        draw(options.plots, curves)
+        print(f"bytes a {name:15} {float(answer):6.0f}   {verdict(float(answer) <= limit)} ≤ {limit}")
 
 
 if __name__ == "__main__":

@@ -461,17 +461,51 @@ fn run(scene: Scene, seed: u64) -> Found {
     run.found
 }
 
+impl Found {
+    /// Held against what an estimate of this scene must reach.
+    fn verdict(&self, scene: &Scene) -> String {
+        // Error over that by queue length, and over that by the last who was served; where they make sense.
+        let (length, last) = if scene.name == STATIONARY.name {
+            (0.65, 0.5)
+        } else if SWINGING.iter().any(|other| other.name == scene.name) {
+            (0.75, f64::INFINITY)
+        } else {
+            (1.05, f64::INFINITY)
+        };
+        let is_plain = matches!(scene.service, Service::Exponential)
+            && !SWINGING.iter().any(|other| other.name == scene.name);
+        let cover = if is_plain { 0.78..=0.82 } else { 0.75..=0.85 };
+        let good = self.to_length() <= length
+            && self.to_last() <= last
+            && self.bias().abs() <= 0.03
+            && cover.contains(&self.coverage());
+        format!(
+            "{}  /QL ≤ {length}{}, bias ≤ 3 %, p10-90 {:.0}…{:.0} %",
+            if good { "PASS" } else { "MISS" },
+            if last.is_finite() {
+                format!(", /LES ≤ {last}")
+            } else {
+                String::new()
+            },
+            cover.start() * 100.0,
+            cover.end() * 100.0,
+        )
+    }
+}
+
 #[test]
 #[ignore = "minutes; prints the table"]
 fn table() {
     println!("{HEAD}");
     for seed in 101..103 {
         for scene in PATIENT.iter().chain(&[STATIONARY]).chain(&SWINGING) {
-            let scene = Scene {
+            let large = Scene {
                 callers: scene.callers * 6,
                 ..*scene
             };
-            run(scene, seed).print(&scene, seed);
+            let found = run(large, seed);
+            found.print(&large, seed);
+            println!("    {}", found.verdict(scene));
         }
     }
 }
