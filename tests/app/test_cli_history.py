@@ -36,7 +36,9 @@ def day():
 @pytest.fixture(autouse=True)
 def later(monkeypatch, day):
     """The simulated day is over; for the command line too."""
-    monkeypatch.setattr("py_callcenter.cli_stopped_history.time.time_ns", lambda: (day.now_us + 86_400_000_000) * 1000)
+    monkeypatch.setattr(
+        "py_callcenter.cli_stopped_history.time.time_ns", lambda: (day.now_us + 86_400_000_000) * 1000
+    )
 
 
 @pytest.fixture(params=["running", "stopped"])

@@ -316,6 +316,19 @@ def test_each_reader_has_language_calendar_and_hour(office):
     assert office.arrived()[1:] == ["Щоденний звіт: субота, 21 листопада 2026\u202fр."]
 
 
+@pytest.mark.parametrize("begin", [datetime(2026, 3, 27, tzinfo=UTC), datetime(2026, 10, 23, tzinfo=UTC)])
+def test_days_on_which_the_clocks_change_are_reported_once_as_all_others(office, begin):
+    """At half past two, which doesn't come in spring and comes twice in autumn."""
+    courier = office.courier(boss(zone="Europe/Berlin", at="02:30"))
+    office.clock.at = begin
+    for _ in range(5 * 24):
+        courier.turn()
+        office.clock.on(hours=1)
+
+    days = [begin + timedelta(days=n) for n in range(-1, 4)]
+    assert office.arrived() == [f"Daily report: {day:%A, %B} {day.day}, 2026" for day in days]
+
+
 def test_neither_database_nor_log_holds_an_address(office):
     office.server.script["rcpt"] = [None, "550 5.1.1 <boss@example.org> no such user"]
     with capture_logs() as logs:
