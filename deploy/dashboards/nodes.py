@@ -6,7 +6,19 @@ from grafana_foundation_sdk.models.common import BigValueTextMode
 from grafana_foundation_sdk.models.dashboard import Dashboard
 
 from deploy.dashboards import parts
-from deploy.dashboards.parts import NODES, Query, Row, Steps, bars, board, lines, number, rate, total
+from deploy.dashboards.parts import (
+    NODES,
+    Query,
+    Row,
+    Steps,
+    bars,
+    board,
+    lines,
+    number,
+    quantile,
+    rate,
+    total,
+)
 
 OF = 'node=~"$node"'
 
@@ -160,6 +172,23 @@ def _records() -> Row:
             lines(
                 "Live feed", "Pages and programs that listen to it.", "short",
                 Query(total("callcenter_sse_clients"), "clients"), width=8,
+            ),
+            lines(
+                "Requests", "To page and API, a minute; by route, none: turned away or nothing there.", "cpm",
+                Query(f"60 * {rate('callcenter_http_requests_total', 'route')}", "{{route}}"),
+                width=8, stacked=True,
+            ),
+            lines(
+                "Requests that failed", "4xx: the asker's mistake; 5xx: ours, or away.", "cpm",
+                Query(f"""60 * {rate('callcenter_http_requests_total', 'status', 'status=~"4xx|5xx"')}"""
+                      " or vector(0)", "{{status}}"),
+                width=8,
+            ),
+            lines(
+                "Time of a request", "Until the answer is sent; the live feed is left out.", "s",
+                Query(quantile(0.5, "callcenter_http_request_duration_seconds"), "half"),
+                Query(quantile(0.99, "callcenter_http_request_duration_seconds"), "99 %"),
+                width=8,
             ),
         ),
     )  # fmt: skip

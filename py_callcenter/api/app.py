@@ -25,6 +25,7 @@ from py_callcenter.api.json import answer
 from py_callcenter.api.mail import Mails, mail_v1
 from py_callcenter.api.port import ControllerPort, Health, PortError
 from py_callcenter.api.routes import v1
+from py_callcenter.api.traffic import Counted, Requests
 from py_callcenter.metrics import render
 
 RETRY_AFTER_S: Final = 5
@@ -77,9 +78,11 @@ def create_app(
     app.state.history = history
     app.state.mails = mails
     app.add_middleware(Guard, token=token, hosts=hosts)
+    requests = Requests()
+    app.add_middleware(Counted, requests=requests)
     _add_errors(app)
     _add_health(app, controller)
-    _add_metrics(app, controller, the_feed, mails)
+    _add_metrics(app, controller, the_feed, mails, requests)
     app.include_router(v1, prefix="/api/v1")
     app.include_router(history_v1, prefix="/api/v1")
     app.include_router(mail_v1, prefix="/api/v1")
@@ -118,12 +121,20 @@ async def _health(ask: Callable[[], Awaitable[Health]]) -> Response:
     return answer(health, 200 if health.ok else 503)
 
 
-def _add_metrics(app: FastAPI, controller: ControllerPort, feed: Feed, mails: Mails | None) -> None:
+def _add_metrics(
+    app: FastAPI, controller: ControllerPort, feed: Feed, mails: Mails | None, requests: Requests
+) -> None:
     @app.get("/metrics", tags=["health"], response_class=Response)
     async def metrics(request: Request) -> Response:
         """Prometheus text; OpenMetrics for scrapers that ask for it."""
         emails = {} if mails is None else mails.outcomes()
-        snapshot = replace(await controller.metrics(), sse_clients=feed.clients, report_emails=emails)
+        snapshot = replace(
+            await controller.metrics(),
+            sse_clients=feed.clients,
+            report_emails=emails,
+            http_requests=requests.counts.copy(),
+            http_took=requests.took.copy(),
+        )
         body, media_type = await asyncio.to_thread(render, snapshot, request.headers.get("accept", ""))
         return Response(body, headers={"content-type": media_type, "cache-control": "no-store"})
 

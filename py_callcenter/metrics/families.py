@@ -15,7 +15,7 @@ from prometheus_client.core import (
 from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
-from py_callcenter.metrics import switches
+from py_callcenter.metrics import http, switches
 from py_callcenter.metrics.snapshot import MetricsSnapshot
 from py_callcenter.stats import AGENT_STATES, LOGGED_IN_STATES, Histogram
 
@@ -45,6 +45,7 @@ class SnapshotCollector(Collector):
         yield from _agent_metrics(self._snapshot)
         yield from _node_metrics(self._snapshot)
         yield from switches.metrics(self._snapshot)
+        yield from http.metrics(self._snapshot)
         yield from _process_metrics(self._snapshot)
         yield _gauge(
             "callcenter_collector_duration_seconds",

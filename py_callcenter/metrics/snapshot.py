@@ -111,6 +111,9 @@ class MetricsSnapshot:
     """Age of the oldest record that the database has not got."""
     database_up: bool = True
     sse_clients: int = 0
+    http_requests: Mapping[tuple[str, str], int] = field(default_factory=dict)
+    """By template of the route and class of the status."""
+    http_took: Histogram = field(default_factory=lambda: Histogram(LAG_BOUNDS_US))
     report_emails: Mapping[str, int] = field(default_factory=dict)
     """Attempts to send a report by outcome."""
     version: str = ""

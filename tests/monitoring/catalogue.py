@@ -19,7 +19,7 @@ DEPLOY = ROOT / "deploy"
 RULES = DEPLOY / "prometheus/rules"
 OF_THE_SCRAPE = frozenset({"instance", "job"})
 """Labels that Prometheus puts on every series."""
-FREE = frozenset({"queue", "node", "command", "event", "version", "profile"})
+FREE = frozenset({"queue", "node", "command", "event", "route", "version", "profile"})
 """Labels whose values a site or the switch sets."""
 
 
@@ -43,6 +43,7 @@ def _everything() -> MetricsSnapshot:
         expected={"support": ExpectedWait(1, 1, 1, 1.0, 1.0, 1.0)},
         staffing={"support": Hint(1, 1, 1, 1.0, 1.0, None)},
         nodes={"fs1": node},
+        http_requests={("/metrics", "2xx"): 1, ("/metrics", "4xx"): 1, ("/metrics", "5xx"): 1},
     )
 
 
