@@ -11,6 +11,7 @@ from urllib.parse import quote
 import httpx
 
 from py_callcenter.api.token import TokenError, read_token, token_path
+from py_callcenter.app.secrets import rotate_seal
 from py_callcenter.cli_support import BAD_INPUT, FAILED, CliError
 from py_callcenter.config import Agent, Config, Controller, Queue, difference
 from py_callcenter.engine.records import AgentStatusChanged, AgentWrapUp, AnyRecord
@@ -113,6 +114,9 @@ class Running:
 
     def drain(self, node: str, *, on: bool) -> dict[str, Any]:
         return self._one("PUT" if on else "DELETE", f"/api/v1/nodes/{quote(node, safe='')}/drain")
+
+    def rotate_key(self) -> int:
+        return int(self._one("POST", "/api/v1/key")["earlier_keys"])
 
     def routing(self) -> dict[str, Any]:
         return self._one("GET", "/api/v1/config")
@@ -295,6 +299,13 @@ class Stopped:
 
     def transfer(self, call: str, key: str, where: str) -> None:  # noqa: ARG002 - no calls
         raise CliError("no controller runs, so there is nobody to transfer", _START)
+
+    def rotate_key(self) -> int:
+        try:
+            keys = rotate_seal(Path(self._config.controller.state), time.time_ns() // 1000)
+        except (OSError, ValueError) as error:
+            raise CliError(f"the key can't be changed: {error}", "look at the state folder") from error
+        return len(keys.old_seals)
 
     def routing(self) -> dict[str, Any]:
         return self._in_force.routing()

@@ -24,6 +24,7 @@ from py_callcenter.cli_support import (
 from py_callcenter.config import RuleError
 from py_callcenter.config.rules import parse_exit
 
+key_app = typer.Typer(cls=Commands, help="The key that seals callers' places.", no_args_is_help=True)
 node_app = typer.Typer(cls=Commands, help="Look at switches and drain them.", no_args_is_help=True)
 
 
@@ -48,6 +49,19 @@ def divert(
         rows = behind.divert(name, None if place == "off" else _place(place))
     for row in rows:
         typer.echo(f"{row['name']}: " + (f"diverted to {row['divert']}" if row["divert"] else "not diverted"))
+
+
+@key_app.command("rotate")
+def key_rotate(config: ConfigOption = None) -> None:
+    """Seal what is stamped on callers' channels with a new key.
+
+    It holds at once, or from the next start on when no controller runs. Nobody loses the place: earlier keys
+    count until no caller who is there can carry them.
+    """
+    with backend(read_config(config)) as behind:
+        earlier = behind.rotate_key()
+        say_stopped(live=behind.live)
+    typer.echo(f"new key in use; earlier ones that still count: {earlier}")
 
 
 @node_app.command("list")

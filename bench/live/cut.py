@@ -16,7 +16,6 @@ import argparse
 import json
 import signal
 import sys
-import tempfile
 import threading
 import time
 from datetime import datetime
@@ -27,9 +26,10 @@ sys.path[:0] = [str(Path(__file__).parents[2] / "tests"), str(Path(__file__).par
 from endpoints import Endpoints
 from live.product import Controller, Setup
 from live.sip import until
-from live.switch import FreeSwitch, missing
+from live.switch import FreeSwitch
 from live.wire_cutter import WireCutter
-from load import contacts, judge, machine
+from load import contacts, judge
+from stage import on_a_switch
 
 LIMIT_S = 2.0
 
@@ -146,20 +146,12 @@ def main() -> int:
     parser.add_argument("--agents", type=int, default=50)
     parser.add_argument("--cuts", type=int, default=6)
     given = parser.parse_args()
-    if reason := missing():
-        print(reason, file=sys.stderr)
-        return 2
-    with tempfile.TemporaryDirectory(prefix="callcenter-cut-") as name:
-        folder = Path(name)
-        switch = FreeSwitch(folder / "switch")
-        switch.start()
-        try:
-            print(switch.api("version").strip(), machine())
-            good = cut_under_load(switch, folder, given)
-            good = kill_under_load(switch, folder, given) and good
-        finally:
-            switch.stop()
-    return 0 if good else 1
+
+    def play(switch: FreeSwitch, folder: Path) -> bool:
+        good = cut_under_load(switch, folder, given)
+        return kill_under_load(switch, folder, given) and good
+
+    return on_a_switch(play)
 
 
 if __name__ == "__main__":

@@ -1,15 +1,17 @@
 """The controller killed, stopped and cut off while callers wait and talk: how soon it goes on.
 
-    FREESWITCH_HOME=… .venv/bin/python bench/live/die.py [--waiting 50] [--talking 10] [--cuts 50]
+    FREESWITCH_HOME=… .venv/bin/python bench/live/die.py [--waiting 1000] [--talking 100] [--cuts 50]
 
-So many callers wait, so many talk with agents, some agents are in wrap-up. Then, one after the other:
+So many callers wait, a hundred of them with music, so many talk with agents, some agents are in wrap-up.
+Then, one after the other:
 
 - `kill -9` of the controller and a start: every call lives on, the order of the queue, the order of idle
   agents and the wrap-ups are as they were, nothing is counted twice; from the start of the new process to
   the first phone that rings it takes two seconds at most.
-- SIGSTOP for 5 and for 30 seconds. The second is longer than the dead man waits, so the switch is told to
-  leave it alone meanwhile: what is looked at is the controller.
+- SIGSTOP for 5 and for 30 seconds, which the dead man must bear.
 - cuts of the connection, evenly over a minute.
+- as many callers on two switches, half on each, and `kill -9` of one: the other's go on, those of the dead
+  one end once in the books.
 
 Ends with 1 when something of that did not hold.
 """
@@ -21,7 +23,6 @@ import json
 import os
 import signal
 import sys
-import tempfile
 import threading
 import time
 from dataclasses import dataclass
@@ -35,9 +36,10 @@ import httpx
 from endpoints import Endpoints
 from live.product import Controller, Setup
 from live.sip import until
-from live.switch import FreeSwitch, missing
+from live.switch import FreeSwitch
+from live.test_nodes import TwoSwitches
 from live.wire_cutter import WireCutter
-from load import machine
+from stage import MANY_PORTS, on_a_switch, open_wide
 
 LIMIT_S = 2.0
 FOREVER_S = 3600.0
@@ -79,9 +81,7 @@ class Picture:
                 )
                 for row in agents
             },
-            legs={
-                line.split(",")[0] for line in switch.api("show channels").splitlines() if line[8:9] == "-"
-            },
+            legs=channels(switch),
         )
 
     def differences(self, other: Picture) -> list[str]:
@@ -109,8 +109,9 @@ class Office:
         self.ends = Endpoints(switch.sip_port, "queue_support", talk_s=FOREVER_S, agent_hangs_up=False)
         self.brief = Endpoints(switch.sip_port, "queue_support", talk_s=1.0, agent_hangs_up=True)
         # Music to so many at most: it is the switch's work, and more of it than of anything else.
-        setup = Setup().queue(moh_sound="local_stream://moh" if waiting <= MUSIC_TO else "")
-        setup.queue("other")
+        heard = min(waiting, MUSIC_TO)
+        self.quiet = Endpoints(switch.sip_port, "queue_quiet", talk_s=FOREVER_S, agent_hangs_up=False)
+        setup = Setup().queue().queue("quiet", moh_sound="").queue("other")
         for name in IDLE:
             setup.agent(
                 name, queue="other", contact=f"sofia/internal/{name}@127.0.0.1:9", status="Logged Out"
@@ -125,19 +126,21 @@ class Office:
         self.controller.start()
         until(lambda: switch.api("global_getvar cc_alive") == "true", "the controller says that it is alive")
         self.brief.run(2, RESTING / 2)
-        self._count = waiting + talking
-        self._caller = threading.Thread(
-            target=self.ends.run, args=(self._rate, self._count / self._rate), daemon=True
-        )
+        self._callers = [
+            threading.Thread(target=ends.run, args=(self._rate, count / self._rate), daemon=True)
+            for ends, count in ((self.ends, heard + talking), (self.quiet, waiting - heard))
+            if count
+        ]
         for name in IDLE[2:] + IDLE[:2]:
             self.set(name, "Available")
             time.sleep(0.2)
         for place in range(talking):
             self.set(f"talk{place}", "Available")
-        self._caller.start()
-        self._reached(talking, waiting)
+        for caller in self._callers:
+            caller.start()
+            self._reached(talking, heard if caller is self._callers[0] else waiting)
 
-    _rate = 25
+    _rate = 20
 
     def set(self, agent: str, status: str) -> None:
         url = f"{self.controller.url}/api/v1/agents/{agent}"
@@ -152,10 +155,10 @@ class Office:
             metric = self.controller.metric
             return (
                 metric("callcenter_agents", state="in_a_queue_call") == talking
-                and metric("callcenter_queue_calls_waiting", queue="support") == waiting
+                and metric("callcenter_queue_calls_waiting") == waiting
             )
 
-        until(there, f"{talking} talk and {waiting} wait", 60 + self._count / self._rate)
+        until(there, f"{talking} talk and {waiting} wait", 60 + (waiting + talking) / self._rate)
 
     def counters(self) -> tuple[float, ...]:
         return tuple(self.controller.metric(name) for name in COUNTERS)
@@ -255,6 +258,72 @@ def cut_off(office: Office, cuts: int, seconds: float) -> bool:
     return compare(office, before, counters, f"{cuts} cuts in {seconds:g} s")
 
 
+def one_of_two(first: FreeSwitch, folder: Path, waiting: int, talking: int) -> bool:
+    """Half of all callers on each of two switches, and one of them dies."""
+    second = FreeSwitch(folder / "second", instance=1, rtp_ports=MANY_PORTS)
+    open_wide(second)
+    setup = TwoSwitches(second=second).queue().queue("quiet", moh_sound="")
+    ends = [
+        (Endpoints(switch.sip_port, queue, talk_s=FOREVER_S, agent_hangs_up=False), count // 2)
+        for queue, count in (("queue_support", talking), ("queue_quiet", waiting))
+        for switch in (first, second)
+    ]
+    for place in range(talking):
+        contact = f"sofia/internal/talk{place}@127.0.0.1:{ends[place % 2][0].agent_port}"
+        setup.agent(f"talk{place}", contact=contact, wrap_up_time=0)
+    controller = Controller(folder / "pair", first, setup)
+    metric = controller.metric
+    try:
+        controller.start(wait_s=60)
+        until(lambda: all(row["up"] for row in controller.get("nodes")), "both switches are in step", 20)
+        for end, count in ends:
+            threading.Thread(target=end.run, args=(10, count / 10), daemon=True).start()
+        until(
+            lambda: (
+                metric("callcenter_agents", state="in_a_queue_call") == talking
+                and metric("callcenter_queue_calls_waiting") == waiting
+            ),
+            "all wait and talk",
+            90 + waiting / 10,
+        )
+        there = channels(second)
+        before = [c["id"] for c in controller.get("calls") if c["state"] == "waiting" and c["id"] in there]
+        offered = metric("callcenter_queue_calls_offered_total")
+        first.stop(signal.SIGKILL)
+        died_s = time.monotonic()
+        until(lambda: metric("callcenter_queue_calls_waiting") == len(before), "the dead ones are gone", 20)
+        noticed_s = time.monotonic() - died_s
+        time.sleep(5)
+        after = [c["id"] for c in controller.get("calls") if c["state"] == "waiting"]
+        violations = metric("callcenter_invariant_violations_total")
+        free, talk = (metric("callcenter_agents", state=state) for state in ("waiting", "in_a_queue_call"))
+        lost = metric("callcenter_queue_calls_lost_total")
+        gone = len(there - channels(second))
+        wrong = {
+            f"the other's queue: {len(before)} → {len(after)}, or another order": after != before,
+            f"{gone} of the other's {len(there)} channels are gone": gone,
+            "somebody was counted twice": metric("callcenter_queue_calls_offered_total") != offered,
+            f"{violations:g} invariant violations": violations,
+            f"{talk:g} agents talk and {free:g} are free, of {talking}": talk + free != talking,
+            f"{lost:g} lost, not all of the dead switch": lost != waiting + talking - len(before) - talk,
+        }
+    finally:
+        controller.stop()
+        second.stop()
+        for end, _count in ends:
+            end._rtp.close()
+    print(f"kill -9 of one of two switches, {waiting} wait and {talking} talk on both")
+    print(f"  after {noticed_s:.1f} s all its calls are out of the queues; {lost:g} lost in the books")
+    for what, is_so in wrong.items():
+        if is_so:
+            print(f"  NOT AS BEFORE: {what}")
+    return not any(wrong.values())
+
+
+def channels(switch: FreeSwitch) -> set[str]:
+    return {line.split(",")[0] for line in switch.api("show channels").splitlines() if line[8:9] == "-"}
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -262,34 +331,33 @@ def main() -> int:
     parser.add_argument("--waiting", type=int, default=50)
     parser.add_argument("--talking", type=int, default=10)
     parser.add_argument("--cuts", type=int, default=50)
+    parser.add_argument("--only", choices=("one", "two"), help="one switch or two; both when not given")
     given = parser.parse_args()
-    if reason := missing():
-        print(reason, file=sys.stderr)
-        return 2
-    with tempfile.TemporaryDirectory(prefix="callcenter-die-") as name:
-        folder = Path(name)
-        switch = FreeSwitch(folder / "switch")
-        switch.start()
-        try:
-            print(switch.api("version").strip(), machine())
-            # As shipped a switch takes 1 000 channels and 30 new ones a second.
-            switch.api("fsctl max_sessions 10000")
-            switch.api("fsctl sps 500")
-            office = Office(switch, folder / "office", given.waiting, given.talking)
-            try:
-                print(f"{given.waiting} wait, {given.talking} talk, {RESTING} in wrap-up, {len(IDLE)} idle")
-                good = [
-                    killed(office),
-                    stopped(office, 5),
-                    stopped(office, 30),
-                    cut_off(office, given.cuts, 60),
-                    resumes(office, given.talking),
-                ]
-            finally:
-                office.close()
-        finally:
-            switch.stop()
-    return 0 if all(good) else 1
+
+    def play(switch: FreeSwitch, folder: Path) -> bool:
+        good = [] if given.only == "two" else on_one(switch, folder, given)
+        if given.only != "one":
+            good.append(one_of_two(switch, folder, given.waiting, given.talking))
+        return all(good)
+
+    return on_a_switch(play, rtp_ports=MANY_PORTS)
+
+
+def on_one(switch: FreeSwitch, folder: Path, given: argparse.Namespace) -> list[bool]:
+    office = Office(switch, folder / "office", given.waiting, given.talking)
+    try:
+        print(
+            f"{given.waiting} wait, {given.talking} talk, {RESTING} in wrap-up, {len(IDLE)} idle", flush=True
+        )
+        return [
+            killed(office),
+            stopped(office, 5),
+            stopped(office, 30),
+            cut_off(office, given.cuts, 60),
+            resumes(office, given.talking),
+        ]
+    finally:
+        office.close()
 
 
 if __name__ == "__main__":

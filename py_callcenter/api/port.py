@@ -267,6 +267,12 @@ class ControllerPort(Protocol):
         """No new offers for a node's callers, who stay; or offers again."""
         ...
 
+    async def rotate_key(self) -> int:
+        """Seal what is stamped on channels with a new key; how many earlier ones count for those who are
+        there. 409 when there are too many.
+        """
+        ...
+
     async def trace(self, call: str) -> list[TraceStep]:
         """What happened to a call, in order. 404 when nothing is known of it."""
         ...

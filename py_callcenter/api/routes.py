@@ -117,6 +117,12 @@ class Routing(BaseModel):
     tiers: list[dict[str, Any]] = []
 
 
+class KeyRotated(BaseModel):
+    """`earlier_keys` count for callers who are there."""
+
+    earlier_keys: int
+
+
 class Applied(BaseModel):
     """What an `apply` changed, or would change."""
 
@@ -204,6 +210,15 @@ async def divert_all(order: DivertOrder, controller: ControllerDep) -> Response:
 async def undivert_all(controller: ControllerDep) -> Response:
     """Take every divert back."""
     return answer(await controller.divert(None, None))
+
+
+@v1.post("/key", tags=["nodes"], response_model=KeyRotated)
+async def rotate_key(controller: ControllerDep) -> Response:
+    """Seal what is stamped on callers' channels with a new key, from now on.
+
+    Nobody loses the place: earlier keys count until no caller who is there can carry them.
+    """
+    return answer({"earlier_keys": await controller.rotate_key()})
 
 
 @v1.get("/agents", tags=["agents"], response_model=list[AgentRow])

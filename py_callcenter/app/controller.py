@@ -26,7 +26,7 @@ from py_callcenter.app.live import LiveFigures
 from py_callcenter.app.orders import Orders
 from py_callcenter.app.queue_log import QueueLogFile
 from py_callcenter.app.registrations import Registrations
-from py_callcenter.app.secrets import Keys
+from py_callcenter.app.secrets import Keys, forget_seals
 from py_callcenter.app.traces import Traces
 from py_callcenter.config import Change, Config, Exit, difference
 from py_callcenter.engine import Action, AnyRecord, Engine, Outcome, View
@@ -48,6 +48,9 @@ its clock, so 32 to 33.5): within 35 s, and not when we stand still for 30."""
 DEAD_MAN_PLANNED_S: Final = 120
 """After a stop that we know of: time for an upgrade and the next start."""
 IDLE_TICK_S: Final = 1.0
+KEYS_EVERY_S: Final = 60.0
+KEYS_MARGIN_US: Final = 60_000_000
+"""More than any two clocks of ours differ, and than a stamp may be on its way."""
 FAULT_PAUSE_US: Final = 100_000
 EVENT_LAG_EVERY_US: Final = 1_000_000
 
@@ -110,6 +113,7 @@ class Controller:
         self.changed: Callable[[], None] = lambda: None
         """Called after each input that may show on the page."""
         self._store = store
+        self._keys = keys
         self._orders_in = orders_in
         self._config = config
         # Lots are drawn from the epoch unless the file names a seed: either way they can be drawn again.
@@ -163,7 +167,8 @@ class Controller:
         for link in self.links.values():
             link.start()
         self._registrations.start()
-        self._greenlets = [gevent.spawn(self._keep_time), gevent.spawn(self._measure_hub)]
+        regular = (self._keep_time, self._measure_hub, self._mind_keys)
+        self._greenlets = [gevent.spawn(one) for one in regular]
         if self._decisions is not None:
             self._greenlets.append(gevent.spawn(self._decisions.run))
         _log.info("controller_started", nodes=len(self.links), queues=len(self._config.queues))
@@ -312,6 +317,35 @@ class Controller:
         self._set_targets(wanted)
         self._registrations.configure(wanted)
         self.changed()
+
+    def use_keys(self, keys: Keys) -> None:
+        """Seal stamps with another key from now on."""
+        self._keys = keys
+        self.engine.use_keys(keys.seal, keys.old_seals)
+        _log.info("stamps_sealed_with_another_key", earlier_keys=len(keys.old_seals))
+
+    def _mind_keys(self) -> None:
+        while True:
+            gevent.sleep(KEYS_EVERY_S)
+            self.forget_keys()
+
+    def forget_keys(self) -> None:
+        """Let earlier keys count no more that nobody who is there can carry."""
+        state, keys = self._orders_in, self._keys
+        if state is None or not keys.old_seals:
+            return
+        if any(link.state is not State.UP for link in self.links.values()):
+            return  # somebody may be on a switch that can't be asked
+        oldest_us = self.engine.oldest_call_us()
+        before_us = (self.clock.now_us() if oldest_us is None else oldest_us) - KEYS_MARGIN_US
+        if min(keys.replaced_us) >= before_us:
+            return
+        try:
+            kept = gevent.get_hub().threadpool.apply(forget_seals, (state, before_us))
+        except (OSError, ValueError) as error:
+            _log.warning("old_key_not_forgotten", reason=str(error))
+        else:
+            self.use_keys(kept)
 
     # Questions.
 

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import replace
 from functools import partial
+from pathlib import Path
 from typing import Final, Literal, TypeVar
 
 import structlog
@@ -27,6 +28,7 @@ from py_callcenter.app.controller import Controller
 from py_callcenter.app.crossing import IntoHub, IntoLoop
 from py_callcenter.app.picture import Picture, QueueFigures
 from py_callcenter.app.rows import WHY_DOWN, node_row, staffing_row
+from py_callcenter.app.secrets import rotate_seal
 from py_callcenter.app.staffing import hints
 from py_callcenter.app.story import tell
 from py_callcenter.config import Change, Config, Exit
@@ -207,6 +209,20 @@ class HubPort:
             partial(self._controller.rank_call, call, priority=priority, base_score=base_score, skills=skills)
         )
         return await self._call(call)
+
+    async def rotate_key(self) -> int:
+        """In the file before it is used: what it seals must count after a crash too."""
+        state = Path(self._controller.config.controller.state)
+        try:
+            keys = await asyncio.to_thread(rotate_seal, state, self._controller.clock.now_us())
+        except ValueError as error:
+            raise PortError(409, str(error), "wait until some of the calls have ended") from error
+        except OSError as error:
+            raise PortError(
+                503, f"the key can't be kept: {error.strerror}", "look at the state folder"
+            ) from error
+        await self._ask(partial(self._controller.use_keys, keys))
+        return len(keys.old_seals)
 
     async def _call(self, name: str) -> CallRow:
         await self.snapshot()

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 KEY_BYTES: Final = 32
+MAX_OLD: Final = 15
+"""Each of them is tried on a stamp that looks wrong."""
 _SEALS: Final = "seal.key"
 _CALLER: Final = "caller.key"
 
@@ -22,6 +25,8 @@ class Keys:
     """What it was before: callers who wait still carry it."""
     caller: bytes
     """Callers' pseudonyms are made with it, for as long as the records live."""
+    replaced_us: tuple[int, ...] = ()
+    """When each of the old seals was replaced; who came later doesn't carry it."""
 
     def __repr__(self) -> str:
         return "Keys(hidden)"
@@ -29,9 +34,9 @@ class Keys:
 
 def read_keys(state: Path) -> Keys:
     """The keys in the state folder; made at the first start. Raises `ValueError` for a damaged file."""
-    seals = _read(state / _SEALS)
-    caller = _read(state / _CALLER, seals[-1].hex())
-    return Keys(seals[0], tuple(seals[1:]), caller[0])
+    (seal, _), *old = _read(state / _SEALS)
+    caller = _read(state / _CALLER, (old[-1][0] if old else seal).hex())
+    return Keys(seal, tuple(key for key, _ in old), caller[0][0], tuple(us for _, us in old))
 
 
 def stored_caller_key(state: Path) -> bytes | None:
@@ -39,22 +44,45 @@ def stored_caller_key(state: Path) -> bytes | None:
     return read_keys(state).caller if (state / _SEALS).exists() else None
 
 
-def rotate_seal(state: Path) -> None:
-    """Seal with a new key from the next start on; the one before it still counts, older ones no longer."""
-    seals = _read(state / _SEALS)
-    _read(state / _CALLER, seals[-1].hex())
-    write_private(state / _SEALS, "\n".join([os.urandom(KEY_BYTES).hex(), seals[0].hex()]))
+def rotate_seal(state: Path, now_us: int) -> Keys:
+    """Seal with a new key from now on; those before it count until `forget_seals`.
+
+    Raises `ValueError`, and changes nothing, when too many still count.
+    """
+    keys = read_keys(state)  # callers' pseudonyms keep the first key
+    if len(keys.old_seals) >= MAX_OLD:
+        raise ValueError(f"{MAX_OLD} earlier keys still count for callers who are there")
+    old = [(keys.seal, now_us), *zip(keys.old_seals, keys.replaced_us, strict=True)]
+    _write(state / _SEALS, os.urandom(KEY_BYTES), old)
+    return read_keys(state)
 
 
-def _read(path: Path, first: str = "") -> list[bytes]:
-    """Keys of a file, one a line; `first` is written when there is none, else a new one."""
+def forget_seals(state: Path, before_us: int) -> Keys:
+    """Let no key count any more that was replaced before a moment."""
+    keys = read_keys(state)
+    old = [pair for pair in zip(keys.old_seals, keys.replaced_us, strict=True) if pair[1] >= before_us]
+    if len(old) < len(keys.old_seals):
+        _write(state / _SEALS, keys.seal, old)
+    return read_keys(state)
+
+
+def _write(path: Path, seal: bytes, old: Sequence[tuple[bytes, int]]) -> None:
+    write_private(path, "\n".join([seal.hex(), *(f"{key.hex()} {us}" for key, us in old)]))
+
+
+def _read(path: Path, first: str = "") -> list[tuple[bytes, int]]:
+    """Keys of a file, one a line, the old ones with the moment of their end; where it isn't told, it is that
+    of the file. `first` is written when there is no file, else a new key.
+    """
     if not path.exists():
         write_private(path, first or os.urandom(KEY_BYTES).hex())
+    changed_us = path.stat().st_mtime_ns // 1000
     try:
-        keys = [bytes.fromhex(line) for line in path.read_text("ascii").split()]
+        lines = [line.split() for line in path.read_text("ascii").splitlines()]
+        keys = [(bytes.fromhex(key), int(us[0]) if us else changed_us) for key, *us in lines]
     except ValueError:
         keys = []
-    if not keys or min(map(len, keys)) < KEY_BYTES:
+    if not keys or min(len(key) for key, _ in keys) < KEY_BYTES:
         raise ValueError(f"{path} is damaged: it must hold {KEY_BYTES} bytes in hexadecimal")
     return keys
 

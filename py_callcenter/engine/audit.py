@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from py_callcenter.engine import callers, offers, outside, standby, strangers, talk
+from py_callcenter.engine import callers, offers, outside, standby, strangers, sweep, talk
 from py_callcenter.engine.actions import Probe
 from py_callcenter.engine.calls import OfferState
 from py_callcenter.engine.records import EndMissed
@@ -35,6 +35,8 @@ def wake(state: State) -> None:
 
 def _step(state: State) -> None:
     state.round.timer = None
+    state.round.number += 1
+    sweep.step(state, state.round.number % STEPS, STEPS)
     if not state.round.left:
         state.round.left.extend(state.calls)
         state.round.left.extend(uuid for uuid, offer in state.legs.items() if offer.legs[uuid].created)
@@ -50,8 +52,10 @@ def _step(state: State) -> None:
 def _ask(state: State, uuid: str) -> None:
     call, offer = state.calls.get(uuid), state.legs.get(uuid)
     if call is not None:
+        sweep.call(state, call)
         state.act(Probe(call.node, uuid, audit=True))
     elif offer is not None:
+        sweep.offer(state, offer)
         if not offer.legs[uuid].dead:
             state.act(Probe(offer.call.node, uuid, audit=True))
     elif uuid in state.outside.channels:

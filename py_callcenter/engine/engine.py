@@ -251,6 +251,17 @@ class Engine:
         steer.hold(self._state, name, until_us)
         return self._finish()
 
+    def use_keys(self, key: bytes, old_keys: Sequence[bytes]) -> None:
+        """Seal with another key from now on; `old_keys` count for those who carry what they sealed."""
+        self._state.sealer.use(key, *old_keys)
+
+    def oldest_call_us(self) -> int | None:
+        """When the call that is here for longest came; None without any, 0 where nobody knows yet."""
+        state = self._state
+        if state.past or state.awaited:
+            return 0
+        return min((call.first_us for call in state.calls.values()), default=None)
+
     def set_external_calls(self, name: str, count: int, now_us: int) -> Outcome:
         """Note an agent's calls outside the queues. Raises `UnknownAgent`, `OutOfRange`."""
         self._advance(now_us)

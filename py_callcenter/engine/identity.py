@@ -19,6 +19,7 @@ _VERSION_5: Final = 0x5000_8000_0000_0000_0000
 _FREE_BITS: Final = ~(0xF000_C000_0000_0000_0000)
 _TAG_BYTES: Final = 16
 _WITHHELD_DIGITS: Final = 2
+_TOO_SHORT: Final = f"the key must have at least {_TAG_BYTES} bytes"
 
 
 def leg_uuid(call: str, attempt: int, device: int) -> str:
@@ -50,9 +51,9 @@ class Sealer:
 
         `caller_key`: what pseudonyms are made with, when not `key`; they must stay the same over its changes.
         """
-        if min(map(len, (key, *old_keys, caller_key or key))) < _TAG_BYTES:
-            raise ValueError(f"the key must have at least {_TAG_BYTES} bytes")
-        self._key, *self._old_keys = map(_fitting, (key, *old_keys))
+        if len(caller_key or key) < _TAG_BYTES:
+            raise ValueError(_TOO_SHORT)
+        self.use(key, *old_keys)
         self._caller_key = _fitting(caller_key or key)
         self.caller: Callable[[str], str] = lru_cache(maxsize=1024)(self._caller)
         """Pseudonym of a caller's number: the same for the same digits, of no use without the key.
@@ -60,6 +61,12 @@ class Sealer:
         Empty for what holds fewer than three digits, as withheld numbers do. `+` and the international `00`
         read alike.
         """
+
+    def use(self, key: bytes, *old_keys: bytes) -> None:
+        """Seal with `key` from now on, and let what is sealed with `old_keys` count."""
+        if min(map(len, (key, *old_keys))) < _TAG_BYTES:
+            raise ValueError(_TOO_SHORT)
+        self._key, *self._old_keys = map(_fitting, (key, *old_keys))
 
     def seal(self, *parts: str | int) -> str:
         """Tag over the parts, in order; each is length-prefixed so that no two lists read alike."""

@@ -76,6 +76,12 @@ class Round:
     """Nodes of which something was missed: each needs a fresh look."""
     suspects: dict[str, int] = field(default_factory=dict)
     """Channels that the switch didn't know when it was asked, with that moment."""
+    number: int = 0
+    """Counts the steps."""
+    findings: dict[tuple[str, str], tuple[int, int]] = field(default_factory=dict)
+    """What looked wrong (`sweep`): rule and what about, when first (0: told) and when last."""
+    holders: dict[int, int] = field(default_factory=dict)
+    """The offer last seen of each agent."""
 
 
 class State:
@@ -169,6 +175,11 @@ class State:
             if due is not None:
                 run, arguments = due
                 run(self, *arguments)
+
+    @property
+    def timers(self) -> int:
+        """How many run."""
+        return len(self._timers)
 
     def next_deadline_us(self) -> int | None:
         """When `run_timers` next has something to do."""

@@ -233,6 +233,10 @@ class FakeController:
                 return replace(row, drained=on, held=("drained",) if on else ())
         raise PortError(404, "there is no such node", "see `callcenter node list`")
 
+    async def rotate_key(self) -> int:
+        self.asked.append(("rotate_key",))
+        return 1
+
     async def trace(self, call: str) -> list[TraceStep]:
         if call != "call-1":
             raise PortError(404, "nothing is known of this call", "see `callcenter call list`")

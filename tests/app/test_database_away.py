@@ -71,8 +71,12 @@ def test_calls_go_on_without_the_database_over_a_crash_and_are_in_the_books_once
 
         place.end(signal.SIGKILL)
         place.start()
-        assert [row["id"] for row in place.calls()] == [waiting.uuid, served.uuid]
-        assert (place.agent()["status"], place.agent()["state"]) == ("On Break", "in_a_queue_call")
+        until(
+            lambda: [row["id"] for row in place.calls()] == [waiting.uuid, served.uuid],
+            "both calls are taken up",
+        )
+        until(lambda: place.agent()["state"] == "in_a_queue_call", "the agent talks")
+        assert place.agent()["status"] == "On Break"
         assert "database_away" in place.log
         server.call(served.hang_up)
         server.call(waiting.hang_up)

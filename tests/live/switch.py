@@ -108,6 +108,8 @@ class FreeSwitch:
     password: str = PASSWORD
     instance: int = 0
     """Several at a time need different ones: their RTP ports follow from it."""
+    rtp_ports: int = 998
+    """Two a channel."""
     _process: subprocess.Popen[bytes] | None = None
     _esl: Esl | None = None
 
@@ -133,10 +135,12 @@ class FreeSwitch:
             raise SwitchError("event_socket.conf.xml names its port otherwise than expected")
         socket_conf.write_text(text.replace('value="8021"', f'value="{self.esl_port}"'))
         rtp_first = 20000 + (os.getpid() % 10) * 3000 + self.instance * 1000
+        if self.rtp_ports > 998:
+            rtp_first = 6000 + self.instance * self.rtp_ports
         variables = {
             "sip_port": self.sip_port,
             "rtp_first_port": rtp_first,
-            "rtp_last_port": rtp_first + 998,
+            "rtp_last_port": rtp_first + self.rtp_ports,
             "moh_dir": self.folder / "moh",
             "test_log_level": self.log_level,
             "local_ip_v4": "127.0.0.1",

@@ -1,0 +1,143 @@
+"""What must never be is looked for all the time: each break that is planted is found and told once."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from sim.test_audit import centre
+from sim.world import MANUAL
+
+from py_callcenter.engine import sweep
+from py_callcenter.engine.calls import OfferState, Phase
+from py_callcenter.metrics.families import VIOLATION_RULES
+
+pytestmark = pytest.mark.sim
+
+
+def found(world, seconds=75):
+    """Rules and calls of what is told; a round takes half a minute, and it must look wrong twice."""
+    world.run(seconds)
+    return [(record.rule, record.call) for record in world.all("invariant-violated")]
+
+
+def one_waits():
+    world = centre("1000")
+    world.carry_out(world.engine.set_agent_status("1000", "Logged Out", world.now_us))
+    call = world.call()
+    world.run(2)
+    return world, world.engine._state, call
+
+
+def one_rings():
+    """A phone that nobody touches, however long."""
+    world = centre("1000", "1001", agent_originate_timeout=600)
+    for phone in world.phones.values():
+        phone.behaviour = MANUAL
+    call = world.call()
+    world.run(2)
+    state = world.engine._state
+    [offer] = state.offers.values()
+    return world, state, call, offer
+
+
+def test_a_centre_at_work_breaks_no_promise():
+    world = centre("1000", "1001")
+    for number in range(5):
+        world.call(number=str(number))
+        world.run(40)
+
+    assert found(world) == []
+
+
+def test_a_caller_in_no_queue_is_found():
+    world, state, call = one_waits()
+    state.waiting.clear()
+
+    assert found(world) == [("I1", call.uuid)]
+
+
+def test_a_caller_in_nobody_s_care_is_found():
+    world, state, call = one_waits()
+    state.calls[call.uuid].phase = Phase.TALKING
+
+    assert found(world) == [("I1", call.uuid)]
+
+
+def test_somebody_who_waits_and_has_hung_up_is_found():
+    world, state, call = one_waits()
+    state.dead[call.uuid] = world.now_us + 600_000_000
+
+    assert found(world) == [("I2", call.uuid)]
+
+
+def test_an_agent_who_is_reserved_for_nothing_is_found():
+    world, state, _call, offer = one_rings()
+    del state.offers[offer.id]
+    for uuid in offer.legs:
+        del state.legs[uuid]
+
+    assert found(world) == [("I3", "")]
+
+
+def test_a_caller_with_two_agents_is_found():
+    world, _state, call, offer = one_rings()
+    offer.state = OfferState.TALKING
+    offer.stay.offers[offer.id + 1] = replace(offer, id=offer.id + 1)
+
+    assert ("I4", call.uuid) in found(world)
+
+
+def test_an_agent_with_two_open_offers_is_found():
+    _world, state, call, offer = one_rings()
+    twin = replace(offer, id=offer.id + 1)
+    state.offers[twin.id] = twin
+    for _ in range(2):
+        sweep.offer(state, offer)
+        sweep.offer(state, twin)
+        state.now_us += 30_000_000
+
+    assert {(record.rule, record.call) for record in state.records} == {("I5", call.uuid)}
+
+
+def test_a_phone_that_rings_for_a_caller_who_left_is_found():
+    world, _state, call, offer = one_rings()
+    offer.stay = type(offer.stay)(
+        offer.stay.queue, offer.stay.queue_id, offer.stay.caller_id, 9, offer.stay.entered_us, 0
+    )
+
+    assert ("I6", call.uuid) in found(world)
+
+
+def test_work_that_is_left_undone_is_found():
+    world, state, call = one_waits()
+
+    class Lazy:
+        """A core that never offers anything."""
+
+        def __getattr__(self, name):
+            return getattr(core, name)
+
+        def decide(self, _now_us):
+            return []
+
+    core, state.router = state.router, Lazy()
+    world.carry_out(world.engine.set_agent_status("1000", "Available", world.now_us))
+
+    assert found(world) == [("I9", call.uuid)]
+
+
+def test_tables_that_grow_for_ever_are_found():
+    world, state, _call, _offer = one_rings()
+    for _ in range(2000):
+        state.start_timer(3_600_000_000, print)
+
+    assert {rule for rule, _call in found(world)} >= {"I13"}
+
+
+def test_what_is_found_is_told_once_and_has_a_counter():
+    world, state, call = one_waits()
+    state.waiting.clear()
+
+    assert found(world, 300) == [("I1", call.uuid)]
+    assert {"I1", "I2", "I3", "I4", "I5", "I6", "I9", "I13"} == set(VIOLATION_RULES)
