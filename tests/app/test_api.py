@@ -332,8 +332,9 @@ def test_openapi_names_every_operation_once_and_for_ever(api):
         "apply_config", "change_call", "divert_all", "divert_queue", "drain_node", "end_wrap_up",
         "erase_caller", "get_agent", "get_call", "get_config", "get_events", "get_queue", "get_report",
         "get_snapshot", "hang_up", "healthz", "list_agents", "list_calls", "list_nodes", "list_queues",
-        "list_report_emails", "metrics", "preview_report_email", "readyz", "send_report_email", "set_agent",
-        "set_wrap_up", "trace_call", "transfer_call", "undivert_all", "undivert_queue", "undrain_node",
+        "list_report_emails", "metrics", "preview_report_email", "readyz", "rotate_key", "send_report_email",
+        "set_agent", "set_wrap_up", "trace_call", "transfer_call", "undivert_all", "undivert_queue",
+        "undrain_node",
     ]  # fmt: skip
     assert "Routing" in spec["components"]["schemas"]
 
