@@ -79,9 +79,9 @@ bench-live: $(VENV)/.bench ## the same and the benches on a real FreeSWITCH
 	@scripts/system-packages sip-tester
 	$(BIN)/python bench/results.py --live
 
-bench-reports: $(VENV)/.test ## a month's report out of 20 million calls on PostgreSQL (12 GB of disk)
+bench-reports: $(VENV)/.test ## a month's report out of 20 million calls on PostgreSQL → bench/RESULTS.md (20 GB of disk, an hour)
 	@scripts/system-packages postgresql
-	$(BIN)/python bench/python/bench_reports.py
+	$(BIN)/python bench/results.py --reports
 
 messages: $(VENV)/.test ## bring the message catalogues up to the words in use; then translate what is empty
 	PYTHONPATH=. $(BIN)/python scripts/messages.py

@@ -1,6 +1,6 @@
 """A month's report of a 1 000-agent site with a year of call records, on PostgreSQL.
 
-    make bench-reports            # 20 million calls: some 16 GB of disk and an hour
+    make bench-reports            # 20 million calls: some 20 GB of disk and an hour
     .venv/bin/python bench/python/bench_reports.py --calls 2000000 --days 37
 
 The times mean something on an idle machine only: PostgreSQL counts with every core there is. A time is that

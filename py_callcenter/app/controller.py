@@ -24,7 +24,7 @@ from py_callcenter.app.clock import Clock
 from py_callcenter.app.decisions import DecisionLog
 from py_callcenter.app.live import LiveFigures
 from py_callcenter.app.orders import Orders
-from py_callcenter.app.queue_log import QueueLogFile
+from py_callcenter.app.queue_log import QueueLogFile, waits
 from py_callcenter.app.registrations import Registrations
 from py_callcenter.app.secrets import Keys, forget_seals
 from py_callcenter.app.traces import Traces
@@ -105,7 +105,7 @@ class Controller:
         self.figures = Figures()
         self.live = LiveFigures()
         path = config.controller.queue_log
-        self._queue_log = None if path is None else QueueLogFile(Path(path))
+        self._queue_log = None if path is None else QueueLogFile(Path(path), waits(memory))
         self.traces = Traces()
         self.started_us = self.clock.now_us()
         self.faults = 0

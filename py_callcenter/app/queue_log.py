@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import queue
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
 import structlog
 
 from py_callcenter.engine import AnyRecord
+from py_callcenter.engine.memory import Memory
 from py_callcenter.stats import QueueLog
 
 MAX_UNWRITTEN: Final = 100_000
@@ -25,9 +26,10 @@ _log = structlog.get_logger(__name__)
 class QueueLogFile:
     """`put` is the hub's and never waits. What the disk refuses is said once and goes into the file later."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, known: Mapping[str, tuple[str, int]] | None = None) -> None:
+        """`known`: calls that go on from an earlier run (`QueueLog`)."""
         self._path = path
-        self._fold = QueueLog()
+        self._fold = QueueLog(known)
         self._queue: queue.SimpleQueue[Sequence[AnyRecord] | None] = queue.SimpleQueue()
         self._unwritten: list[str] = []
         self._failing = False
@@ -61,3 +63,11 @@ class QueueLogFile:
         else:
             self._unwritten.clear()
             self._failing = False
+
+
+def waits(memory: Memory) -> dict[str, tuple[str, int]]:
+    """Calls that go on from an earlier run: their queue, and the wait of those who talk."""
+    return {
+        name: (call.queue, max(0, call.talk_since_us - call.entered_us) if call.talk_since_us else 0)
+        for name, call in memory.calls.items()
+    }

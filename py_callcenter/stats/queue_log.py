@@ -4,12 +4,13 @@ A line is `seconds|call|queue|agent|VERB|data…` as Asterisk's logger writes it
 of app_queue.c (read at asterisk/asterisk f0c1c1a7b7). Without a counterpart: the caller's number (the
 second field of ENTERQUEUE is empty, no record holds numbers), the peer's channel (CONNECT names our offer,
 `cc_offer` of the agent's leg) and where a transfer went (the first two fields of BLINDTRANSFER are empty).
-A caller whom a full queue turns away is in no line, as app_queue has it.
+A caller whom a full queue turns away is in no line, as app_queue has it. The place at which a call of an
+earlier run was entered is told as 1.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -36,9 +37,10 @@ class _Leg:
 class QueueLog:
     """Feed every record once, in order, to `lines`."""
 
-    def __init__(self) -> None:
+    def __init__(self, known: Mapping[str, tuple[str, int]] | None = None) -> None:
+        """`known`: calls of an earlier run that go on, by id: their queue, and their wait if they talk."""
         self._epoch: int | None = None
-        self._legs: dict[str, _Leg] = {}
+        self._legs = {call: _Leg(queue, 1, wait_us) for call, (queue, wait_us) in (known or {}).items()}
         self._abandoned: dict[str, _Leg] = {}
         """Calls that are gone, for phones that rang for them."""
         self._status: dict[str, tuple[str, int]] = {}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Collection
 
 from sim.world import ANSWERS, World, agent, everybody, queue
 
@@ -11,8 +12,13 @@ from py_callcenter.sim import Behaviour
 CALLERS = [f"+4991155501{n:02}" for n in range(20)]
 
 
-def busy_day(*, moments: int, seed: int = 5, pause_s: float = 20, closes: bool = False) -> World:
-    """Busy hours in two queues with every way a call can end, from the engine itself, in virtual time."""
+def busy_day(
+    *, moments: int, seed: int = 5, pause_s: float = 20, closes: bool = False, dies: Collection[int] = ()
+) -> World:
+    """Busy hours in two queues with every way a call can end, from the engine itself, in virtual time.
+
+    `dies`: at these moments the controller is killed; another one starts some seconds later.
+    """
     rng = random.Random(seed)
     settings = {"max_wait_time": 90, "on_timeout": "voicemail", "max_callers": 12}
     queues = [queue("support", **settings), queue("billing", agent_originate_timeout=8)]
@@ -21,7 +27,9 @@ def busy_day(*, moments: int, seed: int = 5, pause_s: float = 20, closes: bool =
     for one in team:
         world.phone(one.name, ANSWERS)
     alive = []
-    for _ in range(moments):
+    for moment in range(moments):
+        if moment in dies:
+            world.restart(after=rng.uniform(1, 6))
         if rng.random() < 0.45:
             target = rng.choice(["queue_support", "queue_support", "queue_billing"])
             alive.append(world.call(target, number=rng.choice(CALLERS)))
