@@ -363,6 +363,38 @@ def call_trace(uuid: str, config: ConfigOption = None, as_json: JsonOption = Fal
     )
 
 
+@call_app.command("why")
+def call_why(uuid: str, config: ConfigOption = None, as_json: JsonOption = False) -> None:
+    """Show why the waiting call UUID has no agent yet, agent by agent."""
+    with backend(read_config(config)) as behind:
+        found = behind.why(uuid)
+    if as_json:
+        print_json(found)
+        return
+    typer.echo(f"queue {found['queue']}; agents wanted: {found['wanted']}{_closed(found['closed'])}")
+    print_table(
+        ("AGENT", "WHY NOT", "STILL", "CALL"),
+        [
+            (
+                one["agent"],
+                one["reason"] or ("free, refused before" if one["refused_before"] else "free"),
+                "-" if one["until"] is None else f"{max(0.0, one['until'] - found['at']):.0f} s",
+                one["other_call"] or "-",
+            )
+            for one in found["agents"]
+        ],
+        right=("STILL",),
+    )
+    if found["more_agents"]:
+        typer.echo(f"and {found['more_agents']} more agents")
+
+
+def _closed(reason: str | None) -> str:
+    """Why nobody is looked for."""
+    words = {"held": "; held back for now", "ringing": "; phones ring", "claimed": "; answered"}
+    return "" if reason is None else words.get(reason, f"; {reason}")
+
+
 class _Starting:
     """What can go wrong while a controller starts, in an operator's words."""
 

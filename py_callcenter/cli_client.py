@@ -85,6 +85,9 @@ class Running:
     def trace(self, call: str) -> list[dict[str, Any]]:
         return self._rows(f"/api/v1/calls/{quote(call, safe='')}/trace")
 
+    def why(self, call: str) -> dict[str, Any]:
+        return self._one("GET", f"/api/v1/calls/{quote(call, safe='')}/why")
+
     def set_status(self, agent: str, status: str) -> dict[str, Any]:
         return self._one("PATCH", f"/api/v1/agents/{quote(agent, safe='')}", {"status": status})
 
@@ -244,6 +247,9 @@ class Stopped:
                 "nothing is known of this call", "`callcenter call list` shows calls", code=BAD_INPUT
             )
         return steps
+
+    def why(self, call: str) -> dict[str, Any]:  # noqa: ARG002 - none is known
+        raise CliError("no controller runs, so nobody waits", "start it with `callcenter run`")
 
     def set_status(self, agent: str, status: str) -> dict[str, Any]:
         row = self._agent(agent)

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
         TraceStep,
         WaitErrorRow,
         WaitRow,
+        WhyAgent,
+        WhyRow,
     )
     from py_callcenter.api.token import ensure_token
     from py_callcenter.api.views import mask_number
@@ -41,6 +43,8 @@ __all__ = [
     "TraceStep",
     "WaitErrorRow",
     "WaitRow",
+    "WhyAgent",
+    "WhyRow",
     "create_app",
     "ensure_token",
     "mask_number",

@@ -204,6 +204,34 @@ class TraceStep:
     details: dict[str, str | int | float | bool | None] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WhyAgent:
+    """One agent of a waiting caller's queue: why not this one?"""
+
+    agent: str
+    reason: str | None = None
+    """The first rule that keeps the agent away; null: may be had, the best first."""
+    until: float | None = None
+    """When that ends by waiting alone."""
+    other_call: str | None = None
+    refused_before: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WhyRow:
+    """Where a waiting caller stands with each agent of the queue."""
+
+    call: str
+    queue: str
+    at: float
+    closed: str | None = None
+    """Why nobody is looked for now: `held`, or `ringing` when as many phones ring as the strategy wants."""
+    wanted: int = 0
+    agents: tuple[WhyAgent, ...] = ()
+    more_agents: int = 0
+    """So many more aren't named."""
+
+
 class PortError(Exception):
     """The controller can't do what was asked. `status` is the HTTP status that says so."""
 
@@ -275,6 +303,10 @@ class ControllerPort(Protocol):
 
     async def trace(self, call: str) -> list[TraceStep]:
         """What happened to a call, in order. 404 when nothing is known of it."""
+        ...
+
+    async def why(self, call: str) -> WhyRow:
+        """Where a waiting caller stands with each agent; 404 for an unknown call, 409 for one not waiting."""
         ...
 
     async def configuration(self) -> Config:

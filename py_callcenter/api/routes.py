@@ -22,6 +22,7 @@ from py_callcenter.api.port import (
     QueueRow,
     Snapshot,
     TraceStep,
+    WhyRow,
 )
 from py_callcenter.config import Change, Config, Exit, Status, explain
 from py_callcenter.config.rules import RuleError, parse_exit
@@ -291,6 +292,17 @@ async def change_call(call: str, patch: CallPatch, controller: ControllerDep) ->
 async def trace_call(call: str, controller: ControllerDep) -> Response:
     """What happened to a call, in order."""
     return answer(await controller.trace(call))
+
+
+@v1.get(
+    "/calls/{call}/why",
+    tags=["calls"],
+    response_model=WhyRow,
+    responses=NOT_FOUND | {409: {"model": Problem}},
+)
+async def explain_call(call: str, controller: ControllerDep) -> Response:
+    """Why a waiting caller has no agent yet: each agent with the first rule that keeps them away."""
+    return answer(await controller.why(call))
 
 
 @v1.post(

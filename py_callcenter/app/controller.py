@@ -34,6 +34,7 @@ from py_callcenter.engine.actions import AskApplication, Look, Probe
 from py_callcenter.engine.memory import Memory
 from py_callcenter.engine.transfers import Destination
 from py_callcenter.engine.watch import Changes
+from py_callcenter.engine.why import Why
 from py_callcenter.esl.errors import EslError
 from py_callcenter.esl.node import NodeLink, NodeSettings, State
 from py_callcenter.stats import DECISION_BOUNDS_US, LAG_BOUNDS_US, Histogram
@@ -264,6 +265,10 @@ class Controller:
         self._carry_out(
             self.engine.rank_call(call, now_us, priority=priority, base_score=base_score, skills=skills)
         )
+
+    def why(self, call: str) -> Why:
+        """Where a waiting caller stands with each agent."""
+        return self.engine.why(call)
 
     def transfer_call(self, call: str, target: Destination, *, keep_wait: bool) -> None:
         self._carry_out(self.engine.transfer(call, target, self.clock.now_us(), keep_wait=keep_wait))

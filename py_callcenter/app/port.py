@@ -23,6 +23,8 @@ from py_callcenter.api.port import (
     Snapshot,
     StaffingRow,
     TraceStep,
+    WhyAgent,
+    WhyRow,
 )
 from py_callcenter.app.controller import Controller
 from py_callcenter.app.crossing import IntoHub, IntoLoop
@@ -263,6 +265,27 @@ class HubPort:
                 "`callcenter call list` shows the calls; only recent ones are kept",
             )
         return [tell(record) for record in story]
+
+    async def why(self, call: str) -> WhyRow:
+        found = await self._ask(partial(self._controller.why, call))
+        return WhyRow(
+            call=found.call,
+            queue=found.queue,
+            at=found.at_us / 1e6,
+            closed=found.closed,
+            wanted=found.wanted,
+            agents=tuple(
+                WhyAgent(
+                    agent=one.agent,
+                    reason=one.reason,
+                    until=None if one.until_us is None else one.until_us / 1e6,
+                    other_call=one.other_call,
+                    refused_before=one.refused,
+                )
+                for one in found.agents
+            ),
+            more_agents=found.more_agents,
+        )
 
     async def configuration(self) -> Config:
         return self._controller.config

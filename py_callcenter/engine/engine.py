@@ -33,6 +33,7 @@ from py_callcenter.engine import (
     transfers,
     view,
     watch,
+    why,
 )
 from py_callcenter.engine import resync as resynchronise
 from py_callcenter.engine.actions import (
@@ -289,6 +290,10 @@ class Engine:
         self._advance(now_us)
         steer.rank(self._state, call_id, priority, base_score, skills)
         return self._finish()
+
+    def why(self, call_id: str) -> why.Why:
+        """Where a waiting caller stands with each agent. Changes nothing. Raises `UnknownCall`, `NotNow`."""
+        return why.why(self._state, call_id)
 
     def transfer(
         self, call_id: str, target: transfers.Destination, now_us: int, *, keep_wait: bool = True

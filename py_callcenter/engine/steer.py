@@ -25,7 +25,7 @@ LONGEST_US: Final = 86_400 * 1_000_000
 """Of a wrap-up or a hold that is set by hand."""
 
 
-def _waiting(state: State, call_id: str) -> tuple[Call, Stay]:
+def waiting(state: State, call_id: str) -> tuple[Call, Stay]:
     """A call that stands in a queue and whom nobody has answered."""
     for call in state.calls.values():
         if call.id != call_id:
@@ -41,7 +41,7 @@ def move(state: State, call_id: str, queue_name: str, *, keep_wait: bool) -> Non
 
     `keep_wait`: the wait so far counts in the order there.
     """
-    call, stay = _waiting(state, call_id)
+    call, stay = waiting(state, call_id)
     queue = state.queues.get(queue_name)
     if queue is None:
         raise UnknownQueueName(queue_name, state.queues)
@@ -65,7 +65,7 @@ def rank(
 
     An empty demand: what the queue's callers need.
     """
-    call, stay = _waiting(state, call_id)
+    call, stay = waiting(state, call_id)
     if priority is not None and not wishes.PRIORITY_MIN <= priority <= wishes.PRIORITY_MAX:
         raise OutOfRange("the priority", wishes.PRIORITY_MIN, wishes.PRIORITY_MAX)
     if base_score is not None and abs(base_score) > wishes.BASE_SCORE_MAX_S:

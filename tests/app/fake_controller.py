@@ -16,6 +16,8 @@ from py_callcenter.api import (
     ServiceLevelRow,
     Snapshot,
     TraceStep,
+    WhyAgent,
+    WhyRow,
 )
 from py_callcenter.config import Agent, Change, Config, Exit, Queue, Tier, difference
 from py_callcenter.engine.records import QueueEntered
@@ -236,6 +238,12 @@ class FakeController:
     async def rotate_key(self) -> int:
         self.asked.append(("rotate_key",))
         return 1
+
+    async def why(self, call: str) -> WhyRow:
+        if call != "call-2":
+            raise PortError(404, "nothing is known of this call", "see `callcenter call list`")
+        resting = WhyAgent(agent="1000", reason="wrap_up", until=NOW + 7)
+        return WhyRow(call=call, queue="support", at=NOW, wanted=1, agents=(resting,))
 
     async def trace(self, call: str) -> list[TraceStep]:
         if call != "call-1":

@@ -172,6 +172,13 @@ def test_the_trace_of_a_call(api):
     assert api.get("/api/v1/calls/call-9/trace").status_code == 404
 
 
+def test_why_a_caller_still_waits(api):
+    found = api.get("/api/v1/calls/call-2/why").json()
+    assert (found["queue"], found["wanted"], found["closed"]) == ("support", 1, None)
+    assert [(one["agent"], one["reason"]) for one in found["agents"]] == [("1000", "wrap_up")]
+    assert api.get("/api/v1/calls/call-9/why").status_code == 404
+
+
 def test_apply_shows_the_difference_and_makes_it_only_without_dry_run(api, controller):
     routing = controller.config.routing()
     routing["queues"][0]["strategy"] = "ring-all"
@@ -330,11 +337,11 @@ def test_openapi_names_every_operation_once_and_for_ever(api):
 
     assert sorted(names) == [
         "apply_config", "change_call", "divert_all", "divert_queue", "drain_node", "end_wrap_up",
-        "erase_caller", "get_agent", "get_call", "get_config", "get_events", "get_queue", "get_report",
-        "get_snapshot", "hang_up", "healthz", "list_agents", "list_calls", "list_nodes", "list_queues",
-        "list_report_emails", "metrics", "preview_report_email", "readyz", "rotate_key", "send_report_email",
-        "set_agent", "set_wrap_up", "trace_call", "transfer_call", "undivert_all", "undivert_queue",
-        "undrain_node",
+        "erase_caller", "explain_call", "get_agent", "get_call", "get_config", "get_events", "get_queue",
+        "get_report", "get_snapshot", "hang_up", "healthz", "list_agents", "list_calls", "list_nodes",
+        "list_queues", "list_report_emails", "metrics", "preview_report_email", "readyz", "rotate_key",
+        "send_report_email", "set_agent", "set_wrap_up", "trace_call", "transfer_call", "undivert_all",
+        "undivert_queue", "undrain_node",
     ]  # fmt: skip
     assert "Routing" in spec["components"]["schemas"]
 

@@ -204,3 +204,25 @@ def test_a_caller_is_told_what_to_expect_once_enough_was_seen():
     assert 0 < expected[waiting.uuid].p10_us < expected[waiting.uuid].p90_us < 600_000_000
     assert view.queues[0].expected.mean_us > expected[waiting.uuid].mean_us
     assert view.queues[0].score.answers > 0
+
+
+def test_a_waiting_call_tells_why_it_has_no_agent():
+    world = two_queues(sales_agent=False)
+    first, second = world.call(), world.call()
+    there = world.call("queue_sales")
+    world.run(3)
+    assert world.ringing("1000")
+
+    told = world.engine.why(second.uuid)
+    assert (told.queue, told.closed, told.wanted) == ("support", None, 1)
+    assert [(one.agent, one.reason, one.other_call) for one in told.agents] == [
+        ("1000", "reserved", first.uuid)
+    ]
+    assert world.engine.why(first.uuid).closed == "ringing"
+    assert [(one.agent, one.reason) for one in world.engine.why(there.uuid).agents] == [("1001", "on_break")]
+    with pytest.raises(EngineError, match="call"):
+        world.engine.why("nobody")
+    for call in (first, second, there):
+        world.does(call.hang_up)
+    world.run(60)
+    world.assert_quiet()
