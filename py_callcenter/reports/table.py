@@ -8,8 +8,8 @@ from typing import Any, Final
 
 from py_callcenter.reports.figures import Report
 
-_RUNS: Final = ("=", "+", "-", "@", "\t", "\r")
-"""A cell that begins so may be run as a formula."""
+_RUNS: Final = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
+"""A cell that begins so may be run as a formula (OWASP); the last four are the wide forms of East Asia."""
 
 
 def to_dict(report: Report) -> dict[str, Any]:
@@ -42,6 +42,6 @@ def inert(value: Any) -> Any:
     """What a spreadsheet shows and never runs; nothing for None."""
     if value is None:
         return ""
-    if isinstance(value, str) and value.startswith(_RUNS):
+    if isinstance(value, str) and value.lstrip(" ").startswith(_RUNS):
         return f"'{value}"
     return value

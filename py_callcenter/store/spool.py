@@ -75,6 +75,7 @@ class Spool:
         self._segment_bytes = segment_bytes
         self._lock = threading.Lock()
         self._file: int | None = None
+        self._turn = False
         self.damaged = 0
         """Lines that were passed over."""
         try:
@@ -107,7 +108,7 @@ class Spool:
         if self._bytes + len(data) > self._max_bytes:
             raise SpoolError(f"the spool holds {self._bytes >> 20} MiB, which is all it may")
         try:
-            if self._file is None or self.end.offset >= self._segment_bytes:
+            if self._file is None or self._turn or self.end.offset >= self._segment_bytes:
                 self._next_segment()
             self._write(data)
         except OSError as error:
@@ -154,6 +155,10 @@ class Spool:
         self._kept_from = position
         self._tidy()
 
+    def turn_over(self) -> None:
+        """Begin a new file with the next record: what is in this one is to go soon."""
+        self._turn = True
+
     def close(self) -> None:
         if self._file is not None:
             os.close(self._file)
@@ -167,6 +172,7 @@ class Spool:
         if self._file is not None:
             os.close(self._file)
         self._file = file
+        self._turn = False
         with self._lock:
             self._sizes[number] = 0
             self.end = Position(number, 0)

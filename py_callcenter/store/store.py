@@ -178,7 +178,7 @@ class Store:
 
     def erase(self, caller: str) -> Future[Erased]:
         """Forget a caller, named by pseudonym, when all records taken so far are written."""
-        return self._writer.ask(lambda: self.database.erase(caller))
+        return self._writer.ask(partial(self._erase, caller))
 
     def transact(self, work: Callable[[Connection], T], /) -> T:
         """Run work in one transaction of the writing thread, after all records taken so far; its result.
@@ -249,6 +249,12 @@ class Store:
         version = self.database.apply(config, now_us=_now_us())
         self._routing = config.routing()
         return version
+
+    def _erase(self, caller: str) -> Erased:
+        erased = self.database.erase(caller)
+        if self._spool is not None:
+            self._spool.turn_over()
+        return erased
 
     def _count_hours(self) -> None:
         self.database.count_hours(now_us=_now_us(), at_most_s=COUNT_AT_MOST_S)

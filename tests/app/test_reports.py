@@ -301,7 +301,7 @@ def test_a_report_on_nothing_is_empty_and_not_an_error(api):
         assert found["total"]["answered"] == 0
 
 
-@pytest.mark.parametrize("cell", ["=1+1", "+49", "-1", "@SUM(A1)", "\t=1", "\r=1"])
+@pytest.mark.parametrize("cell", ["=1+1", "+49", "-1", "@SUM(A1)", "\t=1", "\r=1", "\n=1", " =1", "\uff1d1"])
 def test_a_cell_that_a_spreadsheet_would_run_is_inert(cell):
     assert inert(cell) == f"'{cell}"
     assert inert("support") == "support"

@@ -96,6 +96,20 @@ def test_what_the_database_has_is_not_read_again_and_its_files_go(tmp_path):
     assert again.bytes_on_disk < 5 * left
 
 
+def test_what_an_erased_caller_left_on_disk_goes_with_its_file(tmp_path):
+    """A quiet site would keep the file for weeks otherwise."""
+    spool = Spool(tmp_path)
+    spool.append(lines(entered(1)))
+    spool.turn_over()
+    second = spool.append(lines(entered(2)))
+    spool.written(second)
+    spool.keep_from(second)
+
+    assert numbers(read_all(spool, Position(0, 0))) == [2]
+    assert len(list(tmp_path.glob("*.log"))) == 1
+    spool.close()
+
+
 def test_a_torn_line_and_a_flipped_bit_cost_themselves_only(tmp_path, capsys):
     spool = Spool(tmp_path)
     spool.append(lines(*(entered(n) for n in range(1, 6))))

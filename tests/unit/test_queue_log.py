@@ -102,6 +102,67 @@ def test_a_full_queue_writes_nothing(tape):
     assert tape.at(r.CallLeft, **LEG, **left) == []
 
 
+def test_a_call_that_an_earlier_run_left_goes_on(tape):
+    """Who waited, from a place that isn't known any more; who talked, with the wait told then."""
+    tape.log = QueueLog({"c1": ("support", 12_700_000), "c2": ("billing", 0)})
+    talk = {"agent": "1000", "talk_us": 61 * SECOND, "hold_us": 0, "transferred": False}
+    assert tape.at(r.ConversationEnded, **LEG, **talk, ended_by="agent") == [
+        "1000|NONE|NONE|NONE|QUEUESTART|",
+        "1000|c1|support|1000|COMPLETEAGENT|12|61|1",
+    ]
+    gone = {"call": "c2", "queue": "billing", "leg": 1, "wait_us": 30 * SECOND, "phase": "queued"}
+    assert tape.at(r.CallAbandoned, 9, **gone, position=4) == ["1009|c2|billing|NONE|ABANDON|4|1|30"]
+
+
+def test_every_verb_is_written_with_the_fields_that_app_queue_gives_it(tape):
+    """One line a verb, read beside app_queue.c; times in seconds, RING… in milliseconds."""
+    offer = {**WHERE, "agent": "1000", "cause": "", "attempt": 2}
+    left = {**LEG, "target": "x", "position": 2, "wait_us": 40_900_000}
+    talk = {**LEG, "agent": "1000", "talk_us": 61_200_000, "hold_us": 0}
+    agent = {"agent": "1000", "reason": "set"}
+    steps = [
+        (entered(tape), "ENTERQUEUE", ["", "", "3"]),
+        (tape.at(r.OfferEnded, **offer, outcome="busy", ring_us=0), "RINGNOANSWER", ["0"]),
+        (tape.at(r.OfferEnded, **offer, outcome="answered", ring_us=4_900_000), "", []),
+        (tape.at(r.CallAnswered, **LEG, agent="1000", wait_us=17_900_000), "CONNECT", ["17", "c1/2", "4"]),
+        (
+            tape.at(r.ConversationEnded, **talk, ended_by="caller", transferred=False),
+            "COMPLETECALLER",
+            ["17", "61", "3"],
+        ),
+        (
+            tape.at(r.ConversationEnded, **talk, ended_by="agent", transferred=False),
+            "COMPLETEAGENT",
+            ["17", "61", "3"],
+        ),
+        (
+            tape.at(r.ConversationEnded, **talk, ended_by="agent", transferred=True),
+            "BLINDTRANSFER",
+            ["", "", "17", "61", "3"],
+        ),
+        (tape.at(r.CallLeft, **left, reason="timeout"), "EXITWITHTIMEOUT", ["2", "3", "40"]),
+        (tape.at(r.CallLeft, **left, reason="no-agent"), "EXITEMPTY", ["2", "3", "40"]),
+        (tape.at(r.CallLeft, **left, reason="exit-key", key="#"), "EXITWITHKEY", ["#", "2", "3", "40"]),
+        (tape.at(r.CallLeft, **left, reason="transferred"), "WITHDRAW", ["2", "3", "40", "transferred"]),
+        (
+            tape.at(r.CallAbandoned, **LEG, wait_us=8 * SECOND, phase="ringing", position=1),
+            "ABANDON",
+            ["1", "3", "8"],
+        ),
+        (tape.at(r.OfferEnded, **offer, outcome="withdrawn", ring_us=2_500_900), "RINGCANCELED", ["2500"]),
+        (tape.at(r.AgentStatusChanged, **agent, status="Available"), "AGENTLOGIN", ["1000"]),
+        (tape.at(r.AgentStatusChanged, **agent, status="On Break"), "PAUSEALL", [""]),
+        (tape.at(r.AgentStatusChanged, **agent, status="Available"), "UNPAUSEALL", [""]),
+        (tape.at(r.AgentStatusChanged, 75, **agent, status="Logged Out"), "AGENTLOGOFF", ["1000", "75"]),
+        (tape.at(r.CallEnded, call="z", cause="X", epoch=2), "QUEUESTART", [""]),
+    ]
+    for lines, verb, data in steps:
+        found = [line.split("|")[4:] for line in lines]
+        assert found == ([[verb, *data]] if verb else []), verb
+        assert not verb or len(data) == FIELDS[verb]
+    assert {verb for _, verb, _ in steps} - {""} == FIELDS.keys()
+
+
 def test_agents_log_in_pause_and_log_off(tape):
     def status(seconds, status):
         return tape.at(r.AgentStatusChanged, seconds, agent="1000", status=status, reason="set")
