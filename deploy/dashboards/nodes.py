@@ -138,6 +138,15 @@ def _recovery() -> Row:
                 "Unknown queues", "Calls a minute that asked for a queue that isn't configured.", "cpm",
                 Query(f"60 * {rate('callcenter_unknown_queue_calls_total')}", "calls"), width=8,
             ),
+            lines(
+                "Alerts that fire", "docs/runbook.md says what to do about each.", "short",
+                Query(
+                    'count by (alertname) (ALERTS{alertname=~"Callcenter.+", alertstate="firing"})'
+                    " or vector(0)",
+                    "{{alertname}}",
+                ),
+                width=24, stacked=True,
+            ),
         ),
     )  # fmt: skip
 

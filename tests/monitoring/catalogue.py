@@ -19,6 +19,8 @@ DEPLOY = ROOT / "deploy"
 RULES = DEPLOY / "prometheus/rules"
 OF_THE_SCRAPE = frozenset({"instance", "job"})
 """Labels that Prometheus puts on every series."""
+OF_PROMETHEUS = {"ALERTS": OF_THE_SCRAPE | {"alertname", "alertstate", "severity", "queue", "node"}}
+"""Series that Prometheus makes itself."""
 FREE = frozenset({"queue", "node", "command", "event", "route", "version", "profile"})
 """Labels whose values a site or the switch sets."""
 
@@ -82,7 +84,7 @@ def recorded() -> Mapping[str, frozenset[str]]:
 
 def catalogue() -> Mapping[str, frozenset[str]]:
     """Everything that a dashboard or an alert may ask for."""
-    return {**exported(), **recorded()}
+    return {**exported(), **recorded(), **OF_PROMETHEUS}
 
 
 def rules(file: str) -> list[dict[str, Any]]:
