@@ -340,6 +340,22 @@ def call_transfer(uuid: str, kind: str, where: str, config: ConfigOption = None)
     typer.echo(f"on its way; `callcenter call trace {uuid}` tells")
 
 
+@call_app.command("consult", context_settings=_NEGATIVE)
+def call_consult(
+    uuid: str, what: str, whom: Annotated[str, typer.Argument()] = "", config: ConfigOption = None
+) -> None:
+    """Let the agent of call UUID ask somebody: `agent NAME` or `number N`; then `complete` or `return`.
+
+    The caller hears music from the moment that somebody answers. `complete` connects the caller with them and
+    frees the agent, as hanging up does; `return` brings the agent back to the caller.
+    """
+    if what not in ("agent", "number", "complete", "return") or (what in ("agent", "number")) != bool(whom):
+        raise CliError("what to do isn't clear", "agent NAME, number N, complete, or return", code=BAD_INPUT)
+    with backend(read_config(config)) as behind:
+        behind.consult(uuid, what, whom)
+    typer.echo(f"on its way; `callcenter call trace {uuid}` tells")
+
+
 @call_app.command("trace")
 def call_trace(uuid: str, config: ConfigOption = None, as_json: JsonOption = False) -> None:
     """Show what happened to the call UUID, in order."""

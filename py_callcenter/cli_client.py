@@ -103,6 +103,15 @@ class Running:
     def transfer(self, call: str, key: str, where: str) -> None:
         self._ask("POST", f"/api/v1/calls/{quote(call, safe='')}/transfer", body={key: where})
 
+    def consult(self, call: str, what: str, whom: str) -> None:
+        path = f"/api/v1/calls/{quote(call, safe='')}/consult"
+        if what == "complete":
+            self._ask("POST", f"{path}/complete")
+        elif what == "return":
+            self._ask("DELETE", path)
+        else:
+            self._ask("POST", path, body={what: whom})
+
     def change_call(self, call: str, changes: dict[str, Any]) -> dict[str, Any]:
         return self._one("PATCH", f"/api/v1/calls/{quote(call, safe='')}", changes)
 
@@ -312,6 +321,9 @@ class Stopped:
         except (OSError, ValueError) as error:
             raise CliError(f"the key can't be changed: {error}", "look at the state folder") from error
         return len(keys.old_seals)
+
+    def consult(self, call: str, what: str, whom: str) -> None:  # noqa: ARG002 - no calls
+        raise CliError("no controller runs, so nobody talks", _START)
 
     def routing(self) -> dict[str, Any]:
         return self._in_force.routing()

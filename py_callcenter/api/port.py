@@ -283,6 +283,18 @@ class ControllerPort(Protocol):
         """Send a caller who waits or talks somewhere else. 409 when that isn't possible now."""
         ...
 
+    async def consult(self, call: str, kind: Literal["agent", "number"], name: str) -> None:
+        """Call somebody for the agent of a call; 409 when that isn't possible now."""
+        ...
+
+    async def complete_consult(self, call: str) -> None:
+        """Connect the caller with whom the agent consults; 409 when nobody answered yet."""
+        ...
+
+    async def end_consult(self, call: str) -> None:
+        """Bring the agent back to the caller; 409 when nobody is consulted."""
+        ...
+
     async def hang_up(self, call: str) -> None: ...
 
     async def divert(self, queue: str | None, to: Exit | None) -> list[QueueRow]:

@@ -102,6 +102,24 @@ class TransferOrder(BaseModel):
         return named[0]
 
 
+class ConsultOrder(BaseModel):
+    """Whom an agent asks; give one."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    agent: Annotated[str, Field(max_length=64)] | None = None
+    number: Annotated[str, Field(max_length=21)] | None = None
+    """A telephone number, called by the node's `dial-out`."""
+
+    def target(self) -> tuple[Literal["agent", "number"], str]:
+        """Raises `PortError` unless it is exactly one."""
+        if self.agent is not None and self.number is None:
+            return "agent", self.agent
+        if self.number is not None and self.agent is None:
+            return "number", self.number
+        raise PortError(400, "whom to consult isn't clear", "give one of: agent, number")
+
+
 class DivertOrder(BaseModel):
     """Where callers go: `exten[@context]` or `hangup`."""
 
@@ -318,6 +336,47 @@ async def transfer_call(call: str, order: TransferOrder, controller: ControllerD
     """
     kind, name = order.target()
     await controller.transfer_call(call, kind, name, keep_wait=order.keep_wait)
+    return Response(status_code=204)
+
+
+@v1.post(
+    "/calls/{call}/consult",
+    tags=["calls"],
+    status_code=204,
+    responses=NOT_FOUND | {400: {"model": Problem}, 409: {"model": Problem}},
+)
+async def consult(call: str, order: ConsultOrder, controller: ControllerDep) -> Response:
+    """Call somebody for the agent who talks with this caller.
+
+    The two go on talking until somebody answers; then the caller hears music. An agent who hangs up hands the
+    caller over; when the other side hangs up, the agent has the caller back.
+    """
+    kind, name = order.target()
+    await controller.consult(call, kind, name)
+    return Response(status_code=204)
+
+
+@v1.post(
+    "/calls/{call}/consult/complete",
+    tags=["calls"],
+    status_code=204,
+    responses=NOT_FOUND | {409: {"model": Problem}},
+)
+async def complete_consult(call: str, controller: ControllerDep) -> Response:
+    """Connect the caller with whom the agent consults; the agent is free at once."""
+    await controller.complete_consult(call)
+    return Response(status_code=204)
+
+
+@v1.delete(
+    "/calls/{call}/consult",
+    tags=["calls"],
+    status_code=204,
+    responses=NOT_FOUND | {409: {"model": Problem}},
+)
+async def end_consult(call: str, controller: ControllerDep) -> Response:
+    """Bring the agent back to the caller."""
+    await controller.end_consult(call)
     return Response(status_code=204)
 
 

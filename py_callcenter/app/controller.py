@@ -273,6 +273,15 @@ class Controller:
     def transfer_call(self, call: str, target: Destination, *, keep_wait: bool) -> None:
         self._carry_out(self.engine.transfer(call, target, self.clock.now_us(), keep_wait=keep_wait))
 
+    def consult(self, call: str, to: Destination) -> None:
+        self._carry_out(self.engine.consult(call, to, self.clock.now_us()))
+
+    def complete_consult(self, call: str) -> None:
+        self._carry_out(self.engine.complete_consult(call, self.clock.now_us()))
+
+    def end_consult(self, call: str) -> None:
+        self._carry_out(self.engine.end_consult(call, self.clock.now_us()))
+
     def hang_up(self, call: str) -> None:
         self._carry_out(self.engine.hang_up(call, self.clock.now_us()))
 

@@ -245,6 +245,15 @@ class HubPort:
             partial(self._controller.transfer_call, call, Destination(kind, name), keep_wait=keep_wait)
         )
 
+    async def consult(self, call: str, kind: TargetKind, name: str) -> None:
+        await self._ask(partial(self._controller.consult, call, Destination(kind, name)))
+
+    async def complete_consult(self, call: str) -> None:
+        await self._ask(partial(self._controller.complete_consult, call))
+
+    async def end_consult(self, call: str) -> None:
+        await self._ask(partial(self._controller.end_consult, call))
+
     async def hang_up(self, call: str) -> None:
         await self._ask(partial(self._controller.hang_up, call))
 

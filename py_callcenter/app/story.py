@@ -21,6 +21,7 @@ _TEXTS: Final[dict[str, str]] = {
     "conversation-ended": "the conversation with agent {agent} ended, by the {ended_by}",
     "conversation-joined": "connected with agent {agent} of queue {queue} by an attended transfer",
     "call-transferred": "transferred to {to} {target}",
+    "consultation-ended": "agent {agent} consulted {to} {target}: {outcome} {cause}",
     "agent-wrap-up": "agent {agent} has a wrap-up",
     "wish-ignored": "asked for {wish} that can't be read or granted; the queue's default is used",
     "caller-ranked": "now has priority {priority} and base score {base_score_us} µs",

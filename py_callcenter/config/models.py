@@ -96,6 +96,9 @@ class Controller(Model):
     """Context of the dialplan in which a number outside is dialled when a caller is transferred to one by the
     API. Absent: nobody can be. The dialplan decides which numbers are allowed and what they are shown."""
 
+    outside_number: Annotated[str, AfterValidator(rules.check_number)] = "anonymous"
+    """The number that somebody outside is shown whom an agent consults."""
+
     allow_default_password: bool = False
     """Accept FreeSWITCH's default password on a node that isn't on loopback."""
 
@@ -142,6 +145,9 @@ class Node(Model):
 
     dial: Annotated[str, AfterValidator(rules.check_dial)] | None = None
     """How this node reaches a phone that is registered elsewhere, with `{number}` in it."""
+
+    dial_out: Annotated[str, AfterValidator(rules.check_dial)] | None = None
+    """How this node calls a number outside when an agent consults somebody, with `{number}` in it."""
 
     originates_per_second: Annotated[int, Field(ge=0, le=10_000)] = 0
     """Phones of agents that may begin to ring in a second; 0 = half of what the switch's own

@@ -99,6 +99,13 @@ def check_context(text: str) -> str:
     return text
 
 
+def check_number(text: str) -> str:
+    """A telephone number to show, or `anonymous`."""
+    if text != "anonymous" and not shapes.is_number(text):
+        raise RuleError("can't be a telephone number", "write 2 to 20 digits, perhaps after a `+`")
+    return text
+
+
 def check_name(text: str) -> str:
     """A name of a node, queue or agent: 1…64 of letters, digits, `_ . @ -` and inner spaces."""
     if not _NAME.match(text):

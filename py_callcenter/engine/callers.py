@@ -9,6 +9,7 @@ from py_callcenter._router import Estimate, Event
 from py_callcenter.config import HANGUP, Queue
 from py_callcenter.engine import (
     arrival,
+    consults,
     divert,
     exits,
     holds,
@@ -245,7 +246,7 @@ def read_earlier(state: State, event: Event) -> int:
 
 def parked_again(state: State, call: Call, event: Event) -> None:
     """A known caller is parked: what happened in between decides (design 7)."""
-    if _old_news_or_moved(state, call, event):
+    if _old_news_or_moved(state, call, event) or consults.caller_parked(state, call):
         return
     call.parked = True
     name = event.get("variable_cc_queue") or ""
@@ -446,6 +447,7 @@ def _moved(state: State, call: Call, event: Event) -> None:
 def gone(state: State, call: Call, cause: str, *, lost: bool = False) -> None:
     """The caller's channel is no more. `lost`: with its switch, or unseen."""
     stay = call.stay
+    consults.caller_gone(state, call)
     if call.phase is Phase.TALKING:
         talk.end(state, call, "system" if lost else "caller")
     elif stay is not None and stay.open:

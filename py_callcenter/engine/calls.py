@@ -8,12 +8,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import Enum, auto
+from typing import TYPE_CHECKING
 
 from py_callcenter._router import Event
 from py_callcenter.config import Agent, Exit, Queue
 from py_callcenter.config.rules import HANGUP
 from py_callcenter.engine.causes import Fault
 from py_callcenter.engine.records import IgnoredWish
+
+if TYPE_CHECKING:  # it works on calls and is kept in them
+    from py_callcenter.engine.consults import Consult
 
 
 class Phase(Enum):
@@ -212,6 +216,10 @@ class Call:
     """The agent transferred the caller, in whatever way: somebody else cares for them."""
     forsaken: bool = False
     """In nobody's hands for all we know, since somebody else's bridge ended."""
+    consult: Consult | None = None
+    """Somebody whom the agent consults."""
+    consults: int = 0
+    """How many there were."""
     onward: Onward | None = None
     """A transfer under way."""
     parked_by: Event | None = None

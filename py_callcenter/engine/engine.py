@@ -16,6 +16,7 @@ from py_callcenter.engine import (
     audit,
     callers,
     configure,
+    consults,
     divert,
     exits,
     holds,
@@ -49,6 +50,7 @@ from py_callcenter.engine.actions import (
     Transfer,
 )
 from py_callcenter.engine.calls import Offer, OfferState
+from py_callcenter.engine.causes import cause_of_job
 from py_callcenter.engine.errors import UnknownCall, UnknownNode
 from py_callcenter.engine.identity import Sealer
 from py_callcenter.engine.memory import Memory
@@ -305,6 +307,24 @@ class Engine:
         transfers.transfer(self._state, call_id, target, keep_wait=keep_wait)
         return self._finish()
 
+    def consult(self, call_id: str, to: transfers.Destination, now_us: int) -> Outcome:
+        """Call an agent or a number for the agent of a call. Raises as `transfer` does."""
+        self._advance(now_us)
+        consults.start(self._state, call_id, to)
+        return self._finish()
+
+    def complete_consult(self, call_id: str, now_us: int) -> Outcome:
+        """Connect the caller with whom the agent consults. Raises `UnknownCall`, `NotNow`."""
+        self._advance(now_us)
+        consults.complete(self._state, call_id)
+        return self._finish()
+
+    def end_consult(self, call_id: str, now_us: int) -> Outcome:
+        """Bring the agent back to the caller. Raises `UnknownCall`, `NotNow`."""
+        self._advance(now_us)
+        consults.give_back(self._state, call_id)
+        return self._finish()
+
     def hang_up(self, call_id: str, now_us: int) -> Outcome:
         """End a call by hand. Raises `UnknownCall`."""
         self._advance(now_us)
@@ -386,7 +406,7 @@ class Engine:
         state = self._state
         callers_ = [call.uuid for call in state.calls.values() if call.node == node]
         legs = [uuid for uuid, offer in state.legs.items() if offer.call.node == node]
-        legs += standby.legs(state, node)
+        legs += [*standby.legs(state, node), *consults.legs(state, node)]
         return [*callers_, *legs, *outside.legs(state, node), *recovery.expected_legs(state, node)]
 
     # Inside.
@@ -429,7 +449,7 @@ class Engine:
         else:
             pacing.began(self._state, node)
             outside.began(self._state, node, event)
-            if uuid not in self._state.reach.standing_legs:
+            if uuid not in self._state.reach.standing_legs and uuid not in self._state.outside.consults:
                 strangers.began(self._state, node, uuid)
             self._ghost(node, uuid)
 
@@ -463,13 +483,16 @@ class Engine:
         strangers.known(state, uuid)
         offer = state.legs.get(uuid)
         if offer is not None:
-            offers.leg_parked(state, offer, offer.legs[uuid])
+            if not consults.agent_parked(state, offer):
+                offers.leg_parked(state, offer, offer.legs[uuid])
             return
         call = state.calls.get(uuid)
         if call is not None:
             callers.parked_again(state, call, event)
         elif uuid in state.reach.standing_legs:
             standby.parked(state, uuid)
+        elif uuid in state.outside.consults:
+            consults.parked(state, uuid)
         elif event.get("variable_cc_side") == "agent":
             recovery.orphan(state, node, uuid, event)
         elif event.get("variable_cc_queue") and uuid not in state.dead:
@@ -511,6 +534,8 @@ class Engine:
         elif uuid in self._state.legs or uuid in self._state.reach.standing_legs:
             self._leg_gone(uuid, cause, talk.transferred_by(event))
             standby.gone(self._state, uuid)
+        elif uuid in self._state.outside.consults:
+            consults.gone(self._state, uuid, cause)
         elif event.get("variable_cc_queue"):
             self._state.bury(uuid)
 
@@ -559,8 +584,9 @@ class Engine:
         offer = self._state.jobs.get(event.get("Job-UUID") or "")
         if offer is not None:
             offers.job_ended(self._state, offer, event)
-        else:
-            standby.job_ended(self._state, event.get("Job-UUID") or "", failed=event.body.startswith(b"-"))
+        elif (cause := cause_of_job(event.body)) is not None:
+            consults.job_failed(self._state, event.get("Job-UUID") or "", cause)
+            standby.job_ended(self._state, event.get("Job-UUID") or "", failed=True)
 
     def _on_custom(self, _node: str, event: Event) -> None:
         if event.subclass == "sofia::transferor":
@@ -612,6 +638,7 @@ class Engine:
         if offer is not None:
             offers.originate_refused(self._state, offer)
         else:
+            consults.job_failed(self._state, job, "ORIGINATE_REFUSED")
             standby.refused(self._state, job)
 
     def _play_something_else(self, uuid: str, source: str) -> None:

@@ -66,6 +66,12 @@ def lent(state: State, node: str, uuid: str, agent: str) -> None:
         _count(state, {agent})
 
 
+def took(state: State, node: str, uuid: str, name: str) -> None:
+    """A leg of an agent of ours talks with a caller outside the queues."""
+    state.outside.channels[uuid] = node, frozenset({name})
+    _count(state, {name})
+
+
 def ended(state: State, uuid: str) -> None:
     """The channel is gone. Nothing when it was none of an agent's."""
     found = state.outside.channels.pop(uuid, None)

@@ -253,6 +253,26 @@ class CallTransferred(Record):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ConsultationEnded(Record):
+    """An agent consulted somebody about a call. `completed`: the caller went over to them.
+
+    `target`: an agent; a number outside is not kept. `talk_us`: how long agent and other side talked.
+    """
+
+    kind: ClassVar[str] = "consultation-ended"
+
+    call: str
+    queue: str
+    leg: int
+    agent: str
+    to: Literal["agent", "number"]
+    target: str
+    outcome: Literal["completed", "returned", "failed"]
+    cause: str
+    talk_us: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CallEnded(Record):
     """The caller's channel is gone; the call's story is complete."""
 
@@ -447,6 +467,7 @@ AnyRecord = (
     | ConversationEnded
     | ConversationJoined
     | CallTransferred
+    | ConsultationEnded
     | CallEnded
     | AgentStatusChanged
     | AgentWrapUp

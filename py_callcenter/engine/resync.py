@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from typing import Final
 
 from py_callcenter._router import Event
-from py_callcenter.engine import callers, exits, moves, offers, recovery, standby, talk
+from py_callcenter.engine import callers, consults, exits, moves, offers, recovery, standby, talk
 from py_callcenter.engine.calls import Call, OfferState, Phase
 from py_callcenter.engine.looks import in_dialplan, in_the_park, is_bridged, is_parked, partner_of
 from py_callcenter.engine.state import State
@@ -32,6 +32,7 @@ def resync(state: State, node: str, dumps: Iterable[Event]) -> None:
             _caller_leg(state, uuid, dump)
     recovery.take_up(state, node, live)
     standby.look(state, node, live)
+    consults.look(state, node, dict.fromkeys(live))
 
 
 def look(state: State, call: Call, dump: Event | None) -> None:

@@ -18,6 +18,7 @@ from py_callcenter.engine.records import AnyRecord
 from py_callcenter.engine.regulars import Regulars
 
 if TYPE_CHECKING:  # they work on the state and are kept in it
+    from py_callcenter.engine.consults import Consult
     from py_callcenter.engine.divert import Divert
     from py_callcenter.engine.pacing import Pace
     from py_callcenter.engine.standby import Standing
@@ -59,6 +60,8 @@ class Outside:
     channels: dict[str, tuple[str, frozenset[str]]] = field(default_factory=dict)
     """Node and agents of each channel, by its uuid."""
     by_hand: dict[str, int] = field(default_factory=dict)
+    consults: dict[str, Consult] = field(default_factory=dict)
+    """By leg, and by job, of those whom agents consult; see `consults`."""
     strangers: dict[str, str] = field(default_factory=dict)
     """Living channels that nobody here knows, with their node; see `strangers`."""
 

@@ -7,7 +7,7 @@ from typing import Final, Literal
 
 from py_callcenter._router import Event
 from py_callcenter.config.rules import RuleError
-from py_callcenter.engine import arrival, music, offers
+from py_callcenter.engine import arrival, consults, music, offers
 from py_callcenter.engine.actions import SetVariables
 from py_callcenter.engine.calls import Call, Leg, Offer, OfferState, Phase, Stay
 from py_callcenter.engine.records import (
@@ -44,6 +44,7 @@ def bridged(state: State, first: str, second: str) -> None:
     if call is None or call.phase is Phase.ENDED:
         return
     call.parked = call.forsaken = False
+    consults.bridged(state, call, partner)
     offer = state.legs.get(partner)
     if offer is None or offer.call is not call:
         if offer is not None and offer.talk_leg == partner and offer.talk_since_us:
@@ -185,8 +186,9 @@ def agent_gone(state: State, offer: Offer, leg: Leg, cause: str, transfer: Trans
     """HANGUP of the leg that talks, perhaps because the agent transferred the caller."""
     call = offer.call
     blind = transfer == "blind"
-    end(state, call, "agent", transferred=transfer != "" or offer.transferring)
-    call.transferred, call.handed_on = blind, transfer != ""
+    handed_over = consults.agent_gone(state, call)
+    end(state, call, "agent", transferred=transfer != "" or offer.transferring or handed_over)
+    call.transferred, call.handed_on = blind, transfer != "" or handed_over
     offers.leg_gone(state, offer, leg, cause)
     if call.phase is Phase.PARTED and not call.handed_on and call.parked_by is None:
         state.stop_timer(call.settle_timer)

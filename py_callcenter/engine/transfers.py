@@ -48,7 +48,7 @@ def transfer(state: State, call_id: str, target: Destination, *, keep_wait: bool
     """
     call = find(state, call_id)
     stay = call.stay
-    if stay is None or call.phase not in (Phase.WAITING, Phase.TALKING):
+    if stay is None or call.phase not in (Phase.WAITING, Phase.TALKING) or call.consult is not None:
         raise NotNow(f"call `{call_id[:64]}` neither waits nor talks, so it can't be transferred now")
     onward = _way(state, call, stay, target, keep_wait=keep_wait)
     talks_with = call.winner.agent.name if call.winner is not None else ""

@@ -216,6 +216,15 @@ class FakeController:
         if call not in {row.id for row in self.now.calls}:
             raise PortError(404, "there is no such call", "see `callcenter call list`")
 
+    async def consult(self, call: str, kind: str, name: str) -> None:
+        self.asked.append(("consult", call, kind, name))
+
+    async def complete_consult(self, call: str) -> None:
+        self.asked.append(("complete_consult", call))
+
+    async def end_consult(self, call: str) -> None:
+        self.asked.append(("end_consult", call))
+
     async def hang_up(self, call: str) -> None:
         self.asked.append(("hang_up", call))
         if call not in {row.id for row in self.now.calls}:

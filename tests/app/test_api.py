@@ -128,6 +128,25 @@ def test_a_transfer_to_nowhere_in_particular_is_refused(api, controller, body):
     assert controller.asked == []
 
 
+def test_an_agent_consults_somebody_and_comes_back_or_hands_over(api, controller):
+    path = "/api/v1/calls/call-1/consult"
+    assert api("POST", path, json={"agent": "a2"}).status_code == 401
+    assert api("DELETE", path).status_code == 401
+    assert controller.asked == []
+    assert api("POST", path, json={"agent": "a2"}, headers=AUTH).status_code == 204
+    assert api("POST", path, json={"number": "+15550"}, headers=AUTH).status_code == 204
+    assert api("POST", f"{path}/complete", headers=AUTH).status_code == 204
+    assert api("DELETE", path, headers=AUTH).status_code == 204
+    assert controller.asked == [
+        ("consult", "call-1", "agent", "a2"),
+        ("consult", "call-1", "number", "+15550"),
+        ("complete_consult", "call-1"),
+        ("end_consult", "call-1"),
+    ]
+    for body in ({}, {"agent": "a", "number": "1"}, {"to": "x"}):
+        assert api("POST", path, json=body, headers=AUTH).status_code in (400, 422)
+
+
 def test_a_queue_is_diverted_and_taken_back(api, controller):
     order = {"to": "voicemail"}
     assert api("PUT", "/api/v1/queues/support/divert", json=order).status_code == 401
@@ -336,12 +355,12 @@ def test_openapi_names_every_operation_once_and_for_ever(api):
     names = [op["operationId"] for path in spec["paths"].values() for op in path.values()]
 
     assert sorted(names) == [
-        "apply_config", "change_call", "divert_all", "divert_queue", "drain_node", "end_wrap_up",
-        "erase_caller", "explain_call", "get_agent", "get_call", "get_config", "get_events", "get_queue",
-        "get_report", "get_snapshot", "hang_up", "healthz", "list_agents", "list_calls", "list_nodes",
-        "list_queues", "list_report_emails", "metrics", "preview_report_email", "readyz", "rotate_key",
-        "send_report_email", "set_agent", "set_wrap_up", "trace_call", "transfer_call", "undivert_all",
-        "undivert_queue", "undrain_node",
+        "apply_config", "change_call", "complete_consult", "consult", "divert_all", "divert_queue",
+        "drain_node", "end_consult", "end_wrap_up", "erase_caller", "explain_call", "get_agent",
+        "get_call", "get_config", "get_events", "get_queue", "get_report", "get_snapshot", "hang_up",
+        "healthz", "list_agents", "list_calls", "list_nodes", "list_queues", "list_report_emails",
+        "metrics", "preview_report_email", "readyz", "rotate_key", "send_report_email", "set_agent",
+        "set_wrap_up", "trace_call", "transfer_call", "undivert_all", "undivert_queue", "undrain_node",
     ]  # fmt: skip
     assert "Routing" in spec["components"]["schemas"]
 

@@ -210,6 +210,18 @@ def test_a_call_is_transferred(running, controller):
     assert "no kind of destination" in running.err("call", "transfer", "call-2", "inline", "x", code=2)
 
 
+def test_an_agent_consults_by_command(running, controller):
+    running.out("call", "consult", "call-2", "agent", "1001")
+    running.out("call", "consult", "call-2", "complete")
+    running.out("call", "consult", "call-2", "return")
+    assert controller.asked == [
+        ("consult", "call-2", "agent", "1001"),
+        ("complete_consult", "call-2"),
+        ("end_consult", "call-2"),
+    ]
+    assert "isn't clear" in running.err("call", "consult", "call-2", "agent", code=2)
+
+
 def test_a_waiting_caller_is_moved_and_ranked(running, controller):
     out = running.out("call", "set", "call-2", "queue", "sales")
     assert "sales" in out

@@ -233,3 +233,97 @@ def test_a_supervisor_sends_a_talking_caller_outside(sip, open_for_business):
     hung_up = outside.wait_sent("BYE")
     assert caller.wait_received("BYE", 5).at - hung_up.at < 2, "and nobody parks the caller afterwards"
     assert story(office, uuid).count("queue-entered") == 1
+
+
+@pytest.fixture
+def consulting(sip, open_for_business):
+    """An agent of support talks with a caller, and asks the expert of sales."""
+
+    def begin(**more):
+        support, expert = sip.phone("support", **more), sip.phone("expert", **more)
+        office = open_for_business(
+            Setup()
+            .queue(after_call="voicemail@default")
+            .queue("sales")
+            .agent("a1", support)
+            .agent("s1", expert, queue="sales")
+        )
+        caller = sip.caller("queue_support", stay_s=60)
+        support.wait_talking()
+        office.wait_metric("callcenter_queue_calls_answered_total", 1, queue="support")
+        uuid = uuid_of(office)
+        office.ask("POST", f"calls/{uuid}/consult", {"agent": "s1"})
+        expert.wait_talking()
+        office.wait_metric("callcenter_agents", 1, state="busy_elsewhere")
+        return office, caller, support, expert, uuid
+
+    return begin
+
+
+def hears_music(switch, uuid: str) -> None:
+    until(lambda: "moh" in switch.api(f"uuid_getvar {uuid} current_application_data"), "music for the caller")
+
+
+def partner(switch, uuid: str) -> str:
+    return switch.api(f"uuid_getvar {uuid} bridge_to")
+
+
+def test_an_agent_consults_a_colleague_and_returns(switch, consulting):
+    office, caller, support, expert, uuid = consulting()
+    until(
+        lambda: "moh" in switch.api(f"uuid_getvar {uuid} current_application_data"), "the caller hears music"
+    )
+
+    office.ask("DELETE", f"calls/{uuid}/consult")
+
+    expert.wait_received("BYE")
+    office.wait_metric("callcenter_agents", 1, state="waiting")
+    until(lambda: partner(switch, uuid) != "_undef_", "the caller has the agent back")
+    office.wait_metric("callcenter_agents", 1, state="in_a_queue_call")
+    assert not caller.over
+    assert not support.over
+    assert story(office, uuid).count("consultation-ended") == 1
+    assert "conversation-ended" not in story(office, uuid)
+
+
+def test_an_agent_consults_a_colleague_and_hands_the_caller_over(switch, consulting):
+    office, caller, support, expert, uuid = consulting()
+    office.ask("POST", f"calls/{uuid}/consult/complete")
+
+    support.wait_received("BYE")
+    office.wait_metric("callcenter_agents", 1, state="waiting")
+    until(lambda: partner(switch, uuid) != "_undef_", "the caller talks with the expert")
+    assert not caller.over
+    assert not expert.over
+    office.wait_metric("callcenter_agents", 1, state="busy_elsewhere")
+    assert office.metric("callcenter_queue_calls_transferred_total") == 1
+    switch.api(f"uuid_kill {partner(switch, uuid)}")
+    caller.wait_received("BYE")
+    office.wait_metric("callcenter_agents", 2, state="waiting")
+
+
+@pytest.mark.parametrize("who", ["colleague", "agent", "caller"])
+def test_whoever_hangs_up_during_a_consultation_leaves_no_pieces(switch, consulting, who):
+    office, caller, support, expert, uuid = consulting()
+    until(
+        lambda: "moh" in switch.api(f"uuid_getvar {uuid} current_application_data"), "the caller hears music"
+    )
+    legs = [x.split(",")[0] for x in switch.api("show channels").splitlines() if ",outbound," in x]
+    agent_leg = switch.api(f"uuid_getvar {uuid} cc_agent_uuid")
+    other = next(leg for leg in legs if leg != agent_leg)
+    switch.api(f"uuid_kill {({'colleague': other, 'agent': agent_leg, 'caller': uuid})[who]}")
+
+    if who == "colleague":
+        office.wait_metric("callcenter_agents", 1, state="waiting")
+        until(lambda: partner(switch, uuid) == agent_leg, "the agent has the caller back")
+        office.wait_metric("callcenter_agents", 1, state="in_a_queue_call")
+        assert not caller.over
+    elif who == "agent":
+        until(lambda: partner(switch, uuid) == other, "the colleague has the caller")
+        office.wait_metric("callcenter_agents", 1, state="waiting")
+        assert not caller.over
+    else:
+        support.wait_received("BYE")
+        expert.wait_received("BYE")
+        office.wait_metric("callcenter_agents", 2, state="waiting")
+    assert not office.metric("callcenter_invariant_violations_total")

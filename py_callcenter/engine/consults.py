@@ -1,0 +1,328 @@
+"""Consultations: an agent speaks with somebody else while the caller hears music, then returns or hands over.
+
+Agent and caller go on talking until the other side answers. From then on three legs are kept from falling
+apart by `park_after_bridge`: whichever hangs up, the other two are parked and joined. An agent who hangs up
+hands the caller over; when the other side hangs up, the agent has the caller back.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final, Literal
+
+from py_callcenter.config import shapes
+from py_callcenter.engine import outside, registrations, standby
+from py_callcenter.engine.actions import Bridge, Device, Kill, Originate, PlayMusic, SetVariables, StopMusic
+from py_callcenter.engine.calls import Call, Offer, OfferState, Phase
+from py_callcenter.engine.errors import BadTarget, NotNow, UnknownAgent
+from py_callcenter.engine.identity import job_uuid, leg_uuid
+from py_callcenter.engine.records import ConsultationEnded
+from py_callcenter.engine.state import State
+from py_callcenter.engine.transfers import Destination, find
+
+RING_S: Final = 30
+OVERDUE_US: Final = (RING_S + 5) * 1_000_000
+PARK_US: Final = 1_000_000
+"""So long a leg that was left alone may take to be parked."""
+_MOST_PHONES: Final = 8
+
+Outcome = Literal["completed", "returned", "failed"]
+
+
+@dataclass(slots=True, eq=False)
+class Consult:
+    """One consultation of one call."""
+
+    call: Call
+    offer: Offer
+    kind: Literal["agent", "number"]
+    target: str
+    job: str
+    legs: tuple[str, ...]
+    """Phones of the other side; the one that answered when `talking`."""
+    talk_leg: str = ""
+    since_us: int = 0
+    going: Literal["", "back", "over"] = ""
+    """Under way: the agent returns to the caller, or the caller goes over to the other side."""
+    timer: int | None = None
+
+    @property
+    def talking(self) -> bool:
+        return self.talk_leg != ""
+
+
+def start(state: State, call_id: str, to: Destination) -> None:
+    """Call somebody for the agent of a call. Raises `UnknownCall`, `UnknownAgent`, `BadTarget`, `NotNow`."""
+    call = find(state, call_id)
+    offer = call.winner
+    if call.phase is not Phase.TALKING or offer is None or offer.state is not OfferState.TALKING:
+        raise NotNow(f"no agent talks with call `{call_id[:64]}`")
+    if call.consult is not None:
+        raise NotNow("the agent consults somebody already")
+    contacts, number = _contacts(state, call, offer, to)
+    call.consults += 1
+    name = f"consult/{call.id}/{state.epoch}"
+    legs = tuple(leg_uuid(name, call.consults, place) for place in range(len(contacts)))
+    consult = Consult(
+        call, offer, "agent" if to.kind == "agent" else "number", to.name, job_uuid(name, call.consults), legs
+    )
+    call.consult = consult
+    for key in (*legs, consult.job):
+        state.outside.consults[key] = consult
+    if to.kind == "agent":  # from now on; a queue may offer them somebody in this very moment
+        for uuid in legs:
+            outside.took(state, call.node, uuid, to.name)
+    consult.timer = state.start_timer(OVERDUE_US, _overdue, consult)
+    _keep_agent(state, consult, keep=True)
+    state.act(
+        Originate(
+            node=call.node,
+            job=consult.job,
+            devices=tuple(map(Device, legs, contacts)),
+            variables=(("cc_side", "consult"), ("cc_call", call.id), ("park_after_bridge", "true")),
+            caller_name=call.name if to.kind == "agent" else "",
+            caller_number=number,
+            timeout_s=RING_S,
+        )
+    )
+
+
+def complete(state: State, call_id: str) -> None:
+    """Connect the caller with the other side; the agent is free. Raises `UnknownCall`, `NotNow`."""
+    consult = _under_way(state, call_id)
+    if not consult.talking:
+        raise NotNow("the other side hasn't answered yet")
+    _keep_agent(state, consult, keep=False)
+    _hand_over(state, consult)
+
+
+def give_back(state: State, call_id: str) -> None:
+    """The agent returns to the caller. Raises `UnknownCall`, `NotNow`."""
+    consult = _under_way(state, call_id)
+    if consult.talking:
+        _return(state, consult)
+    else:
+        _end(state, consult, "returned", "")
+
+
+# What the switch tells.
+
+
+def parked(state: State, uuid: str) -> None:
+    """The other side has answered, or was left alone."""
+    consult = state.outside.consults[uuid]
+    call = consult.call
+    if not consult.talking:
+        state.stop_timer(consult.timer)
+        consult.timer = None
+        consult.talk_leg, consult.since_us = uuid, state.now_us
+        state.act(Bridge(call.node, consult.offer.talk_leg, uuid))
+    elif consult.going == "back":
+        state.act(Kill(call.node, uuid, "NORMAL_CLEARING"))
+    elif consult.going == "over":
+        _hand_over(state, consult)
+
+
+def caller_parked(state: State, call: Call) -> bool:
+    """The caller's PARK while the agent consults: music. False when there is no consultation."""
+    consult = call.consult
+    if consult is None or not consult.talking or call.phase is not Phase.TALKING:
+        return False
+    call.parked = True
+    if consult.offer.hold_since_us is None:
+        consult.offer.hold_since_us = state.now_us
+    if not consult.going:
+        _music(state, call)
+    return True
+
+
+def agent_parked(state: State, offer: Offer) -> bool:
+    """The agent's leg was left alone: back to the caller. False when that isn't a consultation's doing."""
+    consult = offer.call.consult
+    if consult is None or not consult.talking or offer.state is not OfferState.TALKING:
+        return False
+    if not consult.going:
+        _return(state, consult)
+    return True
+
+
+def bridged(state: State, call: Call, partner: str) -> None:
+    """The caller is joined with somebody."""
+    consult = call.consult
+    if consult is None or not consult.talking:
+        return
+    if partner == consult.offer.talk_leg and consult.going == "back":
+        _end(state, consult, "returned", "")
+    elif partner == consult.talk_leg:
+        _end(state, consult, "completed", "")
+
+
+def gone(state: State, uuid: str, cause: str) -> None:
+    """A leg of the other side is no more."""
+    consult = state.outside.consults.pop(uuid, None)
+    if consult is None:
+        return
+    if consult.talk_leg == uuid:
+        if not consult.going:  # the agent's PARK follows, or was lost
+            consult.timer = state.start_timer(PARK_US, _left_alone, consult)
+    elif not consult.talking and not any(leg in state.outside.consults for leg in consult.legs):
+        _end(state, consult, "failed", cause)
+
+
+def job_failed(state: State, job: str, cause: str) -> None:
+    """Nobody was reached."""
+    consult = state.outside.consults.get(job)
+    if consult is not None and not consult.talking:
+        _end(state, consult, "failed", cause)
+
+
+def agent_gone(state: State, call: Call) -> bool:
+    """The agent hung up. True when that hands the caller over to the other side."""
+    consult = call.consult
+    if consult is None:
+        return False
+    if not consult.talking or consult.going == "back":
+        _end(state, consult, "failed", "")
+        return False
+    consult.going = "over"
+    state.stop_timer(consult.timer)
+    consult.timer = state.start_timer(PARK_US, _left_alone, consult)
+    return True
+
+
+def caller_gone(state: State, call: Call) -> None:
+    """The caller hung up: there is nothing left to consult about."""
+    if call.consult is not None:
+        _end(state, call.consult, "failed", "")
+
+
+def look(state: State, node: str, live: dict[str, object]) -> None:
+    """A fresh look at the switch."""
+    for uuid, consult in list(state.outside.consults.items()):
+        if consult.talking and uuid == consult.talk_leg and consult.call.node == node and uuid not in live:
+            gone(state, uuid, "UNSEEN")
+
+
+def legs(state: State, node: str) -> list[str]:
+    """Legs of other sides that we hold for alive."""
+    return [uuid for uuid, one in state.outside.consults.items() if one.call.node == node and uuid != one.job]
+
+
+# Inside.
+
+
+def _contacts(state: State, call: Call, offer: Offer, to: Destination) -> tuple[list[str], str]:
+    """Dial strings, and the number that is shown."""
+    if to.kind == "agent":
+        agent = state.agents.get(to.name)
+        if agent is None:
+            raise UnknownAgent(to.name)
+        if agent is offer.agent:
+            raise NotNow("that is the agent who talks with the caller")
+        line = state.router.agent(state.agent_ids[to.name])
+        if line.state != "waiting" or not registrations.is_reachable(state, to.name):
+            raise NotNow(f"agent `{to.name}` can't be called now")
+        if agent.type == standby.TYPE:
+            raise NotNow(f"the phone of agent `{to.name}` stays connected, so it can't be called")
+        return [
+            registrations.way(state, call.node, one) for one in agent.contacts[:_MOST_PHONES]
+        ], call.number
+    if to.kind != "number":
+        raise BadTarget("somebody to consult", "an agent or a number; for a queue use the agent's phone")
+    node = state.config.node(call.node)
+    if node is None or node.dial_out is None:
+        raise NotNow("there is no way to numbers outside: the node's `dial-out` isn't set")
+    if not shapes.is_number(to.name):
+        raise BadTarget("a number", "2 to 20 digits, perhaps after a `+`; no premium-rate number")
+    return [node.dial_out.replace("{number}", to.name)], state.config.controller.outside_number
+
+
+def _under_way(state: State, call_id: str) -> Consult:
+    consult = find(state, call_id).consult
+    if consult is None or consult.going:
+        raise NotNow(f"the agent of call `{call_id[:64]}` consults nobody")
+    return consult
+
+
+def _keep_agent(state: State, consult: Consult, *, keep: bool) -> None:
+    """Whether the agent's leg outlives what it is joined with; one that stands by always does."""
+    if not consult.offer.standing:
+        variable = ("park_after_bridge", "true" if keep else "")
+        state.act(SetVariables(consult.call.node, consult.offer.talk_leg, (variable,)))
+
+
+def _music(state: State, call: Call) -> None:
+    source = call.wishes.moh_override or (call.stay.queue.moh_sound if call.stay is not None else None)
+    if source and not call.playing:
+        state.act(PlayMusic(call.node, call.uuid, source))
+        call.playing = True
+
+
+def _silence(state: State, call: Call) -> None:
+    if call.playing:
+        state.act(StopMusic(call.node, call.uuid))
+        call.playing = False
+
+
+def _return(state: State, consult: Consult) -> None:
+    call = consult.call
+    consult.going = "back"
+    _silence(state, call)
+    state.act(Bridge(call.node, call.uuid, consult.offer.talk_leg))
+
+
+def _hand_over(state: State, consult: Consult) -> None:
+    call = consult.call
+    consult.going = "over"
+    _silence(state, call)
+    state.act(SetVariables(call.node, consult.talk_leg, (("park_after_bridge", ""),)))
+    state.act(Bridge(call.node, call.uuid, consult.talk_leg))
+
+
+def _left_alone(state: State, consult: Consult) -> None:
+    """No PARK was told of the leg whose other side hung up."""
+    consult.timer = None
+    if consult.call.consult is not consult:
+        return
+    if consult.going == "over":
+        _hand_over(state, consult)
+    elif not consult.going and consult.offer.state is OfferState.TALKING:
+        _return(state, consult)
+
+
+def _overdue(state: State, consult: Consult) -> None:
+    consult.timer = None
+    if not consult.talking:
+        _end(state, consult, "failed", "NO_ANSWER")
+
+
+def _end(state: State, consult: Consult, outcome: Outcome, cause: str) -> None:
+    call, offer = consult.call, consult.offer
+    state.stop_timer(consult.timer)
+    call.consult = None
+    for key in (*consult.legs, consult.job):
+        known = state.outside.consults.pop(key, None) is not None
+        if known and key != consult.job and not (outcome == "completed" and key == consult.talk_leg):
+            state.forbid(key)
+            state.act(Kill(call.node, key, "ORIGINATOR_CANCEL" if not consult.talking else "NORMAL_CLEARING"))
+    if outcome != "completed" and offer.state is OfferState.TALKING:
+        _keep_agent(state, consult, keep=False)
+    for uuid in consult.legs:
+        if uuid != consult.talk_leg:
+            outside.ended(state, uuid)
+    if offer.hold_since_us is not None and outcome == "returned":
+        offer.hold_us += state.now_us - offer.hold_since_us
+        offer.hold_since_us = None
+    state.note(
+        ConsultationEnded,
+        call.node,
+        call=call.id,
+        queue=offer.stay.queue.name,
+        leg=offer.stay.index,
+        agent=offer.agent.name,
+        to=consult.kind,
+        target=consult.target if consult.kind == "agent" else "",
+        outcome=outcome,
+        cause=cause,
+        talk_us=state.now_us - consult.since_us if consult.talking else 0,
+    )

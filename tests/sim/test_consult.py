@@ -1,0 +1,246 @@
+"""An agent asks somebody else while the caller hears music: back, or handed over, and nobody is lost."""
+
+from __future__ import annotations
+
+import pytest
+from sim.world import BUSY, IGNORES, MANUAL, SECOND, World, agent, queue
+
+from py_callcenter.config import Config, Controller, Node, Tier
+from py_callcenter.engine.errors import BadTarget, NotNow
+from py_callcenter.engine.transfers import Destination
+from py_callcenter.sim import Behaviour
+
+pytestmark = pytest.mark.sim
+
+NUMBER = "+15550199"
+DIAL_OUT = "sofia/gateway/trunk/{number}"
+
+
+def office(**settings) -> World:
+    world = World(
+        Config(
+            controller=Controller(outside_number="+15550100"),
+            nodes=(Node(name="fs1", password="x", dial_out=DIAL_OUT),),
+            queues=(queue("support", **{"after_call": "voicemail", **settings}), queue("sales")),
+            agents=(agent("1000", wrap_up_time=5), agent("2000", wrap_up_time=5)),
+            tiers=(Tier(queue="support", agent="1000"), Tier(queue="sales", agent="2000")),
+        )
+    )
+    world.phone("1000")
+    world.phone("2000")
+    world.phone("outside", Behaviour(answer_after_us=SECOND), contact=DIAL_OUT.replace("{number}", NUMBER))
+    return world
+
+
+def talking(world: World):
+    call = world.call()
+    world.run(5)
+    assert world.talks_with(call) == "1000"
+    return call
+
+
+def consult(world: World, call, kind="agent", name="2000") -> None:
+    world.carry_out(world.engine.consult(call.uuid, Destination(kind, name), world.now_us))
+    world._settle()
+
+
+def complete(world: World, call) -> None:
+    world.carry_out(world.engine.complete_consult(call.uuid, world.now_us))
+    world._settle()
+
+
+def back(world: World, call) -> None:
+    world.carry_out(world.engine.end_consult(call.uuid, world.now_us))
+    world._settle()
+
+
+def with_each_other(world: World, one: str, other: str) -> bool:
+    return any(
+        leg.partner is not None and any(leg.partner is x for x in world.phones[other].legs)
+        for leg in world.phones[one].legs
+    )
+
+
+def consulting(world: World, who="agent"):
+    """Until the two talk and the caller hears music."""
+    call = talking(world)
+    consult(world, call, who, "2000" if who == "agent" else NUMBER)
+    world.run(1)
+    assert call.partner, "until somebody answers they go on talking"
+    world.run(3)
+    other = "2000" if who == "agent" else "outside"
+    assert with_each_other(world, "1000", other)
+    assert call.alive
+    assert not call.partner
+    assert world.switch.legs[call.uuid].playback is not None, "music"
+    return call
+
+
+def home(world: World, call) -> None:
+    if call.alive:
+        world.does(call.hang_up)
+    world.run(60)
+    world.assert_quiet()
+    assert not world.engine._state.outside.consults
+    assert {world.agent(name).state for name in ("1000", "2000")} == {"waiting"}
+
+
+@pytest.mark.parametrize("who", ["agent", "number"])
+def test_the_agent_asks_and_returns(who):
+    world = office()
+    call = consulting(world, who)
+    if who == "agent":
+        assert world.agent("2000").state == "busy_elsewhere"
+    world.run(5)
+    back(world, call)
+    world.run(1)
+
+    assert world.talks_with(call) == "1000"
+    told = world.the("consultation-ended")
+    assert (told.agent, told.to, told.outcome) == ("1000", who, "returned")
+    assert told.target == ("2000" if who == "agent" else ""), "no number in the books"
+    assert world.agent("2000").state == "waiting"
+    world.run(5)
+    world.does(world.phones["1000"].hang_up)
+    world.run(1)
+    ended = world.the("conversation-ended")
+    assert 6 * SECOND < ended.hold_us < 9 * SECOND, "the caller was on hold"
+    assert not ended.transferred
+    assert call.leg.profile.destination == "voicemail"
+    home(world, call)
+
+
+@pytest.mark.parametrize("who", ["agent", "number"])
+@pytest.mark.parametrize("how", ["by the API", "by hanging up"])
+def test_the_agent_hands_the_caller_over(who, how):
+    world = office()
+    call = consulting(world, who)
+    if how == "by the API":
+        complete(world, call)
+    else:
+        world.does(world.phones["1000"].hang_up)
+    world.run(1)
+
+    assert world.talks_with(call) == ("2000" if who == "agent" else "outside")
+    assert world.agent("1000").state == "wrap_up"
+    assert world.the("conversation-ended").transferred
+    assert world.the("consultation-ended").outcome == "completed"
+    if who == "agent":
+        assert world.agent("2000").state == "busy_elsewhere"
+    world.run(10)
+    other = world.phones["2000" if who == "agent" else "outside"]
+    world.does(other.hang_up)
+    world.run(2)
+    assert not call.alive, "nobody parks the caller afterwards"
+    home(world, call)
+
+
+@pytest.mark.parametrize("behaviour", [BUSY, IGNORES], ids=["busy", "silent"])
+def test_nobody_answers_and_the_two_talk_on(behaviour):
+    world = office()
+    world.phones["2000"].behaviour = behaviour
+    call = talking(world)
+    consult(world, call)
+    world.run(50)
+    assert world.talks_with(call) == "1000"
+    assert world.the("consultation-ended").outcome == "failed"
+    assert world.agent("2000").state == "waiting"
+    world.does(world.phones["1000"].hang_up)
+    world.run(1)
+    assert call.leg.profile.destination == "voicemail", "as after any call"
+    home(world, call)
+
+
+def test_called_off_while_it_rings():
+    world = office()
+    world.phones["2000"].behaviour = MANUAL
+    call = talking(world)
+    consult(world, call)
+    world.run(2)
+    back(world, call)
+    world.run(1)
+    assert world.talks_with(call) == "1000"
+    assert not any(leg.alive for leg in world.phones["2000"].legs)
+    home(world, call)
+
+
+def test_the_other_side_hangs_up_and_the_agent_has_the_caller_back():
+    world = office()
+    call = consulting(world)
+    world.does(world.phones["2000"].hang_up)
+    world.run(2)
+    assert world.talks_with(call) == "1000"
+    assert world.agent("1000").state == "in_a_queue_call"
+    assert world.the("consultation-ended").outcome == "returned"
+    home(world, call)
+
+
+@pytest.mark.parametrize("when", ["ringing", "talking"])
+def test_the_caller_hangs_up_and_everybody_is_free(when):
+    world = office()
+    if when == "talking":
+        call = consulting(world)
+    else:
+        call = talking(world)
+        consult(world, call)
+        world.run(1)
+    world.does(call.hang_up)
+    world.run(3)
+    assert world.agent("1000").state == "wrap_up"
+    assert world.agent("2000").state == "waiting"
+    assert not any(leg.alive for name in ("1000", "2000") for leg in world.phones[name].legs)
+    assert world.the("conversation-ended").ended_by == "caller"
+    home(world, call)
+
+
+def test_the_agent_hangs_up_while_it_rings_and_the_call_is_over_as_any():
+    world = office()
+    world.phones["2000"].behaviour = MANUAL
+    call = talking(world)
+    consult(world, call)
+    world.run(2)
+    world.does(world.phones["1000"].hang_up)
+    world.run(2)
+    assert call.leg.profile.destination == "voicemail"
+    assert not any(leg.alive for leg in world.phones["2000"].legs)
+    home(world, call)
+
+
+def test_a_controller_that_dies_meanwhile_leaves_nobody_in_silence():
+    """The next one can't know that they were to meet again: the caller gets the exit after the call."""
+    world = office()
+    call = consulting(world)
+    world.restart(2)
+    world.run(3)
+    assert call.leg.profile.destination == "voicemail"
+    for name in ("1000", "2000"):
+        world.does(world.phones[name].hang_up)
+    home(world, call)
+
+
+def test_what_can_not_be_is_refused_and_changes_nothing():
+    world = office()
+    call = talking(world)
+    before = len(world.actions)
+    for kind, name, error in (
+        ("agent", "1000", NotNow),
+        ("queue", "sales", BadTarget),
+        ("extension", "voicemail", BadTarget),
+        ("number", "1 &park()", BadTarget),
+        ("number", "+19005551234", BadTarget),
+    ):
+        with pytest.raises(error):
+            consult(world, call, kind, name)
+    with pytest.raises(NotNow):
+        complete(world, call)
+    with pytest.raises(NotNow):
+        back(world, call)
+    assert len(world.actions) == before
+    world.carry_out(world.engine.set_agent_status("2000", "On Break", world.now_us))
+    with pytest.raises(NotNow, match="can't be called"):
+        consult(world, call)
+    consult(world, call, "number", NUMBER)
+    with pytest.raises(NotNow, match="already"):
+        consult(world, call, "number", NUMBER)
+    with pytest.raises(NotNow):
+        world.engine.transfer(call.uuid, Destination("queue", "sales"), world.now_us)
