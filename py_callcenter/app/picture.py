@@ -25,7 +25,7 @@ from py_callcenter.config import Config
 from py_callcenter.engine.view import AgentLine, CallView
 from py_callcenter.engine.watch import Changes, QueueLine
 from py_callcenter.metrics import ExpectedWait
-from py_callcenter.stats import FORMULA, WINDOW_SECONDS
+from py_callcenter.stats import FORMULA, WINDOW_SECONDS, QueueStats
 
 EXPECTED_AT_ONCE: Final = 500
 """Expected waits of waiting callers looked at anew at each turn, who waited longest for it first; those who
@@ -42,6 +42,19 @@ class QueueFigures(NamedTuple):
     lost: int = 0
     percent: float | None = None
     staffing: StaffingRow | None = None
+
+
+def queue_figures(queue: QueueStats, now_us: int, staffing: StaffingRow | None) -> QueueFigures:
+    """A queue's figures as the page shows them."""
+    return QueueFigures(
+        offered=queue.offered,
+        answered=queue.answered,
+        abandoned=sum(queue.abandoned.values()),
+        overflowed=sum(queue.left.values()),
+        lost=queue.lost,
+        percent=queue.window.percent(now_us),
+        staffing=staffing,
+    )
 
 
 class Picture:

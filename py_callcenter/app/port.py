@@ -28,7 +28,7 @@ from py_callcenter.api.port import (
 )
 from py_callcenter.app.controller import Controller
 from py_callcenter.app.crossing import IntoHub, IntoLoop
-from py_callcenter.app.picture import Picture, QueueFigures
+from py_callcenter.app.picture import Picture, QueueFigures, queue_figures
 from py_callcenter.app.rows import WHY_DOWN, node_row, staffing_row
 from py_callcenter.app.secrets import rotate_seal
 from py_callcenter.app.staffing import hints
@@ -130,15 +130,7 @@ class HubPort:
         now_us = self._controller.clock.now_us()
         with self._controller.live.reading() as live:
             return {
-                name: QueueFigures(
-                    offered=queue.offered,
-                    answered=queue.answered,
-                    abandoned=sum(queue.abandoned.values()),
-                    overflowed=sum(queue.left.values()),
-                    lost=queue.lost,
-                    percent=queue.window.percent(now_us),
-                    staffing=self._staffing_rows.get(name),
-                )
+                name: queue_figures(queue, now_us, self._staffing_rows.get(name))
                 for name, queue in live.stats.queues.items()
             }
 

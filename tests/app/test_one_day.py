@@ -1,4 +1,4 @@
-"""One day, told by API, CSV, Prometheus, e-mail and `queue_log`: all tell what the raw records tell.
+"""One day by page, API, CSV, Prometheus, e-mail and `queue_log`: all tell what the raw records tell.
 
 In a second world the controller is killed three times on that day.
 """
@@ -20,6 +20,7 @@ from sim.world import KEY, START_US
 
 from py_callcenter.api import create_app
 from py_callcenter.app.history import StoredHistory
+from py_callcenter.app.picture import queue_figures
 from py_callcenter.app.queue_log import waits
 from py_callcenter.config import ServiceLevel
 from py_callcenter.engine.memory import Memory
@@ -154,13 +155,16 @@ def test_the_email(store, day, legs, records):
     assert facts.calls.total["offered"] == sum(record["kind"] == "call-offered" for record in records)
 
 
-def test_prometheus_counts_what_each_run_saw(day, legs):
+def test_prometheus_and_the_live_page_count_what_each_run_saw(day, legs, records):
     """Counters begin anew with each run; together they are the day."""
-    seen = Counter()
+    seen, page = Counter(), Counter()
     for epoch in range(1, day.epoch + 1):
         live = Live()
         live.stats.configure(dict.fromkeys(TARGETS, 20 * SECOND))
         live.fold([record for record in day.records if record.epoch == epoch])
+        for name, queue in live.stats.queues.items():
+            for figure, value in queue_figures(queue, day.now_us, None)._asdict().items():
+                page[name, figure] += value or 0
         snapshot = MetricsSnapshot(stats=live.stats.copy(), agents={})
         for family in text_string_to_metric_families(render(snapshot)[0].decode()):
             for sample in family.samples:
@@ -169,7 +173,11 @@ def test_prometheus_counts_what_each_run_saw(day, legs):
         some = naive.figures([leg for leg in legs if leg["queue"] == queue], 20)
         entered = seen["callcenter_queue_calls_entered_total", queue, None]
         assert entered == some["offered"] > 50
+        assert page[queue, "offered"] == sum(
+            record["kind"] == "call-offered" and record["queue"] == queue for record in records
+        )
         for end in ("answered", "abandoned", "overflowed", "lost"):
+            assert page[queue, end] == some[end]
             assert seen["callcenter_queue_wait_seconds_count", queue, end] == some[end]
         assert (
             seen["callcenter_queue_calls_answered_within_service_level_total", queue, None]

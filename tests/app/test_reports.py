@@ -294,6 +294,19 @@ def test_a_refusal_is_a_400_with_what_is_allowed(api):
     assert api.get("/api/v1/reports/money", params={"from": str(DAY)}).status_code == 400
 
 
+@pytest.mark.parametrize("what", ["queues", "calls", "agents"])
+def test_a_report_of_more_rows_than_anybody_reads_is_refused(api, what, monkeypatch):
+    for module in ("figures", "agent_times"):
+        monkeypatch.setattr(f"py_callcenter.store.{module}.MAX_ROWS", 3)
+    refused = api.get(f"/api/v1/reports/{what}", params={**RANGE, "interval": "hour"})
+
+    assert refused.status_code == 400
+    assert refused.json() == {
+        "error": "this report would have more than 3 rows",
+        "hint": "ask for fewer days, longer intervals, or some names only",
+    }
+
+
 def test_a_report_on_nothing_is_empty_and_not_an_error(api):
     for what in ("queues", "calls", "agents"):
         found = reported(api, what, **{"from": "2020-01-01", "to": "2020-01-02"})
