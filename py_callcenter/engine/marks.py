@@ -13,7 +13,7 @@ MOST: Final = 50_000
 class Marks:
     """`on`: somebody looks; otherwise nothing is marked."""
 
-    __slots__ = ("agents", "calls", "on", "queues", "queues_of")
+    __slots__ = ("agents", "all_agents", "all_calls", "calls", "on", "queues", "queues_of")
 
     def __init__(self) -> None:
         self.on = False
@@ -23,6 +23,9 @@ class Marks:
         """By uuid."""
         self.queues: dict[str, None] = {}
         """By name."""
+        self.all_agents: list[int] = []
+        """Those not told yet of the whole picture that somebody began to look at; likewise `all_calls`."""
+        self.all_calls: list[str] = []
         self.queues_of: dict[str, tuple[str, ...]] = {}
         """Queues that an agent has a tier in, by the agent's name: they change with the agent."""
 
@@ -37,5 +40,5 @@ class Marks:
 
     def stop(self) -> None:
         self.on = False
-        for found in (self.agents, self.calls, self.queues):
+        for found in (self.agents, self.calls, self.queues, self.all_agents, self.all_calls):
             found.clear()

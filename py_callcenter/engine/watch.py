@@ -53,21 +53,22 @@ def look(state: State) -> Changes:
     changed = state.router.changed_agents()
     if changes.fresh:
         marks.on = True
-        marks.agents = dict.fromkeys(state.agent_ids.values())
-        marks.calls = dict.fromkeys(state.calls)
+        # Lists, for a dict of ten thousand takes half a millisecond.
+        marks.all_agents = list(state.agent_ids.values())
+        marks.all_calls = list(state.calls)
         marks.queues = dict.fromkeys(state.queues)
     else:
         marks.agents |= dict.fromkeys(changed)
-    room = PIECE
-    while marks.agents and room > 0:
-        agent_id = marks.agents.popitem()[0]
+    room = 0 if changes.fresh else PIECE  # beginning takes as long as a piece
+    while (marks.all_agents or marks.agents) and room > 0:
+        agent_id = marks.all_agents.pop() if marks.all_agents else marks.agents.popitem()[0]
         name = state.agent_names[agent_id]
         line = agent_line(state, name, agent_id)
         changes.agents.append(line)
         marks.queues |= dict.fromkeys(line.queues)
         room -= 1
-    while marks.calls and room > 0:
-        uuid = marks.calls.popitem()[0]
+    while (marks.all_calls or marks.calls) and room > 0:
+        uuid = marks.all_calls.pop() if marks.all_calls else marks.calls.popitem()[0]
         call = state.calls.get(uuid)
         shown = None if call is None else call_view(call)
         if shown is None:
@@ -91,5 +92,5 @@ def look(state: State) -> Changes:
             )
             room -= len(order) // ORDER_AS_ROW
         room -= 1
-    changes.more = bool(marks.agents or marks.calls or marks.queues)
+    changes.more = bool(marks.all_agents or marks.agents or marks.all_calls or marks.calls or marks.queues)
     return changes
