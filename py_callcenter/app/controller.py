@@ -172,7 +172,12 @@ class Controller:
         self._greenlets = [gevent.spawn(one) for one in regular]
         if self._decisions is not None:
             self._greenlets.append(gevent.spawn(self._decisions.run))
-        _log.info("controller_started", nodes=len(self.links), queues=len(self._config.queues))
+        _log.info(
+            "controller_started",
+            nodes=len(self.links),
+            queues=len(self._config.queues),
+            processor_s=round(time.process_time(), 3),  # what the start cost, however busy the machine is
+        )
 
     def stop(self) -> None:
         """Leave: every caller stays where they are, for the next start to find."""

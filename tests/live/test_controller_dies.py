@@ -32,6 +32,7 @@ def test_a_killed_controller_is_followed_by_one_that_goes_on(sip, open_for_busin
     agents = rows(office, "agents")
     assert agents["a2"]["state"] == "wrap_up"
 
+    assert office.ask("POST", "key") == {"earlier_keys": 1}, "what they carry is sealed with the key before"
     office.stop(signal.SIGKILL)
     time.sleep(2)
     office.start()
