@@ -357,7 +357,8 @@ def seen_leaving(state: State, call: Call, dump: Event, *, parked: bool) -> None
         parked_again(state, call, dump)
     if call.phase is not Phase.LEAVING:
         return
-    arrived_there = dump.get("Caller-Destination-Number") == call.exit.extension
+    # The exit may be the extension that they came by: only a transfer since then has brought them there.
+    arrived_there = dump.get("Caller-Destination-Number") == call.exit.extension and moves.moved(call, dump)
     if (parked or call.parked) and not arrived_there:
         call.exit_tries = 0
         exits.go(state, call)

@@ -1,0 +1,276 @@
+"""Does anything grow? Memory and descriptors of the controller at a constant rate of calls.
+
+    .venv/bin/python bench/soak.py virtual [--hours 24] [--rate 1]
+    .venv/bin/python bench/soak.py served [--minutes 20] [--rate 100]
+
+- **virtual**: the production controller, link by link, on a simulated switch in virtual time, all in this
+  process, with a database that keeps nothing. Sampled each half virtual hour after a collection of garbage.
+- **served**: the simulated switch as an event-socket server in this process; `callcenter run` with SQLite is
+  a process of its own, whose memory and descriptors are read from /proc every five seconds.
+
+The slope is that of a straight line through the samples after the warm-up (a sixth of the time, at least two
+virtual hours). The promise: at most 1 MB/h, and as many descriptors at the end as at its beginning.
+"""
+
+from __future__ import annotations
+
+import argparse
+import gc
+import os
+import platform
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.request
+from pathlib import Path
+from typing import Any
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
+
+import gevent
+from sim.storm.books import Books
+from sim.storm.centre import Centre
+from sim.storm.plan import AgentPlan, Plan
+from sim.storm.pool import quiet
+
+from py_callcenter import __version__
+from py_callcenter.config import Queue, Tier
+from py_callcenter.sim import Dialplan, Step, Switch
+from py_callcenter.sim.people import AgentStyle, CallerStyle, Traffic, lognormal, weibull
+from py_callcenter.sim.server import SwitchServer
+
+LIMIT_MB_PER_H = 1.0
+PAGE = os.sysconf("SC_PAGE_SIZE")
+Samples = list[tuple[float, float, int]]
+"""Hours since the start, resident memory in MB, open descriptors."""
+
+
+def sample(pid: int) -> tuple[float, int]:
+    resident = int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * PAGE / 2**20
+    return resident, sum(1 for _ in Path(f"/proc/{pid}/fd").iterdir())
+
+
+def slope(samples: Samples) -> float:
+    """MB per hour: least squares."""
+    hours = [at for at, _mb, _fds in samples]
+    sizes = [mb for _at, mb, _fds in samples]
+    mean_h, mean_mb = sum(hours) / len(hours), sum(sizes) / len(sizes)
+    spread = sum((at - mean_h) ** 2 for at in hours)
+    return sum((at - mean_h) * (mb - mean_mb) for at, mb in zip(hours, sizes, strict=True)) / spread
+
+
+def judge(samples: Samples, warm_up_h: float, unit: str) -> bool:
+    late = [one for one in samples if one[0] >= warm_up_h]
+    growth = slope(late)
+    fds = (late[0][2], late[-1][2])
+    print(f"{len(late)} samples after {warm_up_h:.2f} {unit}: {late[0][1]:.1f} MB to {late[-1][1]:.1f} MB")
+    print(f"slope {growth:+.3f} MB per {unit[:-1]}; descriptors {fds[0]} to {fds[1]}")
+    good = growth <= LIMIT_MB_PER_H and fds[0] == fds[1]
+    print(
+        "within the promise" if good else f"NOT within the promise ({LIMIT_MB_PER_H} MB/h, equal descriptors)"
+    )
+    return good
+
+
+# In virtual time.
+
+
+class Nobody:
+    """Looks at nothing and keeps nothing."""
+
+    def __getattr__(self, _name: str) -> Any:
+        return lambda *_arguments, **_more: None
+
+
+class Forgetful(Books):
+    """A database that is as fast as the storm's and keeps nothing."""
+
+    def __init__(self, centre: Centre) -> None:
+        super().__init__(centre)
+        self.records = 0
+
+    def put(self, records: Any) -> bool:
+        self.records += len(records)
+        return True
+
+
+def office(agents: int, seed: int) -> Plan:
+    names = [f"a{number}" for number in range(agents)]
+    style = {"ring_to_answer_s": 2.0, "talk_s": 30.0, "no_answer": 0.03, "reject": 0.02, "busy": 0.01}
+    return Plan(
+        seed=seed,
+        seconds=0.0,
+        nodes=1,
+        queues=(
+            Queue(name="support", moh_sound="local_stream://moh", agent_originate_timeout=15),
+            Queue(name="sales", strategy="round-robin", max_wait_time=60, on_timeout="voicemail"),
+        ),
+        agents=tuple(
+            AgentPlan(name, 1, **style, hold=0.1, transfer=0.05, attended=0.2, moods_s=1800.0)
+            for name in names
+        ),
+        tiers=tuple(Tier(queue=queue, agent=name) for queue in ("support", "sales") for name in names),
+        calls=(),
+        faults=(),
+        wrap_up_s=5.0,
+        delay_s=5.0,
+        poked=True,
+        latency_us=200,
+    )
+
+
+def virtual(hours: float, rate: float) -> bool:
+    quiet()
+    centre = Centre(office(max(4, round(rate * 50)), 1), Nobody())
+    centre.books = books = Forgetful(centre)
+    centre.restless = True  # the canaries fly, as in production
+    switch = centre.switches[0]
+    queues = ("queue_support", "queue_sales")
+    traffic = Traffic(
+        switch,
+        seed=1,
+        calls_per_s=rate,
+        destinations=dict.fromkeys(queues, 1.0),
+        styles={name: CallerStyle(patience=weibull(60.0, 0.9)) for name in queues},
+    )
+    centre.start()
+    traffic.start()
+    samples: Samples = []
+    begun = time.monotonic()
+    for half in range(round(hours * 2) + 1):
+        gc.collect()
+        resident, fds = sample(os.getpid())
+        samples.append((half / 2, resident, fds))
+        state = centre.controller.engine._state
+        held = {name: len(value) for name, value in vars(state).items() if hasattr(value, "__len__")}
+        most = sorted(held.items(), key=lambda item: -item[1])[:4]
+        print(
+            f"{half / 2:5.1f} h  {resident:7.1f} MB  {fds} descriptors  {traffic.placed} calls  {most}",
+            flush=True,
+        )
+        for _ in range(180):
+            centre.run(10)
+            switch.commands.clear()  # the model keeps them for tests
+            traffic.living  # noqa: B018 - forgets those that are over
+    took = time.monotonic() - begun
+    print(f"{traffic.placed} calls, {books.records} records, {hours:g} virtual hours in {took:.0f} s")
+    return judge(samples, max(2.0, hours / 6), "virtual hours")
+
+
+# As a server.
+
+
+def call_centre(folder: Path, port: int, web: int, agents: int) -> Path:
+    lines = [
+        f'[controller]\nlisten = "127.0.0.1:{web}"\ndatabase = "sqlite:///{folder}/soak.db"',
+        f'state = "{folder}/state"\n',
+        f'[[nodes]]\nname = "simulated"\nhost = "127.0.0.1"\nport = {port}\npassword = "ClueCon"',
+        "originates-per-second = 10000\n",
+        '[[queues]]\nname = "support"\nmoh-sound = "local_stream://moh"\n',
+    ]
+    for number in range(agents):
+        lines.append(
+            f'[[agents]]\nname = "{1000 + number}"\nstatus = "Available"\nwrap-up-time = 0\n'
+            f'contact = "sofia/internal/{1000 + number}@127.0.0.1:5085"\n'
+        )
+        lines.append(f'[[tiers]]\nqueue = "support"\nagent = "{1000 + number}"\n')
+    path = folder / "soak.toml"
+    path.write_text("\n".join(lines))
+    return path
+
+
+def served(minutes: float, rate: float) -> bool:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        web = probe.getsockname()[1]
+    agents = max(10, round(rate * 8))
+    plan = Dialplan()
+    plan.add("queue_support", Step("set", "cc_queue=support"), Step("answer"), Step("park"))
+    switch = Switch(seed=1, start_us=time.time_ns() // 1000, password="ClueCon", dialplan=plan)
+    switch.terse = True
+    switch.sessions_per_second, switch.max_sessions = 100_000, 100_000
+    style = AgentStyle(ring_to_answer=lognormal(1.0, 0.3), talk=lognormal(4.0, 0.5), no_answer=0.0)
+    for number in range(agents):
+        switch.add_phone(f"sofia/internal/{1000 + number}@127.0.0.1:5085", style)
+    traffic = Traffic(
+        switch,
+        seed=1,
+        calls_per_s=rate,
+        destinations={"queue_support": 1.0},
+        styles={"queue_support": CallerStyle(patience=weibull(30.0, 0.9))},
+    )
+    server = SwitchServer(switch)
+    port = server.start()
+    with tempfile.TemporaryDirectory(prefix="callcenter-soak-") as name:
+        folder = Path(name)
+        path = call_centre(folder, port, web, agents)
+        command = [sys.executable, "-c", "from py_callcenter.cli import main; main()", "run", "-c", str(path)]
+        with (folder / "log").open("wb") as log:
+            process = subprocess.Popen(command, stdout=log, stderr=log)
+        try:
+            # In a thread: the switch must answer meanwhile.
+            gevent.get_hub().threadpool.apply(ready, (web, process))
+            server.act(traffic.start)
+            samples: Samples = []
+            begun = time.monotonic()
+            due = begun
+            while time.monotonic() - begun < minutes * 60:
+                at = time.monotonic() - begun
+                resident, fds = sample(process.pid)
+                samples.append((at / 3600, resident, fds))
+                if len(samples) % 6 == 1:
+                    living = len(traffic.living)
+                    print(
+                        f"{at / 60:5.1f} min  {resident:7.1f} MB  {fds} descriptors  {traffic.placed} calls, "
+                        f"{living} living",
+                        flush=True,
+                    )
+                switch.commands.clear()
+                due += 5
+                gevent.sleep(max(0.0, due - time.monotonic()))
+            placed = traffic.placed
+            took = time.monotonic() - begun
+            print(f"{placed} calls in {took:.0f} s: {placed / took:.1f} calls/s, {agents} agents")
+            return judge(samples, minutes / 60 / 6, "hours")
+        finally:
+            process.terminate()
+            gevent.get_hub().threadpool.apply(process.wait, (30,))
+            server.stop()
+
+
+def ready(web: int, process: subprocess.Popen[bytes]) -> None:
+    for _ in range(300):
+        if process.poll() is not None:
+            raise SystemExit("the controller has ended")
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{web}/readyz", timeout=1) as answer:
+                if answer.status == 200:
+                    return
+        except OSError:
+            pass
+        time.sleep(0.2)
+    raise SystemExit("the controller isn't ready after a minute")
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parts = parser.add_subparsers(dest="part", required=True)
+    one = parts.add_parser("virtual")
+    one.add_argument("--hours", type=float, default=24.0)
+    one.add_argument("--rate", type=float, default=1.0, help="calls a second")
+    two = parts.add_parser("served")
+    two.add_argument("--minutes", type=float, default=20.0)
+    two.add_argument("--rate", type=float, default=100.0, help="calls a second")
+    options = parser.parse_args()
+    print(f"py_callcenter {__version__}, Python {platform.python_version()}, {platform.machine()}")
+    if options.part == "virtual":
+        return 0 if virtual(options.hours, options.rate) else 1
+    return 0 if served(options.minutes, options.rate) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
