@@ -40,7 +40,7 @@ STORIES = {
     "the same; the network then carried out what it had held back": (2224, NOW),
     "the wall clock was set back twice: an agent's rest lay in the future after the second time": (2049, NOW),
     "the wall clock was set back twice: who had been idle for longest was no longer known": (2383, NOW),
-    "an exit led back to where a caller came from; the transfer never left, and was held for done": (4797, NOW),
+    "an exit led back to where a caller came from; the transfer never left and passed for done": (4797, NOW),
     "a conversation that the books knew nothing of was answered in them without having begun": (2154, NOW),
     "a look at the switch ended an offer whose command was still on its way, and the phone was rung twice": (
         1022,
