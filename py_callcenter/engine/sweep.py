@@ -86,6 +86,8 @@ def _is_somewhere(state: State, one: Call) -> bool:
         case Phase.PARTED | Phase.LEAVING:
             # Whom an agent transferred is in somebody else's hands until parked again.
             cared_for = one.transferred or one.handed_on or one.winner is not None
+            if one.phase is Phase.LEAVING and not one.parked:
+                cared_for = True  # at the exit
             return cared_for or one.settle_timer is not None
         case _:
             return True
