@@ -219,6 +219,8 @@ def served(minutes: float, rate: float) -> bool:
             begun = time.monotonic()
             due = begun
             while time.monotonic() - begun < minutes * 60:
+                if process.poll() is not None:
+                    raise SystemExit(f"the controller has ended:\n{(folder / 'log').read_text()[-3000:]}")
                 at = time.monotonic() - begun
                 resident, fds = sample(process.pid)
                 samples.append((at / 3600, resident, fds))
