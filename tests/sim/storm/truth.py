@@ -126,7 +126,10 @@ class Truth:
         self.starts_us: list[int] = []
         self.crashes_us: list[int] = []
         self.blind: set[str] = set()
-        """Calls that lived when a controller died or a switch did."""
+        """Calls that lived when a controller died or a switch did, or for all that the controller knew."""
+        self.offered: set[str] = set()
+        self.ended: set[str] = set()
+        """Calls that the records know of, and those whose end they know."""
         self.lent: set[str] = set()
         """Agents who were joined with somebody else's caller."""
         self.rules: Any = None
@@ -150,6 +153,7 @@ class Truth:
     def controller_died(self) -> None:
         self.crashes_us.append(self.centre.now_us)
         self.blind.update(self.living)
+        self.blind.update(self.offered - self.ended)  # it stood still and never heard of their end
         self.controller = None
         # What was said and never reached the spool was never said.
         kept = [*self.centre.books.kept.values(), *self.centre.books.waiting]
@@ -203,6 +207,10 @@ class Truth:
         self.records.append(record)
         self.counts[record.kind] += 1
         kind = record.kind
+        if kind == "call-offered":
+            self.offered.add(record.call)
+        elif kind == "call-ended":
+            self.ended.add(record.call)
         if kind == "queue-entered" or (
             kind == "queue-resumed" and (record.call, record.leg) not in self.open_stays
         ):
