@@ -193,6 +193,8 @@ pub(super) fn apply(
                 id(queue),
                 Arrival {
                     priority: *priority,
+                    // Some would rather have a certain agent.
+                    preferred: (*priority > 0).then_some((id(queue), 4 * SECOND)),
                     ..Arrival::at(*now)
                 },
             )?);
@@ -253,7 +255,11 @@ pub(super) fn apply(
             }
         }
         Step::Tier(queue, agent, level) => {
-            router.put_tier(*now, id(queue), id(agent), TierSettings::at(*level, 1))?;
+            let settings = TierSettings {
+                opening_delay_us: (*level % 2) * 2 * SECOND,
+                ..TierSettings::at(*level, 1)
+            };
+            router.put_tier(*now, id(queue), id(agent), settings)?;
         }
         Step::RemoveTier(queue, agent) => router.remove_tier(*now, id(queue), id(agent))?,
         Step::Strategy(queue, strategy) => {
@@ -302,6 +308,59 @@ proptest! {
         }
         prop_assert_eq!(router.states.iter().sum::<usize>(), 6);
     }
+}
+
+/// The only agent talks with somebody; gives the queue, the agent and the offer.
+fn one_who_talks() -> Result<(Router, u64, u64, u64)> {
+    let (mut router, queue, ids) = centre(Strategy::LongestIdleAgent, 1)?;
+    router.enqueue(0, queue, Arrival::at(0))?;
+    let offer = router.decide(0)?.first().map_or(0, |made| made.offer);
+    router.claim(0, offer)?;
+    router.bridged(0, offer)?;
+    Ok((
+        router,
+        queue,
+        ids.first().copied().unwrap_or_default(),
+        offer,
+    ))
+}
+
+#[test]
+fn a_freed_agent_is_not_for_callers_who_have_not_waited_long_enough() -> Result<()> {
+    let (mut router, queue, agent, offer) = one_who_talks()?;
+    let late = TierSettings {
+        opening_delay_us: 10 * SECOND,
+        ..TierSettings::at(1, 1)
+    };
+    router.put_tier(0, queue, agent, late)?;
+    let young = router.enqueue(SECOND, queue, Arrival::at(SECOND))?;
+    router.finish(2 * SECOND, offer)?;
+    assert_eq!(router.decide(2 * SECOND)?, []);
+    assert_eq!(router.can_serve(queue)?, 1);
+    let made = router.decide(11 * SECOND)?;
+    assert_eq!(
+        made.iter().map(|one| one.caller).collect::<Vec<_>>(),
+        [young]
+    );
+    Ok(())
+}
+
+#[test]
+fn a_freed_agent_gets_the_caller_who_waited_for_nobody_else() -> Result<()> {
+    let (mut router, queue, agent, offer) = one_who_talks()?;
+    let loyal = Arrival {
+        preferred: Some((agent, 60 * SECOND)),
+        ..Arrival::at(SECOND)
+    };
+    let caller = router.enqueue(SECOND, queue, loyal)?;
+    router.enqueue(2 * SECOND, queue, Arrival::at(2 * SECOND))?;
+    router.finish(3 * SECOND, offer)?;
+    let made = router.decide(3 * SECOND)?;
+    assert_eq!(
+        made.iter().map(|one| one.caller).collect::<Vec<_>>(),
+        [caller]
+    );
+    Ok(())
 }
 
 proptest! {
