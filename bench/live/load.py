@@ -202,7 +202,8 @@ def contender(
                 result["invariant_violations"] = controller.metric("callcenter_invariant_violations_total")
             controller.stop()
     elif name == "script":
-        switch.api("sched_del cc_deadman")  # a controller that stopped leaves it armed
+        for task in ("cc_deadman", "cc_lease"):  # a controller that stopped leaves them armed
+            switch.api(f"sched_del {task}")
         script = Path(__file__).parent / "rival_script.py"
         with (folder / "script.log").open("wb") as log:
             process = subprocess.Popen(
