@@ -4,17 +4,13 @@ from collections.abc import Iterator
 
 import pytest
 import structlog
-from app.postgres import WHY_NOT, Postgres, binaries
+from app.postgres import Postgres, running_postgres
 
 
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[Postgres]:
-    folder = binaries()
-    if folder is None:
-        pytest.skip(WHY_NOT)
-    server = Postgres(folder)
-    yield server
-    server.stop()
+    with running_postgres() as server:
+        yield server
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])

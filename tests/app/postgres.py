@@ -11,8 +11,10 @@ import socket
 import subprocess
 import tempfile
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
+import pytest
 from sqlalchemy import create_engine, text
 from sqlalchemy.pool import NullPool
 
@@ -137,3 +139,17 @@ class Postgres:
             self.process.send_signal(signal.SIGQUIT)
             self.process.wait(20)
         shutil.rmtree(self.folder, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def running_postgres() -> Iterator[Postgres]:
+    """A server of its own while the block lasts; the tests skip, and say why, where there is none."""
+    folder = binaries()
+    if folder is None:
+        pytest.skip(WHY_NOT)
+    server = Postgres(folder)
+    try:
+        yield server
+    finally:
+        server.go_on()
+        server.stop()

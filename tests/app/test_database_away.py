@@ -6,7 +6,7 @@ import signal
 
 import httpx
 import pytest
-from app.postgres import WHY_NOT, Postgres, binaries
+from app.postgres import running_postgres
 from app.test_process import ANSWERS, Office, place_call, server, until
 
 from py_callcenter.store import Database
@@ -18,13 +18,8 @@ _ = server  # the fixture
 
 @pytest.fixture
 def postgres_of_our_own():
-    folder = binaries()
-    if folder is None:
-        pytest.skip(WHY_NOT)
-    running = Postgres(folder)
-    yield running
-    running.go_on()
-    running.stop()
+    with running_postgres() as running:
+        yield running
 
 
 def kinds(url, call):

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 from app.fake_controller import configuration
-from app.postgres import WHY_NOT, Postgres, binaries
+from app.postgres import running_postgres
 from app.test_store import Away, entered, quick, status
 from sqlalchemy import event
 
@@ -337,13 +337,8 @@ def test_a_status_set_while_nothing_runs_comes_after_what_the_last_run_left(tmp_
 
 @pytest.fixture(scope="module")
 def server():
-    folder = binaries()
-    if folder is None:
-        pytest.skip(WHY_NOT)
-    server = Postgres(folder)
-    yield server
-    server.go_on()
-    server.stop()
+    with running_postgres() as server:
+        yield server
 
 
 def test_a_paused_database_delays_nobody_and_a_start_without_it_knows_what_counts(server, tmp_path):

@@ -76,11 +76,14 @@ def test_the_watchdog_is_fed_while_the_hub_turns_and_only_then(systemd):
         {"NOTIFY_SOCKET": "/nowhere/at/all", "WATCHDOG_USEC": "often"},
     ],
 )
-def test_without_a_supervisor_that_listens_nothing_happens(environment):
+def test_a_supervisor_that_does_not_listen_disturbs_nothing(environment, monkeypatch):
+    failures = []
+    monkeypatch.setattr(gevent.get_hub(), "handle_error", lambda *what: failures.append(what))
     supervisor = Supervisor(environment)
     supervisor.ready()
     gevent.sleep(0.05)
     supervisor.stopping()
+    assert failures == [], "neither a start nor the words that follow it"
 
 
 def test_a_watchdog_meant_for_another_process_is_left_alone(systemd):

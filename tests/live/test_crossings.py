@@ -87,6 +87,9 @@ def test_the_caller_hangs_up_between_the_first_ring_and_the_conversation(desk, s
         all_is_over(office, switch, 1, instant_s)
 
     books_agree(office, INSTANTS, INSTANTS)
+    left = office.metric("callcenter_queue_calls_abandoned_total")
+    answered = office.metric("callcenter_queue_calls_answered_total")
+    assert left + answered == INSTANTS, "each of them has one end"
 
 
 def test_the_agent_hangs_up_between_the_answer_and_a_second_of_conversation(desk, switch, open_for_business):
