@@ -188,10 +188,14 @@ class Snapshot:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Health:
-    """An answer for a balancer; `reasons` says in plain words what is not well."""
+    """An answer for a balancer; `reasons` says in plain words what is not well.
+
+    `notes`: what somebody should see to, though callers are served as ever.
+    """
 
     ok: bool
     reasons: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

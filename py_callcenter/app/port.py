@@ -340,9 +340,15 @@ class HubPort:
             reasons += [
                 f"{name}: {WHY_DOWN.get(link.state, 'not in step yet')}" for name, link in links.items()
             ]
+        notes: list[str] = []
         if not self._store.keeping:
             reasons.append("records can be kept neither in the database nor on disk")
-        return Health(ok=not reasons, reasons=tuple(reasons))
+        elif not self._store.working:
+            notes.append(
+                f"the database is away ({self._store.why_not_working}): records are kept on disk until it is"
+                " back, and changes of the configuration are refused"
+            )
+        return Health(ok=not reasons, reasons=tuple(reasons), notes=tuple(notes))
 
     async def metrics(self) -> MetricsSnapshot:
         """The hub gives a handful of numbers and what changed; all else is read beside it."""

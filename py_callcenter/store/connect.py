@@ -10,7 +10,7 @@ from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.exc import ArgumentError, DataError, IntegrityError, SQLAlchemyError
 from sqlalchemy.pool import StaticPool
 
-from py_callcenter.store.errors import RecordRefused, StoreError
+from py_callcenter.store.errors import RecordRefused, StoreError, UnusableError
 from py_callcenter.store.places import add_functions
 
 WRITES: Final = "callcenter_writes"
@@ -31,7 +31,7 @@ _MEMORY: Final = {"sqlite://", "sqlite:///:memory:"}
 
 
 def engine_for(url: str) -> Engine:
-    """Raises `StoreError` for a URL that can't be used."""
+    """Raises `UnusableError` for a URL that can't be used."""
     hint = "write a URL such as sqlite:///callcenter.db or postgresql+psycopg://user@host/db"
     try:
         if not url.startswith("sqlite"):
@@ -41,9 +41,9 @@ def engine_for(url: str) -> Engine:
         else:
             engine = create_engine(url, connect_args={"timeout": 10})
     except (ArgumentError, ImportError) as error:
-        raise StoreError(f"the database's URL can't be used ({type(error).__name__}); {hint}") from error
+        raise UnusableError(f"the database's URL can't be used ({type(error).__name__}); {hint}") from error
     if engine.dialect.name not in _SUPPORTED:
-        raise StoreError(f"the database's URL can't be used ({engine.dialect.name}); {hint}")
+        raise UnusableError(f"the database's URL can't be used ({engine.dialect.name}); {hint}")
     if engine.dialect.name == "sqlite":
         event.listen(engine, "connect", _tune_sqlite)
         event.listen(engine, "begin", _begin_sqlite)

@@ -7,6 +7,10 @@ class StoreError(Exception):
     """The database can't do what was asked. The message holds no password."""
 
 
+class UnusableError(StoreError):
+    """What the configuration names is no database for this program, and waiting won't make it one."""
+
+
 class RecordRefused(StoreError):
     """What was to be written is nothing that the database can hold; trying again is of no use."""
 

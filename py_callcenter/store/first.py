@@ -24,6 +24,11 @@ from py_callcenter.store.record import RecordLike
 AT_MOST_S: Final = 2
 """libpq waits no shorter for a connection."""
 
+_PRIMARY: Final = 0xFF
+"""Of SQLite's extended result codes, the part that says what kind of error it is."""
+_OTHER_TABLES: Final = {sqlite3.SQLITE_ERROR, sqlite3.SQLITE_SCHEMA}
+"""It answers, but its tables are not those of this version."""
+
 Ask = Callable[[str], list[tuple[Any, ...]]]
 
 
@@ -39,7 +44,7 @@ class First:
 def read(url: str, about: Iterable[RecordLike] = ()) -> First | None:
     """None when it takes more than this. Blocks for some seconds at most.
 
-    Raises `StoreError` when nobody is there to be asked.
+    Raises `StoreError` when nobody is there to be asked, or there is no answer.
     """
     try:
         if url.startswith("sqlite:///") and "?" not in url:
@@ -58,8 +63,10 @@ def _read_sqlite(path: str, about: Iterable[RecordLike]) -> First | None:
         with closing(sqlite3.connect(path, timeout=AT_MOST_S, isolation_level=None)) as connection:
             connection.execute("BEGIN")
             return _read(lambda query: connection.execute(query).fetchall(), about)
-    except sqlite3.Error:
-        return None
+    except sqlite3.Error as error:
+        if error.sqlite_errorcode & _PRIMARY in _OTHER_TABLES:
+            return None
+        raise _failed(error) from error
 
 
 def _read_postgresql(url: str, about: Iterable[RecordLike]) -> First | None:
@@ -68,15 +75,21 @@ def _read_postgresql(url: str, about: Iterable[RecordLike]) -> First | None:
     try:
         connection = psycopg.connect(url, connect_timeout=AT_MOST_S)
     except psycopg.OperationalError as error:
-        reason = str(error).partition("\n")[0][:200]
-        raise StoreError(f"the database failed: {type(error).__name__}: {reason}") from error
+        raise _failed(error) from error
     try:
         with connection:
             connection.execute(f"SET statement_timeout = '{AT_MOST_S}s'")
             # The text is ours and holds no values but numbers.
             return _read(lambda query: connection.execute(query.encode()).fetchall(), about)
+    except psycopg.OperationalError as error:  # it stands still, or has just gone
+        raise _failed(error) from error
     except psycopg.Error:
         return None
+
+
+def _failed(error: Exception) -> StoreError:
+    reason = str(error).partition("\n")[0][:200]
+    return StoreError(f"the database failed: {type(error).__name__}: {reason}")
 
 
 def _read(ask: Ask, about: Iterable[RecordLike]) -> First | None:

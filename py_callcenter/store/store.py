@@ -15,7 +15,7 @@ import structlog
 from py_callcenter.config import Config
 from py_callcenter.engine.memory import Memory
 from py_callcenter.store import first
-from py_callcenter.store.errors import StoreError
+from py_callcenter.store.errors import StoreError, UnusableError
 from py_callcenter.store.kept import Kept, StandingRow
 from py_callcenter.store.record import RecordLike
 from py_callcenter.store.retention import Erased, Retention
@@ -114,32 +114,31 @@ class Store:
     def open(cls, url: str, retention: Retention | None = None, state: Path | None = None) -> Store:
         """`state`: the folder for the spool and for the copy that a start needs when the database is away.
 
-        Raises `StoreError`.
+        Raises `StoreError` when there is no such copy, or when the database is none for this program.
         """
         if state is None:
             return cls(LateDatabase(url, _open(url)), retention)
         spool = Spool(state / "spool")
         spool.keep_from(Kept.position_in(state) or spool.begin)
         tail = list(_records(spool, spool.begin))
-        kept = None
+        found = kept = None
         try:
             found = first.read(url, tail)
         except StoreError as error:
-            found, kept = None, Kept.load(state)
-            if kept is not None:
-                _log.error(
-                    "database_away",
-                    reason=str(error),
-                    hint="started with the copy in the state folder; records are kept until it is back",
-                )
+            kept = _copy(state, error)
+        if found is None and kept is None:  # it is new, of another version, or perhaps only slow
+            try:
+                return cls(_caught_up(url, tail), retention, spool=spool, state=state)
+            except UnusableError:
+                raise
+            except StoreError as error:
+                kept = _copy(state, error)
+                if kept is None:
+                    raise
         if found is not None:
             routing, memory = found.routing, _memory(found.standing, tail, found.known)
         elif kept is not None:
             routing, memory = kept.routing, _memory(kept.standing, _records(spool, kept.position))
-        else:
-            database = _open(url)
-            database.append(tail)
-            return cls(database, retention, spool=spool, state=state)
         late = LateDatabase(url)
         return cls(late, retention, spool=spool, state=state, routing=routing, memory=memory)
 
@@ -293,6 +292,29 @@ def _open(url: str) -> Database:
     from py_callcenter.store.database import Database  # noqa: PLC0415 - takes long to load
 
     return Database.open(url)
+
+
+def _caught_up(url: str, tail: Sequence[RecordLike]) -> Database:
+    """Open it and write down what the last run left."""
+    database = _open(url)
+    try:
+        database.append(tail)
+    except StoreError:
+        database.close()
+        raise
+    return database
+
+
+def _copy(state: Path, error: StoreError) -> Kept | None:
+    """What a start without the database goes by; None when there is nothing."""
+    kept = Kept.load(state)
+    if kept is not None:
+        _log.error(
+            "database_away",
+            reason=str(error),
+            hint="started with the copy in the state folder; records are kept until it is back",
+        )
+    return kept
 
 
 def _records(spool: Spool, since: Position) -> list[RecordLike]:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 
 from sqlalchemy import Connection, inspect, text
 
-from py_callcenter.store.errors import StoreError
+from py_callcenter.store.errors import StoreError, UnusableError
 from py_callcenter.store.expected import VERSION, VERSION_TABLE
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ def found(connection: Connection) -> str | None:
 def bring_to(connection: Connection, version: str | None = None) -> bool:
     """Migrate to a version, to the newest by default; tells whether there was anything to do.
 
-    Raises `StoreError` for a version that this program doesn't know, the database's own too.
+    Raises `StoreError` for a version that this program doesn't know, `UnusableError` for such a database.
     """
     if connection.dialect.name == "postgresql":
         connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
@@ -58,7 +58,7 @@ def bring_to(connection: Connection, version: str | None = None) -> bool:
     if wanted not in known:
         raise StoreError(f"there is no version {wanted[:16]} of the database; known: {', '.join(known)}")
     if have is not None and have not in known:
-        raise StoreError(f"the database is of version {have}, newer than this program knows")
+        raise UnusableError(f"the database is of version {have}, newer than this program knows")
     settings = _config()
     settings.attributes["connection"] = connection
     try:

@@ -246,7 +246,7 @@ def test_a_bad_configuration_is_refused_with_the_first_reason(api, controller, b
 
 def test_health_tells_a_balancer_by_its_status(api, controller):
     assert api.get("/healthz").status_code == 200
-    assert api.get("/readyz").json() == {"ok": True, "reasons": []}
+    assert api.get("/readyz").json() == {"ok": True, "reasons": [], "notes": []}
 
     controller.routing = Health(ok=False, reasons=("no switch is connected",))
     assert api.get("/healthz").status_code == 200
@@ -254,7 +254,7 @@ def test_health_tells_a_balancer_by_its_status(api, controller):
     assert (ready.status_code, ready.json()["reasons"]) == (503, ["no switch is connected"])
 
     controller.gone = True
-    assert api.get("/readyz").json() == {"ok": False, "reasons": ["the controller is stopping"]}
+    assert api.get("/readyz").json() == {"ok": False, "reasons": ["the controller is stopping"], "notes": []}
 
 
 def test_a_controller_that_is_gone_is_503_everywhere(api, controller):
