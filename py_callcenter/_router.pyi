@@ -186,7 +186,9 @@ class Poker:
         """Poke every `interval_us` from now on, or rest."""
 
     def hurry(self, count: int = 16) -> None:
-        """The next `count` pokes follow each other after `hurry_us`: more events are on their way."""
+        """The next `count` (at most 1000) pokes follow each other after `hurry_us`: more events are on
+        their way. 0 goes back to the usual rhythm.
+        """
 
     def stop(self) -> None:
         """End the thread. Nothing starts it again."""

@@ -49,7 +49,6 @@ from py_callcenter.esl.heartbeat import Heartbeat
 from py_callcenter.esl.sync import Picture, take_picture
 from py_callcenter.esl.values import Counters, Limits, Reply
 
-_MORE_FOLLOWS = frozenset({"CHANNEL_CREATE", "CHANNEL_ANSWER"})
 _SLICE_S = 0.005
 """Held events are replayed for so long before others may run."""
 
@@ -125,7 +124,7 @@ class Timings:
 
     poke_s: float = 0.001
     hurry_s: float = 0.00015
-    """Between pokes when a leg was just made or answered: its next event follows within milliseconds."""
+    """Between pokes when a caller has come or a leg was answered: a PARK follows within milliseconds."""
     canary_s: float = 1.0
     canaries_missed: int = 3
     back_off_first_s: float = 0.1
@@ -599,8 +598,15 @@ class NodeLink:
         if name == "CUSTOM" and event.subclass == commands.CANARY_SUBCLASS:
             self.canaries.arrived(event)
             return
-        if name in _MORE_FOLLOWS and self._poker is not None:
-            self._poker.hurry()
+        if self._poker is not None:
+            if name == "CHANNEL_ANSWER" or (
+                # A leg of ours rings for seconds before its next event; a caller is parked in milliseconds.
+                name == "CHANNEL_CREATE" and event.get("Call-Direction") == "inbound"
+            ):
+                self._poker.hurry()
+            elif name == "CHANNEL_PARK":
+                # What we hurried for is here; the switch now needs the cores to ring the phone.
+                self._poker.hurry(0)
         if name == "HEARTBEAT":
             self._heartbeat_at = self._clock()
             self.heartbeat = Heartbeat.from_event(event)

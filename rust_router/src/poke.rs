@@ -96,7 +96,7 @@ impl Poker {
     #[pyo3(signature = (count = 16))]
     fn hurry(&self, count: u32) {
         let mut state = self.shared.lock();
-        state.hurried = state.hurried.max(count.min(1000));
+        state.hurried = count.min(1000);
         self.shared.changed.notify_one();
     }
 

@@ -537,16 +537,39 @@ def test_the_events_connection_is_poked_while_it_matters_and_only_then():
         assert all(peer.pokes == 0 for peer in switch.peers if peer is not events)
 
 
-def test_a_new_leg_is_a_reason_to_hurry():
+@pytest.mark.parametrize(
+    "news", [event("CHANNEL_CREATE", **{"Call-Direction": "inbound"}), event("CHANNEL_ANSWER")]
+)
+def test_a_caller_who_comes_and_a_leg_that_answers_are_reasons_to_hurry(news):
     app = Recorder()
     with FakeSwitch() as switch, linked(switch, app):
         events = next(peer for peer in switch.peers if peer.subscribed)
         gevent.sleep(0.05)
         assert events.pokes == 0
-        switch.fire(event("CHANNEL_CREATE"))
+        switch.fire(news)
         wait_for(lambda: events.pokes == 16)
         gevent.sleep(0.05)
         assert events.pokes == 16
+
+
+def test_a_phone_that_we_ring_is_no_reason_to_hurry():
+    app = Recorder()
+    with FakeSwitch() as switch, linked(switch, app):
+        events = next(peer for peer in switch.peers if peer.subscribed)
+        switch.fire(event("CHANNEL_CREATE", **{"Call-Direction": "outbound"}))
+        wait_for(lambda: app.events)
+        gevent.sleep(0.05)
+        assert events.pokes == 0
+
+
+def test_the_hurry_ends_when_the_caller_is_parked():
+    app = Recorder()
+    with FakeSwitch() as switch, linked(switch, app):
+        events = next(peer for peer in switch.peers if peer.subscribed)
+        switch.fire(event("CHANNEL_ANSWER") + event("CHANNEL_PARK"))
+        wait_for(lambda: len(app.events) == 2)
+        gevent.sleep(0.05)
+        assert events.pokes < 16
 
 
 def test_the_dead_man_is_renewed_before_callers_are_told_that_we_live():
