@@ -44,8 +44,8 @@ SEEDS ?= 1000
 sim: $(VENV)/.test ## random call centres with misfortunes in virtual time: SEEDS=n, or SEED=n for one in detail
 	PYTHONPATH=tests $(BIN)/python -m sim.storm $(if $(SEED),--seed $(SEED),--seeds $(SEEDS)) $(MORE)
 
-histories: $(VENV)/.test ## random histories on both routers: COUNT=n, or SEED=n for one in detail
-	PYTHONPATH=tests $(BIN)/python -m contract.long_run $(if $(SEED),--seed $(SEED),--count $(or $(COUNT),10000))
+histories: $(VENV)/.test ## random histories on both routers: COUNT=n (JOBS=n), or SEED=n for one in detail
+	PYTHONPATH=tests $(BIN)/python -m contract.long_run $(if $(SEED),--seed $(SEED),--count $(or $(COUNT),10000) $(if $(JOBS),--jobs $(JOBS)))
 
 test-browser: $(VENV)/.test ## the page in a real Chromium
 	@scripts/system-packages chromium

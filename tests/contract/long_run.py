@@ -1,8 +1,8 @@
 """Many random histories of both routers in little time, each from a number that plays it again.
 
 The rules, their arguments and all promises are those of `test_random_histories.py`; only the drawing is plain
-chance without hypothesis' search, which takes several times as long for each history. What fails is made
-shorter by leaving steps out.
+chance without hypothesis' search, which takes many times as long for each history. What fails is made shorter
+by leaving steps out. What occurred is counted in the end, and something that never did is a failure too.
 
     PYTHONPATH=tests python -m contract.long_run --count 100000 [--first N] [--jobs N]
     PYTHONPATH=tests python -m contract.long_run --explained --count N     and each decision explained before
@@ -17,50 +17,49 @@ import os
 import platform
 import sys
 import time
+from collections import Counter
 from collections.abc import Sequence
 from random import Random
 from typing import Any
 
 from contract import conftest  # noqa: F401 - the profile that the histories are run by
+from contract.chance import Rule, rules_of
+from contract.occurrences import EVERYTHING, Counted
 from contract.test_random_histories import Histories
 from contract.test_reasons import Explained
-from hypothesis.control import BuildContext
-from hypothesis.internal.conjecture.data import ConjectureData
 
 STEPS = 60
 LOOK_EVERY = 4
 """The whole picture of both is compared after so many steps, and at the end."""
 
+ENOUGH = 10_000
+"""From so many histories on, everything has to occur."""
+
+EXPLAINED = "decisions explained"
+
 Step = tuple[str, dict[str, Any]]
 
-_RULES = {
-    name: rule
-    for name in dir(Histories)
-    if (rule := getattr(getattr(Histories, name), "hypothesis_stateful_rule", None)) is not None
-}
-_OPENING = Histories.open_the_centre.hypothesis_stateful_initialize_rule
+OPENING = "open_the_centre"
+_RULES = rules_of(Histories)
+_LATER: list[tuple[str, Rule]] = sorted((name, step) for name, step in _RULES.items() if name != OPENING)
 
 
 def steps_of(seed: int) -> list[Step]:
     """The history of a number: the opening of a centre and what happened to it."""
     chance = Random(seed)
-    data = ConjectureData(prefix=(), random=chance, max_choices=1_000_000)
-    names = sorted(_RULES)
-    with BuildContext(data, is_final=False, wrapped_test=steps_of):
-        told = [("open_the_centre", {name: data.draw(s) for name, s in _OPENING.arguments.items()})]
-        for _ in range(STEPS):
-            name = chance.choice(names)
-            told.append((name, {key: data.draw(s) for key, s in _RULES[name].arguments.items()}))
+    told = [(OPENING, _RULES[OPENING].arguments.draw(chance))]
+    for _ in range(STEPS):
+        name, step = chance.choice(_LATER)
+        told.append((name, step.arguments.draw(chance)))
     return told
 
 
-def play(steps: Sequence[Step], kind: type[Histories] = Histories) -> str:
+def play(steps: Sequence[Step], world: Histories | None = None) -> str:
     """Why the history fails; empty when it doesn't."""
-    world = kind()
+    world = world or Histories()
     try:
         for number, (name, arguments) in enumerate(steps, 1):
-            function = _OPENING.function if name == "open_the_centre" else _RULES[name].function
-            function(world, **arguments)
+            _RULES[name].function(world, **arguments)
             if number % LOOK_EVERY == 0 or number == len(steps):
                 world.both_show_the_same_picture()
         world.teardown()
@@ -78,7 +77,7 @@ def shorten(steps: list[Step], kind: type[Histories] = Histories) -> list[Step]:
         at = 1
         while at < len(steps):
             fewer = steps[:at] + steps[at + size :]
-            if play(fewer, kind):
+            if play(fewer, kind()):
                 steps = fewer
             else:
                 at += size
@@ -86,50 +85,66 @@ def shorten(steps: list[Step], kind: type[Histories] = Histories) -> list[Step]:
     return steps
 
 
-def try_one(seed: int) -> tuple[int, str, int]:
-    return seed, play(steps_of(seed)), 0
+def try_one(seed: int) -> tuple[int, str, Counter[str]]:
+    """The number, why its history fails, and what occurred in it."""
+    world = Counted()
+    return seed, play(steps_of(seed), world), world.seen
 
 
-def explain_one(seed: int) -> tuple[int, str, int]:
-    """The same, and how many decisions were explained."""
+def explain_one(seed: int) -> tuple[int, str, Counter[str]]:
+    """The same, with each decision explained before it is made."""
     before = Explained.states
-    why = play(steps_of(seed), Explained)
-    return seed, why, Explained.states - before
+    why = play(steps_of(seed), Explained())
+    return seed, why, Counter({EXPLAINED: Explained.states - before})
 
 
 def one(seed: int, kind: type[Histories]) -> int:
     steps = steps_of(seed)
-    why = play(steps, kind)
+    why = play(steps, kind())
     if why:
         steps = shorten(steps, kind)
     for name, arguments in steps:
         print(f"  {name} {arguments}")
-    print(f"seed {seed}: {play(steps, kind) or 'both routers agree'}")
+    print(f"seed {seed}: {play(steps, kind()) or 'both routers agree'}")
     return 1 if why else 0
+
+
+def report(times: Counter[str], histories: Counter[str]) -> list[str]:
+    """Print what occurred, how often and in how many histories; give what had to and didn't."""
+    print(f"{'times':>10} {'histories':>10}")
+    for name in dict.fromkeys((*EVERYTHING, *sorted(times))):
+        print(f"{times[name]:10} {histories[name]:10}  {name}")
+    return [name for name in EVERYTHING if not times[name]]
 
 
 def many(first: int, count: int, jobs: int, *, explained: bool) -> int:
     began = time.monotonic()
     failed = []
-    states = 0
+    times: Counter[str] = Counter()
+    histories: Counter[str] = Counter()
     task = explain_one if explained else try_one
     # Forked workers would share the parent's locks; fresh ones cost a second.
     with multiprocessing.get_context("spawn").Pool(jobs) as pool:
-        for done, (seed, why, looked_at) in enumerate(
+        for done, (seed, why, seen) in enumerate(
             pool.imap_unordered(task, range(first, first + count), chunksize=100), 1
         ):
-            states += looked_at
+            times.update(seen)
+            histories.update(name for name, often in seen.items() if often)
             if why:
                 failed.append(seed)
                 print(f"seed {seed}: {why}\n  play it again: --seed {seed}", flush=True)
             if done % 10_000 == 0:
                 print(f"{done} histories, {time.monotonic() - began:.0f} s", flush=True)
     took_s = time.monotonic() - began
+    missing = [] if explained else report(times, histories)
     print(
         f"{count} histories from {first} on, {STEPS} steps each, in {took_s:.0f} s by {jobs} processes "
         f"({platform.machine()}, Python {platform.python_version()}): {len(failed)} fail"
-        + (f"; {states} decisions explained" if explained else "")
+        + (f"; {times[EXPLAINED]} decisions explained" if explained else "")
     )
+    if missing and count >= ENOUGH:
+        print("never occurred: " + "; ".join(missing))
+        return 1
     return 1 if failed else 0
 
 

@@ -1,6 +1,7 @@
 """Skills and demands in plain Python: slow, obvious, and the same interface as the compiled ones.
 
-Nothing is remembered: a demand is a set of levels for each term, a question is answered by walking the tree.
+A demand is a set of levels for each term, a question is answered by walking the tree. What a text means is
+remembered, since it never changes; nothing else is.
 Where the compiled module and this file differ, one of them is wrong.
 """
 
@@ -8,6 +9,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import NoReturn
 
 from py_callcenter._router import SkillError
@@ -243,6 +245,7 @@ def written(expr: Expr, *, in_all: bool = False) -> str:
     return " and ".join(outside_text(expr.skill, *run) for run in outside)
 
 
+@lru_cache(maxsize=4096)
 def read(text: str) -> tuple[str, Expr]:
     if not isinstance(text, str):
         raise TypeError

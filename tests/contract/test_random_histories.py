@@ -7,15 +7,16 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from fractions import Fraction
+from operator import attrgetter
 from typing import Any
 
 import pytest
+from contract.chance import among, initialize, mostly, rule, several, some_of, together, whole
 from contract.reference_router import FAULTS, STATUSES, STRATEGIES
 from contract.reference_router import Router as ReferenceRouter
 from contract.reference_skills import holds, read
 from hypothesis import settings
-from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
+from hypothesis.stateful import RuleBasedStateMachine, invariant
 
 from py_callcenter._router import Router, RouterError, SkillError
 
@@ -23,7 +24,7 @@ from py_callcenter._router import Router, RouterError, SkillError
 pytestmark = [pytest.mark.contract, pytest.mark.timeout(300)]
 
 SECOND = 1_000_000
-VIEW = (
+LOOK = attrgetter(
     "name",
     "status",
     "state",
@@ -36,76 +37,62 @@ VIEW = (
     "external_calls",
 )
 
-number = st.integers(0, 99)
-small = st.integers(0, 3)
-seconds = st.sampled_from((0, 0, 0, 1, 1, 2, 3, 5, 10, 60, -5))
+number = whole(0, 99)
+small = whole(0, 3)
+seconds = among(0, 0, 0, 1, 1, 2, 3, 5, 10, 60, -5)
 
-flag = st.booleans()
-strategies = st.sampled_from((*STRATEGIES, "ring-progressively", "ring-k", "top-down"))
-demands = st.sampled_from(
-    (
-        "any",
-        "fa",
-        "fa >= 3",
-        "not fa",
-        "fa and billing",
-        "billing > 1",
-        [(0, "fa >= 3"), (SECOND, "fa"), (2 * SECOND, "any")],
-        [(0, "fa and billing"), (2 * SECOND, "fa or billing")],
-        [(0, "any"), (SECOND, "fa")],
-        [],
-        "fa and",
-    )
+flag = among(False, True)
+strategies = among(*STRATEGIES, "ring-progressively", "ring-k", "top-down")
+demands = among(
+    "any",
+    "fa",
+    "fa >= 3",
+    "not fa",
+    "fa and billing",
+    "billing > 1",
+    [(0, "fa >= 3"), (SECOND, "fa"), (2 * SECOND, "any")],
+    [(0, "fa and billing"), (2 * SECOND, "fa or billing")],
+    [(0, "any"), (SECOND, "fa")],
+    [],
+    "fa and",
 )
-profiles = st.sampled_from(({}, {"fa": 1}, {"fa": 3}, {"billing": 2}, {"fa": 5, "billing": 1}, {"fa": 101}))
+profiles = among({}, {"fa": 1}, {"fa": 3}, {"billing": 2}, {"fa": 5, "billing": 1}, {"fa": 101})
 # A history with skills in every queue shows little else.
-queue_demands = st.one_of(*[st.just("any")] * 3, demands)
-own_demands = st.one_of(*[st.none()] * 3, demands)
-queue_settings = st.fixed_dictionaries(
-    {},
-    optional={
-        "no_answer_status": st.sampled_from(STATUSES),
-        "ring_progressively_delay_us": st.sampled_from((1, 2, 5)).map(lambda s: s * SECOND),
-        "ring_count": st.integers(1, 3),
-        "occupancy_window_us": st.sampled_from((60, 3600)).map(lambda s: s * SECOND),
-        "tier_rules_apply": flag,
-        "tier_rule_wait_us": st.sampled_from((0, 1, 3)).map(lambda s: s * SECOND),
-        "tier_rule_wait_multiply_level": flag,
-        "tier_rule_no_agent_no_wait": flag,
-        "tier_rules_compatible": flag,
-        "skip_agents_with_external_calls": flag,
-        "refusal_memory": flag,
-        "skills": queue_demands,
-        "queue_priority": st.sampled_from((0, 0, 0, 1)),
-        "queue_weight": st.sampled_from((1, 1, 2, 3)),
-        "service_level_us": st.sampled_from((0, 0, 2, 5)).map(lambda s: s * SECOND),
-        "overtaking_cap": st.sampled_from((None, None, 0, 1, 2)),
-    },
+queue_demands = mostly("any", 3, demands)
+own_demands = mostly(None, 3, demands)
+queue_settings = some_of(
+    no_answer_status=among(*STATUSES),
+    ring_progressively_delay_us=among(SECOND, 2 * SECOND, 5 * SECOND),
+    ring_count=whole(1, 3),
+    occupancy_window_us=among(60 * SECOND, 3600 * SECOND),
+    tier_rules_apply=flag,
+    tier_rule_wait_us=among(0, SECOND, 3 * SECOND),
+    tier_rule_wait_multiply_level=flag,
+    tier_rule_no_agent_no_wait=flag,
+    tier_rules_compatible=flag,
+    skip_agents_with_external_calls=flag,
+    refusal_memory=flag,
+    skills=queue_demands,
+    queue_priority=among(0, 0, 0, 1),
+    queue_weight=among(1, 1, 2, 3),
+    service_level_us=among(0, 0, 2 * SECOND, 5 * SECOND),
+    overtaking_cap=among(None, None, 0, 1, 2),
 )
-tier_settings = st.fixed_dictionaries(
-    {},
-    optional={
-        "opening_delay_us": st.sampled_from((0, 0, 1, 2)).map(lambda s: s * SECOND),
-        "weight": st.integers(1, 3),
-    },
+tier_settings = some_of(opening_delay_us=among(0, 0, SECOND, 2 * SECOND), weight=whole(1, 3))
+newcomer = together(among(1, 1, 2), small, small, among(*STATUSES[:2], "Available"), profiles)
+arrivals = several(together(number, among(0, 0, 0, 1, -1), own_demands), 0, 4)
+outcomes = several(
+    among("talk", "talk", "talk", "claim", "ring", "keep", "leave", "no_answer", *FAULTS), 3, 6
 )
-newcomer = st.tuples(
-    st.sampled_from((1, 1, 2)), small, small, st.sampled_from((*STATUSES[:2], "Available")), profiles
-)
-arrivals = st.lists(st.tuples(number, st.sampled_from((0, 0, 0, 1, -1)), own_demands), max_size=4)
-outcomes = st.lists(
-    st.sampled_from(("talk", "talk", "talk", "claim", "ring", "keep", "leave", "no_answer", *FAULTS)),
-    min_size=3,
-    max_size=6,
-)
+
+
+PROPOSAL = attrgetter("offer", "caller", "agent", "queue")
 
 
 def plain(value: Any) -> Any:
-    """Answers of both routers in one form."""
-    if isinstance(value, list):
-        return [plain(item) for item in value]
-    if hasattr(value, "offer"):
-        return (value.offer, value.caller, value.agent, value.queue)
+    """Answers of both routers in one form: lists of proposals as lists of tuples."""
+    if isinstance(value, list) and value and hasattr(value[0], "offer"):
+        return [PROPOSAL(item) for item in value]
     return value
 
 
@@ -160,9 +147,9 @@ class Histories(RuleBasedStateMachine):
     # The staff.
 
     @initialize(
-        queues=st.lists(st.tuples(strategies, queue_settings), min_size=1, max_size=3),
-        agents=st.lists(newcomer, min_size=3, max_size=6),
-        level=st.sampled_from((1, 1, 2)),
+        queues=several(together(strategies, queue_settings), 1, 3),
+        agents=several(newcomer, 3, 6),
+        level=among(1, 1, 2, 3),
     )
     def open_the_centre(self, queues, agents, level):
         for index, (strategy, rules) in enumerate(queues):
@@ -223,7 +210,7 @@ class Histories(RuleBasedStateMachine):
     def change_a_queue(self, index, strategy, settings):
         self.put_queue(index, strategy, settings)
 
-    @rule(index=st.integers(0, 6), wrap_up=small, delay=small, limit=small, skills=profiles)
+    @rule(index=whole(0, 6), wrap_up=small, delay=small, limit=small, skills=profiles)
     def change_an_agent(self, index, wrap_up, delay, limit, skills):
         self.put_agent(index, wrap_up, delay, limit, skills)
 
@@ -232,7 +219,7 @@ class Histories(RuleBasedStateMachine):
         pair = (self.pick(self.queues, queue), self.pick(self.agents, agent))
         self.tier("put_tier", pair, level, position, **settings)
 
-    @rule(index=number, what=st.sampled_from(("queue", "agent", "tier", "tier")))
+    @rule(index=number, what=among("queue", "agent", "tier", "tier"))
     def remove(self, index, what):
         if index % 4:
             return  # a centre without agents shows nothing
@@ -246,7 +233,7 @@ class Histories(RuleBasedStateMachine):
         if done:
             self.tiers = {tier for tier in self.tiers if tier[what == "agent"] != gone}
 
-    @rule(agent=number, status=st.sampled_from((*STATUSES, *["Available"] * 4, "on break")))
+    @rule(agent=number, status=among(*STATUSES, *["Available"] * 4, "on break"))
     def set_status(self, agent, status):
         done, rings = self.both("set_status", self.now_us, self.pick(self.agents, agent), status)
         for offer in rings if done else ():
@@ -262,7 +249,7 @@ class Histories(RuleBasedStateMachine):
     def set_ready_at(self, agent, later):
         self.both("set_ready_at", self.now_us, self.pick(self.agents, agent), self.now_us + later * SECOND)
 
-    @rule(agent=number, count=st.sampled_from((0, 0, 1, 2)))
+    @rule(agent=number, count=among(0, 0, 1, 2))
     def set_external_calls(self, agent, count):
         self.both("set_external_calls", self.now_us, self.pick(self.agents, agent), count)
 
@@ -295,23 +282,23 @@ class Histories(RuleBasedStateMachine):
     @rule(
         queue=number,
         entered=seconds,
-        priority=st.integers(-1, 1),
-        base_score=st.sampled_from((0, 0, 1, -1, 5)),
+        priority=whole(-1, 1),
+        base_score=among(0, 0, 1, -1, 5),
         skills=own_demands,
-        preferred=st.one_of(st.none(), number),
+        preferred=mostly(None, 1, number),
         held=small,
     )
     def enqueue(self, queue, entered, priority, base_score, skills, preferred, held):
         self.arrive(queue, entered, priority, base_score, skills, preferred, held)
 
-    @rule(caller=number, skills=st.one_of(st.none(), demands))
+    @rule(caller=number, skills=mostly(None, 1, demands))
     def set_skills(self, caller, skills):
         caller = self.pick(self.callers, caller, self.waiting)
         done, _ = self.both("set_skills", self.now_us, caller, skills)
         if done:
             self.demands[caller] = skills
 
-    @rule(caller=number, priority=st.integers(-1, 1))
+    @rule(caller=number, priority=whole(-1, 1))
     def set_priority(self, caller, priority):
         caller = self.pick(self.callers, caller, self.waiting)
         done, _ = self.both("set_priority", self.now_us, caller, priority)
@@ -320,7 +307,7 @@ class Histories(RuleBasedStateMachine):
             (_priority, *rest), queue = self.waiting[caller]
             self.waiting[caller] = ((-priority, *rest), queue)
 
-    @rule(caller=number, base_score=st.integers(-3, 3))
+    @rule(caller=number, base_score=whole(-3, 3))
     def set_base_score(self, caller, base_score):
         caller = self.pick(self.callers, caller, self.waiting)
         done, _ = self.both("set_base_score", self.now_us, caller, base_score * SECOND)
@@ -397,7 +384,7 @@ class Histories(RuleBasedStateMachine):
     def a_few_call(self, arrivals, outcomes):
         self.rush(arrivals, outcomes)
 
-    @rule(arrivals=arrivals, outcomes=outcomes, later=st.sampled_from((0, 1, 2)))
+    @rule(arrivals=arrivals, outcomes=outcomes, later=among(0, 1, 2))
     def agents_finish_and_others_call(self, arrivals, outcomes, later):
         self.end_all(("talking", "withdrawn"))
         self.pass_time(later)
@@ -542,7 +529,7 @@ class Histories(RuleBasedStateMachine):
             self.step(offer, "talking")
             self.forget(caller)
 
-    @rule(offer=number, fault=st.sampled_from((*FAULTS, "no_answer", "no_answer", "tired")))
+    @rule(offer=number, fault=among(*FAULTS, "no_answer", "no_answer", "tired"))
     def fail(self, offer, fault):
         self.fail_offer(
             self.pick(self.offers, offer, self.offers_in("ringing", "withdrawn", "claimed")), fault
@@ -573,7 +560,7 @@ class Histories(RuleBasedStateMachine):
         agent=number,
         idle=seconds,
         rest=seconds,
-        counts=st.tuples(small, small, small),
+        counts=together(small, small, small),
         served=flag,
         wrap_up=flag,
     )
@@ -623,7 +610,7 @@ class Histories(RuleBasedStateMachine):
 
     # Time.
 
-    @rule(tokens=st.lists(st.tuples(small, st.sampled_from((None, -5, 0, 1, 1, 2, 10))), max_size=4))
+    @rule(tokens=several(together(small, among(None, -5, 0, 1, 1, 2, 10)), 0, 4))
     def set_or_cancel_timers(self, tokens):
         for token, later in tokens:
             if later is None:
@@ -644,26 +631,37 @@ class Histories(RuleBasedStateMachine):
 
     @invariant()
     def both_show_the_same_picture(self):
-        for method in ("next_deadline_us", "agents_by_state"):
-            self.both(method)
-        for queue in self.queues:
-            for method in ("callers", "calls_waiting", "staffed", "can_serve"):
-                self.both(method, queue)
-        for caller in self.callers[-40:]:
-            done, _ = self.both("position", caller)
-            assert done == (caller in self.waiting)
-            self.both("ahead", caller)
-            self.both("demand", caller)
+        pictures = [self.picture(router) for router in self.routers]
+        if pictures[0] != pictures[1]:
+            pairs = zip(*pictures, strict=True)
+            differ = [(ours, plain) for ours, plain in pairs if ours != plain]
+            raise AssertionError(differ)
+        for caller in self.callers[-3:]:
+            for method in ("position", "ahead", "demand"):
+                done, _ = self.both(method, caller)
+                assert done == (caller in self.waiting)
         for agent in self.agents:
             self.both("agent_skills", agent)
-            views = []
-            for router in self.routers:
-                try:
-                    view = router.agent(agent)
-                    views.append([getattr(view, name) for name in VIEW])
-                except RouterError:
-                    views.append(None)
-            assert views[0] == views[1]
+
+    def picture(self, router):
+        """What a router shows of everybody who is there."""
+        shown = [("moments", router.next_deadline_us(), router.agents_by_state())]
+        for queue in self.queues:
+            try:
+                counts = [router.calls_waiting(queue), router.staffed(queue), router.can_serve(queue)]
+                shown.append((f"queue {queue}", router.callers(queue), *counts))
+            except RouterError:
+                shown.append((f"queue {queue} is gone",))
+        shown += [
+            (f"caller {caller}", router.position(caller), router.ahead(caller), router.demand(caller))
+            for caller in self.waiting
+        ]
+        for agent in self.agents:
+            try:
+                shown.append((f"agent {agent}", *LOOK(router.agent(agent))))
+            except RouterError:
+                shown.append((f"agent {agent} is gone",))
+        return shown
 
 
 Histories.TestCase.settings = settings.get_profile("router")
