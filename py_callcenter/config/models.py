@@ -166,7 +166,7 @@ class Node(Model):
     @model_validator(mode="after")
     def _check_password(self) -> Node:
         if self.password is None and self.password_file is None:
-            raise RuleError("has no password", "give `password` or `password-file`")
+            raise RuleError(*rules.NO_PASSWORD)
         if "\n" in self.secret or "\r" in self.secret or "\0" in self.secret:
             raise RuleError("the password holds a line break", "write it in one line")
         return self

@@ -11,7 +11,7 @@ from typing import Any
 
 from pydantic import SecretStr
 
-from py_callcenter.config.rules import DEFAULT_PASSWORD, is_loopback, shown
+from py_callcenter.config.rules import DEFAULT_PASSWORD, NO_PASSWORD, is_loopback, shown
 
 Path = tuple[str | int, ...]
 Problem = tuple[Path, str, str]
@@ -115,6 +115,10 @@ def _check_relaxations(data: Mapping[str, Any]) -> Iterator[Problem]:
 
 
 def _check_passwords(data: Mapping[str, Any]) -> Iterator[Problem]:
+    for index, row in entries(data, "nodes"):
+        # The model says so too, but only of a node without any other fault.
+        if row.get("password") is None and row.get("password-file") is None:
+            yield ("nodes", index), *NO_PASSWORD
     controller = data.get("controller")
     if isinstance(controller, Mapping) and controller.get("allow-default-password") is True:
         return

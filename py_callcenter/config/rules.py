@@ -21,6 +21,8 @@ STATUSES: Final = ("Available", "Available (On Demand)", "On Break", "Logged Out
 DEFAULT_CONTEXT: Final = "default"
 """Dialplan context of an exit that names none."""
 
+NO_PASSWORD: Final = ("has no password", "give `password` or `password-file`")
+
 DEFAULT_PASSWORD: Final = "ClueCon"  # noqa: S105 - what FreeSWITCH ships; known to everybody
 """Password of a stock event_socket.conf.xml."""
 

@@ -213,9 +213,11 @@ def _stamps(state: State, call: Call, stay: Stay) -> tuple[tuple[str, str], ...]
         ("hangup_after_bridge", ""),
         ("playback_terminators", "none"),
         ("cc_side", "member"),
+        ("cc_agent_found", ""),
         ("cc_agent_bridged", ""),
-        ("cc_cause", ""),
+        ("cc_cause", "cancel"),  # until an agent answers: true of whoever hangs up before
         ("cc_cancel_reason", ""),
+        ("cc_queue_canceled_epoch", ""),
         ("cc_queue_terminated_epoch", ""),
         ("cc_call", call.id),
         ("cc_leg", str(stay.index)),

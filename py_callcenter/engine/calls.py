@@ -101,6 +101,8 @@ class Offer:
     overdue: bool = False
     """The bridge should have been told of long ago: a look at the caller decides."""
     recording: bool = False
+    announced: bool | None = None
+    """False while the agent hears an announcement, True afterwards (see `announce`)."""
     standing: bool = False
     """The leg is one that stays up (see `standby`): nobody rings, and it isn't ended with the offer."""
     leg_back: bool = False
@@ -161,6 +163,8 @@ class Wishes:
     exit: Exit | None
     moh_override: str
     name_prefix: str
+    announce: str
+    """A sound for the agent before the caller is there."""
     exports: tuple[tuple[str, str], ...]
     skills: str = ""
     """A demand in place of the queue's."""

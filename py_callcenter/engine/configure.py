@@ -93,6 +93,7 @@ def apply(state: State, config: Config, statuses: Mapping[str, str], memory: Mem
     state.queue_names = {queue_id: name for name, queue_id in state.queue_ids.items()}
     state.agent_names = {agent_id: name for name, agent_id in state.agent_ids.items()}
     queues_of: dict[str, list[str]] = {}
+    state.tiers = {(tier.queue, tier.agent): tier for tier in config.tiers}
     for tier in config.tiers:
         queues_of.setdefault(tier.agent, []).append(tier.queue)
     state.marks.queues_of = {name: tuple(queues) for name, queues in queues_of.items()}

@@ -632,6 +632,8 @@ class Engine:
         elif error.startswith("-"):  # no tone for an agent whose leg should be there
             self._leg_gone(action.uuid, "UNSEEN", "")
             standby.gone(self._state, action.uuid)
+        elif (offer := self._state.legs.get(action.uuid)) is not None:
+            offers.toned(self._state, offer)
 
     def _not_dialled(self, job: str) -> None:
         offer = self._state.jobs.get(job)

@@ -56,9 +56,14 @@ def leave(state: State, call: Call, reason: LeftReason | None, to: Exit, *, key:
 def go(state: State, call: Call) -> None:
     """Let go of the caller and send them on their way; once more if the first time came to nothing."""
     variables = list(talk.NO_LONGER_OURS)
+    now = str(state.now_us // 1_000_000)
     if call.cancel_reason:
-        variables += [("cc_cause", "cancel"), ("cc_cancel_reason", call.cancel_reason)]
-    variables.append(("cc_queue_terminated_epoch", str(state.now_us // 1_000_000)))
+        variables += [
+            ("cc_cause", "cancel"),
+            ("cc_cancel_reason", call.cancel_reason),
+            ("cc_queue_canceled_epoch", now),
+        ]
+    variables.append(("cc_queue_terminated_epoch", now))
     state.act(SetVariables(call.node, call.uuid, tuple(variables)))
     state.stop_timer(call.settle_timer)
     call.exit_tries += 1

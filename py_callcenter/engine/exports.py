@@ -1,4 +1,5 @@
-"""Variables of the caller that the dialplan wants on the agent's leg (`cc_export_vars`).
+"""Variables of the caller that go along on the agent's leg: what the dialplan knows of them, and what
+`cc_export_vars` names.
 
 What the builder would refuse must not get into an offer: one such variable would cost the caller every agent.
 """
@@ -10,6 +11,8 @@ from typing import Final
 
 from py_callcenter._router import Event
 
+ALWAYS: Final = ("cc_customer_id", "cc_tenant")
+"""What the dialplan knows of the caller, for whatever shows it to the agent."""
 _MOST: Final = 16
 _VALUE_MAX: Final = 128
 _TOTAL_MAX: Final = 640
@@ -37,13 +40,15 @@ def is_exportable(name: str) -> bool:
 def read(event: Event) -> tuple[tuple[str, str], ...]:
     """Names and values. A caller may have chosen the values: only plain characters pass, the rest is `_`."""
     asked = event.get("variable_cc_export_vars")
-    if not asked:
+    words = [name for name in ALWAYS if event.get(f"variable_{name}")]
+    if asked:
+        words += [word.strip() for word in asked.split(",")[:_MOST]]
+    if not words:
         return ()
     found: dict[str, str] = {}
     room = _TOTAL_MAX
-    for word in asked.split(",")[:_MOST]:
-        name = word.strip()
-        value = event.get(f"variable_{name}") if is_exportable(name) else None
+    for name in words:
+        value = event.get(f"variable_{name}") if name in ALWAYS or is_exportable(name) else None
         if not value or name in found:
             continue
         plain = "".join(mark if mark in _PLAIN else "_" for mark in value[:_VALUE_MAX])

@@ -13,7 +13,7 @@ from typing import Final
 from py_callcenter._router import Event, Proposal
 from py_callcenter.config import Agent, expand_record_template
 from py_callcenter.config.rules import RuleError
-from py_callcenter.engine import holds, music, pacing, registrations, staffing, standby
+from py_callcenter.engine import announce, holds, music, pacing, registrations, staffing, standby
 from py_callcenter.engine.actions import (
     Bridge,
     Device,
@@ -148,10 +148,15 @@ def _announce(state: State, proposal: Proposal, call: Call, stay: Stay, agent: A
 
 
 def toned(state: State, offer: Offer) -> None:
-    """The tone is over: join them."""
+    """The tone or the announcement is over: join them."""
+    leg = offer.parked_leg()
     if offer.standing and offer.state is OfferState.RINGING:
-        for leg in offer.legs.values():
-            leg_parked(state, offer, leg)
+        for standing_leg in offer.legs.values():
+            leg_parked(state, offer, standing_leg)
+    elif offer.announced is False and leg is not None:
+        announce.over(state, offer, leg)
+        _watch(state, offer, BRIDGE_DEADLINE_US, _bridge_overdue)
+        connect(state, offer.call)
 
 
 def _devices(state: State, call: Call, attempt: int, contacts: tuple[str, ...]) -> tuple[Device, ...]:
@@ -259,7 +264,10 @@ def connect(state: State, call: Call) -> None:
     if offer is None or offer.state is not OfferState.CLAIMED or not call.parked:
         return
     leg = offer.parked_leg()
-    if leg is None:
+    if leg is None or offer.announced is False:
+        return
+    if announce.begin(state, offer, leg):
+        _watch(state, offer, announce.LONGEST_US, toned)
         return
     music.stop(state, call)
     with suppress(RuleError):  # a name that makes no file name costs the recording, not the call

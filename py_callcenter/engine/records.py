@@ -28,7 +28,7 @@ LeftReason = Literal[
     "diverted",
 ]
 Side = Literal["caller", "agent", "system"]
-IgnoredWish = Literal["cc_skills", "cc_language", "cc_preferred_agent"]
+IgnoredWish = Literal["cc_skills", "cc_language", "cc_preferred_agent", "cc_outbound_announce"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

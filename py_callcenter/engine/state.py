@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
 from py_callcenter._router import Router
-from py_callcenter.config import Agent, Config, Queue
+from py_callcenter.config import Agent, Config, Queue, Tier
 from py_callcenter.engine.actions import Action
 from py_callcenter.engine.calls import Call, Offer, Stay
 from py_callcenter.engine.identity import Sealer
@@ -89,6 +90,9 @@ class Round:
 
 class State:
     """Mutable heart of one engine. `now_us` is the moment of the input being handled."""
+
+    tiers: Mapping[tuple[str, str], Tier] = MappingProxyType({})
+    """By queue and agent."""
 
     def __init__(self, router: Router, sealer: Sealer, *, epoch: int, start_us: int) -> None:
         self.router = router

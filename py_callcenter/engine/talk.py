@@ -97,9 +97,15 @@ def prove_answer(state: State, offer: Offer, since_us: int) -> None:
 
 
 def _talking(state: State, offer: Offer) -> tuple[tuple[str, str], ...]:
+    tier = state.tiers.get((offer.stay.queue.name, offer.agent.name))
+    place = (tier.level, tier.position) if tier is not None else ("", "")  # taken away meanwhile
     return (
         ("cc_agent", offer.agent.name),
+        ("cc_last_agent_tier_level", str(place[0])),
+        ("cc_last_agent_tier_position", str(place[1])),
         ("cc_agent_uuid", offer.talk_leg),
+        ("cc_last_originated_call", offer.talk_leg),
+        ("cc_agent_found", "true"),
         ("cc_agent_bridged", "true"),
         ("cc_cause", "answered"),
         ("cc_queue_answered_epoch", str(state.now_us // 1_000_000)),

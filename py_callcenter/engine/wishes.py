@@ -10,7 +10,7 @@ import re
 from typing import Final
 
 from py_callcenter._router import DemandError, Event, parse_demand
-from py_callcenter.config import Exit
+from py_callcenter.config import Exit, shapes
 from py_callcenter.config.rules import RuleError, parse_exit
 from py_callcenter.engine import exports
 from py_callcenter.engine.calls import Wishes
@@ -31,6 +31,10 @@ def read(event: Event) -> Wishes:
         unreadable.append("cc_skills")
     if language is None:
         unreadable.append("cc_language")
+    announce = event.get("variable_cc_outbound_announce") or ""
+    if announce and not shapes.is_sound(announce):
+        unreadable.append("cc_outbound_announce")
+        announce = ""
     return Wishes(
         priority=_bounded(event.get("variable_cc_priority"), PRIORITY_MIN, PRIORITY_MAX),
         base_score_us=_bounded(event.get("variable_cc_base_score"), -BASE_SCORE_MAX_S, BASE_SCORE_MAX_S)
@@ -39,6 +43,7 @@ def read(event: Event) -> Wishes:
         exit=_exit(event.get("variable_cc_exit_exten") or ""),
         moh_override=event.get("variable_cc_moh_override") or "",
         name_prefix=(event.get("variable_cc_outbound_cid_name_prefix") or "")[:32],
+        announce=announce,
         exports=exports.read(event),
         skills=skills or "",
         language=language or "",

@@ -29,7 +29,7 @@ RECONNECT_REASONS: Final = (
     "frame-timeout", "command-timeout", "no-greeting", "no-login", "name", "access-list", "wrong-password",
 )  # fmt: skip
 """Words of `esl.errors.ConnectionFailed`; others would show as soon as they are counted."""
-WISHES: Final = ("cc_skills", "cc_language", "cc_preferred_agent")
+WISHES: Final = ("cc_skills", "cc_language", "cc_preferred_agent", "cc_outbound_announce")
 VIOLATION_RULES: Final = ("I1", "I2", "I3", "I4", "I5", "I6", "I9", "I13")
 """Rules of the engine's watchdogs."""
 

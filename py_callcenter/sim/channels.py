@@ -111,7 +111,7 @@ class Channels(Core):
         self._execute(leg, application, data, uuid)
         if not is_file:
             return
-        if not self.sounds and "tone_stream" not in data:
+        if not self.sounds and not data.startswith(("tone_stream", "silence_stream")):
             leg.playback = None
             leg.set("current_application_response", "FILE NOT FOUND")
             self._complete(leg, application, data, uuid)
@@ -119,8 +119,7 @@ class Channels(Core):
             return
         self.fire(leg, "play-start", tail=_file(data))
         if "local_stream" not in data and "loops" not in data:
-            tone = "tone_stream" in data
-            self.after(TONE_US if tone else 3_000_000, self._played_out, leg, uuid)
+            self.after(_lasts_us(data), self._played_out, leg, uuid)
 
     def _end_loops(self, leg: Leg) -> None:
         if leg.playback is None:
@@ -292,6 +291,13 @@ class Channels(Core):
             del self.legs[leg.uuid]
         if leg.party is not None:
             leg.party.leg_gone(leg)
+
+
+def _lasts_us(sound: str) -> int:
+    """How long a sound plays that ends by itself."""
+    if sound.startswith("silence_stream://"):
+        return int(sound.removeprefix("silence_stream://").partition(",")[0]) * 1000
+    return TONE_US if sound.startswith("tone_stream") else 3_000_000
 
 
 def _file(path: str) -> str:

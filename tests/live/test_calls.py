@@ -173,6 +173,24 @@ def test_a_caller_shows_on_the_agents_phone_as_the_dialplan_wants(sip, open_for_
     assert invite.header("From").startswith('"VIP Gold Customer" <sip:5559999@')
 
 
+@pytest.mark.parametrize(
+    ("number", "least_s", "most_s"),
+    [("announced_support", 1.5, 2.5), ("announced-badly_support", 0, 0.7)],
+    ids=["a tone", "a file that is not there"],
+)
+def test_an_agent_hears_the_announcement_and_then_the_caller(sip, open_for_business, number, least_s, most_s):
+    """The time from the answer to the voice is the announcement's; a missing one costs hardly any."""
+    phone = sip.phone("phone", ring_s=0.3)
+    office = open_for_business(Setup().queue().agent("a1", phone))
+    caller = sip.caller(number, stay_s=6)
+    phone.wait_sent("200")
+    office.wait_metric("callcenter_queue_calls_answered_total", 1, queue="support")
+    [call] = office.get("calls")
+    [answer] = [s for s in office.get(f"calls/{call['id']}/trace") if s["kind"] == "call-answered"]
+    assert least_s <= answer["details"]["voice_us"] / 1e6 <= most_s
+    assert not caller.over
+
+
 def test_an_agent_who_hangs_up_on_hold_leaves_the_caller_to_the_exit_after_the_call(sip, open_for_business):
     phone = sip.holding_phone("phone", talk_s=0.7, hold_s=1)
     office = open_for_business(Setup().queue(after_call="voicemail@default").agent("a1", phone))

@@ -228,6 +228,8 @@ def test_a_standby_agent_has_one_phone_and_one_switch():
 
 def test_a_node_needs_one_password_and_only_one(tmp_path):
     assert only('[[nodes]]\nname = "fs1"\n')[2:] == ("has no password", "give `password` or `password-file`")
+    places = [found[1] for found in problems('[[nodes]]\nname = "fs1"\nport = "8021"\n')]
+    assert places == ["nodes[0]", "nodes[0].port"], "other faults don't hide it"
     found = only('[[nodes]]\nname = "fs1"\npassword = "x"\npassword-file = "y"\n', folder=tmp_path)
     assert found[2] == "given beside `password`"
 

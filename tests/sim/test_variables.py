@@ -1,0 +1,134 @@
+"""What the channels carry, for the dialplan, for call detail records and for the agent's screen."""
+
+from __future__ import annotations
+
+import pytest
+from sim.world import ANSWERS, IGNORES, START_US, World, agent, everybody, queue
+
+from py_callcenter.engine.actions import Originate
+from py_callcenter.sim import Step
+
+pytestmark = pytest.mark.sim
+
+BEGAN_S = START_US // 1_000_000
+
+
+def office(behaviour=ANSWERS, **settings) -> World:
+    world = World(everybody([queue("support", **settings)], [agent("1000", wrap_up_time=5)]))
+    world.phone("1000", behaviour)
+    return world
+
+
+def extension(world: World, *settings: str) -> str:
+    steps = (Step("set", text) for text in ("cc_queue=support", *settings))
+    world.switch.dialplan.add("own", *steps, Step("answer"), Step("park"))
+    return "own"
+
+
+def of(call, *names: str) -> dict[str, str]:
+    return {name: call.leg.values.get(f"cc_{name}", "") for name in names}
+
+
+def test_whoever_waits_counts_as_cancelled_until_an_agent_answers():
+    """A caller who hangs up leaves no moment to write anything: it has to be there before."""
+    world = office(IGNORES)
+    call = world.call()
+    world.run(1)
+    assert of(call, "side", "cause", "cancel_reason", "agent", "agent_bridged") == {
+        "side": "member",
+        "cause": "cancel",
+        "cancel_reason": "",
+        "agent": "",
+        "agent_bridged": "",
+    }
+    assert int(of(call, "queue_joined_epoch")["queue_joined_epoch"]) == BEGAN_S
+
+
+def test_whoever_talks_carries_the_agent_and_the_moment():
+    world = office()
+    call = world.call()
+    world.run(4)
+    leg = call.partner
+    assert of(
+        call,
+        "cause",
+        "cancel_reason",
+        "agent",
+        "agent_uuid",
+        "last_originated_call",
+        "agent_found",
+        "agent_bridged",
+    ) == {
+        "cause": "answered",
+        "cancel_reason": "",
+        "agent": "1000",
+        "agent_uuid": leg,
+        "last_originated_call": leg,
+        "agent_found": "true",
+        "agent_bridged": "true",
+    }
+    assert of(call, "last_agent_tier_level", "last_agent_tier_position") == {
+        "last_agent_tier_level": "1",
+        "last_agent_tier_position": "1",
+    }
+    assert BEGAN_S + 2 <= int(of(call, "queue_answered_epoch")["queue_answered_epoch"]) <= BEGAN_S + 3
+    assert of(call, "queue_canceled_epoch", "queue_terminated_epoch") == {
+        "queue_canceled_epoch": "",
+        "queue_terminated_epoch": "",
+    }
+
+
+def test_whoever_is_sent_away_carries_why_and_when():
+    world = office(IGNORES, max_wait_time=10, on_timeout="voicemail@default")
+    call = world.call()
+    world.run(12)
+    ended = str(BEGAN_S + 10)
+    assert of(call, "cause", "cancel_reason", "queue_canceled_epoch", "queue_terminated_epoch") == {
+        "cause": "cancel",
+        "cancel_reason": "TIMEOUT",
+        "queue_canceled_epoch": ended,
+        "queue_terminated_epoch": ended,
+    }
+
+
+def test_after_a_conversation_nothing_says_that_the_caller_gave_up():
+    world = office(after_call="voicemail@default")
+    call = world.call()
+    world.run(4)
+    world.does(world.phones["1000"].hang_up)
+    world.run(2)
+    assert of(call, "cause", "cancel_reason", "queue_canceled_epoch") == {
+        "cause": "answered",
+        "cancel_reason": "",
+        "queue_canceled_epoch": "",
+    }
+    assert of(call, "queue_terminated_epoch")["queue_terminated_epoch"]
+
+
+def test_what_the_dialplan_knows_of_a_caller_is_on_the_agents_leg():
+    world = office(IGNORES)
+    world.call(
+        extension(
+            world, "cc_customer_id=C-4711 <x>", "cc_tenant=north", "colour=red", "cc_export_vars=colour"
+        )
+    )
+    world.run(1)
+    [offer] = world.sent(Originate)
+    told = dict(offer.variables)
+    assert told["cc_customer_id"] == "C-4711__x_"
+    assert told["cc_tenant"] == "north"
+    assert told["colour"] == "red"
+
+
+def test_the_agent_sees_the_caller_as_the_dialplan_names_them():
+    world = office(IGNORES)
+    world.call(
+        extension(world, "effective_caller_id_name=Gold%0ACustomer", "effective_caller_id_number=5559999"),
+        name="someone",
+        number="15551",
+    )
+    world.run(1)
+    [offer] = world.sent(Originate)
+    assert offer.caller_number == "5559999"
+    [leg] = [leg for leg in world.phones["1000"].legs if leg.alive]
+    assert "%" not in leg.values.get("origination_caller_id_name", "")
