@@ -420,12 +420,10 @@ class Engine:
         """Match callers and agents as they now stand; hand out what gathered."""
         state = self._state
         audit.wake(state)
-        for proposal in state.router.decide(state.now_us):
-            offers.ring(state, proposal)
+        self._ring()
         while state.spared:
             state.spared = False
-            for proposal in state.router.decide(state.now_us):
-                offers.ring(state, proposal)
+            self._ring()
         # Ringing a phone comes first: it has connections of its own, and the caller is waiting for it.
         state.actions.sort(key=_rings_no_phone)
         outcome = Outcome(state.actions, state.records, state.round.doubts)
@@ -433,6 +431,13 @@ class Engine:
         if state.round.doubts:
             state.round.doubts = set()
         return outcome
+
+    def _ring(self) -> None:
+        state = self._state
+        for proposal in state.router.decide(state.now_us):
+            if state.awaited:
+                recovery.rung_elsewhere(state, state.agent_names[proposal.agent])
+            offers.ring(state, proposal)
 
     def _look(self, node: str, dumps: Iterable[Event]) -> None:
         """What lives on a node: agents' other calls, and what is ours or was."""

@@ -53,6 +53,7 @@ class CallMemory:
     standing: Standing = "waiting"
     agent: str = ""
     talk_since_us: int = 0
+    """Since when they talk, or when that ended."""
     counted: bool = False
     """The answer is written down."""
     transferred: bool = False
@@ -223,6 +224,7 @@ class Memory:
         call = self._call(record)
         if call is not None:
             call.standing, call.transferred = "parted", record.transferred
+            call.talk_since_us = record.at_us
 
     def joined(self, record: Any) -> None:
         """The agent goes on, with a caller who was connected to them."""

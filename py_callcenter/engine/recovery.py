@@ -100,6 +100,19 @@ def expect(state: State, memory: Memory) -> None:
                     state.router.set_ready_at(state.now_us, state.agent_ids[agent], ready_us)
 
 
+def rung_elsewhere(state: State, agent: str) -> None:
+    """An agent waited long enough for a node that nobody sees, and gets another call: what the books have
+    open of them there is over, or the next start would wait again, and count their time twice.
+    """
+    if state.awaited.pop(agent, None) is None:
+        return
+    for uuid, past in state.past.items():
+        if agent in past.offers:
+            _end_offer(state, uuid, past, agent)
+        if past.agent == agent:
+            _part_in_books(state, uuid, past, transferred=False)
+
+
 def expected_legs(state: State, node: str) -> list[str]:
     """Channels that the books speak of: a look at the node must ask for them by name."""
     uuids = []
@@ -280,29 +293,30 @@ def _take_up_bridged(
     # An attended transfer leaves the caller with a leg that was made for another call.
     joined = partner is not None and dump.get("variable_cc_agent_uuid") == partner.unique_id
     ours = seal is not None and (seal.call == uuid or joined)
-    if partner is None or seal is None or not ours or queue is None or agent_id is None:
-        if past is not None:
-            _part_in_books(state, uuid, past, transferred=True)
-            if past.standing == "waiting":
-                _note_left(state, uuid, past, "taken-elsewhere")
-        call.phase = Phase.AWAY
-        state.act(SetVariables(node, uuid, talk.NO_LONGER_OURS))
-        return
     entered_us = past.entered_us if past is not None else min(stamp.entered_us, state.now_us)
+    if queue is not None:
+        call.stays = max(1, call.stays)
+        call.stay = Stay(
+            queue=queue,
+            queue_id=state.queue_ids[queue.name],
+            caller_id=0,
+            index=call.stays,
+            entered_us=entered_us,
+            priority=call.wishes.priority,
+            open=False,
+        )
+    stay = call.stay
+    if partner is None or seal is None or not ours or queue is None or stay is None or agent_id is None:
+        _take_up_with_others(state, call, dump, past)
+        return
     counted = past is not None and past.counted
     talks = past is not None and past.standing == "talking"
-    since_us = past.talk_since_us if past is not None and talks else stamp.answered_us or state.now_us
+    parted = past is not None and past.standing == "parted"  # for all that we knew
+    if past is not None and (talks or parted):
+        since_us = past.talk_since_us
+    else:
+        since_us = stamp.answered_us or state.now_us
     since_us = max(entered_us, min(since_us, state.now_us))
-    stay = Stay(
-        queue=queue,
-        queue_id=state.queue_ids[queue.name],
-        caller_id=0,
-        index=max(1, call.stays),
-        entered_us=entered_us,
-        priority=call.wishes.priority,
-        open=False,
-    )
-    call.stay, call.stays = stay, stay.index
     if not _free(state, agent_id):
         call.phase = Phase.AWAY
         return
@@ -327,6 +341,22 @@ def _take_up_bridged(
     state.note(
         OfferTakenUp, node, call=uuid, queue=queue.name, agent=seal.agent, attempt=seal.attempt, talking=True
     )
+
+
+def _take_up_with_others(state: State, call: Call, dump: Event, past: CallMemory | None) -> None:
+    """Bridged with a leg that isn't an agent's of ours, or with one that has just hung up."""
+    last = dump.get("variable_cc_agent_uuid")
+    alone = bool(last) and partner_of(dump) == last and call.stay is not None
+    if past is not None:
+        _part_in_books(state, call.uuid, past, transferred=not alone)
+        if past.standing == "waiting":
+            _note_left(state, call.uuid, past, "taken-elsewhere")
+    if alone:  # the caller's PARK follows
+        call.phase = Phase.PARTED
+        call.settle_timer = state.start_timer(talk.PARTED_DEADLINE_US, talk.still_parted, call)
+    else:
+        call.phase = Phase.AWAY
+        state.act(SetVariables(call.node, call.uuid, talk.NO_LONGER_OURS))
 
 
 def _free(state: State, agent_id: int) -> bool:
@@ -426,19 +456,22 @@ def _take_up_offer(state: State, call: Call, seal: OfferSeal, dumps: Iterable[Ev
 
 def _end_offers(state: State, uuid: str, past: CallMemory) -> None:
     """Write down that these came to nothing while nobody looked."""
-    for agent, attempt in past.offers.items():
-        state.note(
-            OfferEnded,
-            past.node,
-            call=uuid,
-            queue=past.queue,
-            agent=agent,
-            attempt=attempt,
-            outcome="withdrawn",
-            cause="UNSEEN",
-            ring_us=0,
-        )
-    past.offers.clear()
+    for agent in list(past.offers):
+        _end_offer(state, uuid, past, agent)
+
+
+def _end_offer(state: State, uuid: str, past: CallMemory, agent: str) -> None:
+    state.note(
+        OfferEnded,
+        past.node,
+        call=uuid,
+        queue=past.queue,
+        agent=agent,
+        attempt=past.offers.pop(agent),
+        outcome="withdrawn",
+        cause="UNSEEN",
+        ring_us=0,
+    )
 
 
 def _part_in_books(state: State, uuid: str, past: CallMemory, *, transferred: bool) -> None:
@@ -447,6 +480,7 @@ def _part_in_books(state: State, uuid: str, past: CallMemory, *, transferred: bo
         return
     past.standing = "parted"
     past.transferred = transferred
+    since_us, past.talk_since_us = past.talk_since_us, state.now_us
     if not past.counted:
         state.note(
             CallAnswered,
@@ -455,7 +489,7 @@ def _part_in_books(state: State, uuid: str, past: CallMemory, *, transferred: bo
             queue=past.queue,
             leg=past.leg,
             agent=past.agent,
-            wait_us=max(0, past.talk_since_us - past.entered_us),
+            wait_us=max(0, since_us - past.entered_us),
         )
     ended_by: Side = "agent" if transferred else "system"
     state.note(
@@ -465,7 +499,7 @@ def _part_in_books(state: State, uuid: str, past: CallMemory, *, transferred: bo
         queue=past.queue,
         leg=past.leg,
         agent=past.agent,
-        talk_us=max(0, state.now_us - past.talk_since_us),
+        talk_us=max(0, state.now_us - since_us),
         hold_us=0,
         ended_by=ended_by,
         transferred=transferred,
@@ -473,7 +507,7 @@ def _part_in_books(state: State, uuid: str, past: CallMemory, *, transferred: bo
     agent_id = state.agent_ids.get(past.agent)
     if agent_id is not None and _free(state, agent_id):
         offer_id = state.router.adopt_conversation(
-            state.now_us, agent_id, since_us=min(past.talk_since_us, state.now_us), counted=past.counted
+            state.now_us, agent_id, since_us=min(since_us, state.now_us), counted=past.counted
         )
         state.router.finish(state.now_us, offer_id)
         ready_us = state.router.agent(agent_id).ready_at_us

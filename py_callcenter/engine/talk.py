@@ -37,12 +37,14 @@ NO_LONGER_OURS: Final = (
 
 
 def bridged(state: State, first: str, second: str) -> None:
-    """CHANNEL_BRIDGE names two legs; what it means depends on whose they are."""
-    call, partner = state.calls.get(first), second
-    if call is None:
-        call, partner = state.calls.get(second), first
-    if call is None or call.phase is Phase.ENDED:
-        return
+    """CHANNEL_BRIDGE names two legs; what it means depends on whose they are. Others may join two callers."""
+    for uuid, partner in ((first, second), (second, first)):
+        call = state.calls.get(uuid)
+        if call is not None and call.phase is not Phase.ENDED:
+            _meets(state, call, partner)
+
+
+def _meets(state: State, call: Call, partner: str) -> None:
     call.parked = call.forsaken = False
     consults.bridged(state, call, partner)
     offer = state.legs.get(partner)

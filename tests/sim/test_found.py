@@ -36,6 +36,17 @@ STORIES = {
         ALL,
     ),
     "a caller's PARK was lost, no canary with it, and nobody looked": (22, (9,)),
+    "two waiting callers were joined by somebody else, and one of them was still given to an agent": (
+        10453,
+        NOW,
+    ),
+    "a start saw a conversation whose agent had just hung up, and nobody cared for the caller": (10964, NOW),
+    "a dead controller's command was carried out when its cable was mended, minutes later": (
+        10742,
+        NOW,
+    ),
+    "starts waited again and again for a node that was away, on behalf of an agent who had long talked with "
+    "others": (10391, NOW),
     "no command reached a node, its phone rang on, and its agent was rung on another": (2165, NOW),
     "the same; the network then carried out what it had held back": (2224, NOW),
     "the wall clock was set back twice: an agent's rest lay in the future after the second time": (2049, NOW),

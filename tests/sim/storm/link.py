@@ -43,7 +43,8 @@ LIMITS = Limits()
 TIMINGS = Timings()
 KEEPALIVE_US = 19 * SECOND
 """10 s until the first probe, three of them 3 s apart (`esl.connection`)."""
-ASKED_AT_ONCE = 256
+CANARIES_US = 20 * SECOND
+"""Canaries fly while a cable or its events have a fault, and so long after it; else each would come back."""
 
 OnReply = Callable[[Reply | None], None]
 
@@ -88,6 +89,10 @@ class Link:
         self._look_wanted = False
         self._looked_us = 0
         self._poke_wanted = False
+        self._armed = False
+        """The dead man's switch; it stays unarmed where nothing can happen to the controller."""
+        self._uneasy_us = 0
+        """Until when the canaries fly."""
 
     # For the application.
 
@@ -492,6 +497,10 @@ class Link:
             return
         if self.canaries.lost():
             self.request_resync()
+        if self.network.uneasy:
+            self._uneasy_us = now_us + CANARIES_US
+        if now_us > self._uneasy_us:
+            return
         number, data = self.canaries.next()
         self._ask(quick, data, lambda reply: self._canary_replied(number, reply))
 
@@ -511,11 +520,22 @@ class Link:
         quick = next((slot.line for slot in self.quick if slot.line), None)
         if self.stopped or self.centre.paused or quick is None or self.state is not State.UP:
             return
-        for data in (
-            commands.disarm_dead_man(),
-            commands.arm_dead_man(DEAD_MAN_S),
-            commands.disarm_lease(),
-            commands.arm_lease(LEASE_S),
-            commands.set_global("cc_alive", "true"),
-        ):
-            self._ask(quick, data, lambda _reply: None)
+        words = [commands.disarm_dead_man(), commands.disarm_lease()]
+        if self.centre.restless:
+            words = [
+                words[0],
+                commands.arm_dead_man(DEAD_MAN_S),
+                words[1],
+                commands.arm_lease(LEASE_S),
+                commands.set_global("cc_alive", "true"),
+            ]
+        elif not self._armed:
+            return
+        self._armed = self.centre.restless
+        now_us = self.centre.now_us
+        quick.pending += [(_no_matter, data, now_us) for data in words]
+        quick.send(b"".join(words))
+
+
+def _no_matter(_reply: Reply | None) -> None:
+    """What comes of it is looked at nowhere."""

@@ -22,6 +22,12 @@ LOSABLE = frozenset({
 })  # fmt: skip
 
 
+USER_TIMEOUT_US = 10_000_000
+"""So long the kernel tries to deliver what a process wrote, dead or alive (`esl.dial`). Seen on Linux 6: what
+was written into a cut cable arrived after 6 s of it and not after 18; without that option it did.
+"""
+
+
 class Network:
     """One node's cable and the faults on it."""
 
@@ -46,7 +52,7 @@ class Network:
         self.silent_legs: set[str] = set()
         """Legs that nothing more is heard of (F21)."""
         self.silence_new = 0.0
-        self._waiting: list[Callable[[], None]] = []
+        self._waiting: list[tuple[Callable[..., object], tuple[Any, ...]]] = []
         self._behind: list[Event] = []
 
     # Bytes.
@@ -60,15 +66,15 @@ class Network:
             more_us = draw(bits)
         return base_us + more_us
 
-    def carry(self, due_us: int, deliver: Callable[[], None]) -> None:
+    def carry(self, due_us: int, deliver: Callable[..., object], *arguments: Any) -> None:
         """Have something arrive at `due_us`, or once packets come through again."""
-        self.centre.at(due_us, self._arrive, deliver)
+        self.centre.at(due_us, self._arrive, deliver, arguments)
 
-    def _arrive(self, deliver: Callable[[], None]) -> None:
+    def _arrive(self, deliver: Callable[..., object], arguments: tuple[Any, ...]) -> None:
         if self.stalled:
-            self._waiting.append(deliver)
+            self._waiting.append((deliver, arguments))
         else:
-            deliver()
+            deliver(*arguments)
 
     def stall(self) -> None:
         """Packets vanish from now on."""
@@ -79,8 +85,8 @@ class Network:
         self.stalled -= 1
         if not self.stalled:
             waiting, self._waiting = self._waiting, []
-            for deliver in waiting:
-                deliver()
+            for deliver, arguments in waiting:
+                deliver(*arguments)
 
     def pieces(self, data: bytes) -> list[bytes]:
         """The same bytes in the pieces that they arrive in (F14)."""
@@ -98,6 +104,11 @@ class Network:
             self.loss or self.doubles or self.swaps or self.job_loss or self.silent_legs or self.silence_new
             or self._behind
         )  # fmt: skip
+
+    @property
+    def uneasy(self) -> bool:
+        """Whether something may keep a canary from coming back."""
+        return bool(self.troubled or self.stalled or self.late_us or self.reply_late_us) or self.lossy
 
     def mangle(self, events: list[Event]) -> list[Event]:
         """What is left of some events, in the order in which they are written."""
@@ -149,14 +160,15 @@ class Line:
     def send(self, data: bytes) -> None:
         """Bytes to the switch."""
         centre = self.network.centre
-        self._to_us = max(self._to_us, centre.now_us + self.network.latency_us())
-        self.network.carry(self._to_us, lambda: self._reach(data))
+        self._to_us = due_us = max(self._to_us, centre.now_us + self.network.latency_us())
+        self.network.carry(due_us, self._reach, due_us, data)
 
-    def _reach(self, data: bytes) -> None:
+    def _reach(self, due_us: int, data: bytes) -> None:
         # What the kernel has taken arrives even when the process is dead, unless the kernel gave up too.
+        centre, node = self.network.centre, self.network.node
+        self.given_up = self.given_up or centre.now_us - due_us >= USER_TIMEOUT_US
         if self.given_up:
             return
-        centre, node = self.network.centre, self.network.node
         centre.switch_input(node, lambda switch: switch.receive(self.number, data))
 
     def collect(self) -> None:
@@ -165,7 +177,7 @@ class Line:
         data = centre.switches[network.node].take_output(self.number)
         extra_us = network.late_us if self.is_events else network.reply_late_us
         self._from_us = max(self._from_us, centre.now_us + network.latency_us() + extra_us)
-        network.carry(self._from_us, lambda: self._come(data))
+        network.carry(self._from_us, self._come, data)
 
     def _come(self, data: bytes) -> None:
         if self.open:
