@@ -12,16 +12,18 @@ from typing import Any, Final, Literal
 
 from py_callcenter.stats.fold import LEFT_REASONS, RecordLike
 
-Outcome = Literal["waiting", "answered", "abandoned", "overflowed", "callback", "lost"]
+Outcome = Literal["waiting", "answered", "abandoned", "overflowed", "callback", "lost", "joined"]
 OUTCOMES: Final[tuple[Outcome, ...]] = (
     "waiting", "answered", "abandoned", "overflowed", "callback", "lost",
 )  # fmt: skip
-"""Each queue leg, and each call, is in exactly one of them; `waiting` until it is known."""
+"""Each queue leg, and each call, is in exactly one of them; `waiting` until it is known. `joined` is the
+outcome of a conversation without a wait: an attended transfer connected the caller with an agent. Its row has
+no queue, so it is in the agent's figures and the call's, and in no queue's."""
 
 
 @dataclass(slots=True)
 class LegRow:
-    """One stay of a call in one queue."""
+    """One stay of a call in one queue, or a conversation that a caller was joined to (`queue` empty)."""
 
     call: str
     leg: int
@@ -92,7 +94,7 @@ class _Fold:
     def __init__(self) -> None:
         self.call: CallRow | None = None
         self.legs: dict[int, LegRow] = {}
-        self._joined: list[Any] = []
+        self._joined: dict[int, LegRow] = {}
         self._last_agent: dict[str, LegRow] = {}
         self._wrap_up_since: dict[tuple[str, int], int] = {}
 
@@ -162,14 +164,29 @@ class _Fold:
             leg.outcome, leg.detail, leg.wait_us = outcome, detail, record.wait_us
             leg.left_position = getattr(record, "position", 0)
 
+    def joined(self, record: Any) -> None:
+        self._join(record, record.at_us)
+
+    def _join(self, record: Any, since_us: int) -> LegRow:
+        leg = self._joined[record.leg] = LegRow(
+            call=record.call,
+            leg=record.leg,
+            node=record.node,
+            queue="",
+            caller=self.call.caller if self.call is not None else "",
+            entered_us=since_us,
+            outcome="joined",
+            agent=record.agent,
+        )
+        return leg
+
     def parted(self, record: Any) -> None:
-        leg = self.legs.get(record.leg)
-        if leg is None:  # joined without waiting: it belongs to the call, to none of its queue legs
-            self._joined.append(record)
-        else:
-            leg.talk_us, leg.hold_us = record.talk_us, record.hold_us
-            leg.ended_by, leg.transferred = record.ended_by, record.transferred
-            self._last_agent[record.agent] = leg
+        leg = self.legs.get(record.leg) or self._joined.get(record.leg)
+        if leg is None:  # the record of its beginning is missing
+            leg = self._join(record, record.at_us - record.talk_us)
+        leg.talk_us, leg.hold_us = record.talk_us, record.hold_us
+        leg.ended_by, leg.transferred = record.ended_by, record.transferred
+        self._last_agent[record.agent] = leg
 
     def wrapped_up(self, record: Any) -> None:
         """The last word counts: an agent may end or move a wrap-up."""
@@ -189,6 +206,11 @@ class _Fold:
     def _open(self) -> LegRow | None:
         return self.legs[max(self.legs)] if self.legs else None
 
+    @property
+    def rows(self) -> list[LegRow]:
+        """Queue legs and joined conversations in their order."""
+        return sorted([*self.legs.values(), *self._joined.values()], key=lambda leg: leg.leg)
+
     def close(self) -> None:
         """Sum the legs up into the call."""
         call = self.call
@@ -196,10 +218,10 @@ class _Fold:
             return
         legs = [self.legs[index] for index in sorted(self.legs)]
         call.legs = len(legs)
-        talks = [*legs, *self._joined]
+        talks = self.rows
         call.talk_us = sum(talk.talk_us for talk in talks)
         call.hold_us = sum(talk.hold_us for talk in talks)
-        call.wrap_up_us = sum(leg.wrap_up_us for leg in legs)
+        call.wrap_up_us = sum(talk.wrap_up_us for talk in talks)
         call.transfers = sum(talk.transferred for talk in talks)
         call.missed = sum(leg.missed for leg in legs)
         call.ended_by = next((talk.ended_by for talk in reversed(talks) if talk.ended_by), "")
@@ -220,6 +242,7 @@ _STEPS: Final[dict[str, Callable[[_Fold, Any], None]]] = {
     "call-abandoned": _Fold.abandoned,
     "call-left": _Fold.left,
     "call-lost": _Fold.lost,
+    "conversation-joined": _Fold.joined,
     "conversation-ended": _Fold.parted,
     "agent-wrap-up": _Fold.wrapped_up,
     "call-ended": _Fold.ended,
@@ -227,7 +250,8 @@ _STEPS: Final[dict[str, Callable[[_Fold, Any], None]]] = {
 
 
 def fold_call(records: Iterable[RecordLike]) -> tuple[CallRow | None, list[LegRow]]:
-    """All records of one call, in the order in which they happened → its row and those of its legs.
+    """All records of one call, in the order in which they happened → its row, and those of its queue legs and
+    of conversations that it was joined to.
 
     None for a call that never was in a queue.
     """
@@ -235,4 +259,4 @@ def fold_call(records: Iterable[RecordLike]) -> tuple[CallRow | None, list[LegRo
     for record in records:
         fold.take(record)
     fold.close()
-    return fold.call, [fold.legs[index] for index in sorted(fold.legs)]
+    return fold.call, fold.rows

@@ -2,7 +2,7 @@
 
 A definition is a condition on a queue leg or a call (`calls.LegRow`, `calls.CallRow`). It is written with
 `==`, `<=`, `&` and `~` only, so the same line counts rows in Python and, given a table's columns, in SQL.
-Counts and sums are kept; ratios are computed when somebody reads (`Figures`).
+Counts and sums are kept; ratios are computed when somebody reads (`columns`).
 
 Whoever is offered in an interval is counted there, with the outcome known at reading: so in every interval
 offered = answered + abandoned + overflowed + callback + lost + waiting.
@@ -10,7 +10,7 @@ offered = answered + abandoned + overflowed + callback + lost + waiting.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Final, Self
 
@@ -139,66 +139,12 @@ OFFERED: Final = "offered"
 
 @dataclass(slots=True)
 class Figures:
-    """Counts, sums (µs) and maxima (µs) by the names above, and what follows from them."""
+    """Counts, sums (µs) and maxima (µs) by the names above."""
 
     values: dict[str, int] = field(default_factory=dict)
 
     def __getitem__(self, name: str) -> int:
         return self.values.get(name, 0)
-
-    def add(self, other: Mapping[str, int]) -> None:
-        """Add another set of counts."""
-        for name, value in other.items():
-            if name in MAXIMA:
-                self.values[name] = max(self[name], value)
-            else:
-                self.values[name] = self[name] + value
-
-    @classmethod
-    def total(cls, parts: Collection[Figures]) -> Figures:
-        """Of all parts together; each has the same figures."""
-        names = next(iter(parts)).values if parts else ()
-        return cls(
-            {name: (max if name in MAXIMA else sum)(part.values[name] for part in parts) for name in names}
-        )
-
-    @property
-    def average_speed_of_answer_us(self) -> float | None:
-        """Mean wait of the answered; no ringing time is taken out, no announcement added."""
-        return _ratio(self["answered_wait_us"], self["answered"])
-
-    @property
-    def average_abandon_us(self) -> float | None:
-        return _ratio(self["abandoned_wait_us"], self["abandoned"])
-
-    @property
-    def average_wait_us(self) -> float | None:
-        """Mean wait of everybody whose wait is over, the lost left out."""
-        waited = self["answered_wait_us"] + self["abandoned_wait_us"] + self["overflowed_wait_us"]
-        return _ratio(waited, self["answered"] + self["abandoned"] + self["overflowed"])
-
-    @property
-    def average_talk_us(self) -> float | None:
-        return _ratio(self["talk_us"], self["talked"])
-
-    @property
-    def average_handle_us(self) -> float | None:
-        """Talk (hold is part of it) and wrap-up over conversations that are over."""
-        return _ratio(self["talk_us"] + self["wrap_up_us"], self["talked"])
-
-    @property
-    def average_voice_us(self) -> float | None:
-        """From the agent's answer until the two hear each other."""
-        return _ratio(self["voice_us"], self["answered"])
-
-    @property
-    def abandon_rate(self) -> float | None:
-        """Abandoned ÷ offered, short ones included; a callback is no abandon."""
-        return _ratio(self["abandoned"], self[OFFERED])
-
-    @property
-    def abandon_rate_without_short(self) -> float | None:
-        return _ratio(self["abandoned"] - self["abandoned_short"], self[OFFERED] - self["abandoned_short"])
 
 
 @dataclass(frozen=True, slots=True)
@@ -243,7 +189,3 @@ def count(rows: Iterable[Any], limits: Limits, family: Family = LEGS) -> Figures
             if condition(row, limits):
                 out[name] = max(out[name], getattr(row, column))
     return Figures(out)
-
-
-def _ratio(part: float, whole: float) -> float | None:
-    return part / whole if whole else None

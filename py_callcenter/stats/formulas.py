@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
+from py_callcenter.stats.columns import Columns, summed
 from py_callcenter.stats.definitions import OFFERED, Figures
 
 
@@ -23,15 +24,14 @@ class Formula:
 
     def percent(self, figures: Figures) -> float | None:
         """0 to 100; None while there is nothing to divide by."""
-        below = _sum(figures, self.under)
-        return 100 * _sum(figures, self.over) / below if below > 0 else None
+        return self.percents({name: (value,) for name, value in figures.values.items()})[0]
 
-
-def _sum(figures: Figures, names: tuple[str, ...]) -> int:
-    value, total = figures.values.get, 0
-    for name in names:
-        total += -value(name[1:], 0) if name[0] == "-" else value(name, 0)
-    return total
+    def percents(self, columns: Columns) -> list[float | None]:
+        """The same for each place."""
+        return [
+            100 * good / below if below > 0 else None
+            for good, below in zip(summed(columns, self.over), summed(columns, self.under), strict=True)
+        ]
 
 
 _ENDED: Final = ("answered", "abandoned", "overflowed", "callback", "lost")

@@ -2,109 +2,71 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass, field
-from typing import Any
+from collections.abc import Iterator, Sequence
+from typing import Any, Final
 
-from sqlalchemy import BigInteger, Connection, Select, Table, cast, func, select
+from sqlalchemy import Connection, Select, Table, func, select
 
 from py_callcenter.stats import LOGGED_IN_STATES, OFFER_OUTCOMES, Intervals, open_spans, quarters
 from py_callcenter.stats.agents import SLOT_US, AgentLine
-from py_callcenter.store.errors import TooManyRowsError
-from py_callcenter.store.figures import MAX_ROWS, Key
+from py_callcenter.stats.columns import Ratio
+from py_callcenter.store.figures import one_each, whole_sum
 from py_callcenter.store.places import conditions, pieces_of, place, sort_rows
 from py_callcenter.store.schema import agent_hours, agent_slots, agents
+from py_callcenter.store.sheet import MAX_ROWS, Sheet
 
+STATES: Final = tuple(f"state_{state}_us" for state in LOGGED_IN_STATES)
+OFFERS: Final = tuple(f"offers_{outcome}" for outcome in OFFER_OUTCOMES)
+"""Columns: microseconds in each state while logged in, and offers by how they ended."""
 
-@dataclass(slots=True)
-class AgentFigures:
-    """Microseconds in each state while logged in, and offers by how they ended."""
-
-    spent_us: dict[str, int] = field(default_factory=lambda: dict.fromkeys(LOGGED_IN_STATES, 0))
-    offers: dict[str, int] = field(default_factory=lambda: dict.fromkeys(OFFER_OUTCOMES, 0))
-
-    def add(self, other: AgentFigures) -> None:
-        for state, spent_us in other.spent_us.items():
-            self.spent_us[state] += spent_us
-        for outcome, number in other.offers.items():
-            self.offers[outcome] += number
-
-    @classmethod
-    def total(cls, parts: Collection[AgentFigures]) -> AgentFigures:
-        """Of all parts together."""
-        return cls(
-            {state: sum(part.spent_us[state] for part in parts) for state in LOGGED_IN_STATES},
-            {outcome: sum(part.offers[outcome] for part in parts) for outcome in OFFER_OUTCOMES},
-        )
-
-    @property
-    def logged_in_us(self) -> int:
-        return sum(self.spent_us.values())
-
-    @property
-    def occupancy(self) -> float | None:
-        """(in a call + wrap-up) / (that + waiting + idle); ringing counts in neither, breaks neither."""
-        busy = self.spent_us["in_a_queue_call"] + self.spent_us["wrap_up"]
-        ready = self.spent_us["waiting"] + self.spent_us["idle"]
-        return busy / (busy + ready) if busy + ready else None
+OCCUPANCY: Final = Ratio(
+    ("state_in_a_queue_call_us", "state_wrap_up_us"),
+    ("state_in_a_queue_call_us", "state_wrap_up_us", "state_waiting_us", "state_idle_us"),
+)
+"""Ringing counts in neither, breaks neither."""
 
 
 def agent_figures(
     connection: Connection, intervals: Intervals, *, now_us: int, only: Sequence[str] = ()
-) -> dict[Key, AgentFigures]:
+) -> Sheet:
     """What goes on counts up to now."""
     where = pieces_of(connection, "times", intervals)
     sort_rows(connection, wanted=False)
-    out: dict[Key, AgentFigures] = {}
-    for table, ranges in ((agent_hours, where.hours), (agent_slots, where.rows)):
+    out = Sheet((*STATES, *OFFERS))
+    for table, minutes, ranges in ((agent_hours, 60, where.hours), (agent_slots, 15, where.rows)):
         for condition in conditions(table.c.slot_us, ranges):
-            query = _query(connection, table, intervals).where(condition)
+            query = _query(connection, table, intervals, single=one_each(intervals, minutes)).where(condition)
             if only:
                 query = query.where(table.c.agent.in_(only))
-            _collect(connection.execute(query).all(), out)
+            out.take(connection.execute(query).all())
     lines = select(agents)
     if only:
         lines = lines.where(agents.c.agent.in_(only))
     for row in connection.execute(lines):
-        _add_open(out, AgentLine(**row._asdict()), intervals, now_us)
-    if len(out) > MAX_ROWS:
-        raise TooManyRowsError(MAX_ROWS)
+        out.take(_open(AgentLine(**row._asdict()), intervals, now_us))
     return out
 
 
-def _query(connection: Connection, table: Table, intervals: Intervals) -> Select[Any]:
-    names = (*(f"{state}_us" for state in LOGGED_IN_STATES), *(f"offers_{name}" for name in OFFER_OUTCOMES))
-    return (
-        select(
-            table.c.agent.label("key"),
-            place(connection, table.c.slot_us, intervals).label("place"),
-            *(cast(func.sum(table.c[name]), BigInteger) for name in names),
-        )
-        .group_by("key", "place")
-        .limit(MAX_ROWS + 1)
-    )
+def _query(connection: Connection, table: Table, intervals: Intervals, *, single: bool) -> Select[Any]:
+    names = (*(f"{state}_us" for state in LOGGED_IN_STATES), *OFFERS)
+    number = place(connection, table.c.slot_us, intervals).label("place")
+    key = table.c.agent.label("key")
+    if single:
+        return select(number, key, *(table.c[name] for name in names)).limit(MAX_ROWS + 1)
+    sums = (whole_sum(func.sum(table.c[name])) for name in names)
+    return select(number, key, *sums).group_by("key", "place").limit(MAX_ROWS + 1)
 
 
-def _collect(rows: Iterable[Any], out: dict[Key, AgentFigures]) -> None:
-    states = len(LOGGED_IN_STATES)
-    for name, number, *values in rows:
-        figures = AgentFigures(
-            dict(zip(LOGGED_IN_STATES, values[:states], strict=True)),
-            dict(zip(OFFER_OUTCOMES, values[states:], strict=True)),
-        )
-        if (name, number) in out:
-            out[name, number].add(figures)
-        else:
-            out[name, number] = figures
-
-
-def _add_open(out: dict[Key, AgentFigures], line: AgentLine, intervals: Intervals, now_us: int) -> None:
+def _open(line: AgentLine, intervals: Intervals, now_us: int) -> Iterator[tuple[Any, ...]]:
+    """Rows of what an agent is at."""
     for state, from_us, to_us in open_spans(line, min(now_us, intervals.until_us)):
         if state == "logged_out":
             continue
         first_us = intervals.from_us - intervals.from_us % SLOT_US
+        place = LOGGED_IN_STATES.index(state)
         for slot_us, spent_us in quarters(max(from_us, first_us), to_us):
             number = intervals.index(slot_us)
             if number is not None:
-                figures = out.setdefault((line.agent, number), AgentFigures())
-                figures.spent_us[state] += spent_us
+                spent = [0] * (len(STATES) + len(OFFERS))
+                spent[place] = spent_us
+                yield (number, line.agent, *spent)

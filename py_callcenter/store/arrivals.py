@@ -21,7 +21,7 @@ def arrivals(connection: Connection, stretches: Sequence[tuple[int, int]]) -> li
             continue
         rows = connection.execute(
             select(legs.c.queue, func.count())
-            .where(legs.c.entered_us >= from_us, legs.c.entered_us < until_us)
+            .where(legs.c.entered_us >= from_us, legs.c.entered_us < until_us, legs.c.queue != "")
             .group_by(legs.c.queue)
         )
         found.append({row[0]: row[1] for row in rows})

@@ -74,7 +74,7 @@ def hour(at_us: int) -> int:
 
 
 class Counting:
-    """Which hours are counted, known by heart: the one writer of the database keeps it."""
+    """Which hours are counted, known by heart while nobody else writes (`Database`)."""
 
     def __init__(self, connection: Connection) -> None:
         self._done: dict[str, set[int]] = {what: set() for what in WHATS}

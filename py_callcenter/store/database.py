@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -11,6 +12,7 @@ from types import TracebackType
 from typing import Any, Final, Self, TypeVar
 
 import orjson
+import structlog
 from sqlalchemy import Connection, Engine, func, insert, select, text
 
 from py_callcenter.config import Config
@@ -24,12 +26,17 @@ from py_callcenter.store.errors import StoreError
 from py_callcenter.store.kept import StandingRow
 from py_callcenter.store.record import RecordLike, StoredRecord
 from py_callcenter.store.retention import Erased, Retention
-from py_callcenter.store.schema import agents, config, records
+from py_callcenter.store.schema import agents, config, meta, records
 
 ARRIVALS_S: Final = 5
 """So long a look at past weeks may take at the most."""
 HOURS_LISTED: Final = 200
 """Pieces of work found at once."""
+WARN_EVERY_S: Final = 60
+WRITER: Final = "writer"
+"""Row of `cc_meta`: who folded last."""
+
+_log = structlog.get_logger(__name__)
 
 T = TypeVar("T")
 
@@ -44,10 +51,17 @@ class AppliedConfig:
 
 
 class Database:
-    """One database. Use `open`. One thread at a time may write."""
+    """One database. Use `open`. One thread at a time may write.
+
+    Where the folding is up to is known by heart. Another program that writes to the same database is found
+    out by the row `WRITER`, which is locked in each transaction that folds; what is known is read again then.
+    """
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
+        self._name = secrets.token_hex(8)
+        self._warn_at_s: float | None = None
+        """Not before; None until it is known that nobody else wrote before us."""
         self._folding: folding.AgentFolding | None = None
         self._standing: standing.Standing | None = None
         self._counting: Counting | None = None
@@ -63,12 +77,14 @@ class Database:
             with database.write() as connection:
                 versions.bring_to(connection)
                 if not folding.is_folded(connection):
+                    database._take_turn(connection)
                     folding.rebuild(connection)
                 if not standing.is_made(connection):
                     standing.rebuild(connection, folding.in_order(connection))
         except StoreError:
             database.close()
             raise
+        database._forget()
         return database
 
     @classmethod
@@ -121,39 +137,58 @@ class Database:
         """Write records and what they come to, all or none. Those that are there already change nothing."""
         try:
             with self.write() as connection:
+                counting = self._take_turn(connection)
                 fresh = rows.insert_new(connection, batch)
-                if self._counting is None:
-                    self._counting = Counting(connection)
                 touched = (getattr(record, "call", "") for record in fresh)
-                folding.refold_calls(connection, filter(None, touched), self._counting)
-                self._counting.came_again(
+                folding.refold_calls(connection, filter(None, touched), counting)
+                counting.came_again(
                     connection, [record.call for record in fresh if isinstance(record, CallOffered)]
                 )
                 if self._folding is None:
                     self._folding = folding.AgentFolding(connection)
-                self._folding.fold(connection, fresh, self._counting)
+                self._folding.fold(connection, fresh, counting)
                 if self._standing is None:
                     self._standing = standing.Standing(connection)
                 self._standing.fold(connection, fresh)
         except BaseException:
-            self._folding = self._standing = self._counting = None  # they may be ahead of the database now
+            self._forget()  # it may be ahead of the database now
             raise
+
+    def _take_turn(self, connection: Connection) -> Counting:
+        """First of all in a transaction that folds: nobody else folds until it ends."""
+        last = connection.scalar(select(meta.c.value).where(meta.c.key == WRITER).with_for_update())
+        if last != self._name:
+            if self._warn_at_s is not None and time.monotonic() >= self._warn_at_s:
+                self._warn_at_s = time.monotonic() + WARN_EVERY_S
+                _log.warning(
+                    "another_program_writes",
+                    hint="two controllers share this database: figures stay right, writing is slower;"
+                    " give each its own, or stop one",
+                )
+            self._forget()
+            rows.put(connection, meta, [{"key": WRITER, "value": self._name}])
+        if self._warn_at_s is None:
+            self._warn_at_s = 0.0
+        if self._counting is None:
+            self._counting = Counting(connection)
+        return self._counting
+
+    def _forget(self) -> None:
+        self._folding = self._standing = self._counting = None
 
     def count_hours(self, *, now_us: int, at_most_s: float) -> bool:
         """Count hours beforehand that aren't, newest first, for about so long; False if some are left."""
         end_s = time.monotonic() + at_most_s
         try:
             with self.write() as connection:
-                if self._counting is None:
-                    self._counting = Counting(connection)
-                todo = list(islice(self._counting.missing(connection, now_us), HOURS_LISTED))
+                todo = list(islice(self._take_turn(connection).missing(connection, now_us), HOURS_LISTED))
             for what, from_us, until_us in todo:
                 if time.monotonic() > end_s:
                     return False
                 with self.write() as connection:
-                    self._counting.count(connection, what, from_us, until_us)
+                    self._take_turn(connection).count(connection, what, from_us, until_us)
         except BaseException:
-            self._counting = None
+            self._forget()
             raise
         return len(todo) < HOURS_LISTED
 
@@ -227,11 +262,9 @@ class Database:
         """Forget a caller, named by pseudonym (`engine.identity.Sealer.caller`)."""
         try:
             with self.write() as connection:
-                if self._counting is None:
-                    self._counting = Counting(connection)
-                return keeping.erase(connection, caller, self._counting)
+                return keeping.erase(connection, caller, self._take_turn(connection))
         except BaseException:
-            self._counting = None
+            self._forget()
             raise
 
     # Inside, and for the other modules of this layer.

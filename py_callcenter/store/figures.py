@@ -7,20 +7,18 @@ the calls themselves (`places.Pieces`); both ways count the same.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from itertools import pairwise
 from typing import Any, Final
 
 from sqlalchemy import BigInteger, Connection, Table, case, cast, func, select
 
-from py_callcenter.stats import Figures, Intervals, Limits
+from py_callcenter.stats import Intervals, Limits
 from py_callcenter.stats.definitions import CALLS, LEGS, OFFERED, TALKS, WITHIN, Family
-from py_callcenter.store.errors import TooManyRowsError
 from py_callcenter.store.places import Pieces, at_most, conditions, pieces_of, place, sort_rows
 from py_callcenter.store.schema import call_slots, calls, leg_slots, legs, talk_slots
+from py_callcenter.store.sheet import MAX_ROWS, Sheet
 
-MAX_ROWS: Final = 50_000
-
-Key = tuple[str, int]
-"""Name of a queue or an agent, and the number of the interval."""
+MINUTE_US: Final = 60_000_000
 
 
 class _SqlLimits(Limits):
@@ -41,7 +39,7 @@ class _SqlLimits(Limits):
 
 def leg_figures(
     connection: Connection, intervals: Intervals, limits: Limits, *, only: Sequence[str] = ()
-) -> dict[Key, Figures]:
+) -> Sheet:
     """Queue legs that were entered in an interval, by queue."""
     where = pieces_of(connection, "legs", intervals)
     return _Counted(connection, intervals, limits, only, LEGS).all(legs, leg_slots, "queue", where)
@@ -49,7 +47,7 @@ def leg_figures(
 
 def talk_figures(
     connection: Connection, intervals: Intervals, limits: Limits, *, only: Sequence[str] = ()
-) -> dict[Key, Figures]:
+) -> Sheet:
     """Queue legs that were entered in an interval, by the agent who answered."""
     where = pieces_of(connection, "talks", intervals)
     return _Counted(connection, intervals, limits, only, TALKS).all(legs, talk_slots, "agent", where)
@@ -57,7 +55,7 @@ def talk_figures(
 
 def call_figures(
     connection: Connection, intervals: Intervals, limits: Limits, *, only: Sequence[str] = ()
-) -> dict[Key, Figures]:
+) -> Sheet:
     """Calls that were offered in an interval, by the queue that they reached first."""
     where = pieces_of(connection, "calls", intervals)
     return _Counted(connection, intervals, limits, only, CALLS).all(calls, call_slots, "queue", where)
@@ -81,18 +79,21 @@ class _Counted:
         self._limits = _SqlLimits(
             limits.threshold_us, limits.short_abandon_us, limits.short_answer_us, limits.thresholds_us
         )
-        self._found: dict[Key, Figures] = {}
+        names = (OFFERED, *family.counts, *family.sums, *family.maxima)
+        self._sheet = Sheet(names, len(family.maxima))
         sort_rows(connection, wanted=False)
 
-    def all(self, table: Table, slots: Table, by: str, where: Pieces) -> dict[Key, Figures]:
+    def all(self, table: Table, slots: Table, by: str, where: Pieces) -> Sheet:
         for minutes, ranges in ((60, where.hours), (15, where.quarters)):
+            single = one_each(self._intervals, minutes)
             for condition in conditions(slots.c.slot_us, ranges):
                 size = (slots.c.minutes == minutes,) if "minutes" in slots.c else ()
-                self._count(slots.c.slot_us, slots.c[by], self._of_slots(slots), condition, *size)
+                columns = self._of_slots(slots, single=single)
+                self._count(slots.c.slot_us, slots.c[by], columns, condition, *size, single=single)
         at = legs.c.entered_us if table is legs else calls.c.offered_us
         for condition in conditions(at, where.rows):
             self._count(at, table.c[by], self._of_rows(table), condition, table.c[by] != "")
-        return self._found
+        return self._sheet
 
     def _of_rows(self, table: Table) -> Iterator[Any]:
         row, limits = table.c, self._limits
@@ -100,45 +101,44 @@ class _Counted:
         for condition in self._family.counts.values():
             yield func.count().filter(condition(row, limits))
         for column, condition in self._family.sums.values():
-            yield _whole(func.sum(row[column]).filter(condition(row, limits)))
+            yield whole_sum(func.sum(row[column]).filter(condition(row, limits)))
         for column, condition in self._family.maxima.values():
             yield func.coalesce(func.max(row[column]).filter(condition(row, limits)), 0)
 
-    def _of_slots(self, slots: Table) -> Iterator[Any]:
-        yield _whole(func.sum(slots.c[OFFERED]))
+    def _of_slots(self, slots: Table, *, single: bool) -> Iterator[Any]:
+        def added(value: Any) -> Any:
+            return value if single else whole_sum(func.sum(value))
+
+        yield added(slots.c[OFFERED])
         for name in self._family.counts:
             if name in WITHIN:
                 times, limit = WITHIN[name]
                 number = at_most(self._connection, slots.c[times], limit(slots.c, self._limits))
-                yield _whole(func.sum(number))
+                yield added(func.coalesce(number, 0))
             else:
-                yield _whole(func.sum(slots.c[name]))
+                yield added(slots.c[name])
         for name in self._family.sums:
-            yield _whole(func.sum(slots.c[name]))
+            yield added(slots.c[name])
         for name in self._family.maxima:
-            yield func.max(slots.c[name])
+            yield slots.c[name] if single else func.max(slots.c[name])
 
-    def _count(self, at: Any, key: Any, columns: Iterator[Any], *where: Any) -> None:
-        query = (
-            select(key.label("key"), place(self._connection, at, self._intervals).label("place"), *columns)
-            .where(*where)
-            .group_by("key", "place")
-            .limit(MAX_ROWS + 1)
-        )
+    def _count(self, at: Any, key: Any, columns: Iterator[Any], *where: Any, single: bool = False) -> None:
+        number = place(self._connection, at, self._intervals).label("place")
+        query = select(number, key.label("key"), *columns).where(*where).limit(MAX_ROWS + 1)
+        if not single:
+            query = query.group_by("key", "place")
         if self._only:
             query = query.where(key.in_(self._only))
-        names = (OFFERED, *self._family.counts, *self._family.sums, *self._family.maxima)
-        found = self._found
-        for name, number, *values in self._connection.execute(query).all():
-            figures = dict(zip(names, values, strict=True))
-            if (name, number) in found:
-                found[name, number].add(figures)
-            else:
-                found[name, number] = Figures(figures)
-        if len(found) > MAX_ROWS:
-            raise TooManyRowsError(MAX_ROWS)
+        self._sheet.take(self._connection.execute(query).all())
 
 
-def _whole(value: Any) -> Any:
+def one_each(intervals: Intervals, minutes: int) -> bool:
+    """Whether no two slots of so many minutes are in one interval: then there is nothing to be added up."""
+    return all(
+        until_us - from_us <= minutes * MINUTE_US for from_us, until_us in pairwise(intervals.bounds_us)
+    )
+
+
+def whole_sum(value: Any) -> Any:
     """Sums are decimals otherwise, which take long to read."""
     return cast(func.coalesce(value, 0), BigInteger)

@@ -40,7 +40,7 @@ def refold_calls(connection: Connection, touched: Iterable[str], counting: Count
 
 
 class AgentFolding:
-    """Agents' time, folded on from where the database is. One writer: lines are read once and kept."""
+    """Agents' time, folded on from where the database is. Lines are kept while nobody else writes."""
 
     def __init__(self, connection: Connection) -> None:
         lines = (AgentLine(**row._asdict()) for row in connection.execute(select(agents)))

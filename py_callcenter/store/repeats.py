@@ -3,44 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any, Final
 
 from sqlalchemy import BigInteger, Connection, case, cast, func, literal, select, tuple_
 
 from py_callcenter.stats import Intervals
+from py_callcenter.stats.columns import Ratio
 from py_callcenter.store.places import at_most, conditions, gathered, pieces_of, place
 from py_callcenter.store.schema import call_slots, calls
+from py_callcenter.store.sheet import Sheet
 
 MAX_WINDOW_US: Final = 90 * 86_400_000_000
 """Whoever comes later than that is new: so far back and ahead calls are compared."""
 
-Key = tuple[str, int]
 
-
-@dataclass(frozen=True, slots=True)
-class Repeats:
-    """Callers who came again. Only calls with a caller known by pseudonym are counted here."""
-
-    calls: int = 0
-    repeated: int = 0
-    """Calls whose caller had called within the window before."""
-    first_answered: int = 0
-    """Answered calls that were no repeated ones."""
-    resolved: int = 0
-    """Of these, the ones that no further call of the caller followed within the window (so far)."""
-
-    def plus(self, other: Repeats) -> Repeats:
-        return Repeats(
-            self.calls + other.calls,
-            self.repeated + other.repeated,
-            self.first_answered + other.first_answered,
-            self.resolved + other.resolved,
-        )
-
-    @property
-    def first_call_resolution(self) -> float | None:
-        return self.resolved / self.first_answered if self.first_answered else None
+KNOWN: Final = ("known_callers", "repeated", "first_answered", "resolved")
+"""Columns. Only calls with a caller known by pseudonym are in them. `repeated`: the caller had called within
+the window before. `first_answered`: answered calls that were no repeated ones; `resolved`: those of them that
+no further call of the caller followed within the window (so far).
+"""
+RESOLUTION: Final = Ratio(("resolved",), ("first_answered",))
 
 
 def neighbours() -> tuple[Any, Any]:
@@ -100,20 +82,22 @@ def stored(connection: Connection, story: Any) -> dict[str, Any]:
 
 def repeat_calls(
     connection: Connection, intervals: Intervals, *, window_us: int, only: Sequence[str] = ()
-) -> dict[Key, Repeats]:
+) -> Sheet:
     """By the queue of the call; the caller may have come to any. The window is at most `MAX_WINDOW_US`."""
     where = pieces_of(connection, "calls", intervals)
-    found: dict[Key, Repeats] = {}
+    found = Sheet(KNOWN)
     for minutes, ranges in ((60, where.hours), (15, where.quarters)):
         for condition in conditions(call_slots.c.slot_us, ranges):
             query = _of_slots(connection, intervals, window_us).where(
                 call_slots.c.minutes == minutes, condition
             )
-            _collect(connection, query, call_slots.c.queue, only, found)
+            if only:
+                query = query.where(call_slots.c.queue.in_(only))
+            found.take(connection.execute(query).all())
     for condition in conditions(calls.c.offered_us, where.rows):
         named = (calls.c.queue.in_(only),) if only else ()
         query = _of_rows(connection, gaps(condition, *named), intervals, window_us)
-        _collect(connection, query, None, (), found)
+        found.take(connection.execute(query).all())
     return found
 
 
@@ -122,8 +106,8 @@ def _of_rows(connection: Connection, story: Any, intervals: Intervals, window_us
     followed = func.coalesce(story.c.until_us <= window_us, literal(value=False))
     first = (story.c.outcome == "answered") & ~again
     return select(
-        story.c.queue.label("key"),
         place(connection, story.c.offered_us, intervals).label("place"),
+        story.c.queue.label("key"),
         func.count().label("calls"),
         func.count().filter(again).label("repeated"),
         func.count().filter(first).label("first_answered"),
@@ -140,21 +124,10 @@ def _of_slots(connection: Connection, intervals: Intervals, window_us: int) -> A
 
     answered = total(call_slots.c.known_answered)
     return select(
-        call_slots.c.queue.label("key"),
         place(connection, call_slots.c.slot_us, intervals).label("place"),
+        call_slots.c.queue.label("key"),
         total(call_slots.c.known).label("calls"),
         within("gaps_before").label("repeated"),
         (answered - within("answered_gaps_before")).label("first_answered"),
         (answered - within("answered_gaps")).label("resolved"),
     ).group_by("key", "place")
-
-
-def _collect(
-    connection: Connection, query: Any, key: Any, only: Sequence[str], found: dict[Key, Repeats]
-) -> None:
-    if only and key is not None:
-        query = query.where(key.in_(only))
-    for row in connection.execute(query):
-        values = Repeats(row.calls, row.repeated, row.first_answered, row.resolved)
-        name = (str(row.key), int(row.place))
-        found[name] = found[name].plus(values) if name in found else values

@@ -16,7 +16,7 @@ from py_callcenter.store.schema import meta, standing
 
 
 class Standing:
-    """Folded on from where the database is. One writer: rows are read once and kept."""
+    """Folded on from where the database is. Rows are read once and kept while nobody else writes."""
 
     def __init__(self, connection: Connection) -> None:
         self._memory = read(connection)

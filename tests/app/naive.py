@@ -142,6 +142,15 @@ def callers_again(records: list[dict[str, Any]], legs: list[dict[str, Any]], day
     return out
 
 
+def talked(records: list[dict[str, Any]]) -> dict[str, int]:
+    """Microseconds in conversations with callers by agent, also with those whom somebody connected."""
+    out: dict[str, int] = {}
+    for record in records:
+        if record["kind"] == "conversation-ended":
+            out[record["agent"]] = out.get(record["agent"], 0) + record["talk_us"]
+    return out
+
+
 def logged_in(records: list[dict[str, Any]], until_us: int) -> dict[str, int]:
     """Microseconds logged in by agent; whoever logs out while talking finishes first."""
     out: dict[str, int] = {}

@@ -11,7 +11,7 @@ import socket
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pytest
@@ -38,8 +38,9 @@ def die_with_us() -> None:
 class Postgres:
     """One server. It refuses to run as root, so root starts it as the package's user."""
 
-    def __init__(self, bin_folder: Path) -> None:
+    def __init__(self, bin_folder: Path, settings: Mapping[str, str] | None = None) -> None:
         self._bin = bin_folder
+        self._settings = settings or {}
         self._user = {"user": "postgres", "group": "postgres", "extra_groups": []} if os.getuid() == 0 else {}
         self.folder = Path(tempfile.mkdtemp(prefix="callcenter-pg-"))
         if self._user:
@@ -72,6 +73,7 @@ class Postgres:
                 "fsync": "off",
                 "full_page_writes": "off",
                 "max_connections": "50",
+                **self._settings,
             }
             options = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
             with (self.folder / "log").open("ab") as log:

@@ -7,12 +7,14 @@ from dataclasses import asdict
 
 import pytest
 from app.day import CALLERS, busy_day
-from sim.world import KEY, START_US
+from sim.world import KEY, START_US, World, agent, queue
 from sqlalchemy import select
 
+from py_callcenter.config import Config, Tier
 from py_callcenter.engine import records as r
 from py_callcenter.engine.identity import Sealer
-from py_callcenter.stats import LOGGED_IN_STATES, fold_call
+from py_callcenter.reports import ask, build
+from py_callcenter.stats import LOGGED_IN_STATES, fold_call, moment, zone_named
 from py_callcenter.store import Database, Retention, StoreError
 from py_callcenter.store.schema import agent_slots, calls, legs, records
 
@@ -167,6 +169,49 @@ def test_agents_time_is_what_the_core_says(url, morning):
     assert {name: line.status for name, line in lines.items()} == {
         line.name: line.status for line in morning.engine.view(morning.now_us).agents
     }
+
+
+def test_the_talk_after_an_attended_transfer_is_the_agents_and_no_queues(url):
+    """A colleague asks in billing and connects the caller: billing's agent talks without any wait before."""
+    world = World(
+        Config(
+            queues=(queue("support"), queue("billing")),
+            agents=(agent("1000"), agent("2000", wrap_up_time=7)),
+            tiers=(Tier(queue="support", agent="1000"), Tier(queue="billing", agent="2000")),
+        )
+    )
+    world.phone("1000")
+    world.phone("2000")
+    call = world.call()
+    world.run(5)
+    colleague = world.does(
+        lambda: world.phones["1000"].attended_transfer("queue_billing", consult_us=4 * SECOND)
+    )
+    world.run(16)
+    world.does(call.hang_up)
+    world.run(20)
+    talks = {(record.call, record.agent): record.talk_us for record in world.all("conversation-ended")}
+    both_us = talks[colleague.uuid, "2000"] + talks[call.uuid, "2000"]
+    day = str(moment(START_US, zone_named("UTC")).date())
+    with filled(url, world.records, sizes=(3,)) as database:
+
+        def report(what):
+            return build(database, ask(what, first=day, size="all", now_us=world.now_us), {})
+
+        for _ in ("from the rows", "from hours counted beforehand"):
+            agents = {row["agent"]: row for row in report("agents").rows}
+            assert agents["2000"]["talk_seconds"] == round(both_us / SECOND, 3)
+            assert agents["2000"]["average_talk_seconds"] == round(both_us / 2 / SECOND, 3)
+            assert agents["2000"]["answered"] == 1
+            assert agents["2000"]["wrap_up_seconds"] == 7
+            assert agents["2000"]["state_in_a_queue_call_seconds"] == agents["2000"]["talk_seconds"]
+            queues = {row["queue"]: row for row in report("queues").rows}
+            assert sorted(queues) == ["billing", "support"]
+            assert queues["billing"]["offered"] == queues["billing"]["answered"] == 1
+            assert queues["billing"]["talk_seconds"] == round(talks[colleague.uuid, "2000"] / SECOND, 3)
+            assert report("calls").total["talk_seconds"] == round(sum(talks.values()) / SECOND, 3)
+            assert database.arrivals([(START_US, world.now_us)]) == [{"support": 1, "billing": 1}]
+            assert database.count_hours(now_us=world.now_us + DAY, at_most_s=60)
 
 
 def test_records_come_back_in_their_order_as_the_engine_wrote_them(url, morning):

@@ -9,6 +9,7 @@ from itertools import pairwise
 import pytest
 from app.day import CALLERS, busy_day
 from sim.world import KEY, START_US
+from structlog.testing import capture_logs
 
 from py_callcenter.engine.identity import Sealer
 from py_callcenter.reports import ask, build
@@ -90,6 +91,39 @@ def test_reports_are_the_same_with_and_without(url, tmp_path, night_and_day):
         assert one.erase(nobody) == plain.erase(nobody)
         assert one.erase(nobody).calls == 0
         assert told(one, now_us) == told(plain, now_us)
+
+
+def test_two_controllers_write_to_one_database(url, tmp_path, night_and_day):
+    """Somebody gave both the same URL: each finds out what the other wrote, and says so."""
+    rng = random.Random(5)
+    records = night_and_day.records
+    now_us = night_and_day.now_us + 2 * DAY_US
+    with Database.open(url) as one, Database.open(url) as other:
+        with capture_logs() as logs:
+            start = 0
+            while start < len(records):
+                batch = records[start : start + rng.choice([1, 40, 400])]
+                start += len(batch)
+                rng.choice([one, other]).append(batch)
+                if rng.random() < 0.5:
+                    rng.choice([one, other]).count_hours(now_us=batch[-1].at_us + 4 * HOUR_US, at_most_s=60)
+        found = told(other, now_us)
+    with Database.open(f"sqlite:///{tmp_path}/plain.db") as plain:
+        plain.append(records)
+        assert found == told(plain, now_us)
+    warned = [line for line in logs if line["event"] == "another_program_writes"]
+    assert len(warned) == 2  # each once a minute
+    assert "give each its own" in warned[0]["hint"]
+
+
+def test_a_controller_that_follows_another_warns_of_nothing(url, night_and_day):
+    with capture_logs() as logs:
+        for part in (night_and_day.records[:50], night_and_day.records[50:90]):
+            with Database.open(url) as database:
+                database.append(part)
+                database.append(part)
+
+    assert logs == []
 
 
 def test_what_could_not_be_written_is_not_taken_as_counted(url, night_and_day, monkeypatch):

@@ -10,6 +10,7 @@ from sqlalchemy import create_engine, insert, inspect, text
 
 from py_callcenter.engine import records as r
 from py_callcenter.store import Database, StoreError, versions
+from py_callcenter.store.database import WRITER
 from py_callcenter.store.expected import VERSION, VERSION_TABLE
 from py_callcenter.store.schema import metadata
 
@@ -53,6 +54,7 @@ def contents(url):
             name: sorted(map(str, connection.execute(text(f"select * from {name}")).all())) for name in tables
         }
     engine.dispose()
+    found["cc_meta"] = [row for row in found["cc_meta"] if WRITER not in row]  # whoever folded last
     return found
 
 

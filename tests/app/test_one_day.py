@@ -144,6 +144,7 @@ def test_agents_states_add_up_to_the_time_logged_in(api, day, records):
     assert {row["agent"] for row in whole["rows"]} == expected.keys()
     for row in whole["rows"]:
         assert row["logged_in_seconds"] == pytest.approx(expected[row["agent"]] / SECOND, abs=0.01)
+        assert row["talk_seconds"] == pytest.approx(naive.talked(records)[row["agent"]] / SECOND, abs=0.001)
 
 
 def test_the_email(store, day, legs, records):

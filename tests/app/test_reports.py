@@ -296,7 +296,7 @@ def test_a_refusal_is_a_400_with_what_is_allowed(api):
 
 @pytest.mark.parametrize("what", ["queues", "calls", "agents"])
 def test_a_report_of_more_rows_than_anybody_reads_is_refused(api, what, monkeypatch):
-    for module in ("figures", "agent_times"):
+    for module in ("figures", "agent_times", "sheet"):
         monkeypatch.setattr(f"py_callcenter.store.{module}.MAX_ROWS", 3)
     refused = api.get(f"/api/v1/reports/{what}", params={**RANGE, "interval": "hour"})
 

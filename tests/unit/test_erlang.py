@@ -1,4 +1,4 @@
-"""Erlang's B, C and A against plain sums over the states, in exact fractions, and against printed tables."""
+"""Erlang's B, C and A against sums over the states in exact fractions, printed tables, other programs."""
 
 from __future__ import annotations
 
@@ -131,30 +131,103 @@ def test_erlang_b_in_exact_fractions(agents, load, lost):
     assert erlang_b(agents, load) == pytest.approx(float(lost), rel=1e-15)
 
 
+def lost_share(agents: int, load: Fraction) -> Fraction:
+    """Erlang's loss formula as he wrote it: one term over the sum of all, nothing rounded."""
+    terms = [Fraction(1)]
+    for busy in range(1, agents + 1):
+        terms.append(terms[-1] * load / busy)
+    return terms[-1] / sum(terms)
+
+
 @pytest.mark.parametrize(
     ("agents", "lost", "load"),
-    # Traffic tables of the telephone companies: load in Erlang that loses so much.
+    # Load in Erlang that loses so much. 8.108: the calculator's manual at erlang.com.
     [
-        (1, 0.01, 0.0101),
-        (5, 0.01, 1.361),
-        (10, 0.01, 4.461),
-        (20, 0.01, 12.03),
-        (100, 0.01, 84.06),
-        (10, 0.05, 6.216),
+        (1, "0.01", "0.0101"),
+        (5, "0.01", "1.361"),
+        (10, "0.01", "4.461"),
+        (15, "0.01", "8.108"),
+        (20, "0.01", "12.03"),
+        (100, "0.01", "84.06"),
+        (10, "0.05", "6.216"),
     ],
 )
-def test_erlang_b_as_in_the_printed_tables(agents, lost, load):
-    assert erlang_b(agents, load) == pytest.approx(lost, rel=0.005)
-
-
-def test_the_handbook_example():
-    """100 calls in half an hour, three minutes each, 14 agents: 10 Erlang. 17.4 % wait, 7.8 s on average,
-    88.8 % are answered within 20 s (the usual example of introductions to Erlang C).
+def test_erlang_b_to_the_last_printed_digit(agents, lost, load):
+    """The load that loses so much lies between the printed one less and more half its last digit, by the
+    formula in fractions and by ours.
     """
-    found = Erlang(14, arrivals_per_s=100 / 1800, service_per_s=1 / 180)
-    assert found.wait_share == pytest.approx(0.174, abs=5e-4)
-    assert found.mean_wait_s == pytest.approx(7.8, abs=0.05)
-    assert found.served_within(20) == pytest.approx(0.888, abs=5e-4)
+    half = Fraction(1, 2 * 10 ** len(load.partition(".")[2]))
+    few, many = Fraction(load) - half, Fraction(load) + half
+    assert lost_share(agents, few) <= Fraction(lost) <= lost_share(agents, many)
+    assert erlang_b(agents, float(few)) == pytest.approx(float(lost_share(agents, few)), rel=1e-14)
+    assert erlang_b(agents, float(many)) == pytest.approx(float(lost_share(agents, many)), rel=1e-14)
+
+
+LOSSES = [*(n / 1e4 for n in (1, 5, 10, 20, 30, 40, 50, 60, 70, 80, 90)), 0.01, 0.02, 0.03, 0.04, 0.05]
+APPENDIX_A = {
+    4: "0.2 0.4 0.4 0.5 0.6 0.7 0.7 0.7 0.8 0.8 0.8 0.9 1.1 1.3 1.4 1.5",
+    5: "0.5 0.6 0.8 0.9 1.0 1.1 1.1 1.2 1.2 1.3 1.3 1.4 1.7 1.9 2.1 2.2",
+    6: "0.7 1.0 1.1 1.3 1.4 1.5 1.6 1.7 1.8 1.8 1.9 1.9 2.3 2.5 2.8 3.0",
+    7: "1.1 1.4 1.6 1.8 1.9 2.1 2.2 2.2 2.3 2.4 2.4 2.5 2.9 3.2 3.5 3.7",
+    8: "1.4 1.8 2.1 2.3 2.5 2.6 2.7 2.8 2.9 3.0 3.1 3.1 3.6 4.0 4.3 4.5",
+    9: "1.8 2.3 2.6 2.9 3.1 3.2 3.3 3.4 3.5 3.6 3.7 3.8 4.3 4.7 5.1 5.4",
+}
+"""Six lines of the table in appendix A of "Carrier Grade Voice over IP", second edition: load by loss."""
+
+
+@pytest.mark.parametrize("agents", APPENDIX_A)
+def test_erlang_b_as_in_a_printed_table(agents):
+    for lost, load in zip(LOSSES, map(float, APPENDIX_A[agents].split()), strict=True):
+        assert erlang_b(agents, load - 0.05) <= lost <= erlang_b(agents, load + 0.05)
+
+
+def test_lines_for_a_load():
+    """33.333 Erlang at one in a hundred lost: 45 lines, says the webmaster of erlang.com in its forum."""
+    assert erlang_b(45, 1200 / 36) <= 0.01 < erlang_b(44, 1200 / 36)
+
+
+# Erlang C as other programs' documentation prints it: calls in so many seconds, handling time, agents; then
+# the share that waits, the share answered within 20 s, the mean wait, the occupancy.
+OTHERS = [
+    # The ErlangC package of CRAN, 0.1.0; the first two also at pyworkforce 0.1.0 on PyPI with all digits.
+    (100, 1800, 180, 14, 0.1741319335950498, 0.8883500191794669, 7.83593701177724, 0.7142857),
+    # Its search for 80 % within 20 s begins one agent above the load.
+    (100, 1800, 180, 11, 0.6821182, 0.3896138, None, 10 / 11),
+    # call_center_tools on PyPI.
+    (1000, 3600, 120, 40, 0.1907, 0.9372, 3.43, 0.8333),
+]
+
+
+@pytest.mark.parametrize("row", OTHERS, ids=str)
+def test_erlang_c_as_other_programs_have_it(row):
+    calls, during_s, handle_s, agents, waits, in_time, wait_s, occupancy = row
+    found = Erlang(agents, arrivals_per_s=calls / during_s, service_per_s=1 / handle_s)
+    exact = Chain(agents, Fraction(calls, during_s), Fraction(1, handle_s), Fraction(0))
+    digits = 5e-5 if waits == 0.1907 else 5e-8
+    assert found.wait_share == pytest.approx(waits, abs=digits)
+    assert found.wait_share == pytest.approx(float(exact.wait_share), rel=1e-11)
+    assert found.served_within(20) == pytest.approx(in_time, abs=digits)
+    assert found.occupancy == pytest.approx(occupancy, abs=5e-5)
+    if wait_s is not None:
+        assert found.mean_wait_s == pytest.approx(wait_s, abs=0.005)
+        assert found.mean_wait_s == pytest.approx(float(exact.mean_wait), rel=1e-11)
+
+
+def test_fourteen_agents_are_the_fewest_for_four_fifths_in_twenty_seconds():
+    """As pyworkforce and the ErlangC package say for 10 Erlang of three minutes each."""
+    levels = [Erlang(n, arrivals_per_s=1 / 18, service_per_s=1 / 180).served_within(20) for n in (13, 14)]
+    assert levels[0] < 0.8 <= levels[1]
+
+
+@pytest.mark.parametrize(("agents", "load"), [(1, 2.0), (10, 8.0), (50, 48.0), (50, 60.0)])
+def test_callers_as_patient_as_calls_are_long_make_a_poisson_crowd(agents, load):
+    """Whoever is there leaves at the same rate, waiting or talking: M/M/∞, which has a plain formula."""
+    found = Erlang(agents, arrivals_per_s=load, service_per_s=1, abandonment_per_s=1)
+    crowd = [math.exp(n * math.log(load) - load - math.lgamma(n + 1)) for n in range(agents + 400)]
+    waiting = sum((n - agents) * share for n, share in enumerate(crowd) if n > agents)
+    assert found.wait_share == pytest.approx(sum(crowd[agents:]), rel=1e-9)
+    assert found.mean_waiting == pytest.approx(waiting, rel=1e-9)
+    assert found.abandon_share == pytest.approx(waiting / load, rel=1e-9)
 
 
 @given(
@@ -172,6 +245,8 @@ def test_laws_hold_whatever_the_numbers(agents, load, patience, handling):
         abandonment_per_s=patience / handling,
     )
     assert 0 <= found.abandon_share <= found.wait_share <= 1
+    # Garnett, Mandelbaum, Reiman 2002, appendix C: never more than a system without a queue turns away.
+    assert found.abandon_share <= erlang_b(agents, load * agents) * (1 + 1e-9)
     assert found.occupancy <= 1 + 1e-9
     levels = [found.served_within(seconds) for seconds in (0, 1, 10, 100, 1e6, 1e12)]
     assert all(late >= early - 1e-12 for early, late in pairwise(levels))

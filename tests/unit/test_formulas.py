@@ -8,6 +8,7 @@ import pytest
 
 from py_callcenter.stats import ALIASES, FORMULAS, Limits, count, formula_named
 from py_callcenter.stats.calls import LegRow
+from py_callcenter.stats.columns import AVERAGES, RATES, total
 
 pytestmark = pytest.mark.unit
 
@@ -106,23 +107,29 @@ def test_talk_hold_wrap_up_and_who_hung_up():
     ]  # fmt: skip
     figures = count(rows, LIMITS)
 
-    assert figures.average_speed_of_answer_us == 20 * SECOND
-    assert figures.average_talk_us == 32.5 * SECOND
-    assert figures.average_handle_us == 42.5 * SECOND
-    assert figures.average_abandon_us == 8 * SECOND
-    assert figures.average_wait_us == 17 * SECOND
-    assert figures.average_voice_us == SECOND // 10
+    columns = {name: [value] for name, value in figures.values.items()}
+    assert {name: ratio.of(columns, SECOND, 3) for name, ratio in AVERAGES.items()} == {
+        "average_speed_of_answer": [20],
+        "average_talk": [32.5],
+        "average_handle": [42.5],
+        "average_abandon": [8],
+        "average_wait": [17],
+        "average_voice": [0.1],
+    }
     assert (figures["answered_short"], figures["talked"], figures["hold_us"]) == (1, 2, 6 * SECOND)
     assert (figures["hung_up_by_caller"], figures["hung_up_by_agent"], figures["transferred"]) == (1, 1, 1)
     assert (figures["offers"], figures["missed"]) == (4, 2)
     assert (figures["longest_answered_us"], figures["longest_abandoned_us"]) == (30 * SECOND, 8 * SECOND)
-    assert (figures.abandon_rate, figures.abandon_rate_without_short) == (0.25, 0.25)
+    assert [ratio.of(columns) for ratio in RATES.values()] == [[0.25], [0.25]]
+
+
+def test_nothing_is_divided_by_nothing():
+    nobody = {name: [value] for name, value in count([], LIMITS).values.items()}
+    assert {ratio.of(nobody)[0] for ratio in (*AVERAGES.values(), *RATES.values())} == {None}
 
 
 def test_figures_add_up():
-    parts = [count(EXAMPLE[start : start + 7], LIMITS) for start in range(0, 100, 7)]
-    total = parts[0]
-    for part in parts[1:]:
-        total.add(part.values)
+    parts = [count(EXAMPLE[start : start + 7], LIMITS).values for start in range(0, 100, 7)]
+    together = total({name: [part[name] for part in parts] for name in parts[0]})
 
-    assert total.values == count(EXAMPLE, LIMITS).values
+    assert together == {name: [value] for name, value in count(EXAMPLE, LIMITS).values.items()}
