@@ -12,7 +12,7 @@ import httpx
 
 from py_callcenter.api.token import TokenError, read_token, token_path
 from py_callcenter.app.secrets import rotate_seal
-from py_callcenter.cli_support import BAD_INPUT, FAILED, CliError
+from py_callcenter.cli import BAD_INPUT, FAILED, CliError
 from py_callcenter.config import Agent, Config, Controller, Queue, difference
 from py_callcenter.engine.records import AgentStatusChanged, AgentWrapUp, AnyRecord
 from py_callcenter.store import Database, StoreError

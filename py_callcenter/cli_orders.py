@@ -7,17 +7,15 @@ from typing import Annotated
 
 import typer
 
+from py_callcenter.cli import BAD_INPUT, CliError, read_config
 from py_callcenter.cli_backend import backend
 from py_callcenter.cli_support import (
-    BAD_INPUT,
-    CliError,
     Commands,
     ConfigOption,
     JsonOption,
     age,
     print_json,
     print_table,
-    read_config,
     say_stopped,
     shown,
 )

@@ -13,13 +13,8 @@ from typing import Annotated, Any, Final
 import typer
 from typer.core import TyperGroup
 
-from py_callcenter.config import Config, ConfigErrors, load
-
-FAILED: Final = 1
-BAD_INPUT: Final = 2
-
-CONFIG_VARIABLE: Final = "CALLCENTER_CONFIG"
-CONFIG_PLACES: Final = ("callcenter.toml", "/etc/callcenter/callcenter.toml")
+from py_callcenter.cli import BAD_INPUT, CONFIG_VARIABLE, CliError
+from py_callcenter.config import ConfigErrors
 
 ConfigOption = Annotated[
     Path | None,
@@ -30,29 +25,24 @@ JsonOption = Annotated[bool, typer.Option("--json", help="JSON on stdout, for pr
 _WIDE: Final = 400
 
 
-class CliError(Exception):
-    """Ends the command: the message and the hint go to stderr."""
-
-    def __init__(self, message: str, hint: str = "", *, code: int = FAILED) -> None:
-        super().__init__(message)
-        self.message = message
-        self.hint = hint
-        self.code = code
-
-
 class Commands(TyperGroup):
     """A group of commands that ends with our words and exit codes."""
 
     def invoke(self, ctx: Any) -> Any:
         try:
             return super().invoke(ctx)
-        except CliError as error:
-            say_error(error.message, error.hint)
-            ctx.exit(error.code)
-        except ConfigErrors as error:
-            for found in error.errors:
-                say_error(str(found), found.hint)
-            ctx.exit(BAD_INPUT)
+        except (CliError, ConfigErrors) as error:
+            ctx.exit(say(error))
+
+
+def say(error: CliError | ConfigErrors) -> int:
+    """What ends a command, on stderr; gives the exit code."""
+    if isinstance(error, ConfigErrors):
+        for found in error.errors:
+            say_error(str(found), found.hint)
+        return BAD_INPUT
+    say_error(error.message, error.hint)
+    return error.code
 
 
 def say_error(message: str, hint: str = "") -> None:
@@ -73,24 +63,6 @@ def say_stopped(*, live: bool) -> None:
     """That what is shown isn't live."""
     if not live:
         note("no controller runs; this is what it would start with")
-
-
-def find_config(given: Path | None) -> Path:
-    """The file that was named, or the first one of the usual places."""
-    if given is not None:
-        return given
-    for place in CONFIG_PLACES:
-        if Path(place).exists():
-            return Path(place)
-    raise CliError(
-        "no configuration file",
-        f"name one with -c FILE or {CONFIG_VARIABLE}; looked for {' and '.join(CONFIG_PLACES)}",
-        code=BAD_INPUT,
-    )
-
-
-def read_config(given: Path | None) -> Config:
-    return load(find_config(given))
 
 
 def print_json(value: Any) -> None:

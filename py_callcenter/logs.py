@@ -12,7 +12,17 @@ from collections.abc import Callable
 from typing import Final, Literal, TextIO
 
 import orjson
-import structlog
+
+if "structlog" not in sys.modules and "rich" not in sys.modules:
+    # structlog shows faults by `rich` where there is one: with the values of variables, which may be a
+    # caller's. Ours are plain, so a start needn't load it, a tenth of all that is loaded.
+    sys.modules["rich"] = None  # type: ignore[assignment]  # as importlib marks what must not be found
+    import structlog
+
+    del sys.modules["rich"]
+else:
+    import structlog
+
 from structlog.typing import EventDict, Processor, WrappedLogger
 
 Format = Literal["auto", "console", "json"]
@@ -35,8 +45,11 @@ def set_up(style: Format = "auto", *, level: str = "info", stream: TextIO | None
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         structlog.processors.StackInfoRenderer(),
     ]
+    lines = structlog.dev.ConsoleRenderer(
+        colors=out.isatty(), pad_event_to=28, exception_formatter=structlog.dev.plain_traceback
+    )
     last: list[Processor] = (
-        [clean, structlog.dev.ConsoleRenderer(colors=out.isatty(), pad_event_to=28)]
+        [clean, lines]
         if console
         else [structlog.processors.format_exc_info, clean, structlog.processors.JSONRenderer(_dumps)]
     )

@@ -74,5 +74,6 @@ __all__ = [
 
 def json_schema() -> dict[str, Any]:
     """JSON Schema of the file, for editors."""
-    schema = Config.model_json_schema(by_alias=True)
-    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema, "title": "callcenter.toml"}
+    from py_callcenter.config import described  # noqa: PLC0415 - reads our sources, for which a start has no time
+
+    return described.json_schema()

@@ -14,5 +14,4 @@ class Model(BaseModel):
         validate_by_alias=True,
         alias_generator=lambda field: field.replace("_", "-"),
         hide_input_in_errors=True,
-        use_attribute_docstrings=True,
     )

@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 from py_callcenter._router import Router
 from py_callcenter.api import WaitErrorRow, WaitRow, create_app
 from py_callcenter.api.server import ApiServer, ListenError
-from py_callcenter.cli import app
+from py_callcenter.cli_commands import app
 from py_callcenter.config import Strategy, load
 from py_callcenter.engine import Engine
 from py_callcenter.store import Database, Store

@@ -19,7 +19,7 @@ from py_callcenter.api import create_app
 from py_callcenter.api.server import ApiServer
 from py_callcenter.app.history import StoredHistory
 from py_callcenter.app.secrets import write_private
-from py_callcenter.cli import app
+from py_callcenter.cli_commands import app
 from py_callcenter.store import Database, Store
 
 pytestmark = pytest.mark.app

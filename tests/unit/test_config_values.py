@@ -142,6 +142,27 @@ def test_the_schema_accepts_what_we_accept_and_refuses_typing_errors():
             jsonschema.validate(wrong, schema)
 
 
+def test_the_schema_tells_an_editor_what_each_setting_means():
+    schema = json_schema()
+    told = {
+        (part, name): value["description"]
+        for part, fields in schema["$defs"].items()
+        for name, value in fields["properties"].items()
+        if "description" in value
+    }
+
+    assert told["Agent", "busy-delay-time"] == "Rest after the phone was busy."
+    assert {part for part, _name in told} == {
+        "Agent",
+        "Controller",
+        "Mail",
+        "Node",
+        "Queue",
+        "Recipient",
+        "Tier",
+    }
+
+
 def test_the_schema_takes_one_phone_or_a_list():
     def takes(contact):
         agents = {"agents": [{"name": "a", "contact": contact}]}

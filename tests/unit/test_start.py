@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
+from py_callcenter.cli import RunOptions, run_options
 from py_callcenter.config import Config, Queue
 from py_callcenter.store import Database
 
@@ -22,8 +25,10 @@ LATER = {
     "prometheus_client",
     "babel",
     "jinja2",
+    "typer",
+    "rich",
 }
-"""What asks a database more than two questions; HTTP; figures as text; migrations."""
+"""What asks a database more than two questions; HTTP; figures as text; migrations; options; colours."""
 
 
 def loaded_by(statement: str) -> set[str]:
@@ -75,3 +80,59 @@ def test_what_is_loaded_late_is_there_when_asked_for():
     )
 
     assert {"fastapi", "sqlalchemy"} <= loaded
+
+
+@pytest.mark.parametrize(
+    ("words", "environment", "expected"),
+    [
+        (["run"], {}, RunOptions()),
+        (["run", "-c", "a.toml"], {}, RunOptions(Path("a.toml"))),
+        (["run", "--config", "a.toml"], {"CALLCENTER_CONFIG": "b.toml"}, RunOptions(Path("a.toml"))),
+        (["run", "--config=a.toml", "--log-level=debug"], {}, RunOptions(Path("a.toml"), "debug")),
+        (["run", "--log-level", "warning"], {"CALLCENTER_CONFIG": "b"}, RunOptions(Path("b"), "warning")),
+        (["run"], {"CALLCENTER_CONFIG": ""}, RunOptions()),
+    ],
+)
+def test_a_plain_run_is_understood_at_once(words, environment, expected):
+    assert run_options(words, environment) == expected
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        [],
+        ["demo"],
+        ["--version"],
+        ["run", "--help"],
+        ["run", "-c"],
+        ["run", "-c", "--help"],
+        ["run", "-c="],
+        ["run", "-ca.toml"],
+        ["run", "--config="],
+        ["run", "a.toml"],
+        ["run", "--log-lev", "info"],
+    ],
+)
+def test_whatever_else_is_left_to_the_commands(words):
+    assert run_options(words, {}) is None
+
+
+def test_a_start_that_fails_says_what_is_wrong_as_any_command_does(tmp_path):
+    (tmp_path / "bad.toml").write_text("[[queues]]\nnmae = 1\n", "utf-8")
+
+    def said(*words):
+        program = "from py_callcenter.cli import main; main()"
+        done = subprocess.run(
+            [sys.executable, "-c", program, *words],
+            capture_output=True, text=True, check=False, cwd=tmp_path, env={**os.environ, "NO_COLOR": "1"},
+        )  # fmt: skip
+        return done.returncode, done.stderr
+
+    checked = said("config", "check", "bad.toml")
+    assert checked[0] == 2
+    assert said("run", "-c", "bad.toml")[0] == 2
+    assert said("run", "-c", "bad.toml")[1].startswith("error: bad.toml:1: ")
+    assert said("run")[0] == 2
+    assert "hint: name one with -c FILE" in said("run")[1]
+    assert said("run", "-c", "bad.toml", "--log-level", "loud")[0] == 2
+    assert said("run", "-c", "none.toml", "--help")[0] == 0
