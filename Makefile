@@ -79,7 +79,7 @@ bench-live: $(VENV)/.bench ## the same and the benches on a real FreeSWITCH
 	@scripts/system-packages sip-tester
 	$(BIN)/python bench/results.py --live
 
-bench-reports: $(VENV)/.test ## a month's report out of 20 million calls on PostgreSQL → bench/RESULTS.md (20 GB of disk, an hour)
+bench-reports: $(VENV)/.test ## a month's report out of 20 million calls on PostgreSQL → bench/RESULTS.md (20 GB of disk, twenty minutes)
 	@scripts/system-packages postgresql
 	$(BIN)/python bench/results.py --reports
 

@@ -64,7 +64,7 @@ LIVE = (
 
 
 REPORTS = ("Reports out of a year of 20 million calls, on PostgreSQL", ["bench/python/bench_reports.py"])
-"""Takes an hour and 20 GB of disk: only when asked for."""
+"""Takes twenty minutes and 20 GB of disk: only when asked for."""
 
 
 def machine() -> str:
@@ -114,7 +114,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--live", action="store_true")
     parser.add_argument("--only", action="append", help="run benches with this in the title, keep the rest")
-    parser.add_argument("--reports", action="store_true", help="only the bench of reports: an hour, 20 GB")
+    parser.add_argument("--reports", action="store_true", help="only the bench of reports: 20 GB")
     options = parser.parse_args()
     commit = subprocess.run(
         ["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, cwd=ROOT, check=False

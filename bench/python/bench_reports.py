@@ -1,10 +1,10 @@
 """A month's report of a 1 000-agent site with a year of call records, on PostgreSQL.
 
-    make bench-reports            # 20 million calls: some 20 GB of disk and an hour
+    make bench-reports            # 20 million calls: 20 GB of disk, some twenty minutes
     .venv/bin/python bench/python/bench_reports.py --calls 2000000 --days 37
 
-The times mean something on an idle machine only: PostgreSQL counts with every core there is. A time is that
-of `reports.build`: asking the database, and making rows of the answer.
+The times mean something on an idle machine only; PostgreSQL has one core for each query. A time is that of
+`reports.build`: asking the database, and making rows of the answer.
 
 Rows are made by the server itself, like those of a site: 50 queues, 1 000 agents in shifts of nine hours, one
 call in ten abandoned, one in five from a caller who came before. The goal is 2 s for a month.
@@ -187,6 +187,7 @@ def main() -> None:
             )
             print(sizes(database), flush=True)
             measure(database)
+            uncounted(database)
     finally:
         server.stop()
 
@@ -200,6 +201,7 @@ ASKED: tuple[tuple[str, str, str, dict[str, Any]], ...] = (
      {**BERLIN, "threshold": 37, "short_abandon": 8, "short_answer": 25, "formula": "connect"}),
     ("the same where midnight is within an hour of ours", "queues", "day", TEHRAN),
     ("a month of queues by the hour", "queues", "hour", BERLIN),
+    ("a month of calls with repeats by the hour", "calls", "hour", BERLIN),
     ("a month of calls with repeats, in one line each", "calls", "month", BERLIN),
     ("a month of calls with repeats by the day", "calls", "day", BERLIN),
     ("the same with repeats within 30 days", "calls", "day", {**BERLIN, "repeat_days": 30}),
@@ -210,21 +212,33 @@ ASKED: tuple[tuple[str, str, str, dict[str, Any]], ...] = (
 )  # fmt: skip
 
 
+AT_MOST_S = 2.0
+
+
 def measure(database: Database) -> None:
     now_us = round(LAST.timestamp()) * 1_000_000
-    print("each asked for three times: the first, then the faster of the others")
+    print(
+        "each asked for three times: the first, then the fastest with what of it Python's processor time was"
+    )
     for words, what, size, more in ASKED:
         times = []
         for _ in range(3):
-            begun = time.perf_counter()
+            begun, cpu = time.perf_counter(), time.process_time()
             report = build(database, ask(what, size=size, now_us=now_us, **{**MONTH, **more}), {})
-            times.append(time.perf_counter() - begun)
+            times.append((time.perf_counter() - begun, time.process_time() - cpu))
         offered = report.total.get("offered", report.total["answered"])
+        best, cpu = min(times)
+        verdict = ("PASS" if best <= AT_MOST_S else "MISS") if "a month" in words or "same" in words else ""
         print(
             f"{words:58} {len(report.rows):6} rows of {offered:10,} calls:"
-            f" {times[0]:5.2f} s, then {min(times[1:]):5.2f} s",
+            f" {times[0][0]:5.2f} s, then {best:5.2f} s ({cpu:4.2f}) {verdict}",
             flush=True,
         )
+
+
+def uncounted(database: Database) -> None:
+    """What it would take without the hours counted beforehand; they are gone afterwards."""
+    now_us = round(LAST.timestamp()) * 1_000_000
     with database.write() as connection:
         connection.execute(text("DELETE FROM cc_counted"))
     begun = time.perf_counter()
