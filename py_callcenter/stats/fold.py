@@ -143,6 +143,8 @@ class Stats:
         """Queue in which a call waits."""
         self._last_queue: dict[str, str] = {}
         """Queue of an agent's last conversation, which the wrap-up belongs to."""
+        self._joined: set[tuple[str, int]] = set()
+        """Conversations without a wait, by call and number: no queue legs, so in no queue's figures."""
         self._told: dict[str, tuple[int, int, int]] = {}
         """Expected wait of a call that waits: of half, and the range."""
 
@@ -287,8 +289,16 @@ class Stats:
         if record.call in queue.connected:
             queue.waiting[record.call] = queue.connected.pop(record.call)
 
+    def _conversation_joined(self, record: Any) -> None:
+        self._joined.add((record.call, record.leg))
+
     def _conversation_ended(self, record: Any) -> None:
         queue = self._queue(record.queue)
+        if (record.call, record.leg) in self._joined:
+            self._joined.discard((record.call, record.leg))
+            self._last_queue.pop(record.agent, None)
+            queue.recent.count(record.at_us, held_us=record.talk_us)
+            return
         queue.talk.observe(record.talk_us)
         queue.hold.observe(record.hold_us)
         queue.recent.count(record.at_us, talks=1, held_us=record.talk_us)
@@ -326,6 +336,7 @@ _STEPS: Final[dict[str, Callable[[Stats, Any], None]]] = {
     "call-ended": Stats._ended,  # noqa: SLF001
     "offer-ended": Stats._offer_ended,  # noqa: SLF001
     "bridge-undone": Stats._undone,  # noqa: SLF001
+    "conversation-joined": Stats._conversation_joined,  # noqa: SLF001
     "conversation-ended": Stats._conversation_ended,  # noqa: SLF001
     "unknown-queue": Stats._unknown_queue,  # noqa: SLF001
     "wish-ignored": Stats._wish_ignored,  # noqa: SLF001

@@ -32,6 +32,8 @@ class _Leg:
     ring_us: int = 0
     attempt: int = 0
     abandoned: bool = False
+    joined: int = 0
+    """Number of a conversation that the caller was joined to: app_queue knows of none."""
 
 
 class QueueLog:
@@ -115,9 +117,15 @@ class QueueLog:
                 verb, data = "WITHDRAW", (*data, record.reason)
         return [_line(record, record.call, record.queue, _NONE, verb, *data)]
 
+    def joined(self, record: Any) -> list[str]:
+        leg = self._legs.get(record.call)
+        if leg is not None:
+            leg.joined = record.leg
+        return []
+
     def parted(self, record: Any) -> list[str]:
         leg = self._legs.get(record.call)
-        if leg is None:
+        if leg is None or leg.joined == record.leg:
             return []
         data: tuple[Any, ...] = (_seconds(leg.wait_us), _seconds(record.talk_us), leg.position)
         if record.transferred:
@@ -167,6 +175,7 @@ _STEPS: Final[dict[str, Callable[[QueueLog, Any], list[str]]]] = {
     "call-abandoned": QueueLog.abandoned,
     "call-lost": QueueLog.abandoned,
     "call-left": QueueLog.left,
+    "conversation-joined": QueueLog.joined,
     "conversation-ended": QueueLog.parted,
     "call-ended": QueueLog.ended,
     "agent-status": QueueLog.status,

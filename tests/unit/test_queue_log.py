@@ -63,6 +63,17 @@ def test_an_answered_call(tape):
     assert not tape.log._legs
 
 
+def test_a_caller_joined_to_an_agent_without_a_wait_has_no_line(tape):
+    """For a tool that reads, no CONNECT would go with it."""
+    entered(tape)
+    talk = {"talk_us": 61 * SECOND, "hold_us": 0}
+    first = tape.at(r.ConversationEnded, **LEG, **talk, agent="1000", ended_by="agent", transferred=True)
+    assert [line.split("|")[4] for line in first] == ["BLINDTRANSFER"]
+    other = {"call": "c1", "queue": "billing", "leg": 2, "agent": "2000"}
+    assert tape.at(r.ConversationJoined, **other, after="c9") == []
+    assert tape.at(r.ConversationEnded, **other, **talk, ended_by="caller", transferred=False) == []
+
+
 def test_the_agent_hangs_up_or_transfers(tape):
     talk = {"agent": "1000", "talk_us": 5 * SECOND, "hold_us": 0, "ended_by": "agent"}
     entered(tape)

@@ -57,6 +57,20 @@ def tape():
     return Tape()
 
 
+def test_a_conversation_without_a_wait_is_in_no_queues_figures(tape):
+    """An attended transfer joined the caller and an agent; the agent's own figures have it."""
+    talk = {"call": "c", "queue": "support", "agent": "a", "talk_us": 9 * SECOND, "hold_us": 0}
+    for leg, transferred in ((1, True), (2, False)):
+        if leg == 2:
+            tape(r.ConversationJoined, call="c", queue="support", leg=2, agent="a", after="x")
+        tape(r.ConversationEnded, **talk, leg=leg, ended_by="caller", transferred=transferred)
+    tape.stats.wrapped_up([("a", 5 * SECOND)])
+
+    queue = tape.stats.queues["support"]
+    assert (queue.talk.count, sum(queue.ended_by.values()), queue.transferred) == (1, 1, 1)
+    assert queue.wrap_up.count == 0
+
+
 def test_a_transferred_caller_is_one_call_and_two_queue_legs(tape):
     tape(r.CallOffered, call="c", queue="support")
     tape(r.QueueEntered, call="c", queue="support", leg=1, priority=0)
