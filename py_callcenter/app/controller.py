@@ -36,7 +36,9 @@ from py_callcenter.engine.transfers import Destination
 from py_callcenter.engine.watch import Changes
 from py_callcenter.engine.why import Why
 from py_callcenter.esl.errors import EslError
-from py_callcenter.esl.node import NodeLink, NodeSettings, State
+from py_callcenter.esl.node import NodeLink
+from py_callcenter.esl.port import State
+from py_callcenter.esl.settings import NodeSettings
 from py_callcenter.stats import DECISION_BOUNDS_US, LAG_BOUNDS_US, Histogram
 from py_callcenter.store.store import Store
 

@@ -38,7 +38,8 @@ from py_callcenter.engine import EngineError
 from py_callcenter.engine.errors import NotNow, UnknownAgent, UnknownCall, UnknownNode, UnknownQueueName
 from py_callcenter.engine.transfers import Destination, TargetKind
 from py_callcenter.engine.watch import Changes
-from py_callcenter.esl.node import NodeLink, State
+from py_callcenter.esl.node import NodeLink
+from py_callcenter.esl.port import State
 from py_callcenter.metrics import Heard, MetricsSnapshot, NodeMetrics, Target
 from py_callcenter.stats import LAG_BOUNDS_US, Hint, Histogram, Stats
 from py_callcenter.store.errors import StoreError

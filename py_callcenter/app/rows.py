@@ -8,7 +8,8 @@ from py_callcenter._router import Estimate, Score
 from py_callcenter.api.port import AgentRow, CallRow, NodeRow, StaffingRow, WaitErrorRow, WaitRow
 from py_callcenter.api.views import mask_number
 from py_callcenter.engine.view import AgentLine, CallView, NodeView
-from py_callcenter.esl.node import NodeLink, State
+from py_callcenter.esl.node import NodeLink
+from py_callcenter.esl.port import State
 from py_callcenter.stats import Hint
 
 WHY_DOWN: Final = {

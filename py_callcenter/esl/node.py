@@ -12,17 +12,15 @@ import random
 import time
 import zlib
 from collections import deque
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
-from enum import StrEnum
+from collections.abc import Callable
+from dataclasses import dataclass
 from functools import partial
-from typing import Protocol
 
 import gevent
 import gevent.event
 import structlog
 
-from py_callcenter._router import Event, EventError, Poker
+from py_callcenter._router import Event, EventError
 from py_callcenter.engine.actions import (
     Action,
     AskApplication,
@@ -33,7 +31,7 @@ from py_callcenter.engine.actions import (
     StartRecording,
 )
 from py_callcenter.engine.pacing import Capacity
-from py_callcenter.esl import commands
+from py_callcenter.esl import commands, dead_man
 from py_callcenter.esl.canary import Canaries
 from py_callcenter.esl.connection import Connection
 from py_callcenter.esl.errors import (
@@ -46,6 +44,9 @@ from py_callcenter.esl.errors import (
     UnknownOutcome,
 )
 from py_callcenter.esl.heartbeat import Heartbeat
+from py_callcenter.esl.poking import Poking
+from py_callcenter.esl.port import NOT_SENT, App, State
+from py_callcenter.esl.settings import NodeSettings, Timings, back_off_s
 from py_callcenter.esl.sync import Picture, take_picture
 from py_callcenter.esl.values import Counters, Limits, Reply
 
@@ -53,111 +54,6 @@ _SLICE_S = 0.005
 """Held events are replayed for so long before others may run."""
 
 log = structlog.get_logger(__name__)
-
-NOT_SENT = "not sent: no connection to the node"
-"""`on_failure`'s text for an action that never left: it certainly didn't happen."""
-
-
-class State(StrEnum):
-    """What a node can do for us."""
-
-    CONNECTING = "connecting"
-    """Nothing known yet, or the picture of its channels is being taken."""
-    UP = "up"
-    DOWN = "down"
-    REFUSED = "refused"
-    """It is there but doesn't let us in: wrong password or access list. A person has to act."""
-
-
-class App(Protocol):
-    """What the link tells the application; always in the hub's thread. Nothing here may block for long."""
-
-    def on_event(self, node: str, event: Event) -> None:
-        """An event in its order; canaries excepted."""
-
-    def on_failure(self, action: Action, error: str | None) -> None:
-        """The action was refused (the switch's or our builder's words), or nobody knows (None)."""
-
-    def on_probe(self, action: Probe, alive: bool) -> None:
-        """The answer to a `Probe`."""
-
-    def on_look(self, action: Look, dump: Event | None) -> None:
-        """The answer to a `Look`; None: there is no such channel."""
-
-    def on_application(self, action: AskApplication, application: str) -> None:
-        """The answer to an `AskApplication`."""
-
-    def on_sync(self, node: str, dumps: list[Event], core_uuid: str, restarted: bool) -> None:
-        """All channels that could concern us. `restarted`: the switch is another run, all others are gone."""
-
-    def on_state(self, node: str, state: State) -> None:
-        """The state has changed."""
-
-    def on_gone(self, node: str) -> None:
-        """The switch isn't there any more, or hasn't been seen for so long that it counts as that."""
-
-    def known_legs(self, node: str) -> Iterable[str]:
-        """Channels that the application holds for alive on this node."""
-
-
-@dataclass(frozen=True, slots=True)
-class NodeSettings:
-    """Where a node is and how many connections it gets."""
-
-    name: str
-    host: str
-    port: int
-    password: str = field(repr=False)
-    quick: int = 1
-    """Connections for quick commands. One keeps all of them in order."""
-    background: int = 2
-    """Connections for originates and recordings."""
-    dead_man_s: int = 0
-    """After so many seconds without us the node runs `cc_deadman.lua`; 0 leaves the node alone."""
-    lease_s: int = 10
-    """After so many seconds without us the node's dialplan turns new callers away."""
-
-
-@dataclass(frozen=True, slots=True)
-class Timings:
-    """Periods in seconds."""
-
-    poke_s: float = 0.001
-    hurry_s: float = 0.00015
-    """Between pokes when a caller has come or a leg was answered: a PARK follows within milliseconds."""
-    canary_s: float = 1.0
-    canaries_missed: int = 3
-    back_off_first_s: float = 0.1
-    back_off_soon_s: float = 1.0
-    """Longest pause at first: a switch that restarts is back in seconds and has callers at once."""
-    soon_for_s: float = 60.0
-    back_off_most_s: float = 10.0
-    """Longest pause when a node has been away for longer."""
-    refused_s: float = 30.0
-    steady_s: float = 10.0
-    """A connection that lived so long starts again with the shortest back-off."""
-    hands_s: float = 1.0
-    """So long the first picture waits for the connections that commands go out by."""
-    second_look_s: float = 1.0
-    """After a reconnect the picture is taken again: `show channels` lags behind (freeswitch-esl.md 0.8)."""
-    resync_every_s: float = 5.0
-    """Lost events ask for a new picture at most so often."""
-    dead_man_every_s: float = 1.0
-    gone_after_s: float = 1.0
-    """Its machine answers for so long that nobody listens: the switch has ended. A reload of its event socket
-    is shorter."""
-    out_of_sight_s: float = 60.0
-    """Nothing is heard for so long: its calls may live, but nobody can tell, and the dead man has sent those
-    who waited away."""
-
-
-def back_off_s(attempt: int, rng: random.Random, timings: Timings, away_s: float = 0.0) -> float:
-    """Seconds before attempt number `attempt` + 1, with full jitter so that nodes don't come back in step.
-
-    `away_s`: how long the node has been away.
-    """
-    most_s = timings.back_off_soon_s if away_s < timings.soon_for_s else timings.back_off_most_s
-    return rng.uniform(0.0, min(most_s, timings.back_off_first_s * 2.0 ** min(attempt, 20)))
 
 
 @dataclass(slots=True, eq=False)
@@ -222,8 +118,7 @@ class NodeLink:
         self._refused_since: float | None = None
         self._told_gone = False
         self._leaving = False
-        self._poke_wanted = False
-        self._poker: Poker | None = None
+        self._poking = Poking(self._timings, self.counters)
         self._tasks: list[gevent.Greenlet[..., None]] = []
 
     def __repr__(self) -> str:
@@ -244,7 +139,7 @@ class NodeLink:
         for task in self._tasks:
             task.kill(block=False)
         self._tasks.clear()
-        self._stop_poker()
+        self._poking.stop()
         for slot in (self._events, *self._quick, *self._background):
             if slot.connection is not None:
                 slot.connection.stop()
@@ -274,44 +169,21 @@ class NodeLink:
 
         Raises `ConnectionFailed` (nothing was sent), `UnknownOutcome` or `CommandRefused`.
         """
-        for slot in self._quick:
-            if connection := slot.open:
-                return connection.send(data, timeout_s).accepted()
-        raise ConnectionFailed("not-connected", NOT_SENT)
+        return self._quick_one().send(data, timeout_s).accepted()
 
     def arm_dead_man(self, after_s: int, timeout_s: float | None = None) -> None:
         """Let the node see to our callers itself after so many seconds without another word of ours.
 
-        The old task is taken away and the new one set in one breath, so that at no moment none is armed.
         Raises as `ask` does.
         """
-        for slot in self._quick:
-            if connection := slot.open:
-                # None may be armed yet, which the switch calls an error.
-                connection.submit(commands.disarm_dead_man(), lambda _reply, _error: None)
-                connection.send(commands.arm_dead_man(after_s), timeout_s).accepted()
-                return
-        raise ConnectionFailed("not-connected", NOT_SENT)
-
-    def _renew_lease(self) -> None:
-        """Tell the node's dialplan that we live, until we haven't said so for a while; not after goodbye."""
-        if self._leaving:
-            return
-        for slot in self._quick:
-            if connection := slot.open:
-                connection.submit(commands.disarm_lease(), lambda _reply, _error: None)
-                connection.submit(commands.arm_lease(self.settings.lease_s), lambda _reply, _error: None)
-                connection.send(commands.set_global("cc_alive", "true")).accepted()
-                return
-        raise ConnectionFailed("not-connected", NOT_SENT)
+        dead_man.arm(self._quick_one(), after_s, timeout_s)
 
     def say_goodbye(self, after_s: int, timeout_s: float = 1.0) -> None:
         """A planned stop: new callers get the fallback at once, those who wait have `after_s` seconds
         until the node sees to them. Raises as `ask` does.
         """
         self._leaving = True
-        self.arm_dead_man(after_s, timeout_s)
-        self.ask(commands.set_global("cc_alive", "false"), timeout_s)
+        dead_man.say_goodbye(self._quick_one(), after_s, timeout_s)
 
     def request_resync(self) -> None:
         """Take a new picture of the node's channels soon; for lost events and doubts."""
@@ -320,14 +192,11 @@ class NodeLink:
     @property
     def poke_wanted(self) -> bool:
         """Whether each millisecond counts: an agent is ready or a caller waits. Set by the application."""
-        return self._poke_wanted
+        return self._poking.wanted
 
     @poke_wanted.setter
     def poke_wanted(self, wanted: bool) -> None:
-        if wanted != self._poke_wanted:
-            self._poke_wanted = wanted
-            if self._poker is not None:
-                self._poker.want(wanted)
+        self._poking.want(wanted)
 
     @property
     def heartbeat_age_s(self) -> float | None:
@@ -346,6 +215,12 @@ class NodeLink:
         return (connection.backlog if connection is not None else 0) + len(self._held or ())
 
     # --- Commands --------------------------------------------------------------------------------------
+
+    def _quick_one(self) -> Connection:
+        for slot in self._quick:
+            if connection := slot.open:
+                return connection
+        raise ConnectionFailed("not-connected", NOT_SENT)
 
     def _connection_for(self, action: Action) -> Connection | None:
         match action:
@@ -423,7 +298,7 @@ class NodeLink:
             started = self._clock()
             error = self._live(slot)
             if slot is self._events:
-                self._stop_poker()
+                self._poking.stop()
                 self._let_in.clear()
                 self.synced = False
                 self._held = None
@@ -508,7 +383,7 @@ class NodeLink:
         self.canaries.forget()
         self._hold()
         connection.send(commands.subscribe()).accepted()
-        self._start_poker(connection)
+        self._poking.start(connection)
         # What the picture leads to must find connections to go out by.
         gevent.wait([connection.closed, self._hands], self._timings.hands_s, count=1)
         self._sync(connection)
@@ -598,15 +473,7 @@ class NodeLink:
         if name == "CUSTOM" and event.subclass == commands.CANARY_SUBCLASS:
             self.canaries.arrived(event)
             return
-        if self._poker is not None:
-            if name == "CHANNEL_ANSWER" or (
-                # A leg of ours rings for seconds before its next event; a caller is parked in milliseconds.
-                name == "CHANNEL_CREATE" and event.get("Call-Direction") == "inbound"
-            ):
-                self._poker.hurry()
-            elif name == "CHANNEL_PARK":
-                # What we hurried for is here; the switch now needs the cores to ring the phone.
-                self._poker.hurry(0)
+        self._poking.heard(name, event)
         if name == "HEARTBEAT":
             self._heartbeat_at = self._clock()
             self.heartbeat = Heartbeat.from_event(event)
@@ -618,20 +485,6 @@ class NodeLink:
             self._held.append(event)
         else:
             self._app.on_event(self.name, event)
-
-    def _start_poker(self, connection: Connection) -> None:
-        """From now on nothing else is written to this connection."""
-        self._stop_poker()
-        self._poker = connection.make_poker(
-            interval_us=round(self._timings.poke_s * 1e6), hurry_us=round(self._timings.hurry_s * 1e6)
-        )
-        self._poker.want(self._poke_wanted)
-
-    def _stop_poker(self) -> None:
-        if self._poker is not None:
-            self.counters.pokes += self._poker.sent
-            self._poker.stop()
-            self._poker = None
 
     # --- Proof of life ---------------------------------------------------------------------------------
 
@@ -679,7 +532,8 @@ class NodeLink:
                 return
             try:
                 self.arm_dead_man(self.settings.dead_man_s)
-                self._renew_lease()
+                if not self._leaving:
+                    dead_man.renew_lease(self._quick_one(), self.settings.lease_s)
             except EslError as error:
                 log.warning("esl_dead_man_not_armed", node=self.name, problem=str(error))
             else:

@@ -29,7 +29,9 @@ from py_callcenter.engine.actions import (
     StopMusic,
 )
 from py_callcenter.esl.errors import CommandRefused, ConnectionFailed
-from py_callcenter.esl.node import NOT_SENT, NodeLink, NodeSettings, State, Timings, back_off_s
+from py_callcenter.esl.node import NodeLink
+from py_callcenter.esl.port import NOT_SENT, State
+from py_callcenter.esl.settings import NodeSettings, Timings, back_off_s
 from py_callcenter.esl.values import Limits
 
 pytestmark = pytest.mark.esl

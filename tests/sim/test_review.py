@@ -18,7 +18,7 @@ from py_callcenter.config import Config, Tier
 from py_callcenter.engine import exits, staffing
 from py_callcenter.engine.actions import Bridge, Kill, Look, Originate, PlayMusic, SetVariables, Transfer
 from py_callcenter.engine.memory import Memory
-from py_callcenter.esl.node import NOT_SENT
+from py_callcenter.esl.port import NOT_SENT
 from py_callcenter.sim import Behaviour, Step
 
 pytestmark = pytest.mark.sim

@@ -28,7 +28,7 @@ from py_callcenter.app.secrets import Keys
 from py_callcenter.config import Tier
 from py_callcenter.engine import Action
 from py_callcenter.esl import commands
-from py_callcenter.esl.node import State
+from py_callcenter.esl.port import State
 from py_callcenter.sim import Switch
 
 SECOND = 1_000_000

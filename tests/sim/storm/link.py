@@ -29,7 +29,8 @@ from py_callcenter.engine.pacing import Capacity
 from py_callcenter.esl import commands, sync
 from py_callcenter.esl.canary import Canaries
 from py_callcenter.esl.errors import CommandError
-from py_callcenter.esl.node import NOT_SENT, NodeSettings, State, Timings, back_off_s
+from py_callcenter.esl.port import NOT_SENT, State
+from py_callcenter.esl.settings import NodeSettings, Timings, back_off_s
 from py_callcenter.esl.values import Limits, Reply
 
 if TYPE_CHECKING:

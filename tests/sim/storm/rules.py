@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Any, Final
 from sim.storm import oracle
 from sim.storm.truth import Caller, Ring, Truth, Worker
 
-from py_callcenter.esl.node import State, Timings
+from py_callcenter.esl.port import State
+from py_callcenter.esl.settings import Timings
 
 if TYPE_CHECKING:
     from sim.storm.centre import Centre
