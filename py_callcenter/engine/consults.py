@@ -24,6 +24,8 @@ RING_S: Final = 30
 OVERDUE_US: Final = (RING_S + 5) * 1_000_000
 PARK_US: Final = 1_000_000
 """So long a leg that was left alone may take to be parked."""
+WHOM: Final = "cc_consult"
+"""Variable of the other side's legs, with a MAC in `cc_tag`: `agent/NAME`, or `number/`."""
 _MOST_PHONES: Final = 8
 
 Outcome = Literal["completed", "returned", "failed"]
@@ -74,12 +76,19 @@ def start(state: State, call_id: str, to: Destination) -> None:
             outside.took(state, call.node, uuid, to.name)
     consult.timer = state.start_timer(OVERDUE_US, _overdue, consult)
     _keep_agent(state, consult, keep=True)
+    whom = f"agent/{to.name}" if to.kind == "agent" else "number/"
     state.act(
         Originate(
             node=call.node,
             job=consult.job,
             devices=tuple(map(Device, legs, contacts)),
-            variables=(("cc_side", "consult"), ("cc_call", call.id), ("park_after_bridge", "true")),
+            variables=(
+                ("cc_side", "consult"),
+                ("cc_call", call.id),
+                (WHOM, whom),
+                ("cc_tag", state.sealer.seal("consult", call.id, whom)),
+                ("park_after_bridge", "true"),
+            ),
             caller_name=call.name if to.kind == "agent" else "",
             caller_number=number,
             timeout_s=RING_S,
@@ -103,6 +112,11 @@ def give_back(state: State, call_id: str) -> None:
         _return(state, consult)
     else:
         _end(state, consult, "returned", "")
+
+
+def goes_on_ringing(state: State, consult: Consult) -> None:
+    """One of the last run: for so long at the most."""
+    consult.timer = state.start_timer(OVERDUE_US, _overdue, consult)
 
 
 # What the switch tells.

@@ -18,6 +18,7 @@ from py_callcenter.engine import (
     moves,
     offers,
     outside,
+    questions,
     registrations,
     standby,
     strangers,
@@ -37,6 +38,7 @@ from py_callcenter.engine.looks import (
     stamp_of,
 )
 from py_callcenter.engine.memory import AgentMemory, CallMemory, Memory
+from py_callcenter.engine.questions import Asked
 from py_callcenter.engine.records import (
     AgentWrapUp,
     CallAnswered,
@@ -133,10 +135,7 @@ def expected_legs(state: State, node: str) -> list[str]:
 
 def take_up(state: State, node: str, live: Mapping[str, Event]) -> None:
     """Everything that lives on a node and is unknown here; then what the books have open and that is dead."""
-    for agent in [agent for agent, (where, _) in state.awaited.items() if where == node]:
-        _, held_until_us = state.awaited.pop(agent)
-        if agent in state.agent_ids:
-            registrations.keep_back(state, agent, held_until_us)
+    _await_no_more(state, node)
     legs = {uuid: dump for uuid, dump in live.items() if uuid not in state.legs and offer_seal(state, dump)}
     unknown = [
         dump
@@ -144,9 +143,14 @@ def take_up(state: State, node: str, live: Mapping[str, Event]) -> None:
         if uuid not in state.calls and dump.get("variable_cc_side") != "agent"
     ]
     unknown.sort(key=lambda dump: _age(state, dump))
+    asked = questions.found(state, live)
     ringing = {uuid: past for uuid, past in state.past.items() if past.node == node and past.offers}
     for dump in unknown:
-        _take_up_caller(state, node, dump, legs)
+        _take_up_caller(state, node, dump, legs, asked)
+        call = state.calls.get(dump.unique_id)
+        if call is not None:
+            questions.take_up(state, call, dump, asked, live)
+    questions.end(state, node, asked)
     legs = {uuid: dump for uuid, dump in legs.items() if not standby.is_sealed(state, dump)}
     _take_up_offers(state, node, legs, ringing)
     for uuid, past in ringing.items():
@@ -160,6 +164,14 @@ def take_up(state: State, node: str, live: Mapping[str, Event]) -> None:
             seal = offer_seal(state, dump)
             if seal is not None and seal.agent in state.agents:
                 outside.lent(state, node, uuid, seal.agent)
+
+
+def _await_no_more(state: State, node: str) -> None:
+    """The node has been seen: its agents are held back for other reasons only."""
+    for agent in [agent for agent, (where, _) in state.awaited.items() if where == node]:
+        _, held_until_us = state.awaited.pop(agent)
+        if agent in state.agent_ids:
+            registrations.keep_back(state, agent, held_until_us)
 
 
 def orphan(state: State, node: str, uuid: str, dump: Event) -> None:
@@ -182,7 +194,9 @@ def _age(state: State, dump: Event) -> tuple[int, int]:
     return stamp_of(dump).entered_us, 1 << 62
 
 
-def _take_up_caller(state: State, node: str, dump: Event, legs: dict[str, Event]) -> None:
+def _take_up_caller(
+    state: State, node: str, dump: Event, legs: dict[str, Event], asked: dict[str, Asked]
+) -> None:
     uuid = dump.unique_id
     past = state.past.pop(uuid, None)
     known = past is not None or is_stamped(state, dump)
@@ -192,14 +206,20 @@ def _take_up_caller(state: State, node: str, dump: Event, legs: dict[str, Event]
         return
     if is_bridged(dump):
         if known:
-            _take_up_bridged(state, node, dump, past, legs)
+            _take_up_bridged(state, node, dump, past, legs.pop(partner_of(dump), None))
     elif not is_parked(dump) and not (past is not None and _hears_music(dump, past)):
         if past is not None:
             _take_up_elsewhere(state, node, dump, past)
     elif not known:
         callers.arrived(state, node, dump)
     else:
-        _take_up_parked(state, node, dump, past)
+        if past is not None and past.queue == dump.get("variable_cc_queue"):
+            apart = questions.agents_leg(state, uuid, past, legs, asked)
+            if apart is not None:
+                del legs[apart.unique_id]
+                _take_up_bridged(state, node, dump, past, apart)
+                return
+        _take_up_parked(state, node, dump, past, asked)
 
 
 def _take_up_elsewhere(state: State, node: str, dump: Event, past: CallMemory) -> None:
@@ -229,7 +249,9 @@ def _call(state: State, node: str, dump: Event, past: CallMemory | None) -> Call
     return call
 
 
-def _take_up_parked(state: State, node: str, dump: Event, past: CallMemory | None) -> None:
+def _take_up_parked(
+    state: State, node: str, dump: Event, past: CallMemory | None, asked: dict[str, Asked]
+) -> None:
     """A caller of ours is parked: what the books and the stamps say of the time before decides."""
     uuid = dump.unique_id
     name = dump.get("variable_cc_queue") or ""
@@ -244,7 +266,11 @@ def _take_up_parked(state: State, node: str, dump: Event, past: CallMemory | Non
         if standing == "waiting" and talked:
             standing = "talking"
         if standing == "talking":
-            _part_in_books(state, uuid, past, transferred=not same or anew)
+            asks = same and not anew and questions.hand_over(state, call, past, asked)
+            _part_in_books(state, uuid, past, transferred=asks or not same or anew)
+            if asks:
+                state.act(SetVariables(node, uuid, talk.NO_LONGER_OURS))
+                return
     if queue is None:
         exits.unknown_queue(state, call, name)
         return
@@ -279,10 +305,10 @@ def _exit_for(queue: Queue, reason: str) -> Exit:
 
 
 def _take_up_bridged(
-    state: State, node: str, dump: Event, past: CallMemory | None, legs: dict[str, Event]
+    state: State, node: str, dump: Event, past: CallMemory | None, partner: Event | None
 ) -> None:
+    """`partner`: the leg that the caller is bridged with, when it carries our seal."""
     uuid = dump.unique_id
-    partner = legs.pop(partner_of(dump), None)
     seal = None if partner is None else offer_seal(state, partner)
     stamp = stamp_of(dump)
     # The stamped name of the queue is sealed; the books need none.

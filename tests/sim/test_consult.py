@@ -8,7 +8,7 @@ from sim.world import BUSY, IGNORES, MANUAL, SECOND, World, agent, queue
 from py_callcenter.config import Config, Controller, Node, Tier
 from py_callcenter.engine.errors import BadTarget, NotNow
 from py_callcenter.engine.transfers import Destination
-from py_callcenter.sim import Behaviour
+from py_callcenter.sim import Behaviour, Step
 
 pytestmark = pytest.mark.sim
 
@@ -206,16 +206,119 @@ def test_the_agent_hangs_up_while_it_rings_and_the_call_is_over_as_any():
     home(world, call)
 
 
-def test_a_controller_that_dies_meanwhile_leaves_nobody_in_silence():
-    """The next one can't know that they were to meet again: the caller gets the exit after the call."""
+def ends_well(world: World, call, outcome: str) -> None:
+    """The consultation is in the books once, so is the conversation, and nothing of ours is left over."""
+    home(world, call)
+    assert [record.outcome for record in world.all("consultation-ended")] == [outcome]
+    assert len(world.all("conversation-ended")) == 1
+    assert not any(leg.alive for phone in world.phones.values() for leg in phone.legs)
+
+
+@pytest.mark.parametrize("who", ["agent", "number"])
+@pytest.mark.parametrize("then", ["back", "over", "other hangs up", "agent hangs up"])
+def test_a_controller_that_dies_meanwhile_finds_all_three_as_they_were(who, then):
     world = office()
-    call = consulting(world)
+    call = consulting(world, who)
+    other = "2000" if who == "agent" else "outside"
     world.restart(2)
     world.run(3)
-    assert call.leg.profile.destination == "voicemail"
-    for name in ("1000", "2000"):
-        world.does(world.phones[name].hang_up)
+    assert with_each_other(world, "1000", other)
+    assert world.agent("1000").state == "in_a_queue_call"
+    assert world.agent("2000").state == ("busy_elsewhere" if who == "agent" else "waiting")
+    assert world.switch.legs[call.uuid].playback is not None, "music"
+    assert call.leg.profile.destination == "queue_support"
+
+    match then:
+        case "back":
+            back(world, call)
+        case "over":
+            complete(world, call)
+        case "other hangs up":
+            world.does(world.phones[other].hang_up)
+        case _:
+            world.does(world.phones["1000"].hang_up)
+    world.run(3)
+    if then in ("back", "other hangs up"):
+        assert world.talks_with(call) == "1000"
+    else:
+        assert world.talks_with(call) == other
+        assert world.agent("1000").state == "wrap_up"
+    ends_well(world, call, "returned" if then in ("back", "other hangs up") else "completed")
+
+
+def test_it_rings_while_the_controller_dies_and_is_answered_as_if_nothing_had_happened():
+    world = office()
+    world.phones["2000"].behaviour = Behaviour(answer_after_us=6 * SECOND)
+    call = talking(world)
+    consult(world, call)
+    world.run(2)
+    world.restart(1)
+    world.run(1)
+    assert world.talks_with(call) == "1000"
+    world.run(4)
+    assert with_each_other(world, "1000", "2000")
+    back(world, call)
+    world.run(1)
+    assert world.talks_with(call) == "1000"
+    ends_well(world, call, "returned")
+
+
+def test_it_is_answered_while_no_controller_runs():
+    world = office()
+    world.phones["2000"].behaviour = Behaviour(answer_after_us=3 * SECOND)
+    call = talking(world)
+    consult(world, call)
+    world.run(1)
+    world.restart(5)
+    world.run(1)
+    assert with_each_other(world, "1000", "2000")
+    complete(world, call)
+    world.run(1)
+    assert world.talks_with(call) == "2000"
+    ends_well(world, call, "completed")
+
+
+@pytest.mark.parametrize("who", ["1000", "2000"])
+def test_one_of_them_hangs_up_while_no_controller_runs(who):
+    world = office()
+    call = consulting(world)
+    world.kill_controller()
+    world.rest(1)
+    world.phones[who].hang_up()
+    world.rest(1)
+    world.start()
+    world.run(2)
+    assert world.talks_with(call) == ("2000" if who == "1000" else "1000")
     home(world, call)
+    assert len(world.all("conversation-ended")) == 1
+    assert not any(leg.alive for phone in world.phones.values() for leg in phone.legs)
+
+
+def test_the_caller_hangs_up_while_no_controller_runs_and_nothing_is_left_over():
+    world = office()
+    call = consulting(world)
+    world.kill_controller()
+    call.hang_up()
+    world.rest(1)
+    world.start()
+    world.run(2)
+    assert with_each_other(world, "1000", "2000"), "two who talk are left alone"
+    world.does(world.phones["2000"].hang_up)
+    world.run(3)
+    assert not any(leg.alive for phone in world.phones.values() for leg in phone.legs)
+    home(world, call)
+
+
+def test_nobody_is_killed_for_saying_that_they_are_consulted():
+    """A caller may set what we set, but not the MAC."""
+    world = office()
+    claims = (Step("set", "cc_call=x"), Step("set", "cc_consult=agent/2000"), Step("set", "cc_tag=x"))
+    world.switch.dialplan.add("impostor", *claims, Step("answer"), Step("park"))
+    stranger = world.call("impostor")
+    world.run(3)
+    world.restart(1)
+    world.run(3)
+    assert stranger.alive
 
 
 def test_what_can_not_be_is_refused_and_changes_nothing():
