@@ -408,14 +408,17 @@ def go_on(state: State, call: Call) -> None:
         return
     state.stop_timer(call.settle_timer)
     call.parked, call.parked_by, call.transferred, call.handed_on = True, None, False, False
+    before = call.wishes
     call.wishes = replace(
-        call.wishes,
-        exit=call.wishes.exit if onward.exit is None else None,
+        before,
+        exit=before.exit if onward.exit is None else None,
         preferred=onward.agent,
         preferred_for_us=onward.agent_us,
         unreadable=(),
     )
     if onward.exit is not None:
+        if before.of_ours:
+            state.act(SetVariables(call.node, call.uuid, before.of_ours))
         exits.leave(state, call, None, onward.exit)
         return
     queue = state.queues.get(onward.queue)

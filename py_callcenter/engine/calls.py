@@ -177,6 +177,11 @@ class Wishes:
     unreadable: tuple[IgnoredWish, ...] = ()
     """Wishes that make no sense."""
 
+    @property
+    def of_ours(self) -> tuple[tuple[str, str], ...]:
+        """What clears the wish that a transfer of ours left on the channel: it was for one queue leg."""
+        return (("cc_preferred_agent", ""),) if self.preferred_for_us else ()
+
 
 @dataclass(frozen=True, slots=True)
 class Onward:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Final, Literal
 
 from py_callcenter.config import shapes
-from py_callcenter.engine import outside, registrations, standby
+from py_callcenter.engine import offers, outside, registrations, standby
 from py_callcenter.engine.actions import Bridge, Device, Kill, Originate, PlayMusic, SetVariables, StopMusic
 from py_callcenter.engine.calls import Call, Offer, OfferState, Phase
 from py_callcenter.engine.errors import BadTarget, NotNow, UnknownAgent
@@ -26,6 +26,8 @@ PARK_US: Final = 1_000_000
 """So long a leg that was left alone may take to be parked."""
 WHOM: Final = "cc_consult"
 """Variable of the other side's legs, with a MAC in `cc_tag`: `agent/NAME`, or `number/`."""
+JOIN_US: Final = 3_000_000
+"""So long two parked legs may take to be joined; it takes three media ticks."""
 _MOST_PHONES: Final = 8
 
 Outcome = Literal["completed", "returned", "failed"]
@@ -135,6 +137,9 @@ def parked(state: State, uuid: str) -> None:
         state.act(Kill(call.node, uuid, "NORMAL_CLEARING"))
     elif consult.going == "over":
         _hand_over(state, consult)
+    else:  # the agent's end is about to be told, or somebody sent the agent's leg elsewhere
+        state.stop_timer(consult.timer)
+        consult.timer = state.start_timer(PARK_US, _left_alone, consult)
 
 
 def caller_parked(state: State, call: Call) -> bool:
@@ -177,8 +182,15 @@ def gone(state: State, uuid: str, cause: str) -> None:
     if consult is None:
         return
     if consult.talk_leg == uuid:
+        state.stop_timer(consult.timer)
         if not consult.going:  # the agent's PARK follows, or was lost
             consult.timer = state.start_timer(PARK_US, _left_alone, consult)
+        elif consult.going == "over" and consult.offer.state is OfferState.TALKING:
+            _return(state, consult)
+        elif consult.going == "over":
+            _give_up(state, consult)
+        else:
+            consult.timer = state.start_timer(JOIN_US, _give_up, consult)
     elif not consult.talking and not any(leg in state.outside.consults for leg in consult.legs):
         _end(state, consult, "failed", cause)
 
@@ -188,6 +200,15 @@ def job_failed(state: State, job: str, cause: str) -> None:
     consult = state.outside.consults.get(job)
     if consult is not None and not consult.talking:
         _end(state, consult, "failed", cause)
+
+
+def not_joined(state: State, uuid: str, error: str | None) -> None:
+    """The switch wouldn't join somebody with the other side: one of the two is no more."""
+    consult = state.outside.consults[uuid]
+    if error is None or not error.startswith("-"):
+        return  # it may have: the deadline tells
+    state.act(Kill(consult.call.node, uuid, "NORMAL_CLEARING"))
+    gone(state, uuid, "UNSEEN")
 
 
 def agent_gone(state: State, call: Call) -> bool:
@@ -208,6 +229,17 @@ def caller_gone(state: State, call: Call) -> None:
     """The caller hung up: there is nothing left to consult about."""
     if call.consult is not None:
         _end(state, call.consult, "failed", "")
+
+
+def parted(state: State, call: Call) -> bool:
+    """Agent and caller are no longer in one conversation, and it wasn't the consultation that parted them.
+    True when nobody but us ends the agent's leg, which outlives what it was joined with.
+    """
+    consult = call.consult
+    if consult is None or consult.going == "over":
+        return False
+    _end(state, consult, "failed", "")
+    return not consult.offer.standing
 
 
 def look(state: State, node: str, live: dict[str, object]) -> None:
@@ -283,6 +315,7 @@ def _return(state: State, consult: Consult) -> None:
     consult.going = "back"
     _silence(state, call)
     state.act(Bridge(call.node, call.uuid, consult.offer.talk_leg))
+    _give_time(state, consult)
 
 
 def _hand_over(state: State, consult: Consult) -> None:
@@ -291,6 +324,20 @@ def _hand_over(state: State, consult: Consult) -> None:
     _silence(state, call)
     state.act(SetVariables(call.node, consult.talk_leg, (("park_after_bridge", ""),)))
     state.act(Bridge(call.node, call.uuid, consult.talk_leg))
+    _give_time(state, consult)
+
+
+def _give_time(state: State, consult: Consult) -> None:
+    state.stop_timer(consult.timer)
+    consult.timer = state.start_timer(JOIN_US, _give_up, consult)
+
+
+def _give_up(state: State, consult: Consult) -> None:
+    """Two that should be joined aren't: whoever is there goes on from where the switch shows the caller."""
+    consult.timer = None
+    if consult.call.consult is consult:
+        _end(state, consult, "failed", "")
+        offers.ask(state, consult.call)
 
 
 def _left_alone(state: State, consult: Consult) -> None:

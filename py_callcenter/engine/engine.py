@@ -25,6 +25,7 @@ from py_callcenter.engine import (
     offers,
     outside,
     pacing,
+    questions,
     recovery,
     registrations,
     standby,
@@ -500,6 +501,8 @@ class Engine:
             consults.parked(state, uuid)
         elif event.get("variable_cc_side") == "agent":
             recovery.orphan(state, node, uuid, event)
+        elif event.get("variable_cc_side") == "consult":
+            questions.end(state, node, questions.found(state, {uuid: event}))
         elif event.get("variable_cc_queue") and uuid not in state.dead:
             callers.arrived(state, node, event)
 
@@ -609,6 +612,8 @@ class Engine:
         match action:
             case Bridge(agent=leg) if leg in state.legs:
                 self._not_bridged(state.legs[leg], error)
+            case Bridge(agent=leg) if leg in state.outside.consults:
+                consults.not_joined(state, leg, error)
             case PlayMusic() if error is not None:
                 self._not_played(action, error)
             case Transfer() if call is not None:

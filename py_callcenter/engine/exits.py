@@ -55,7 +55,7 @@ def leave(state: State, call: Call, reason: LeftReason | None, to: Exit, *, key:
 
 def go(state: State, call: Call) -> None:
     """Let go of the caller and send them on their way; once more if the first time came to nothing."""
-    variables = list(talk.NO_LONGER_OURS)
+    variables = [*talk.NO_LONGER_OURS, *call.wishes.of_ours]
     now = str(state.now_us // 1_000_000)
     if call.cancel_reason:
         variables += [

@@ -111,6 +111,7 @@ def _talking(state: State, offer: Offer) -> tuple[tuple[str, str], ...]:
         ("cc_agent_bridged", "true"),
         ("cc_cause", "answered"),
         ("cc_queue_answered_epoch", str(state.now_us // 1_000_000)),
+        *offer.call.wishes.of_ours,
     )
 
 
@@ -151,6 +152,7 @@ def end(
     if offer is None or offer.state is not OfferState.TALKING:
         return
     _answer_proven(state, offer)
+    alone = consults.parted(state, call)
     unheld(state, offer)
     state.note(
         ConversationEnded,
@@ -167,7 +169,7 @@ def end(
     call.winner = None
     call.phase = Phase.PARTED
     call.transferred = transferred
-    offers.end_after_talk(state, offer, hang_up=hang_up)
+    offers.end_after_talk(state, offer, hang_up=hang_up or alone)
 
 
 def undo(state: State, call: Call) -> bool:
@@ -177,6 +179,7 @@ def undo(state: State, call: Call) -> bool:
         return False
     state.stop_timer(offer.answer_timer)
     offer.answer_timer = None
+    consults.parted(state, call)
     call.winner = None
     state.note(
         BridgeUndone,
@@ -241,6 +244,7 @@ def _handed_over(state: State, call: Call, offer: Offer) -> None:
     """
     before = offer.call
     if offer.state is OfferState.TALKING:
+        consults.parted(state, before)  # first: the leg goes on, so it isn't hung up
         end(state, before, "caller", transferred=True)
         before.transferred = False  # whoever rang is done: the usual way after a conversation
     _let_go(state, call)

@@ -321,6 +321,31 @@ def test_nobody_is_killed_for_saying_that_they_are_consulted():
     assert stranger.alive
 
 
+def test_a_colleague_who_hangs_up_just_as_the_caller_is_handed_over():
+    world = office()
+    call = consulting(world)
+    world.does(world.phones["2000"].hang_up)
+    complete(world, call)
+    world.run(8)
+    assert world.talks_with(call) == "1000" or call.leg.profile.destination == "voicemail"
+    for name in ("1000", "2000"):
+        world.does(world.phones[name].hang_up)
+    home(world, call)
+
+
+def test_an_agent_whose_own_transfer_crosses_the_colleague_s_answer():
+    """The caller is with sales then; the colleague must not get them out of there."""
+    world = office()
+    call = talking(world)
+    world.phones["outside"].behaviour = Behaviour(answer_after_us=3 * SECOND)
+    consult(world, call, "number", NUMBER)
+    world.does(lambda: world.phones["1000"].attended_transfer("queue_sales", consult_us=SECOND))
+    world.run(20)
+    assert world.talks_with(call) == "2000"
+    assert not any(leg.alive for name in ("1000", "outside") for leg in world.phones[name].legs)
+    home(world, call)
+
+
 def test_what_can_not_be_is_refused_and_changes_nothing():
     world = office()
     call = talking(world)

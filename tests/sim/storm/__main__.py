@@ -9,7 +9,7 @@ import sys
 import time
 
 from sim.storm import coverage
-from sim.storm.plan import Plan, draw
+from sim.storm.plan import HABITS, Plan, draw
 from sim.storm.pool import quiet, tally
 from sim.storm.run import FAULTS, Result, simulate
 from sim.storm.shrink import Shrinker, command
@@ -20,7 +20,7 @@ def _numbers(text: str) -> set[str]:
 
 
 def _chosen(options: argparse.Namespace) -> Plan:
-    plan = draw(options.seed, _allowed(options))
+    plan = _whole(options)
     if options.seconds is not None:
         plan = plan.smaller(seconds=options.seconds)
     if options.keep_faults is not None:
@@ -41,12 +41,18 @@ def _allowed(options: argparse.Namespace) -> tuple[int, ...]:
     )
 
 
+def _whole(options: argparse.Namespace) -> Plan:
+    return draw(options.seed, _allowed(options), tuple(sorted(_numbers(options.habits))))
+
+
 def _describe(result: Result) -> None:
     plan = result.plan
     print(
         f"seed {plan.seed}: {plan.seconds:.1f} s, {plan.nodes} nodes, {len(plan.agents)} agents, "
         f"{result.calls} calls"
     )
+    if plan.habits:
+        print(f"  habits: {', '.join(plan.habits)}")
     for fault in plan.faults:
         print(
             f"  F{fault.fault} at {fault.at_s:.3f} s for {fault.for_s:.3f} s, node {fault.node}, "
@@ -66,7 +72,7 @@ def _one_seed(options: argparse.Namespace) -> int:
         return 2
     if not result.violations:
         return 0
-    whole = draw(options.seed, _allowed(options))
+    whole = _whole(options)
     smallest = Shrinker(result).shrink()
     if smallest.plan != result.plan:
         print("made smaller:")
@@ -102,6 +108,7 @@ def main() -> int:
     parser.add_argument("--jobs", type=int, default=0, help="processes; as many as cores when not given")
     parser.add_argument("--seed", type=int, help="one seed, in detail")
     parser.add_argument("--faults", help="only these faults, by number")
+    parser.add_argument("--habits", default=",".join(HABITS), help="only these habits, or none")
     parser.add_argument("--seconds", type=float, help="stop after so many seconds of virtual time")
     parser.add_argument("--keep-faults", help="only these of the seed's faults, by index")
     parser.add_argument("--keep-calls", help="only these of its calls")

@@ -23,6 +23,7 @@ from py_callcenter.engine.actions import (
     Look,
     Originate,
     Probe,
+    SetVariables,
     StartRecording,
 )
 from py_callcenter.engine.pacing import Capacity
@@ -94,6 +95,9 @@ class Link:
         """The dead man's switch; it stays unarmed where nothing can happen to the controller."""
         self._uneasy_us = 0
         """Until when the canaries fly."""
+        self._unseen_us: int | None = None
+        self._refused_us: int | None = None
+        self._told_gone = False
 
     # For the application.
 
@@ -127,6 +131,8 @@ class Link:
         centre.trace(b">", data)
         if isinstance(action, Originate):
             centre.spy.chosen(self.node, action)
+        elif isinstance(action, SetVariables):
+            centre.spy.announced(self.node, action)
         self._ask(line, data, lambda reply: self._replied(action, reply))
         centre.action_written(action)
 
@@ -219,10 +225,13 @@ class Link:
         if self.stopped:
             return
         if centre.down[self.node]:
-            self.centre.at(centre.now_us + way_us, self._failed, slot)
+            self.centre.at(centre.now_us + way_us, self._refused, slot)
             return
         number = centre.connect(self.node)
         self.network.carry(centre.now_us + way_us, lambda: self._opened(slot, number))
+
+    def _refused(self, slot: Slot) -> None:
+        self._failed(slot, nobody_listens=True)
 
     def _opened(self, slot: Slot, number: int) -> None:
         if self.stopped:
@@ -247,10 +256,25 @@ class Link:
             self._serve_events(line)
         self._update_state()
 
-    def _failed(self, slot: Slot) -> None:
+    def _judge(self, *, nobody_listens: bool) -> None:
+        """Is the switch gone, or only the way to it?"""
+        now_us = self.centre.now_us
+        self._unseen_us = now_us if self._unseen_us is None else self._unseen_us
+        if not nobody_listens:
+            self._refused_us = None
+        elif self._refused_us is None:
+            self._refused_us = now_us
+        ended = self._refused_us is not None and now_us - self._refused_us >= TIMINGS.gone_after_s * SECOND
+        if not self._told_gone and (ended or now_us - self._unseen_us >= TIMINGS.out_of_sight_s * SECOND):
+            self._told_gone = True
+            self._tell(self.app.on_gone, self.name)
+
+    def _failed(self, slot: Slot, *, nobody_listens: bool = False) -> None:
         slot.dialling = False
         if self.stopped:
             return
+        if slot is self.events:
+            self.centre.when_awake(lambda: self._judge(nobody_listens=nobody_listens))
         now_us = self.centre.now_us
         if now_us - slot.began_us >= TIMINGS.steady_s * SECOND:
             slot.attempt, slot.away_us = 0, None
@@ -454,6 +478,8 @@ class Link:
             return
         self._held = None
         self.synced = True
+        self._unseen_us = self._refused_us = None
+        self._told_gone = False
         self._update_state()
         if first:
             self.centre.at(self.centre.now_us + round(TIMINGS.second_look_s * SECOND), self._look, life)

@@ -22,14 +22,20 @@ ON_ITS_WAY_US: Final = SECOND
 
 
 def entered_us(caller: Caller) -> int:
-    """The moment that the caller's place goes by, as stamped on the channel."""
+    """The moment that the caller's place goes by, as stamped on the channel; an earlier wait counts too."""
     text = caller.leg.values.get("cc_entered_us", "")
-    return int(text) if text.isdecimal() else 0
+    earlier = caller.leg.values.get("cc_earlier", "").partition("/")[0]
+    return int(text) - (int(earlier) if earlier.isdecimal() else 0) if text.isdecimal() else 0
 
 
 def since_us(caller: Caller) -> int:
     """Since when the caller could have been given to somebody."""
-    return max(caller.parked_us, caller.entered_us, caller.offered_us)
+    return max(caller.parked_us, caller.entered_us, caller.offered_us, caller.meant_until_us, caller.asked_us)
+
+
+def is_meant(caller: Caller, now: int) -> bool:
+    """Transferred to one agent, for whom they wait before anybody else gets them."""
+    return bool(caller.meant_for) and not 0 <= caller.meant_until_us <= now
 
 
 def waits(rules: Rules, caller: Caller, now: int) -> bool:
@@ -37,7 +43,7 @@ def waits(rules: Rules, caller: Caller, now: int) -> bool:
     leg = caller.leg
     if not (leg.parked and caller.entered and leg.values.get("cc_queue") == caller.entered):
         return False
-    if caller.talked_since_us or leg.values.get("cc_queue_terminated_epoch"):
+    if caller.talked_since_us or leg.values.get("cc_queue_terminated_epoch") or is_meant(caller, now):
         return False
     if now - since_us(caller) < MARGIN_US or now - caller.promised_us < ON_ITS_WAY_US:
         return False
@@ -49,10 +55,16 @@ def free(worker: Worker, now: int) -> bool:
     return (
         worker.status == "Available"
         and not worker.rings
+        and (not worker.stands or _stands_by(worker))
         and not any(leg.alive for leg in worker.others.values())
         and now - worker.promised_us >= ON_ITS_WAY_US
         and worker.free_us + MARGIN_US <= now
     )
+
+
+def _stands_by(worker: Worker) -> bool:
+    leg = worker.standing
+    return leg is not None and leg.alive and leg.parked and worker.talk is None
 
 
 def _known(rules: Rules, worker: Worker, now: int) -> bool:
@@ -67,6 +79,8 @@ def judge(rules: Rules, node: int, caller: Caller, worker: Worker, queue: str) -
     if not centre.health.calm(node, now, 2 * SECOND):
         return
     _turn_of_caller(rules, caller, worker, now)
+    if caller.meant_for or caller.asked_us == now:
+        return
     strategy = centre.config.queue(queue).strategy
     if strategy == "longest-idle-agent":
         _turn_of_agent(rules, caller, worker, queue, now)
@@ -117,11 +131,15 @@ def _turn_of_agent(rules: Rules, caller: Caller, worker: Worker, queue: str, now
         return
     if worker.name in caller.refused_by or not _known(rules, worker, now):
         return
+    lent = {name for name in rules.truth.lent if rules.truth.workers[name].stands}
+    if worker.name in lent:  # somebody else joined the leg that stays up: who knows since when they are idle
+        return
     for name, tier in tiers.items():
         other = rules.truth.workers[name]
         if (
             other is worker
             or name in caller.refused_by
+            or name in lent
             or not free(other, now)
             or not _known(rules, other, now)
         ):

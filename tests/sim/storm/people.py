@@ -6,6 +6,7 @@ import math
 import random
 from typing import TYPE_CHECKING, Any
 
+from sim.storm.desk import Desk
 from sim.storm.plan import OUTSIDE, SECOND, AgentPlan, CallPlan, contact
 
 from py_callcenter.engine.errors import EngineError
@@ -32,6 +33,7 @@ class Person:
         """Nothing is heard of the phone, not even a refusal (F19)."""
         self.eager = False
         """At the end of a run: picks up at once and is glad to talk."""
+        self.stands = plan.name in centre.plan.standby
         self.phones: list[Phone] = []
         self._style = AgentStyle(
             ring_to_answer=lognormal(plan.ring_to_answer_s, 0.5),
@@ -60,6 +62,13 @@ class Person:
             return Behaviour("busy", rings=False, refuse_after_us=50_000)
         return self._style(self._random)
 
+    def grow_eager(self) -> None:
+        """From now on; on a leg that stays up too, which was picked up long ago."""
+        self.eager = True
+        if self.stands:
+            for phone in self.phones:
+                phone._plans.update(dict.fromkeys(phone._plans, AT_ONCE))
+
     @property
     def talking(self) -> bool:
         """On the phone with somebody."""
@@ -76,6 +85,7 @@ class People:
         self.agents = {plan.name: Person(centre, plan) for plan in centre.plan.agents}
         self.calls: list[Call] = []
         self.placed = 0
+        self.desk = Desk(centre)
         outside = AgentStyle(ring_to_answer=lognormal(2.0, 0.5), talk=lognormal(10.0, 0.5), no_answer=0.1)
         for switch in centre.switches:
             switch.add_phone(OUTSIDE, outside)

@@ -10,11 +10,21 @@ import math
 import random
 from dataclasses import dataclass, field, replace
 
-from py_callcenter.config import Agent, Config, Node, Queue, Tier
+from py_callcenter.config import Agent, Config, Controller, Node, Queue, Tier
+from py_callcenter.engine.standby import TYPE as STANDS_BY
 
 SECOND = 1_000_000
 QUEUE_NAMES = ("support", "sales", "billing", "night")
 OUTSIDE = "sofia/internal/outside@127.0.0.1:5099"
+DIAL_OUT = "sofia/gateway/trunk/{number}"
+COLLEAGUE = "+15550199"
+"""Somebody outside whom agents ask."""
+
+LATER_FAULTS = frozenset({5, 35, 37, 43, 44})
+"""Drawn from a stream of their own, so that a seed without them stays the story that it was."""
+
+HABITS = ("standby", "consult", "transfer")
+"""What people do beside calling and answering; each drawn from a stream of its own, likewise."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,19 +91,32 @@ class Plan:
     latency_us: int
     skew_s: tuple[float, ...] = field(default=(0.0, 0.0, 0.0))
     """How far each node's clock is off."""
+    standby: tuple[str, ...] = ()
+    """Agents whose leg stays up."""
+    consult_s: float = 0.0
+    """Mean time between two consultations that are asked for through the API; 0 = none."""
+    transfer_s: float = 0.0
+    """The same of transfers."""
 
     def config(self) -> Config:
         """The configuration of the call centre."""
         names = {agent.name for agent in self.agents}
+        way_out = DIAL_OUT if self.consult_s else None
         return Config(
+            controller=Controller(outside_number="+15550100"),
             nodes=tuple(
-                Node(name=f"fs{node + 1}", port=8021 + node, password="ClueCon") for node in range(self.nodes)
+                Node(name=f"fs{node + 1}", port=8021 + node, password="ClueCon", dial_out=way_out)
+                for node in range(self.nodes)
             ),
             queues=self.queues,
             agents=tuple(
                 Agent(
                     name=agent.name,
-                    contacts=tuple(contact(agent.name, place) for place in range(agent.phones)),
+                    type=STANDS_BY if agent.name in self.standby else "callback",
+                    contacts=tuple(
+                        contact(agent.name, place)
+                        for place in range(1 if agent.name in self.standby else agent.phones)
+                    ),
                     status="Available",
                     wrap_up_time=self.wrap_up_s,
                     busy_delay_time=self.delay_s,
@@ -113,6 +136,21 @@ class Plan:
     def only(self, faults: set[int]) -> Plan:
         """The same without other faults."""
         return replace(self, faults=tuple(fault for fault in self.faults if fault.fault in faults))
+
+    @property
+    def habits(self) -> tuple[str, ...]:
+        """Which of `HABITS` people have."""
+        has = (bool(self.standby), bool(self.consult_s), bool(self.transfer_s))
+        return tuple(name for name, has_it in zip(HABITS, has, strict=True) if has_it)
+
+    def with_habits(self, kept: tuple[str, ...]) -> Plan:
+        """The same with these of its habits only."""
+        return replace(
+            self,
+            standby=self.standby if "standby" in kept else (),
+            consult_s=self.consult_s if "consult" in kept else 0.0,
+            transfer_s=self.transfer_s if "transfer" in kept else 0.0,
+        )
 
     def smaller(
         self,
@@ -144,8 +182,8 @@ def contact(agent: str, place: int) -> str:
     return f"sofia/internal/{agent}-{place}@127.0.0.1:5085"
 
 
-def draw(seed: int, faults: tuple[int, ...]) -> Plan:
-    """The plan of a seed; `faults` are the numbers that may happen."""
+def draw(seed: int, faults: tuple[int, ...], habits: tuple[str, ...] = ()) -> Plan:
+    """The plan of a seed; `faults` are the numbers that may happen, `habits` what people may do."""
     rng = random.Random(f"plan {seed}")
     seconds = rng.uniform(30, 600)
     nodes = rng.choice((1, 1, 1, 2, 2, 3))
@@ -153,7 +191,9 @@ def draw(seed: int, faults: tuple[int, ...]) -> Plan:
     agents = tuple(_agent(rng, f"a{number}") for number in range(rng.randint(1, 12)))
     tiers = _tiers(rng, queues, agents)
     count = round(math.exp(rng.uniform(math.log(6), math.log(220))))
-    return Plan(
+    later = tuple(number for number in faults if number in LATER_FAULTS)
+    faults = tuple(number for number in faults if number not in LATER_FAULTS)
+    plan = Plan(
         seed=seed,
         seconds=seconds,
         nodes=nodes,
@@ -169,6 +209,40 @@ def draw(seed: int, faults: tuple[int, ...]) -> Plan:
         skew_s=tuple(
             rng.uniform(-300, 300) if 38 in faults and rng.random() < 0.3 else 0.0 for _ in range(3)
         ),
+    )
+    plan = replace(plan, faults=plan.faults + _later_faults(plan, later))
+    return _with_habits(plan).with_habits(habits)
+
+
+def _later_faults(plan: Plan, allowed: tuple[int, ...]) -> tuple[FaultPlan, ...]:
+    """Each of them in one seed of ten, once or twice."""
+    faults = []
+    for number in allowed:
+        rng = random.Random(f"fault {number} of {plan.seed}")
+        if rng.random() < (0.1 if len(allowed) > 1 else 1.0):
+            faults += [
+                FaultPlan(
+                    fault=number,
+                    index=100 * number + place,
+                    at_s=rng.uniform(0, plan.seconds * 0.9),
+                    for_s=math.exp(rng.uniform(math.log(0.2), math.log(60))),
+                    node=rng.randrange(plan.nodes),
+                    level=rng.random(),
+                )
+                for place in range(rng.choice((1, 1, 2)))
+            ]
+    return tuple(faults)
+
+
+def _with_habits(plan: Plan) -> Plan:
+    """What the people of this seed do; a leg that stays up is on the first node, so with one only."""
+    standby, consult, transfer = (random.Random(f"{habit} {plan.seed}") for habit in HABITS)
+    share = standby.uniform(0.1, 0.7) if standby.random() < 0.35 and plan.nodes == 1 else 0.0
+    return replace(
+        plan,
+        standby=tuple(agent.name for agent in plan.agents if standby.random() < share),
+        consult_s=consult.uniform(5, 40) if consult.random() < 0.35 else 0.0,
+        transfer_s=transfer.uniform(5, 40) if transfer.random() < 0.35 else 0.0,
     )
 
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import structlog
-from sim.storm.plan import draw
+from sim.storm.plan import HABITS, draw
 from sim.storm.run import FAULTS, simulate
 
 from py_callcenter.app import controller
@@ -75,7 +75,7 @@ def quiet() -> None:
 
 def one(seed: int, allowed: tuple[int, ...] = FAULTS) -> Ran:
     """Run a seed."""
-    plan = draw(seed, allowed)
+    plan = draw(seed, allowed, HABITS)
     numbers = tuple(plan.numbers())
     try:
         result = simulate(plan)

@@ -109,13 +109,33 @@ class Rules:
                 leg = switch.find(uuid)
                 if leg is None or leg.partner is None or not leg.partner.alive or leg.partner.uuid == other:
                     continue
-                ours = leg.partner.uuid in self.truth.rings or uuid in self.truth.rings
+                if self._consults(leg, leg.partner, switch.find(other)):
+                    continue
+                ours = self._is_ours(leg.partner) or self._is_ours(leg)
                 node = self.centre.switches.index(switch)
                 if ours or self.centre.health.calm(node, self.centre.now_us):
                     self.broken("I4", uuid, f"a bridge command broke the conversation of leg {uuid}")
             return bridge(text)
 
         switch._words["uuid_bridge"] = looked_at
+
+    def _consults(self, *legs: Any) -> bool:
+        """Caller, agent and whoever is asked about that caller: each pair of them is joined in turn."""
+        callers = {self._caller_of(leg) for leg in legs if leg is not None}
+        return len(callers) == 1 and any(leg and leg.values.get("cc_side") == "consult" for leg in legs)
+
+    def _caller_of(self, leg: Any) -> str:
+        values = leg.values
+        return str(values.get("cc_member_session_uuid") or values.get("cc_call") or leg.uuid)
+
+    def _is_ours(self, leg: Any) -> bool:
+        return leg.uuid in self.truth.rings or bool(leg.values.get("cc_standby"))
+
+    def announced(self, node: int, worker: Worker) -> None:
+        """A leg that stays up is told of a caller."""
+        leg = worker.standing
+        if leg is not None and leg.partner is not None and self.centre.health.calm(node, self.centre.now_us):
+            self.broken("I5", leg.uuid, f"{worker.name} is told of a caller and talks with another")
 
     def rings(self, ring: Ring) -> None:
         """A leg for an agent was made."""
@@ -135,8 +155,17 @@ class Rules:
                 for other in truth.living_rings.values()
                 if other.call == ring.call and other.offer != ring.offer and not other.answered_us
             }
-            if rival:
+            caller = truth.callers.get(ring.call)
+            if rival and caller is not None and centre.now_us - caller.entered_us < self.reach_us:
+                # Called off with the queue that the caller has just left; the command is on its way.
+                centre.at(centre.now_us + self.reach_us, self._rings_on, ring, rival)
+            elif rival:
                 self.broken("I5", ring.call, f"call {ring.call} rings for {ring.offer} and {sorted(rival)}")
+
+    def _rings_on(self, ring: Ring, rival: set[str]) -> None:
+        still = rival & {other.offer for other in self.truth.living_rings.values()}
+        if still and self.centre.health.calm(ring.node, self.centre.now_us):
+            self.broken("I5", ring.call, f"call {ring.call} rings for {ring.offer} and {sorted(still)}")
 
     def chosen(self, node: int, caller: Caller, worker: Worker, queue: str) -> None:
         """An agent was chosen for a caller."""
@@ -194,10 +223,24 @@ class Rules:
         if leg.partner is not None:
             return "talking"
         if leg.parked:
+            if self._is_consulted_about(caller):
+                return "consultation"
             return "waiting" if caller.entered and not self._stale(caller) else ""
         if leg.bridging is None and (leg.app or leg.steps or leg.routing is not None):
             return "dialplan"
         return ""
+
+    def _is_consulted_about(self, caller: Caller) -> bool:
+        """The agent talks with somebody else about them."""
+        if not caller.talks:
+            return False
+        leg = self.centre.switches[caller.node].find(caller.talks[-1].leg)
+        other = None if leg is None else leg.partner
+        return (
+            other is not None
+            and other.values.get("cc_side") == "consult"
+            and other.values.get("cc_call") == caller.uuid
+        )
 
     def _stale(self, caller: Caller) -> bool:
         """The records have the caller waiting in a queue, but they talked since and were parked again."""
@@ -243,7 +286,7 @@ class Rules:
             if worker is None:
                 continue
             self._said_so(line, worker)
-            idle = not worker.rings and now - worker.promised_us > SECOND
+            idle = not worker.rings and worker.talk is None and now - worker.promised_us > SECOND
             if line.state not in BUSY or not idle:
                 self.well("I3", line.name)
                 continue
@@ -307,11 +350,22 @@ class Rules:
             self.broken("I6", ring.uuid, f"the phone of {ring.agent} is still busy with {ring.offer}")
         for call, leg in truth.open_stays:
             self.broken("I2", f"{call}/{leg}", f"call {call} still waits in the records")
+        self._strays()
         self._books()
         self._agents_time()
         self._bounded()
         self._commands()
         self._honest()
+
+    def _strays(self) -> None:
+        """I6: every leg that carries our marks is accounted for: those that stay up, one for each agent."""
+        standing = [worker.standing for worker in self.truth.workers.values()]
+        for switch in self.centre.switches:
+            for leg in switch.legs.values():
+                ours = leg.values.get("cc_side") in ("agent", "consult")
+                if leg.alive and ours and not any(leg is one for one in standing):
+                    side = leg.values["cc_side"]
+                    self.broken("I6", leg.uuid, f"a leg of the side {side} lives and nobody is there")
 
     def _books(self) -> None:
         """I10 and I12: what is in the database, added up."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from sim.storm import coverage, faults
 from sim.storm.centre import Centre
-from sim.storm.plan import Plan, draw
+from sim.storm.plan import HABITS, Plan, draw
 from sim.storm.rules import Rules, Violation
 from sim.storm.truth import Truth
 
@@ -57,8 +57,9 @@ def _peace(centre: Centre) -> None:
     while centre.paused:
         centre.go_on()
     centre.run(75)
+    centre.people.desk.closed = True
     for person in centre.people.agents.values():
-        person.eager = True
+        person.grow_eager()
         centre.people.set_status(person, "Available")
     centre.run(60)
 
@@ -109,9 +110,9 @@ def _everybody_works(centre: Centre, rules: Rules) -> None:
 
 
 def _talks(rules: Rules, agent: str) -> list[object]:
-    return [talk for caller in rules.truth.living.values() for talk in caller.talks if talk.agent == agent]
+    return [talk for caller in rules.truth.callers.values() for talk in caller.talks if talk.agent == agent]
 
 
-def run_seed(seed: int, allowed: tuple[int, ...] = FAULTS) -> Result:
+def run_seed(seed: int, allowed: tuple[int, ...] = FAULTS, habits: tuple[str, ...] = HABITS) -> Result:
     """Draw a plan and run it."""
-    return simulate(draw(seed, allowed))
+    return simulate(draw(seed, allowed, habits))

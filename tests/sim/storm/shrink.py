@@ -28,6 +28,7 @@ class Shrinker:
         plan = self.best.plan
         if plan.faults:
             self._fewer(lambda p: p.faults, lambda p, kept: p.smaller(faults=tuple(kept)))
+        self._fewer(lambda p: p.habits, lambda p, kept: p.with_habits(tuple(kept)))
         self._shorter()
         self._fewer(lambda p: p.calls, lambda p, kept: p.smaller(calls=tuple(kept)))
         self._fewer(lambda p: p.agents, lambda p, kept: p.smaller(agents=tuple(kept)), least=1)
@@ -69,6 +70,8 @@ def command(plan: Plan, whole: Plan) -> str:
     """How to run this plan again."""
     words = [f"make sim SEED={plan.seed}"]
     more = []
+    if plan.habits != whole.habits:
+        more.append(f"--habits {','.join(plan.habits) or 'none'}")
     if plan.seconds != whole.seconds:
         more.append(f"--seconds {plan.seconds!r}")
     if plan.faults != whole.faults:

@@ -9,7 +9,8 @@ from collections import defaultdict
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from py_callcenter.engine.actions import Originate
+from py_callcenter.engine.actions import Originate, SetVariables
+from py_callcenter.engine.transfers import FOR_AGENT_US
 
 if TYPE_CHECKING:
     from sim.storm.centre import Centre
@@ -30,6 +31,8 @@ class Talk:
     ended_us: int = 0
     own: bool = True
     """The leg was called for this caller; else an attended transfer joined the two."""
+    stands: bool = False
+    """The leg stays up all day."""
 
 
 @dataclass(slots=True, eq=False)
@@ -55,6 +58,11 @@ class Caller:
     entered_us: int = 0
     talked_since_us: int = 0
     """Bridged with an agent since it last entered a queue."""
+    meant_for: str = ""
+    """An agent to whom they were transferred: until `meant_until_us` nobody else gets them."""
+    meant_until_us: int = 0
+    asked_us: int = 0
+    """When somebody last asked for them to be sent elsewhere."""
     doubt: int | None = None
     """Since which reading of the node's watch it has been nowhere."""
 
@@ -105,6 +113,10 @@ class Worker:
     """Channels of their phone that aren't the queues'."""
     promised_us: int = 0
     """When they were last chosen for a caller: the phone rings a little later."""
+    stands: bool = False
+    """Their leg stays up all day: `standing` while it does, `talk` while a caller is joined to it."""
+    standing: Leg | None = None
+    talk: Talk | None = None
 
 
 class Truth:
@@ -140,7 +152,8 @@ class Truth:
         self.centre = centre
         for plan in centre.plan.agents:
             now = centre.now_us
-            self.workers[plan.name] = Worker(plan.name, "Available", now, now, now)
+            stands = plan.name in centre.plan.standby
+            self.workers[plan.name] = Worker(plan.name, "Available", now, now, now, stands=stands)
         for node, switch in enumerate(centre.switches):
             switch.observers.append(lambda kind, leg, node=node: self._saw(node, kind, leg))
 
@@ -168,14 +181,24 @@ class Truth:
 
     def chosen(self, node: int, action: Originate) -> None:
         """The controller writes the command that rings an agent."""
+        self._choose(node, dict(action.variables))
+
+    def announced(self, node: int, action: SetVariables) -> None:
+        """The controller writes to a channel: perhaps a leg that stays up is told of its caller."""
         variables = dict(action.variables)
-        worker = self.workers.get(variables["cc_agent"])
-        caller = self.callers.get(variables["cc_member_session_uuid"])
+        worker = self._choose(node, variables) if variables.get("cc_offer") else None
+        if worker is not None:
+            self.rules.announced(node, worker)
+
+    def _choose(self, node: int, variables: dict[str, str]) -> Worker | None:
+        worker = self.workers.get(variables.get("cc_agent", ""))
+        caller = self.callers.get(variables.get("cc_member_session_uuid", ""))
         if worker is None or caller is None:
-            return
+            return None
         self.rules.chosen(node, caller, worker, variables["cc_queue"])
         worker.last_node = node
         worker.promised_us = caller.promised_us = self.centre.now_us
+        return worker
 
     def status_set(self, agent: str, status: str) -> None:
         """The API said that the status is set."""
@@ -220,6 +243,17 @@ class Truth:
                 caller.entered, caller.entered_us = record.queue, self.centre.now_us
                 caller.talked_since_us = 0
                 caller.refused_by.clear()
+                if caller.meant_until_us < 0:
+                    caller.meant_until_us = self.centre.now_us + FOR_AGENT_US
+                else:
+                    caller.meant_for = ""
+        elif kind == "call-transferred":
+            caller = self.callers.get(record.call)
+            if caller is not None:
+                caller.meant_for = record.target if record.to == "agent" else ""
+                caller.meant_until_us = -1 if caller.meant_for else 0
+        elif kind == "consultation-ended":
+            self.lent.add(record.agent)
         elif kind in ("call-answered", "call-abandoned", "call-left", "call-lost"):
             if self.open_stays.pop((record.call, record.leg), None) is None:
                 self.rules.closed_twice(record)
@@ -230,7 +264,9 @@ class Truth:
     # From the switches.
 
     def _saw(self, node: int, kind: str, leg: Leg) -> None:
-        if kind in {"create", "hangup"} and not leg.values.get("cc_offer"):
+        if leg.values.get("cc_standby"):
+            self._stands(kind, leg)
+        elif kind in {"create", "hangup"} and not leg.values.get("cc_offer"):
             self._on_another_call(kind, leg)
         step = _STEPS.get(kind)
         if step is not None:
@@ -245,6 +281,24 @@ class Truth:
             if kind == "hangup":
                 del worker.others[leg.uuid]
                 worker.free_us = max(worker.free_us, self.centre.now_us)
+
+    def _stands(self, kind: str, leg: Leg) -> None:
+        """A leg that stays up."""
+        worker = self.workers.get(leg.values.get("cc_agent", ""))
+        if worker is None:
+            return
+        now = self.centre.now_us
+        if kind == "park":
+            worker.standing = leg
+            worker.free_us = max(worker.free_us, now)
+        parted = kind in ("park", "unbridge", "hangup")
+        if parted and worker.talk is not None and worker.talk.leg == leg.uuid:
+            worker.talk.ended_us = worker.talk.ended_us or now
+            worker.talk = None
+            worker.idle_us = now
+            self._rests(worker, self.centre.plan.wrap_up_s)
+        if kind == "hangup" and worker.standing is leg:
+            worker.standing = None
 
     def _parked(self, node: int, leg: Leg) -> None:
         now = self.centre.now_us
@@ -293,6 +347,21 @@ class Truth:
                 caller.talks.append(talk)
                 caller.talked_since_us = self.centre.now_us
                 ring.talk = talk
+            elif caller is not None and theirs.values.get("cc_standby"):
+                self._joined_standing(caller, theirs)
+
+    def _joined_standing(self, caller: Caller, leg: Leg) -> None:
+        worker = self.workers.get(leg.values.get("cc_agent", ""))
+        if worker is None:
+            return
+        own = bool(leg.values.get("cc_offer")) and leg.values.get("cc_member_session_uuid") == caller.uuid
+        talk = Talk(worker.name, leg.uuid, self.centre.now_us, own=own, stands=True)
+        if not own:
+            self.lent.add(worker.name)
+        caller.talks.append(talk)
+        caller.talked_since_us = self.centre.now_us
+        caller.offered_us = self.centre.now_us
+        worker.talk = talk
 
     def _unbridged(self, _node: int, leg: Leg) -> None:
         self._part(leg.uuid)
@@ -350,6 +419,9 @@ class Truth:
                 ring.gone_us = self.centre.now_us
                 del self.living_rings[uuid]
                 self._ring_over(ring)
+        for worker in self.workers.values():
+            if worker.stands and worker.last_node == node and worker.standing is not None:
+                self._stands("hangup", worker.standing)
 
 
 _STEPS = {
