@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import asdict
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final, Self
@@ -11,6 +12,7 @@ from urllib.parse import quote
 import httpx
 
 from py_callcenter.api.token import TokenError, read_token, token_path
+from py_callcenter.app import story
 from py_callcenter.app.secrets import rotate_seal
 from py_callcenter.cli import BAD_INPUT, FAILED, CliError
 from py_callcenter.config import Agent, Config, Controller, Queue, difference
@@ -241,14 +243,8 @@ class Stopped:
         return []
 
     def trace(self, call: str) -> list[dict[str, Any]]:
-        head = {"kind", "id", "node", "epoch", "sequence", "at_us", "call"}
         steps = [
-            {
-                "at": record.at_us / 1e6,
-                "kind": record.kind,
-                "text": record.kind.replace("-", " "),
-                "details": {key: value for key, value in record.body.items() if key not in head},
-            }
+            asdict(story.step(record.kind, record.at_us, record.body))
             for record in self._database.read_call(call)
         ]
         if not steps:

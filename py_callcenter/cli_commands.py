@@ -63,7 +63,6 @@ app.add_typer(cli_orders.node_app, name="node")
 app.add_typer(cli_orders.key_app, name="key")
 app.add_typer(report_app, name="report")
 report_app.command("show")(cli_history.report_show)
-app.command("erase")(cli_history.erase)
 queue_app.command("divert")(cli_orders.divert)
 
 _NEGATIVE: Final = {"ignore_unknown_options": True}
@@ -398,6 +397,9 @@ def call_why(uuid: str, config: ConfigOption = None, as_json: JsonOption = False
     )
     if found["more_agents"]:
         typer.echo(f"and {found['more_agents']} more agents")
+
+
+app.command("erase")(cli_history.erase)  # the last of the list: it is rarely wanted
 
 
 def _closed(reason: str | None) -> str:

@@ -65,7 +65,14 @@ def set_up(style: Format = "auto", *, level: str = "info", stream: TextIO | None
         root.removeHandler(old)
     root.addHandler(handler)
     root.setLevel(level.upper())
-    for noisy in ("uvicorn.error", "uvicorn.access", "asyncio", "httpx", "httpcore"):
+    for noisy in (
+        "uvicorn.error",
+        "uvicorn.access",
+        "asyncio",
+        "httpx",
+        "httpcore",
+        "alembic.runtime.plugins",
+    ):
         logging.getLogger(noisy).setLevel(logging.WARNING)
     structlog.configure(
         processors=[

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Final
+from collections.abc import Mapping
+from typing import Any, Final
 
 from py_callcenter.api.port import TraceStep
 from py_callcenter.engine import AnyRecord
 
+_HEAD: Final = frozenset({"kind", "id", "node", "epoch", "sequence", "at_us", "call"})
 _TEXTS: Final[dict[str, str]] = {
     "call-offered": "reached queue {queue}",
     "queue-entered": "waits in queue {queue} (queue leg {leg}, priority {priority})",
@@ -37,8 +39,14 @@ _TEXTS: Final[dict[str, str]] = {
 
 def tell(record: AnyRecord) -> TraceStep:
     """One step of a call's story."""
-    details = record.as_dict()
-    for head in ("kind", "id", "node", "epoch", "sequence", "at_us", "call"):
-        details.pop(head, None)
-    text = _TEXTS.get(record.kind, record.kind).format(**details).strip()
-    return TraceStep(at=record.at_us / 1e6, kind=record.kind, text=text, details=details)
+    return step(record.kind, record.at_us, record.as_dict())
+
+
+def step(kind: str, at_us: int, fields: Mapping[str, Any]) -> TraceStep:
+    """The same of a record out of the database, perhaps written by another version."""
+    details = {name: value for name, value in fields.items() if name not in _HEAD}
+    try:
+        text = _TEXTS.get(kind, kind).format(**details).strip()
+    except KeyError:
+        text = kind.replace("-", " ")
+    return TraceStep(at=at_us / 1e6, kind=kind, text=text, details=details)

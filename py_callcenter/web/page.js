@@ -50,7 +50,8 @@ function createQueue() {
     <dl class="figures"><div><dt>Waiting</dt><dd data-f="waiting"></dd></div>
     <div><dt>Longest wait</dt><dd data-f="longest"></dd></div>
     <div><dt data-f="sl-name"></dt><dd><span data-f="sl"></span> <small data-f="goal"></small></dd></div></dl>
-    <p class="outlook">A new caller waits <b data-f="expected"></b> · agents needed: <b data-f="needed"></b></p>
+    <p class="outlook"><span data-f="no-outlook">Too few calls so far for an outlook</span>
+    <span data-f="outlook"><span>A new caller waits <b data-f="expected"></b></span> <span>Agents needed <b data-f="needed"></b></span></span></p>
     <div class="staff" role="img"></div><div class="legend"></div><div class="tallies"></div>`;
   node.fields = Object.fromEntries([...node.querySelectorAll("[data-f]")].map((f) => [f.dataset.f, f]));
   return node;
@@ -62,6 +63,9 @@ function drawQueue(node, queue) {
   setText(node.querySelector("h3"), queue.name);
   setText(node.querySelector(".strategy"), queue.divert ? `diverted: ${queue.divert}` : queue.strategy);
   setText(node.fields.waiting, String(queue.waiting));
+  const known = Boolean(queue.expected_wait || queue.staffing);
+  node.fields.outlook.hidden = !known;
+  node.fields["no-outlook"].hidden = known;
   setText(node.fields.expected, newcomerWaits(queue.expected_wait));
   node.fields.expected.parentElement.title = expectedError(queue.expected_wait_error);
   setText(node.fields.needed, agentsNeeded(queue.staffing));

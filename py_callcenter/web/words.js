@@ -35,13 +35,13 @@ export function expectedWait(wait) {
 }
 
 export function newcomerWaits(wait) {
-  if (!wait) return "for a time not known yet";
+  if (!wait) return "–";
   return wait.high === 0 ? "not at all" : expectedWait(wait);
 }
 
 // For the queue's service level, by what came in the last half hour and what is expected in the next.
 export function agentsNeeded(staffing) {
-  if (!staffing) return "not known yet";
+  if (!staffing) return "–";
   const { agents_now: now, agents_next: next } = staffing;
   return now === next ? String(now) : `${now}, soon ${next}`;
 }

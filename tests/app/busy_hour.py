@@ -5,11 +5,22 @@ from __future__ import annotations
 from app.fake_controller import NOW, agent_row, call_row, queue_row, service_level, snapshot
 
 from py_callcenter.api import NodeRow, Snapshot
-from py_callcenter.api.port import WaitRow
+from py_callcenter.api.port import StaffingRow, WaitRow
 
 STATES = (
     ("in_a_queue_call",) * 9 + ("waiting",) * 2 + ("receiving",) * 2 + ("wrap_up",) * 3 + ("on_break",) * 2
 )
+
+
+def _needed(now: int, soon: int) -> StaffingRow:
+    return StaffingRow(
+        agents_now=now,
+        agents_next=soon,
+        calls_now=60,
+        calls_next=66.0,
+        handle_seconds=240.0,
+        patience_seconds=300.0,
+    )
 
 
 def busy_hour(at: float = NOW) -> Snapshot:
@@ -26,6 +37,8 @@ def busy_hour(at: float = NOW) -> Snapshot:
             answered=371,
             abandoned=24,
             overflowed=9,
+            expected_wait=WaitRow(low=75.0, high=210.0, p10=40.0, p90=330.0),
+            staffing=_needed(12, 13),
             agents={"in_a_queue_call": 6, "wrap_up": 2, "receiving": 1, "on_break": 1},
         ),
         queue_row(
@@ -37,6 +50,8 @@ def busy_hour(at: float = NOW) -> Snapshot:
             answered=182,
             abandoned=4,
             overflowed=1,
+            expected_wait=WaitRow(low=0.0, high=0.0, p10=0.0, p90=4.0),
+            staffing=_needed(5, 5),
             agents={"in_a_queue_call": 2, "waiting": 2, "receiving": 1},
         ),
         queue_row(
@@ -49,6 +64,7 @@ def busy_hour(at: float = NOW) -> Snapshot:
             answered=88,
             abandoned=6,
             overflowed=0,
+            expected_wait=WaitRow(low=50.0, high=130.0, p10=20.0, p90=240.0),
             agents={"in_a_queue_call": 1, "wrap_up": 1, "on_break": 1},
         ),
         queue_row(

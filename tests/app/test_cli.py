@@ -13,6 +13,7 @@ from py_callcenter.api.server import ApiServer, ListenError
 from py_callcenter.cli_commands import app
 from py_callcenter.config import Strategy, load
 from py_callcenter.engine import Engine
+from py_callcenter.engine.records import CallOffered, OfferMade
 from py_callcenter.store import Database, Store
 
 pytestmark = pytest.mark.app
@@ -411,6 +412,21 @@ def test_a_status_that_the_database_takes_for_old_news_is_not_reported_as_done(s
 
 def test_a_call_that_nobody_knows_is_said_so(stopped):
     assert stopped.err("call", "trace", "x", code=2).startswith("error: nothing is known of this call\n")
+
+
+def test_with_no_controller_a_calls_story_is_told_in_the_same_words(stopped, tmp_path):
+    stopped("apply", str(stopped.file))
+    with Database.open(f"sqlite:///{tmp_path}/callcenter.db") as database:
+        database.append([
+            CallOffered(node="fs1", epoch=1, sequence=1, at_us=1_000_000, call="c1", queue="support"),
+            OfferMade(
+                node="fs1", epoch=1, sequence=2, at_us=1_250_000,
+                call="c1", queue="support", agent="1000", attempt=1,
+            ),
+        ])  # fmt: skip
+    told = stopped.out("call", "trace", "c1").splitlines()
+    assert told[1].startswith("0.000  reached queue support")
+    assert told[2].startswith("0.250  agent 1000 is rung (attempt 1)")
 
 
 def test_a_good_file(stopped):

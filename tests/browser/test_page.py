@@ -1,5 +1,6 @@
 """The live page in a real Chromium."""
 
+import re
 import shutil
 import time
 from dataclasses import replace
@@ -85,6 +86,20 @@ def test_queues_callers_and_agents_are_there_and_nothing_complains(page):
     expect(page.locator("#agents tr")).to_have_count(18)
     expect(page.locator('[data-total="talking"]')).to_have_text("9")
     assert page.complaints == []
+
+
+def test_what_is_expected_of_a_queue_is_said_or_that_it_is_not_known(page):
+    outlook = {
+        name: queue_card(page, name).locator(".outlook") for name in ("support", "sales", "billing", "night")
+    }
+    expect(outlook["support"]).to_have_text(
+        re.compile(r"A new caller waits 1:15–3:30 Agents needed 12, soon 13$")
+    )
+    expect(outlook["sales"]).to_have_text(re.compile("A new caller waits not at all Agents needed 5$"))
+    expect(outlook["billing"]).to_have_text(re.compile("Agents needed –$"))
+    expect(outlook["night"].get_by_text("Too few calls so far for an outlook")).to_be_visible()
+    expect(outlook["night"].get_by_text("A new caller waits")).to_be_hidden()
+    expect(outlook["support"].get_by_text("Too few calls")).to_be_hidden()
 
 
 def test_timers_run_in_the_browser_between_snapshots(page):
@@ -233,6 +248,18 @@ def test_nothing_sticks_out_at_any_width(chromium, server, width):
 
     assert page.evaluate("document.documentElement.scrollWidth") <= width
     assert page.evaluate(CUT) == 0
+    context.close()
+
+
+@pytest.mark.parametrize("width", [1280, 1400, 1440, 1920])
+def test_a_short_name_is_not_broken_in_two(chromium, server, width):
+    context = chromium.new_context(viewport={"width": width, "height": 800})
+    page = context.new_page()
+    page.goto(server.url)
+    name = page.locator("#calls .sub", has_text="1014").last
+    expect(name).to_be_visible()
+
+    assert name.bounding_box()["height"] < 28, "one line of text"
     context.close()
 
 
