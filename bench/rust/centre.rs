@@ -136,6 +136,62 @@ impl Centre {
         took
     }
 
+    /// So many agents become free at one instant and get callers; for each of them.
+    pub fn many_released(&mut self, many: u32) -> Duration {
+        self.now_us += 1_000;
+        let mut offers = Vec::new();
+        for _ in 0..many {
+            let place = self.chance.below(self.talking.len() as u64);
+            offers.push(self.talking.swap_remove(usize::try_from(place).unwrap()));
+        }
+        let begin = Instant::now();
+        for offer in offers {
+            self.router.finish(self.now_us, offer).unwrap();
+        }
+        let proposals = black_box(self.router.decide(self.now_us).unwrap());
+        let took = begin.elapsed();
+        assert_eq!(
+            proposals.len(),
+            many as usize,
+            "callers for all of them wait"
+        );
+        for proposal in proposals {
+            connect(&mut self.router, self.now_us, &proposal);
+            self.talking.push(proposal.offer);
+            self.router
+                .enqueue(self.now_us, proposal.queue, Arrival::at(self.now_us))
+                .unwrap();
+        }
+        took / many
+    }
+
+    /// So many callers come at one instant and get agents; for each of them.
+    pub fn many_arrived(&mut self, many: u32) -> Duration {
+        self.now_us += 1_000;
+        let queues: Vec<u64> = (0..many)
+            .map(|_| self.chance.one_of(&self.queues))
+            .collect();
+        let begin = Instant::now();
+        for queue in queues {
+            self.router
+                .enqueue(self.now_us, queue, Arrival::at(self.now_us))
+                .unwrap();
+        }
+        let proposals = black_box(self.router.decide(self.now_us).unwrap());
+        let took = begin.elapsed();
+        assert_eq!(
+            proposals.len(),
+            many as usize,
+            "agents for all of them are ready"
+        );
+        for proposal in proposals {
+            connect(&mut self.router, self.now_us, &proposal);
+            self.router.finish(self.now_us, proposal.offer).unwrap();
+            self.router.decide(self.now_us).unwrap();
+        }
+        took / many
+    }
+
     /// A caller comes and gets an agent.
     pub fn quiet_round(&mut self) -> Duration {
         self.now_us += 1_000;

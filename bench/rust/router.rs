@@ -5,7 +5,8 @@
 //!
 //! One round is the whole event with its index and timer upkeep (`finish` or `enqueue`, then `decide`); what
 //! brings the centre back into balance is not measured. Percentiles of single rounds, with the clock's cost in
-//! them, are printed with what they should be at most; criterion gives the mean with its confidence.
+//! them, are printed with what they should be at most; criterion gives the mean with its confidence. Of a thousand
+//! such events at one instant, with one `decide` after them, the cost of one is given.
 //!
 //! Cases: 1 000 queues without skills, each agent in three; the same with 200 skills (`skilled.rs`); queues
 //! compared by weight under an overtaking cap; and the worst case, in which every agent has another profile,
@@ -30,7 +31,7 @@ use std::hint::black_box;
 use callcenter_core::router::{Arrival, QueueSettings, Router, Strategy};
 use centre::{Centre, Chance};
 use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
-use measure::{LARGE, Target, WORKING, WORST, is_wanted, measure};
+use measure::{LARGE, MANY, Target, WORKING, WORST, is_wanted, measure, measure_many};
 use skilled::{Plan, Skilled};
 
 fn plan(strategy: Strategy) -> QueueSettings {
@@ -84,6 +85,7 @@ fn decisions(c: &mut Criterion) {
         );
     }
     let (name, settings) = cases[0];
+    many(name, || Centre::new(10_000, settings));
     let centre = || Centre::new(100_000, settings);
     both(
         c,
@@ -164,6 +166,22 @@ fn weights_and_cap(c: &mut Criterion) {
         rounds,
         Centre::fill,
     );
+    many("weights and a cap", centre);
+}
+
+/// A thousand events at one instant.
+fn many(name: &str, centre: impl Fn() -> Centre) {
+    let name = format!("{name}, 1000 at once");
+    if is_wanted(&format!("quiet/{name}")) {
+        let mut centre = centre();
+        let what = ("quiet", name.as_str(), 10_000);
+        measure_many(what, MANY, || centre.many_arrived(1_000));
+    }
+    if is_wanted(&format!("full/{name}")) {
+        let mut centre = centre().fill(10_000);
+        let what = ("full", name.as_str(), 10_000);
+        measure_many(what, MANY, || centre.many_released(1_000));
+    }
 }
 
 fn places(c: &mut Criterion) {

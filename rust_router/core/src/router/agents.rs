@@ -195,8 +195,10 @@ impl Router {
         let before = std::mem::replace(&mut agent.state, state);
         if state != before {
             agent.state_since_us = self.now_us;
-            let works = matches!(state, State::InAQueueCall | State::WrapUp);
-            agent.work.set(works && self.counts_work, self.now_us);
+            if self.counts_work {
+                let works = matches!(state, State::InAQueueCall | State::WrapUp);
+                agent.work.set(works, self.now_us);
+            }
         }
         let readiness = agent.readiness_in(state);
         let changed = readiness != std::mem::replace(&mut agent.readiness, readiness);
@@ -215,9 +217,16 @@ impl Router {
         let mut tiers = std::mem::take(&mut agent.tiers);
         let mut looked_for = !agent.wanted.is_empty();
         // Read together what is changed one after the other: memory answers all of it at once.
-        let queues = tiers.iter().map(|tier| self.queues.get(tier.queue));
-        let seen = queues.map(|queue| queue.map_or(0, |queue| queue.ready.glance()));
-        std::hint::black_box(seen.fold(0, u64::wrapping_add));
+        let mut seen = 0;
+        for tier in &tiers {
+            seen ^= self.queues.get(tier.queue)?.ready.len() as u64;
+        }
+        for tier in &tiers {
+            let queue = self.queues.get(tier.queue)?;
+            let key = queue.place(slot, id, agent.profile, tier).key;
+            seen ^= queue.ready.glance(tier.ready.then_some(&key));
+        }
+        std::hint::black_box(seen);
         for tier in &mut tiers {
             let queue = self.queues.get_mut(tier.queue)?;
             let ready = queue.takes(agent.readiness);

@@ -110,6 +110,7 @@ impl Router {
             None => None,
         };
         let now_us = self.clock(now_us)?;
+        self.glance_at_next(queue_slot)?;
         let key = CallerKey {
             priority: key_priority(priority),
             since_us: entered_us - base_score_us,
@@ -423,7 +424,7 @@ impl Router {
                     && callers.remove(&key).is_some()
                 {
                     queue.open -= 1;
-                    queue.open_ids.remove(&key.id);
+                    queue.shield.remove(&key, stage);
                 }
             }
         }
@@ -443,9 +444,8 @@ impl Router {
                     .ok_or(RouterError::Defect("no such stage"))?;
                 callers.insert(key, demand.0);
                 queue.open += 1;
-                if queue.settings.overtaking_cap.is_some() {
-                    queue.open_ids.insert(key.id);
-                }
+                let cap = queue.settings.overtaking_cap;
+                queue.shield.insert(cap, key, stage, demand);
                 self.mark_caller(slot, queue_slot)
             }
         }

@@ -1,14 +1,14 @@
 //! Queues, agents and tiers.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::estimate::Estimator;
 
 use super::gates::count;
 use super::{
     Agent, AgentSettings, ClassIndex, LadderId, LongRanked, ProfileId, Queue, QueueSettings,
-    Readiness, Ready, Result, Router, RouterError, State, Status, Strategy, Tier, TierSettings,
-    Work, types,
+    Readiness, Ready, Result, Router, RouterError, Shield, State, Status, Strategy, Tier,
+    TierSettings, Work, types,
 };
 
 impl Queue {
@@ -23,8 +23,7 @@ impl Queue {
             newcomers: ClassIndex::default(),
             stages: Vec::new(),
             open: 0,
-            open_ids: BTreeSet::new(),
-            passes: VecDeque::new(),
+            shield: Shield::default(),
             thresholds: Vec::new(),
             levels: BTreeMap::new(),
             delays: BTreeMap::new(),

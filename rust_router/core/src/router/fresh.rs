@@ -3,6 +3,8 @@
 //! After a decision no open caller and ready agent are left unmatched, so whoever comes is all that there is to match:
 //! a freed agent is for the best of the callers whom the agent may have, and nobody else is for that caller.
 
+use std::collections::BTreeSet;
+
 use super::decide::better;
 use super::rank::Rank;
 use super::ready::ReadyKey;
@@ -34,6 +36,15 @@ impl Router {
         }
     }
 
+    /// Read whom a caller of this queue would probably get: memory answers while the caller is put down.
+    pub(super) fn glance_at_next(&self, queue_slot: u32) -> Result<()> {
+        if let Some(agent) = self.queues.get(queue_slot)?.ready.first_slot() {
+            let agent = self.agents.get(agent)?;
+            std::hint::black_box(agent.tiers.first().map(|tier| tier.queue));
+        }
+        Ok(())
+    }
+
     /// Agents who could take a call of a queue now.
     pub(super) fn ready_in(&self, queue_slot: u32) -> Result<usize> {
         let queue = self.queues.get(queue_slot)?;
@@ -58,14 +69,19 @@ impl Router {
         let Some(fresh) = self.fresh.take() else {
             return Ok(None);
         };
-        if !self.is_settled() || self.is_capped() {
+        if !self.is_settled() {
             self.fresh = Some(fresh);
             return Ok(None);
         }
         let mut proposals = Vec::new();
         match fresh {
             Fresh::Agent(slot) => {
-                let Some((rank, queue_slot)) = self.fresh_head(slot)? else {
+                let head = if self.is_capped() {
+                    self.capped_head_of(slot)?
+                } else {
+                    self.fresh_head(slot)?
+                };
+                let Some((rank, queue_slot)) = head else {
                     self.sync_tiers(slot)?;
                     self.unmark()?;
                     return Ok(Some(proposals));
@@ -75,12 +91,17 @@ impl Router {
                     self.fresh = Some(fresh);
                     return Ok(None);
                 }
+                let mut passed = BTreeSet::new();
+                if self.is_capped() {
+                    self.note_passed(slot, rank.key.slot, &mut passed)?;
+                }
                 self.agents.get_mut(slot)?.readiness = Readiness::None;
                 let best = ReadyKey {
                     slot,
                     ..ReadyKey::from(0, 0, 0, self.agents.id(slot)?)
                 };
                 proposals.push(self.reserve(queue_slot, rank.key.slot, best)?);
+                self.pass_over(&passed)?;
             }
             Fresh::Caller(slot) => {
                 self.serve(slot, &mut proposals)?;
@@ -95,6 +116,14 @@ impl Router {
             }
         }
         Ok(Some(proposals))
+    }
+
+    /// The same under overtaking caps.
+    fn capped_head_of(&self, slot: u32) -> Result<Option<(Rank, u32)>> {
+        let Some(rank) = self.capped_agent(slot, true)?.best else {
+            return Ok(None);
+        };
+        Ok(Some((rank, self.callers.get(rank.key.slot)?.queue)))
     }
 
     /// The best open caller whom this agent may take, with the queue's slot.

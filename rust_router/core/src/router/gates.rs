@@ -147,7 +147,7 @@ impl Router {
             .collect();
         queue.newcomers = ClassIndex::default();
         queue.open = 0;
-        queue.open_ids.clear();
+        queue.shield.clear();
         let callers: Vec<u32> = queue.waiting.iter().map(|key| key.slot).collect();
         for caller in callers {
             let entry = self.callers.get_mut(caller)?;

@@ -7,6 +7,7 @@
 mod adopt;
 mod agents;
 mod callers;
+mod capped;
 mod caps;
 mod config;
 mod decide;
@@ -22,6 +23,7 @@ mod pick;
 mod rank;
 mod ranked;
 mod ready;
+mod shield;
 mod skilled;
 mod slots;
 mod snapshot;
@@ -29,7 +31,7 @@ mod timers;
 mod types;
 mod work;
 
-use std::collections::{BTreeMap, BTreeSet, BinaryHeap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, BinaryHeap};
 
 use rustc_hash::FxHashMap;
 use serde::{Deserialize, Serialize};
@@ -53,6 +55,7 @@ use crate::skills::{ClassIndex, DemandId, LadderId, ProfileId, Skills};
 use rank::Rank;
 use ranked::LongRanked;
 use ready::Ready;
+use shield::Shield;
 use slots::Slots;
 use timers::{TimerKey, Timers};
 use work::Work;
@@ -86,26 +89,24 @@ struct Queue {
     dirty: bool,
     /// What callers demand who bring no demand of their own.
     ladder: LadderId,
+    /// Agents who may be offered now, in the order of the strategy.
+    ready: Ready,
     settings: QueueSettings,
+    /// All callers until they are bridged or leave.
+    waiting: LongRanked<CallerKey>,
     /// Waits at which more agents open, ascending; none is 0.
     thresholds: Vec<i64>,
     /// Those who may be offered now and have passed no threshold, by demand.
     newcomers: ClassIndex<CallerKey>,
     /// Those who may be offered now and have passed one threshold, two, ….
     stages: Vec<ClassIndex<CallerKey>>,
-    /// Agents who may be offered now, in the order of the strategy.
-    ready: Ready,
     /// `least-occupied`: the moment that the order of `ready` was made for.
     sorted_us: i64,
-    /// All callers until they are bridged or leave.
-    waiting: LongRanked<CallerKey>,
     /// What is measured for the expected wait.
     estimator: Estimator,
     name: String,
-    /// With an overtaking cap: their ids.
-    open_ids: BTreeSet<u64>,
-    /// The newest caller's id at each of the last passings-over, as many as the cap; oldest first.
-    passes: VecDeque<u64>,
+    /// What the overtaking cap needs.
+    shield: Shield,
     /// Tiers by level.
     levels: BTreeMap<i64, usize>,
     /// Tiers by opening delay.

@@ -84,10 +84,11 @@ impl Default for Orders {
 
 /// Agents of one opening delay and weight, in one of the two orders or in both.
 #[derive(Debug)]
+#[repr(C)]
 struct Class {
+    line: Ranked<ReadyKey>,
     delay_us: i64,
     weight: u32,
-    line: Ranked<ReadyKey>,
     profiles: ClassIndex<ReadyKey>,
 }
 
@@ -142,13 +143,14 @@ impl Class {
 
 /// Ready agents by class; there are few classes, in most centres only the plain one.
 #[derive(Debug, Default)]
+#[repr(C)]
 pub(super) struct Ready {
+    len: usize,
+    orders: Orders,
     /// Those without a delay, of weight 1: first in the order of classes.
     plain: Class,
     /// The others in order of delay, then weight; none is empty.
     special: Vec<Class>,
-    len: usize,
-    orders: Orders,
 }
 
 impl Default for Class {
@@ -173,18 +175,33 @@ impl Ready {
         }
     }
 
-    pub(super) fn len(&self) -> usize {
+    pub(super) const fn len(&self) -> usize {
         self.len
     }
 
-    /// Anything of what a change reads first, to have it fetched.
-    pub(super) fn glance(&self) -> u64 {
-        let first = if self.orders.profiles {
-            self.plain.profiles.first().map(|(key, _)| key)
+    /// Anything of what a change reads, to have it fetched: of the end, where most come in, or of all places where
+    /// somebody with this key may be.
+    pub(super) fn glance(&self, leaves: Option<&ReadyKey>) -> u64 {
+        if self.orders.profiles {
+            let first = self.plain.profiles.first();
+            return first.map_or(0, |(key, _)| key.id);
+        }
+        match leaves {
+            None => self.plain.line.last().map_or(0, |key| key.id),
+            Some(key) => {
+                let near = self.plain.line.near(key);
+                near.fold(0, |sum, key| sum ^ key.id)
+            }
+        }
+    }
+
+    /// The slot of the first of the plain ones, in whose order there is no lot.
+    pub(super) fn first_slot(&self) -> Option<u32> {
+        if self.orders.profiles {
+            self.plain.profiles.first().map(|(key, _)| key.slot)
         } else {
-            self.plain.line.first().copied()
-        };
-        first.map_or(0, |key| key.id)
+            self.plain.line.first().map(|key| key.slot)
+        }
     }
 
     /// Slots of all of them, in no order.

@@ -2,7 +2,8 @@
 
 use super::ready::{Orders, Ready};
 use super::{
-    Agent, CallerKey, DemandId, LadderId, ProfileId, Queue, Readiness, Result, Router, Tier,
+    Agent, CallerKey, ClassIndex, DemandId, LadderId, ProfileId, Queue, Readiness, Result, Router,
+    Tier,
 };
 use crate::skills::Filter;
 
@@ -20,8 +21,28 @@ impl Queue {
         if self.open == 0 {
             return None;
         }
+        self.head_among(self.open_stages(), tier, demands)
+    }
+
+    /// The same of the protected ones.
+    pub(super) fn protected_for(&self, tier: &Tier, demands: &Filter<'_>) -> Option<CallerKey> {
+        let stages = self.shield.stages();
+        if stages.is_empty() {
+            return None;
+        }
+        let waits = std::iter::once(0).chain(self.thresholds.iter().copied());
+        self.head_among(stages.iter().zip(waits), tier, demands)
+    }
+
+    /// The best of some stages, each with the wait with which it begins.
+    fn head_among<'a>(
+        &self,
+        stages: impl Iterator<Item = (&'a ClassIndex<CallerKey>, i64)>,
+        tier: &Tier,
+        demands: &Filter<'_>,
+    ) -> Option<CallerKey> {
         let mut best: Option<CallerKey> = None;
-        for (callers, waited_us) in self.open_stages() {
+        for (callers, waited_us) in stages {
             let Some((first, _)) = callers.first() else {
                 continue;
             };

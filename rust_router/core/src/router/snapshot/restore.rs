@@ -5,7 +5,7 @@ use super::super::timers::Due;
 use super::super::types::{self, range};
 use super::super::{
     Agent, Caller, CallerKey, LadderId, MAX_EXTERNAL_CALLS, MAX_PRIORITY, MAX_TIER, MAX_US, Offer,
-    Phase, Queue, Ready, Rest, Router, RouterError, Slots, Status, Tier, Trail,
+    Phase, Queue, Ready, Rest, Router, RouterError, Shield, Slots, Status, Tier, Trail,
 };
 use super::SnapshotError::{self, Contradiction};
 use super::rows::{AgentRow, CallerRow, Facts, OfferRow, QueueRow, TierRow};
@@ -129,7 +129,7 @@ fn put_queue(router: &mut Router, row: &QueueRow) -> Result<()> {
     )?;
     router.count_settings(&settings, true);
     let mut queue = Queue::new(name, settings, ladder);
-    queue.passes = passes.iter().copied().collect();
+    queue.shield = Shield::after(passes);
     queue.skilled |= skilled;
     queue.ready = Ready::in_orders(queue.orders());
     let slot = router.queues.insert_again(id, queue)?;

@@ -177,7 +177,7 @@ impl<'a> QueueRow<'a> {
             name,
             settings,
             ladder,
-            passes,
+            shield,
             skilled,
             // By `told`.
             estimator: _,
@@ -186,7 +186,6 @@ impl<'a> QueueRow<'a> {
             newcomers: _,
             stages: _,
             open: _,
-            open_ids: _,
             thresholds: _,
             levels: _,
             delays: _,
@@ -206,7 +205,7 @@ impl<'a> QueueRow<'a> {
             settings: *settings,
             skills: router.steps(*ladder)?,
             skilled: *skilled,
-            passes: passes.iter().copied().collect(),
+            passes: shield.passes(),
             estimator: queue.told(router.now_us, router.ready_in(slot)?).to_bytes(),
         })
     }

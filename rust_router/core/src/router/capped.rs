@@ -1,0 +1,276 @@
+//! Decisions under overtaking caps; see `caps.rs` for the rule.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Bound;
+
+use rustc_hash::FxHashMap;
+
+use super::rank::Rank;
+use super::{Caller, CallerKey, Proposal, Queue, Result, Router, RouterError, Source, Spot};
+
+/// Whom a source could have served.
+#[derive(Default)]
+pub(super) struct Head {
+    pub(super) best: Option<Rank>,
+    /// Protected callers for whom somebody of the source waits, perhaps: nobody better than `best` is free before
+    /// one of them has been served.
+    held_up_by: BTreeSet<CallerKey>,
+}
+
+/// The heads of all sources in order, and for whose turn they wait.
+#[derive(Default)]
+struct Line {
+    order: BTreeSet<(Rank, Source)>,
+    ranks: BTreeMap<Source, Rank>,
+    waits: BTreeSet<(CallerKey, Source)>,
+}
+
+impl Line {
+    /// This source has that head now.
+    fn put(&mut self, source: Source, head: Head) {
+        if let Some(rank) = self.ranks.remove(&source) {
+            self.order.remove(&(rank, source));
+        }
+        if let Some(rank) = head.best {
+            self.ranks.insert(source, rank);
+            self.order.insert((rank, source));
+        }
+        let keys = head.held_up_by.into_iter();
+        self.waits.extend(keys.map(|key| (key, source)));
+    }
+
+    fn pop(&mut self) -> Option<(Rank, Source)> {
+        let (rank, source) = self.order.pop_first()?;
+        self.ranks.remove(&source);
+        Some((rank, source))
+    }
+
+    /// The sources that waited for this caller's turn, perhaps.
+    fn freed_by(&mut self, key: CallerKey) -> Vec<Source> {
+        let from = (key, Source::Queue(0));
+        let theirs = self.waits.range(from..).take_while(|(of, _)| *of == key);
+        let freed: Vec<Source> = theirs.map(|(_, source)| *source).collect();
+        for source in &freed {
+            self.waits.remove(&(key, *source));
+        }
+        freed
+    }
+
+    fn is_first(&self, rank: Rank, source: Source) -> bool {
+        self.order.first() == Some(&(rank, source))
+    }
+}
+
+impl Router {
+    /// As `match_before` without caps, but that a caller may have to wait for protected ones to be served first.
+    /// Whoever is at `place` then waits for these too.
+    pub(super) fn decide_capped(&mut self, place: Option<Rank>) -> Result<Vec<Proposal>> {
+        let mut proposals = Vec::new();
+        let mut line = Line::default();
+        self.look(&mut |router, source| {
+            line.put(source, router.capped_head(source)?);
+            Ok(())
+        })?;
+        while let Some((rank, source)) = line.pop() {
+            if let Some(place) = place
+                && place <= rank
+            {
+                let caller = self.callers.get(place.key.slot)?;
+                let queue = self.queues.get(caller.queue)?;
+                let (free, held_up) = self.somebody(queue, caller, &mut Limits::default())?;
+                if free || !held_up {
+                    break;
+                }
+            }
+            let before = self.capped_head(source)?;
+            let served = before.best == Some(rank);
+            if !served {
+                line.put(source, before);
+                continue;
+            }
+            let slot = rank.key.slot;
+            self.serve(slot, &mut proposals)?;
+            if self.callers.get(slot)?.spot == Spot::None {
+                for freed in line.freed_by(rank.key) {
+                    line.put(freed, self.capped_head(freed)?);
+                }
+            }
+            line.put(source, self.capped_head(source)?);
+            if line.is_first(rank, source) {
+                return Err(RouterError::Defect("a head that nobody could serve"));
+            }
+        }
+        Ok(proposals)
+    }
+
+    /// The best open caller of a source who may be served now.
+    fn capped_head(&self, source: Source) -> Result<Head> {
+        match source {
+            Source::Queue(slot) | Source::Walk(slot) => self.capped_walk(slot),
+            Source::Caller(slot) => {
+                let Ok(caller) = self.callers.get(slot) else {
+                    return Ok(Head::default());
+                };
+                let Spot::Stage(..) = caller.spot else {
+                    return Ok(Head::default());
+                };
+                let mut limits = Limits::default();
+                let queue = self.queues.get(caller.queue)?;
+                let (free, _) = self.somebody(queue, caller, &mut limits)?;
+                let rank = self.rank_of(caller.key, caller.queue)?;
+                Ok(limits.head(free.then_some(rank)))
+            }
+            Source::Wanted(slot) | Source::Agent(slot) => {
+                self.capped_agent(slot, matches!(source, Source::Agent(_)))
+            }
+        }
+    }
+
+    /// The best of those whom this agent may take, or of those only who wait for nobody else.
+    pub(super) fn capped_agent(&self, slot: u32, anybody: bool) -> Result<Head> {
+        let agent = self.agents.get(slot)?;
+        let limit = self.limit(agent)?;
+        let mut held_up_by = None;
+        let mut best: Option<Rank> = None;
+        let mut look_at = |key: CallerKey, queue: u32| -> Result<()> {
+            if limit.is_some_and(|first| first < key) {
+                held_up_by = limit;
+                return Ok(());
+            }
+            let rank = self.rank_of(key, queue)?;
+            best = Some(best.map_or(rank, |best| best.min(rank)));
+            Ok(())
+        };
+        for key in &agent.wanted {
+            let queue = self.callers.get(key.slot)?.queue;
+            if self.may_serve(agent, queue)? {
+                look_at(*key, queue)?;
+            }
+        }
+        if anybody {
+            let demands = self.skills.demands_for(agent.profile);
+            for tier in &agent.tiers {
+                let queue = self.queues.get(tier.queue)?;
+                if queue.takes(agent.readiness)
+                    && let Some(key) = queue.head_for(tier, &demands)
+                {
+                    look_at(key, tier.queue)?;
+                }
+            }
+        }
+        Ok(Head {
+            best,
+            held_up_by: held_up_by.into_iter().collect(),
+        })
+    }
+
+    /// The first open caller of a queue who may be served now.
+    fn capped_walk(&self, slot: u32) -> Result<Head> {
+        let queue = self.queues.get(slot)?;
+        let mut limits = Limits::default();
+        let mut from = Bound::Unbounded;
+        let mut held_up = false;
+        while queue.ready.len() > 0 {
+            let next = queue
+                .open_stages()
+                .filter_map(|(callers, _)| callers.next(from.as_ref()))
+                .min();
+            let Some((key, _)) = next else {
+                break;
+            };
+            if held_up && limits.end(self, queue)? < Limit::At(key) {
+                break;
+            }
+            let found = self.somebody(queue, self.callers.get(key.slot)?, &mut limits)?;
+            if found.0 {
+                return Ok(limits.head(Some(self.rank_of(key, slot)?)));
+            }
+            held_up |= found.1;
+            from = Bound::Excluded(key);
+        }
+        Ok(limits.head(None))
+    }
+
+    /// Whether somebody is ready for this caller; whether somebody would be, but for protected callers.
+    fn somebody(
+        &self,
+        queue: &Queue,
+        caller: &Caller,
+        limits: &mut Limits,
+    ) -> Result<(bool, bool)> {
+        let demand = match caller.spot {
+            Spot::None => return Ok((false, false)),
+            Spot::Wanted(agent) => {
+                let tier = self.agents.get(agent)?.tier(caller.queue);
+                let ready = tier.is_some_and(|tier| tier.ready);
+                let may = ready && Limit::At(caller.key) <= limits.of(self, agent)?;
+                return Ok((may, ready && !may));
+            }
+            Spot::Stage(_, demand) => demand,
+        };
+        let wish = self.wish(queue, caller.entered_us, demand);
+        let mut held_up = false;
+        let free = queue.ready.first_where(&wish, |key| {
+            let may = Limit::At(caller.key) <= limits.of(self, key.slot)?;
+            held_up |= !may;
+            Result::Ok(may)
+        })?;
+        Ok((free, held_up))
+    }
+}
+
+/// The last caller in the order of callers whom an agent may be given to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Limit {
+    At(CallerKey),
+    /// Anybody.
+    Open,
+}
+
+/// The limits of those agents who were asked for them, as long as nothing changes.
+#[derive(Default)]
+struct Limits {
+    known: FxHashMap<u32, Limit>,
+    end: Option<Limit>,
+}
+
+impl Limits {
+    fn of(&mut self, router: &Router, agent: u32) -> Result<Limit> {
+        if let Some(limit) = self.known.get(&agent) {
+            return Ok(*limit);
+        }
+        let limit = router.limit(router.agents.get(agent)?)?;
+        let limit = limit.map_or(Limit::Open, Limit::At);
+        self.known.insert(agent, limit);
+        Ok(limit)
+    }
+
+    /// A source's head, when these are the limits that were asked for.
+    fn head(self, best: Option<Rank>) -> Head {
+        let held_up_by = self.known.into_values().filter_map(|limit| match limit {
+            Limit::At(key) => Some(key),
+            Limit::Open => None,
+        });
+        Head {
+            best,
+            held_up_by: held_up_by.collect(),
+        }
+    }
+
+    /// The farthest of all agents who are ready in a queue.
+    fn end(&mut self, router: &Router, queue: &Queue) -> Result<Limit> {
+        if let Some(end) = self.end {
+            return Ok(end);
+        }
+        let mut end: Option<Limit> = None;
+        for agent in queue.ready.slots() {
+            end = end.max(Some(self.of(router, agent)?));
+            if end == Some(Limit::Open) {
+                break;
+            }
+        }
+        let end = end.unwrap_or(Limit::Open);
+        self.end = Some(end);
+        Ok(end)
+    }
+}
