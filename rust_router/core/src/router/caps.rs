@@ -54,9 +54,15 @@ impl Router {
         let demands = self.skills.demands_for(agent.profile);
         for tier in &agent.tiers {
             let queue = self.queues.get(tier.queue)?;
-            if queue.open > 0
-                && queue.takes(agent.readiness)
-                && let Some(key) = queue.protected_for(tier, &demands)
+            if !queue.takes(agent.readiness) {
+                continue;
+            }
+            // Nobody is before the head; mostly it is the oldest caller, too.
+            let protected = match queue.head_for(tier, &demands) {
+                Some(head) if head.id > queue.protected_to() => queue.protected_for(tier, &demands),
+                head => head,
+            };
+            if let Some(key) = protected
                 && first.is_none_or(|first| key < first)
             {
                 first = Some(key);

@@ -187,6 +187,9 @@ impl<K: Ord + Copy> ClassIndex<K> {
     /// The smallest matching item.
     #[must_use]
     pub fn best(&self, filter: &Filter<'_>) -> Option<(K, u32)> {
+        if filter.is_everything() || self.only.is_some() {
+            return self.first().filter(|(_, class)| filter.test(*class));
+        }
         self.best_from(filter, Bound::Unbounded, |_| true)
     }
 
