@@ -70,12 +70,12 @@ SERVER = {
     "max_wal_senders": "0",
     "autovacuum": "off",
     "max_wal_size": "4GB",
-    "shared_buffers": "2GB",
+    "shared_buffers": "4GB",  # the index of callers is looked up at random
     "maintenance_work_mem": "1GB",
     "max_parallel_workers_per_gather": "0",
     "max_parallel_maintenance_workers": "0",
 }
-"""As for a machine that is nothing but a database of 8 GB; every query has one core."""
+"""As for a machine that is nothing but a database and has 16 GB; every query has one core."""
 
 
 def fill(database: Database, calls: int, days: int) -> None:
@@ -217,8 +217,10 @@ AT_MOST_S = 2.0
 
 def measure(database: Database) -> None:
     now_us = round(LAST.timestamp()) * 1_000_000
-    print(f"load {os.getloadavg()[0]:.1f}; each asked for three times: the first and the fastest; then the")
-    print("least processor time of Python + PostgreSQL, by which it passes: an idle core takes that long")
+    print(
+        f"load {os.getloadavg()[0]:.1f}; each asked for three times: the first and the fastest, by the clock,"
+    )
+    print("which passes or misses; then the least processor time of Python + PostgreSQL")
     for words, what, size, more in ASKED:
         walls, works = [], []
         for _ in range(3):
@@ -228,7 +230,7 @@ def measure(database: Database) -> None:
             works.append((time.process_time() - python, server_s(database) - server))
         offered = report.total.get("offered", report.total["answered"])
         work = min(works, key=sum)
-        verdict = "" if "year" in words else " PASS" if sum(work) <= AT_MOST_S else " MISS"
+        verdict = "" if "year" in words else " PASS" if min(walls) <= AT_MOST_S else " MISS"
         print(
             f"{words:58} {len(report.rows):6} rows of {offered:10,} calls:"
             f" {walls[0]:5.2f} s, {min(walls):5.2f} s; {work[0]:4.2f} + {work[1]:4.2f} s{verdict}",
