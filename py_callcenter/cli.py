@@ -127,11 +127,16 @@ class Starting:
         from py_callcenter.api.server import ListenError  # noqa: PLC0415 - see above
         from py_callcenter.api.token import TokenError  # noqa: PLC0415 - likewise
         from py_callcenter.store.errors import StoreError  # noqa: PLC0415 - likewise
+        from py_callcenter.store.spool import SpoolError  # noqa: PLC0415 - likewise
 
         match error:
             case ListenError():
                 hint = "another controller may run; change `listen` (of the demo: `callcenter demo --listen`)"
                 raise CliError(str(error), hint) from error
+            case SpoolError():
+                raise CliError(
+                    str(error), "check `state` under [controller]: a folder that this user may write"
+                ) from error
             case StoreError():
                 raise CliError(str(error), "check `database` under [controller]") from error
             case TokenError():

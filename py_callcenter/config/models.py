@@ -70,7 +70,7 @@ class Controller(Model):
     listen: str = "127.0.0.1:8080"
     """Address of the page, the API, /metrics, /healthz and /readyz, as host:port."""
 
-    database: str = "sqlite:///callcenter.db"
+    database: Annotated[str, AfterValidator(rules.check_database)] = "sqlite:///callcenter.db"
     """SQLAlchemy URL. A relative SQLite file belongs to the folder of the configuration file."""
 
     state: str = "state"

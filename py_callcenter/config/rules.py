@@ -26,6 +26,7 @@ NO_PASSWORD: Final = ("has no password", "give `password` or `password-file`")
 DEFAULT_PASSWORD: Final = "ClueCon"  # noqa: S105 - what FreeSWITCH ships; known to everybody
 """Password of a stock event_socket.conf.xml."""
 
+_DATABASE = re.compile(r"sqlite://(?:/\S.*)?|postgresql\+psycopg://[^\s/?]*(?:/[^\s]*)?(?:\?[^\s]*)?")
 _NAME = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9_.@ -]{0,62}[A-Za-z0-9_.@-])?\Z")
 _CONTACT_ENDPOINTS = ("user", "sofia", "verto.rtc")
 _TEMPLATE_TEXT = re.compile(r"[A-Za-z0-9_.@/-]*\Z")
@@ -242,6 +243,16 @@ def check_host(text: str) -> str:
             raise RuleError(
                 f"{shown(text)} is neither a host name nor an address", 'for example "127.0.0.1", "::1"'
             ) from None
+    return text
+
+
+def check_database(text: str) -> str:
+    """SQLAlchemy's URL of one of the two databases. No message quotes it: it may hold a password."""
+    if not _DATABASE.fullmatch(text):
+        raise RuleError(
+            "isn't the URL of a database that can be used",
+            'write "sqlite:///callcenter.db" or "postgresql+psycopg://user@host/db"',
+        )
     return text
 
 

@@ -40,7 +40,7 @@ def engine_for(url: str) -> Engine:
             engine = create_engine(url, poolclass=StaticPool, connect_args={"check_same_thread": False})
         else:
             engine = create_engine(url, connect_args={"timeout": 10})
-    except (ArgumentError, ImportError) as error:
+    except (ArgumentError, ImportError, ValueError) as error:
         raise UnusableError(f"the database's URL can't be used ({type(error).__name__}); {hint}") from error
     if engine.dialect.name not in _SUPPORTED:
         raise UnusableError(f"the database's URL can't be used ({engine.dialect.name}); {hint}")

@@ -83,7 +83,8 @@ class Spool:
             self._sizes = {int(path.stem): path.stat().st_size for path in folder.glob("[0-9]*.log")}
             marked = self._read_position()
         except (OSError, ValueError) as error:
-            raise SpoolError(f"{folder} can't be used: {error}") from error
+            reason = getattr(error, "strerror", None) or error
+            raise SpoolError(f"{folder} can't be used: {reason}") from error
         first = min(self._sizes, default=0)
         last = max(self._sizes, default=0)
         self.end = Position(last, self._sizes.get(last, 0))

@@ -10,11 +10,13 @@ from typer.testing import CliRunner
 from py_callcenter._router import Router
 from py_callcenter.api import WaitErrorRow, WaitRow, create_app
 from py_callcenter.api.server import ApiServer, ListenError
+from py_callcenter.cli import CliError, Starting
 from py_callcenter.cli_commands import app
 from py_callcenter.config import Strategy, load
 from py_callcenter.engine import Engine
 from py_callcenter.engine.records import CallOffered, OfferMade
 from py_callcenter.store import Database, Store
+from py_callcenter.store.spool import Spool
 
 pytestmark = pytest.mark.app
 
@@ -487,6 +489,14 @@ def test_text_from_elsewhere_can_not_move_the_cursor(shell):
     assert shell.err("queue", "show", "x", "-c", "a\x1b[2J\nb.toml", code=2).startswith(
         "error: a\\x1b[2J\\nb.toml:1:"
     )
+
+
+def test_a_state_folder_that_cannot_be_is_said_by_its_own_name(tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(CliError) as caught, Starting():
+        Spool(tmp_path / "file" / "spool")
+    assert caught.value.message.endswith("spool can't be used: Not a directory")
+    assert caught.value.hint.startswith("check `state` under [controller]")
 
 
 def test_a_taken_address_is_said_plainly():

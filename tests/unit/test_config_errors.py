@@ -234,6 +234,39 @@ def test_a_node_needs_one_password_and_only_one(tmp_path):
     assert found[2] == "given beside `password`"
 
 
+@pytest.mark.parametrize(
+    "url",
+    [
+        "mysql://x/y",
+        "callcenter.db",
+        "",
+        "sqlite:/x.db",
+        "postgresql://u:pw@h/db",
+        "postgresql+psycopg://u:pw@h /db",
+    ],
+)
+def test_a_database_that_is_none_of_the_two_is_refused_before_anything_starts(url):
+    found = only(f'[controller]\ndatabase = "{url}"\n{NODE}')
+    assert found[:2] == (2, "controller.database")
+    assert "postgresql+psycopg://user@host/db" in found[3]
+    assert "pw" not in found[2] + found[3], "it may hold a password"
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "sqlite:///callcenter.db",
+        "sqlite:////var/lib/call center/x.db",
+        "sqlite://",
+        "sqlite:///:memory:",
+        "postgresql+psycopg://acd:p%40ss@db.example.org:5433/acd?sslmode=verify-full",
+        "postgresql+psycopg:///acd?host=/run/postgresql",
+    ],
+)
+def test_urls_of_the_two_databases_are_taken(url):
+    assert loads(f'[controller]\ndatabase = "{url}"\n{NODE}'.encode()).controller.database == url
+
+
 def test_no_node_at_all():
     assert only("[controller]\n")[2] == "names no FreeSWITCH"
 
