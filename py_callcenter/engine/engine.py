@@ -200,7 +200,9 @@ class Engine:
         """
         self._advance(now_us)
         holds.hold(self._state, node, "away")
+        ended = recovery.legs_of(self._state, node)
         self._look(node, ())
+        self._state.reach.given_up[node] = ended
         registrations.node_gone(self._state, node)
         return self._finish()
 

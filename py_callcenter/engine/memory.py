@@ -230,6 +230,8 @@ class Memory:
         """The agent goes on, with a caller who was connected to them."""
         agent = self._agent(record)
         agent.finishing, agent.since_us = "", record.at_us
+        if record.call not in self.calls:  # it had ended in the books when its node was given up
+            self.entered(record)
         call = self._call(record)
         if call is not None:
             call.standing, call.agent, call.counted = "talking", record.agent, True

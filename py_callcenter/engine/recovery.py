@@ -46,6 +46,7 @@ from py_callcenter.engine.records import (
     CallLeft,
     CallLost,
     ConversationEnded,
+    ConversationJoined,
     LegOrphaned,
     OfferEnded,
     OfferMade,
@@ -133,6 +134,13 @@ def expected_legs(state: State, node: str) -> list[str]:
 # Calls.
 
 
+def legs_of(state: State, node: str) -> dict[str, int]:
+    """The number of the last queue leg of each call that is open on a node."""
+    legs = {uuid: past.leg for uuid, past in state.past.items() if past.node == node}
+    legs.update((call.uuid, call.stays) for call in state.calls.values() if call.node == node)
+    return legs
+
+
 def take_up(state: State, node: str, live: Mapping[str, Event]) -> None:
     """Everything that lives on a node and is unknown here; then what the books have open and that is dead."""
     _await_no_more(state, node)
@@ -157,6 +165,7 @@ def take_up(state: State, node: str, live: Mapping[str, Event]) -> None:
         _end_offers(state, uuid, past)
     for uuid in [uuid for uuid, past in state.past.items() if past.node == node]:
         _close_books(state, uuid, state.past.pop(uuid))
+    state.reach.given_up.pop(node, None)
     for uuid, dump in live.items():
         if uuid in state.calls:
             strangers.known(state, uuid)
@@ -244,9 +253,16 @@ def _call(state: State, node: str, dump: Event, past: CallMemory | None) -> Call
     stamp = stamp_of(dump)
     call.attempts = max(stamp.attempt, past.attempts if past is not None else 0)
     call.stays = past.leg if past is not None else stamp.leg
+    if past is None and (ended := _ended_unseen(state, node, uuid)) is not None:
+        call.stays = ended + 1  # what the books say of the leg before stays true: it was lost from sight
     call.first_us = min(past.entered_us if past is not None else stamp.entered_us, state.now_us)
     state.calls[uuid] = call
     return call
+
+
+def _ended_unseen(state: State, node: str, uuid: str) -> int | None:
+    """The last leg of a call that ended in the books when its node was given up."""
+    return state.reach.given_up.get(node, {}).get(uuid)
 
 
 def _take_up_parked(
@@ -335,14 +351,15 @@ def _take_up_bridged(
     if partner is None or seal is None or not ours or queue is None or stay is None or agent_id is None:
         _take_up_with_others(state, call, dump, past)
         return
-    counted = past is not None and past.counted
+    again = past is None and _ended_unseen(state, node, uuid) is not None
+    counted = again or (past is not None and past.counted)
     talks = past is not None and past.standing == "talking"
     parted = past is not None and past.standing == "parted"  # for all that we knew
     if past is not None and (talks or parted):
         since_us = past.talk_since_us
     else:
         since_us = stamp.answered_us or state.now_us
-    since_us = max(entered_us, min(since_us, state.now_us))
+    since_us = state.now_us if again else max(entered_us, min(since_us, state.now_us))
     if not _free(state, agent_id):
         call.phase = Phase.AWAY
         return
@@ -358,7 +375,10 @@ def _take_up_bridged(
     if past is not None and not talks and seal.agent in past.offers:
         past.offers.pop(seal.agent)
         talk.note_taken(state, offer)
-    if past is None:  # what the books lack, they learn as of a caller who is still waiting
+    if again:
+        what = {"call": uuid, "queue": queue.name, "leg": stay.index, "agent": seal.agent, "after": uuid}
+        state.note(ConversationJoined, node, **what)
+    elif past is None:  # what the books lack, they learn as of a caller who is still waiting
         state.note(
             QueueResumed, node, call=uuid, queue=queue.name, leg=stay.index, entered_us=stay.entered_us
         )

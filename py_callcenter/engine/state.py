@@ -48,6 +48,8 @@ class Reach:
     """The same by uuid of the leg, and by the job that dials it."""
     kept_back: dict[str, int] = field(default_factory=dict)
     """Agents who by hand are offered nothing before a moment."""
+    given_up: dict[str, dict[str, int]] = field(default_factory=dict)
+    """By node that is out of sight: calls that ended in the books for that, with their last queue leg."""
 
 
 @dataclass(slots=True)

@@ -188,7 +188,7 @@ def test_while_a_phone_rings(first, second):
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize("who", [caller_leaves, agent_hangs_up], ids=lambda act: act.__name__)
 def test_from_the_answer_until_a_second_after_the_bridge(who):
-    """F22, F23: at every millisecond of the connecting, then in steps."""
+    """F22, F23: at every millisecond of the connecting, then in steps: nothing is under way any more."""
     for after_ms in (*range(130), *range(130, 1200, 50)):
         world = Crossing()
         world.do(agent_rings)
@@ -228,7 +228,7 @@ def test_while_they_talk(first, second):
 
 
 @pytest.mark.timeout(300)
-@pytest.mark.parametrize("apart_ms", range(0, 60, 3))
+@pytest.mark.parametrize("apart_ms", range(60))
 @pytest.mark.parametrize("second", [caller_leaves, agent_hangs_up], ids=lambda act: act.__name__)
 def test_a_bridge_that_comes_to_nothing(second, apart_ms, monkeypatch):
     """F25: accepted, and neither leg hears of it; somebody hangs up meanwhile."""
@@ -242,7 +242,7 @@ def test_a_bridge_that_comes_to_nothing(second, apart_ms, monkeypatch):
 
 
 @pytest.mark.timeout(300)
-@pytest.mark.parametrize("apart_ms", range(0, 100, 5))
+@pytest.mark.parametrize("apart_ms", range(100))
 def test_a_bridge_that_breaks_at_once(apart_ms, monkeypatch):
     """F26: bridged and parted with nobody hanging up: not an answer, and the place is kept."""
     world = Crossing()

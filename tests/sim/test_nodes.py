@@ -236,3 +236,34 @@ def test_phones_registered_on_a_dead_node_are_gone_until_they_register_elsewhere
     registered(cluster, "fs2", ANNA, "sofia/internal/sip:1000@10.0.0.9:5060")
     cluster.run(4)
     assert waits.partner
+
+
+def test_calls_of_a_node_that_was_out_of_sight_go_on_under_a_number_of_their_own():
+    """They ended in the books when the node was given up; there they are again, each end stays one end."""
+    cluster = Cluster(office(agent("anna", contacts=(ANNA,))))
+    cluster.phone("fs1", ANNA)
+    registered(cluster, "fs1", ANNA, "sofia/internal/sip:1000@10.0.0.9:5060")
+    talks = cluster.call("fs1")
+    cluster.run(4)
+    waits = cluster.call("fs1")
+    cluster.run(1)
+    cluster.lose("fs1")
+    cluster.carry_out(cluster.engine.on_node_gone("fs1", cluster.now_us))
+    cluster.run(10)
+    assert [record.call for record in cluster.all("call-lost")] == [waits.uuid]
+    assert [record.call for record in cluster.all("conversation-ended")] == [talks.uuid]
+
+    cluster.connect("fs1")
+    registered(cluster, "fs1", ANNA, "sofia/internal/sip:1000@10.0.0.9:5060")
+    cluster.run(3)
+    [again] = cluster.all("conversation-joined")
+    assert (again.call, again.leg, again.agent) == (talks.uuid, 2, "anna")
+    [back] = cluster.all("queue-resumed")
+    assert (back.call, back.leg) == (waits.uuid, 2)
+    assert len(cluster.all("call-answered")) == 1, "the answer counts once"
+
+    talks.hang_up()
+    cluster.run(5)
+    assert cluster.all("conversation-ended")[-1].talk_us < 10_000_000, "what was talked before counts once"
+    cluster.run(10)
+    assert waits.partner

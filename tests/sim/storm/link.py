@@ -267,6 +267,7 @@ class Link:
         ended = self._refused_us is not None and now_us - self._refused_us >= TIMINGS.gone_after_s * SECOND
         if not self._told_gone and (ended or now_us - self._unseen_us >= TIMINGS.out_of_sight_s * SECOND):
             self._told_gone = True
+            self.centre.spy.given_up(self.node)
             self._tell(self.app.on_gone, self.name)
 
     def _failed(self, slot: Slot, *, nobody_listens: bool = False) -> None:

@@ -143,7 +143,7 @@ class Rules:
         worker = truth.workers.get(ring.agent)
         if worker is None:
             return
-        others = {other.offer for other in worker.rings if other.offer != ring.offer}
+        others = {other.offer for other in worker.rings if other.offer != ring.offer and not other.unseen}
         if others:
             self.broken(
                 "I5", ring.offer, f"agent {ring.agent} is rung for {ring.offer} and has {sorted(others)}"

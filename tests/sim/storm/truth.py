@@ -89,6 +89,8 @@ class Ring:
     cause: str = ""
     ghost_us: int = 0
     ghost: int | None = None
+    unseen: bool = False
+    """Its node was out of sight for so long that it was given up."""
 
     @property
     def alive(self) -> bool:
@@ -404,6 +406,11 @@ class Truth:
 
     def _rests(self, worker: Worker, seconds: float) -> None:
         worker.free_us = max(worker.free_us, self.centre.now_us + round(seconds * 1_000_000))
+
+    def given_up(self, node: int) -> None:
+        """The controller counts on nothing there any more; whoever talks there may be rung elsewhere."""
+        for ring in self.living_rings.values():
+            ring.unseen = ring.unseen or ring.node == node
 
     def switch_died(self, node: int) -> None:
         """All channels of a node ended with it."""

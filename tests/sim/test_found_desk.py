@@ -1,0 +1,49 @@
+"""What the simulation found once people consulted and transferred by the API: each seed with its story.
+
+As in `test_found`, with what people do beside calling and answering (`storm/plan.py`).
+"""
+
+from __future__ import annotations
+
+import pytest
+from sim.storm.plan import draw
+from sim.storm.run import simulate
+from sim.test_found import ALL
+
+from py_callcenter.app import controller
+
+pytestmark = pytest.mark.sim
+
+STORIES = {
+    "an agent transferred the caller by phone while a colleague's rang, who then got the caller back out": (
+        11,
+        (),
+        ("consult",),
+    ),
+    "a colleague transferred the agent away, and the caller heard music for ever": (87, (), ("consult",)),
+    "a caller meant for one agent was sent on to an extension, and still waited for that agent": (
+        42,
+        (),
+        ("consult", "transfer"),
+    ),
+    "a colleague hung up in the moment in which the caller was handed over": (
+        171,
+        tuple(sorted({*ALL, 3, 7, 8, 9, 10})),
+        ("consult",),
+    ),
+    "a node was out of sight for minutes: calls that had ended in the books ended once more": (
+        28,
+        (1, 8, 36),
+        ("consult",),
+    ),
+}
+
+
+@pytest.mark.parametrize("story", STORIES)
+def test_what_was_found_once_stays_mended(story, monkeypatch):
+    monkeypatch.setattr(controller, "_NOTABLE", {})
+    seed, faults, habits = STORIES[story]
+
+    result = simulate(draw(seed, faults, habits))
+
+    assert not result.violations, "\n".join(map(str, result.violations))
