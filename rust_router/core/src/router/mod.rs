@@ -9,6 +9,7 @@ mod agents;
 mod callers;
 mod capped;
 mod caps;
+mod clock;
 mod config;
 mod decide;
 mod error;
@@ -23,10 +24,12 @@ mod pick;
 mod rank;
 mod ranked;
 mod ready;
+mod settings;
 mod shield;
 mod skilled;
 mod slots;
 mod snapshot;
+mod stand;
 mod timers;
 mod types;
 mod work;
@@ -44,11 +47,12 @@ pub use error::{Result, RouterError};
 pub use explain::{Candidate, Explanation};
 pub use log::{LOG_FORMAT, LogError, Recorder, Replay};
 pub use look::QueueView;
+pub use settings::{AgentSettings, QueueSettings, TierSettings};
 pub use snapshot::{SNAPSHOT_FORMAT, SnapshotError};
 pub use types::{
-    AgentSettings, AgentView, Closed, Fault, MAX_EXTERNAL_CALLS, MAX_NAME, MAX_NO_ANSWER,
-    MAX_PRIORITY, MAX_RING_COUNT, MAX_TIER, MAX_TIER_WAIT_US, MAX_US, MAX_WEIGHT, MAX_WINDOW_US,
-    MIN_WINDOW_US, Proposal, QueueSettings, Reason, State, Status, Strategy, TierSettings,
+    AgentView, Closed, Fault, MAX_EXTERNAL_CALLS, MAX_NAME, MAX_NO_ANSWER, MAX_PRIORITY,
+    MAX_RING_COUNT, MAX_TIER, MAX_TIER_WAIT_US, MAX_US, MAX_WEIGHT, MAX_WINDOW_US, MIN_WINDOW_US,
+    Proposal, Reason, State, Status, Strategy,
 };
 
 use crate::skills::{ClassIndex, DemandId, LadderId, ProfileId, Skills};
@@ -384,23 +388,6 @@ impl Router {
         types::duration("now_us", now_us)
     }
 
-    /// The clock after a checked call: never back. What opens or closes by waiting does so here.
-    fn clock(&mut self, now_us: i64) -> Result<i64> {
-        self.put_fresh()?;
-        self.now_us = self.now_us.max(now_us);
-        while let Some((timer, due)) = self.wakes.pop(self.now_us) {
-            let timers::Due::Caller(slot) = due else {
-                return Err(RouterError::Defect("not a caller's timer"));
-            };
-            let caller = self.callers.get_mut(slot)?;
-            if caller.wake == Some(timer) {
-                caller.wake = None;
-                self.refresh_caller(slot)?;
-            }
-        }
-        Ok(self.now_us)
-    }
-
     fn queue_slot(&self, queue: u64) -> Result<u32> {
         self.queues
             .slot(queue)
@@ -423,62 +410,6 @@ impl Router {
         self.offers
             .slot(offer)
             .ok_or(RouterError::UnknownOffer(offer))
-    }
-
-    // Timers.
-
-    /// Arm or re-arm the engine's deadline.
-    ///
-    /// # Errors
-    /// `OutOfRange`.
-    pub fn set_timer(&mut self, deadline_us: i64, token: i64) -> Result<()> {
-        types::duration("deadline_us", deadline_us)?;
-        self.timers.arm_token(deadline_us, token);
-        Ok(())
-    }
-
-    /// Disarm; an unknown token is no error.
-    pub fn cancel_timer(&mut self, token: i64) {
-        self.timers.cancel_token(token);
-    }
-
-    /// When `advance` next has something to do.
-    #[must_use]
-    pub fn next_deadline_us(&self) -> Option<i64> {
-        let both = [self.timers.next_us(), self.wakes.next_us()];
-        both.into_iter().flatten().min()
-    }
-
-    /// End wrap-ups, delays and holds that are due; give the engine's due tokens in order.
-    ///
-    /// # Errors
-    /// `OutOfRange`.
-    pub fn advance(&mut self, now_us: i64) -> Result<Vec<i64>> {
-        Self::check_time(now_us)?;
-        let now_us = self.clock(now_us)?;
-        let mut tokens = Vec::new();
-        while let Some((timer, due)) = self.timers.pop(now_us) {
-            match due {
-                timers::Due::Token(token) => tokens.push(token),
-                timers::Due::Agent(slot) => {
-                    let agent = self.agents.get_mut(slot)?;
-                    // A key of an earlier arming must not end a rest that began since.
-                    if agent.rest.is_some_and(|rest| rest.timer == timer) {
-                        agent.rest = None;
-                    } else if agent.hold == Some(timer) {
-                        agent.hold = None;
-                    } else {
-                        continue;
-                    }
-                    self.put_fresh()?;
-                    self.refresh_agent_last(slot)?;
-                }
-                timers::Due::Caller(_) => {
-                    return Err(RouterError::Defect("a caller's timer among the agents'"));
-                }
-            }
-        }
-        Ok(tokens)
     }
 }
 
