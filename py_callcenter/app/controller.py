@@ -51,6 +51,8 @@ its clock, so 32 to 33.5): within 35 s, and not when we stand still for 30."""
 DEAD_MAN_PLANNED_S: Final = 120
 """After a stop that we know of: time for an upgrade and the next start."""
 IDLE_TICK_S: Final = 1.0
+RESUMES_WITHIN_S: Final = 5.0
+"""Promised from a switch that answers again to its callers being routed, with 100 000 legs (I14)."""
 KEYS_EVERY_S: Final = 60.0
 KEYS_MARGIN_US: Final = 60_000_000
 """More than any two clocks of ours differ, and than a stamp may be on its way."""
@@ -236,6 +238,17 @@ class Controller:
     def on_gone(self, node: str) -> None:
         self._input(self.engine.on_node_gone, node)
         self.changed()
+
+    def on_resumed(self, node: str, took_s: float) -> None:
+        if took_s > RESUMES_WITHIN_S:
+            self.violated("I14", node)
+
+    def on_harmful(self, node: str, uuid: str) -> None:
+        self.violated("I17", node, self.engine.call_of(uuid))
+
+    def violated(self, rule: str, node: str = "", call: str = "") -> None:
+        """A promise was broken that the engine can't see."""
+        self._input(self.engine.violated, rule, node, call)
 
     def known_legs(self, node: str) -> list[str]:
         return self.engine.known_legs(node)

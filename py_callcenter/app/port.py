@@ -303,7 +303,7 @@ class HubPort:
             try:
                 await self._ask(partial(self._controller.take_up, wanted))
             except PortError:
-                self._store.apply(before)
+                await self._take_back(before)
                 raise
             return changes
 
@@ -322,6 +322,13 @@ class HubPort:
             raise PortError(503, "the database doesn't answer", hint) from error
         except StoreError as error:
             raise PortError(503, str(error), hint) from error
+
+    async def _take_back(self, before: Config) -> None:
+        """Who is told that nothing was changed must be right after the next start too (I16)."""
+        try:
+            await asyncio.wait_for(asyncio.wrap_future(self._store.apply(before)), WRITE_S)
+        except (StoreError, TimeoutError):
+            await self._ask(partial(self._controller.violated, "I16"))
 
     async def health(self) -> Health:
         stuck_s = self._controller.seconds_since_beat()

@@ -55,7 +55,7 @@ from py_callcenter.engine.causes import cause_of_job
 from py_callcenter.engine.errors import UnknownCall, UnknownNode
 from py_callcenter.engine.identity import Sealer
 from py_callcenter.engine.memory import Memory
-from py_callcenter.engine.records import AnyRecord
+from py_callcenter.engine.records import AnyRecord, InvariantViolated
 from py_callcenter.engine.state import State
 
 _AGAIN_US: Final = 5_000_000
@@ -210,6 +210,17 @@ class Engine:
         """What a switch says that it takes."""
         self._advance(now_us)
         pacing.learnt(self._state, node, capacity)
+        return self._finish()
+
+    def call_of(self, uuid: str) -> str:
+        """Id of the call that a channel belongs to; empty for none."""
+        call, offer = self._state.calls.get(uuid), self._state.legs.get(uuid)
+        return call.id if call is not None else offer.call.id if offer is not None else ""
+
+    def violated(self, rule: str, node: str, call: str, now_us: int) -> Outcome:
+        """What only the shell around sees: a promise that was broken."""
+        self._advance(now_us)
+        self._state.note(InvariantViolated, node, rule=rule, call=call)
         return self._finish()
 
     def tick(self, now_us: int) -> Outcome:

@@ -403,6 +403,13 @@ def _end(state: State, offer: Offer, cause: str, *, kill_talk_leg: bool = True) 
         _watch(state, offer, SPARED_US if offer.spared else KILL_DEADLINE_US, _kill_overdue)
 
 
+def _prove_idle(state: State, offer: Offer) -> None:
+    """An offer that came to nothing leaves the agent's place in the idle order alone (I8)."""
+    idle_since_us = state.router.agent(offer.agent_id).idle_since_us
+    if idle_since_us > offer.made_us >= state.round.ledger.stirred_us(offer.agent.name):
+        state.note(InvariantViolated, offer.call.node, rule="I8", call=offer.call.id)
+
+
 def _kill(state: State, offer: Offer, leg: Leg, cause: str) -> None:
     if not leg.created:
         state.forbid(leg.uuid)
@@ -429,6 +436,7 @@ def _conclude(state: State, offer: Offer) -> None:
     else:
         if fault == "unregistered":
             registrations.not_there(state, offer.agent)
+        _prove_idle(state, offer)
         status = state.router.fail(state.now_us, offer.id, "withdrawn" if offer.nobody_to_blame else fault)
         state.note(
             OfferEnded,

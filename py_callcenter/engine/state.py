@@ -13,9 +13,10 @@ from py_callcenter.config import Agent, Config, Queue, Tier
 from py_callcenter.engine.actions import Action
 from py_callcenter.engine.calls import Call, Offer, Stay
 from py_callcenter.engine.identity import Sealer
+from py_callcenter.engine.ledger import Ledger
 from py_callcenter.engine.marks import Marks
 from py_callcenter.engine.memory import CallMemory
-from py_callcenter.engine.records import AnyRecord
+from py_callcenter.engine.records import AnyRecord, InvariantViolated
 from py_callcenter.engine.regulars import Regulars
 
 if TYPE_CHECKING:  # they work on the state and are kept in it
@@ -84,6 +85,8 @@ class Round:
     """Channels that the switch didn't know when it was asked, with that moment."""
     number: int = 0
     """Counts the steps."""
+    ledger: Ledger = field(default_factory=Ledger)
+    """What the records of this run promise."""
     findings: dict[tuple[str, str], tuple[int, int]] = field(default_factory=dict)
     """What looked wrong (`sweep`): rule and what about, when first (0: told) and when last."""
     holders: dict[int, int] = field(default_factory=dict)
@@ -159,9 +162,11 @@ class State:
     def note(self, kind: type[AnyRecord], node: str = "", **fields: Any) -> None:
         """Append a record; the id and the moment are filled in here and nowhere else."""
         self._sequence += 1
-        self.records.append(
-            kind(node=node, epoch=self.epoch, sequence=self._sequence, at_us=self.now_us, **fields)
-        )
+        record = kind(node=node, epoch=self.epoch, sequence=self._sequence, at_us=self.now_us, **fields)
+        self.records.append(record)
+        broken = self.round.ledger.fold(record)
+        if broken:
+            self.note(InvariantViolated, node, rule=broken, call=getattr(record, "call", ""))
 
     def start_timer(self, after_us: int, run: Callable[..., None], *arguments: Any) -> int:
         """Call `run(state, *arguments)` after `after_us`; give the token to stop it with."""

@@ -1,8 +1,8 @@
 """Proof by looking: what must hold between two inputs, checked a little every second while calls are there.
 
-Rules I1–I17 are the promises of this product (ARCHITECTURE.md). Here are those that the tables themselves
-can break; the others are proven where they live: order and fairness (I7, I8) in the core against a slow twin,
-the books (I10–I12) by the database's keys and the fold, time and load (I14, I15, I17) in the simulation.
+Rules I1–I17 are the promises of this product (docs/runbook.md, CallcenterInvariantViolated). Here are those
+that the tables themselves can break; what records can break is proven while they are written (`ledger`), and
+what only the shell sees is told by it (`Engine.violated`).
 
 What looks wrong once may be on its way: it counts when it looks wrong again half a minute later, which is
 within the promise of sixty seconds. Each finding is told once, with the call that it is about, and has the
@@ -12,13 +12,14 @@ switch looked at anew.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import islice
 from typing import Final
 
 from py_callcenter.engine.calls import Call, Offer, OfferState, Phase
 from py_callcenter.engine.records import InvariantViolated
 from py_callcenter.engine.state import State
 
-RULES: Final = ("I1", "I2", "I3", "I4", "I5", "I6", "I9", "I13")
+RULES: Final = ("I1", "I2", "I3", "I4", "I5", "I6", "I7", "I9", "I13")
 LASTS_US: Final = 20_000_000
 """So long something must look wrong."""
 FORGOTTEN_US: Final = 120_000_000
@@ -28,6 +29,8 @@ _WITH_AGENT: Final = frozenset({OfferState.CLAIMED, OfferState.BRIDGING, OfferSt
 _MOST_TIMERS: Final = 12
 """An engine has so many timers for each call, offer and agent at the most, and some of its own."""
 _SPARE: Final = 200
+_MOST_ORDERED: Final = 500
+"""Callers at the head of a queue who are looked at."""
 
 Finding = tuple[str, str, str, str]
 """Rule, what it is about, id of the call, node."""
@@ -53,9 +56,12 @@ def step(state: State, part: int, parts: int) -> None:
             _found(state, ("I3", f"agent {agent_id}", "", ""))
     for queue_id in list(state.queue_names)[part::parts]:
         _unserved(state, queue_id)
+        _disordered(state, queue_id)
     entries = len(state.calls) + len(state.offers) + len(state.agents) + len(state.queues)
     if state.timers > _MOST_TIMERS * entries + len(state.past) + len(state.awaited) + _SPARE:
         _found(state, ("I13", "timers", "", ""))
+    if state.round.ledger.entries > len(state.calls) + _SPARE:
+        _found(state, ("I13", "books", "", ""))
     old_us = state.now_us - FORGOTTEN_US
     for key in [key for key, (_first, last) in state.round.findings.items() if last < old_us]:
         del state.round.findings[key]
@@ -121,6 +127,20 @@ def _unserved(state: State, queue_id: int) -> None:
         entry = state.waiting.get(first)
         about = ("", "") if entry is None else (entry[0].id, entry[0].node)
         _found(state, ("I9", f"caller {first}", *about))
+
+
+def _disordered(state: State, queue_id: int) -> None:
+    """Somebody stands before a caller who comes first by priority, or by the wait that counts."""
+    before: tuple[int, int] | None = None
+    for caller_id in islice(state.router.callers(queue_id), _MOST_ORDERED):
+        entry = state.waiting.get(caller_id)
+        if entry is None:
+            continue
+        one, stay = entry
+        key = (-stay.priority, stay.entered_us - stay.earlier_us - one.wishes.base_score_us)
+        if before is not None and key < before:
+            _found(state, ("I7", f"caller {caller_id}", one.id, one.node))
+        before = key
 
 
 def _found(state: State, finding: Finding) -> None:

@@ -55,6 +55,24 @@ MAX_VARIABLES: Final = 64
 MAX_DEVICES: Final = 128
 """Legs that `switch_ivr_originate` takes in one command."""
 
+_HARMFUL: Final = tuple(
+    f"{how} {word}".encode()
+    for how in ("api", "bgapi")
+    for word in (
+        "hupall",
+        "fsctl",
+        "shutdown",
+        "reload",
+        "unload",
+        "load ",
+        "system",
+        "bgsystem",
+        "expand",
+        "eval",
+    )
+)
+"""Commands that could harm more than our own calls (I17); none is in this module."""
+
 CANARY_SUBCLASS: Final = "callcenter::canary"
 
 EVENTS: Final = (
@@ -213,6 +231,11 @@ _BUILDERS: Final[dict[type[object], tuple[str, Callable[..., bytes]]]] = {
     Look: ("uuid_dump", _look),
     AskApplication: ("uuid_getvar", _ask_application),
 }
+
+
+def is_harmful(data: bytes) -> bool:
+    """A second look at what is about to be sent: whether it is something that we never send (I17)."""
+    return data.startswith(_HARMFUL)
 
 
 def encode(action: Action) -> bytes:

@@ -155,6 +155,11 @@ class NodeLink:
             self._count(word, "invalid")
             gevent.spawn(self._tell, self._app.on_failure, action, str(error))
             return
+        if commands.is_harmful(data):
+            self._count(word, "invalid")
+            gevent.spawn(self._tell, self._app.on_harmful, self.name, getattr(action, "uuid", ""))
+            gevent.spawn(self._tell, self._app.on_failure, action, "a command that is never sent")
+            return
         connection = self._connection_for(action)
         if connection is None:
             self._not_sent(action, word)
@@ -380,6 +385,7 @@ class NodeLink:
         return connection.closed.get() or ConnectionFailed("stopped")
 
     def _serve_events(self, connection: Connection) -> None:
+        begun = self._clock()
         self.canaries.forget()
         self._hold()
         connection.send(commands.subscribe()).accepted()
@@ -387,6 +393,8 @@ class NodeLink:
         # What the picture leads to must find connections to go out by.
         gevent.wait([connection.closed, self._hands], self._timings.hands_s, count=1)
         self._sync(connection)
+        if self.synced:
+            self._tell(self._app.on_resumed, self.name, self._clock() - begun)
         # A leg that was parked just before we subscribed may not have been in the switch's table yet.
         connection.closed.wait(self._timings.second_look_s)
         while not connection.closed.ready():

@@ -51,5 +51,11 @@ class App(Protocol):
     def on_gone(self, node: str) -> None:
         """The switch isn't there any more, or hasn't been seen for so long that it counts as that."""
 
+    def on_resumed(self, node: str, took_s: float) -> None:
+        """The node is in step, so long after its connection was there again."""
+
+    def on_harmful(self, node: str, uuid: str) -> None:
+        """A command that must never be sent would have been, for this channel."""
+
     def known_legs(self, node: str) -> Iterable[str]:
         """Channels that the application holds for alive on this node."""

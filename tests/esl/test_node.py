@@ -57,6 +57,14 @@ class Recorder:
         self.story: list[str] = []
         self.known: list[str] = []
         self.gone = 0
+        self.resumed: list[float] = []
+        self.harmful: list[str] = []
+
+    def on_resumed(self, _node: str, took_s: float) -> None:
+        self.resumed.append(took_s)
+
+    def on_harmful(self, _node: str, uuid: str) -> None:
+        self.harmful.append(uuid)
 
     def on_gone(self, _node: str) -> None:
         self.gone += 1
@@ -122,6 +130,26 @@ def test_a_node_is_subscribed_looked_at_and_up():
         assert events[0].commands[1].startswith("event plain CHANNEL_CREATE ")
         # The events connection is sent nothing else: a switch that reads a command writes no events.
         assert len(events[0].commands) == 2
+
+
+def test_it_is_told_how_long_it_took_to_be_in_step():
+    app = Recorder()
+    with FakeSwitch() as switch, linked(switch, app):
+        assert len(app.resumed) == 1
+        assert 0 <= app.resumed[0] < 30
+
+
+@pytest.mark.parametrize(
+    "words", ["api hupall", "bgapi system rm", "api reload mod_sofia", "api fsctl shutdown"]
+)
+def test_what_harms_a_switch_is_not_sent_whoever_wrote_it(monkeypatch, words):
+    app = Recorder()
+    with FakeSwitch() as switch, linked(switch, app) as link:
+        monkeypatch.setattr("py_callcenter.esl.node.commands.encode", lambda _action: f"{words}\n\n".encode())
+        link.perform(Kill("fs1", U1, "NORMAL_CLEARING"))
+        wait_for(lambda: app.harmful == [U1])
+        wait_for(lambda: [action.uuid for action, _ in app.failures] == [U1])
+        assert not any(words in command for peer in switch.peers for command in peer.commands)
 
 
 def test_the_picture_holds_our_legs_and_those_we_know_and_nobody_elses():

@@ -1,0 +1,75 @@
+"""Promises that only the shell around the engine can see broken."""
+
+from __future__ import annotations
+
+import asyncio
+from concurrent.futures import Future
+from types import SimpleNamespace
+
+import pytest
+
+from py_callcenter.api.port import PortError
+from py_callcenter.app import controller, port
+from py_callcenter.config import Config, Queue
+from py_callcenter.store import StoreError
+
+pytestmark = pytest.mark.app
+
+
+class Books:
+    """A store that takes a configuration once, and then nothing more."""
+
+    working = True
+
+    def __init__(self, *, fails_at: int) -> None:
+        self.applied: list[Config] = []
+        self.fails_at = fails_at
+
+    def apply(self, config):
+        self.applied.append(config)
+        future = Future()
+        if len(self.applied) >= self.fails_at:
+            future.set_exception(StoreError("the disk is full"))
+        else:
+            future.set_result(len(self.applied))
+        return future
+
+
+@pytest.mark.parametrize(("fails_at", "told"), [(2, ["I16"]), (9, [])])
+def test_a_refused_configuration_that_can_not_be_taken_back_is_told(fails_at, told):
+    before, wanted = Config(), Config(queues=(Queue(name="support"),))
+    broken = []
+
+    def refuse(_wanted):
+        raise PortError(409, "somebody waits there")
+
+    async def ask(what):
+        return what()
+
+    hub = object.__new__(port.HubPort)
+    hub._applying = asyncio.Lock()
+    hub._ask = ask
+    hub._store = Books(fails_at=fails_at)
+    hub._controller = SimpleNamespace(
+        config=before,
+        plan=lambda config: (config, ["a change"]),
+        take_up=refuse,
+        violated=broken.append,
+    )
+
+    with pytest.raises(PortError, match="somebody waits"):
+        asyncio.run(hub.apply(wanted, dry_run=False))
+
+    assert hub._store.applied == [wanted, before]
+    assert broken == told
+
+
+@pytest.mark.parametrize(("took_s", "told"), [(4.9, []), (5.1, [("I14", "fs1")])])
+def test_a_switch_that_is_in_step_too_late_is_told(took_s, told):
+    broken = []
+    one = object.__new__(controller.Controller)
+    one.violated = lambda rule, node: broken.append((rule, node))
+
+    one.on_resumed("fs1", took_s)
+
+    assert broken == told
