@@ -246,6 +246,86 @@ def test_a_protected_caller_holds_back_only_agents_who_may_take_her(staffed):
     assert centre.decide() == [("User", "Bob")]
 
 
+def test_a_protected_caller_holds_back_no_agent_to_whom_she_is_not_open_yet(staffed):
+    rules = {"tier_rules_apply": True, "tier_rule_wait_us": 20 * SECOND}
+    centre = staffed(sales={"queue_priority": 1}, support={"overtaking_cap": 0, **rules})
+    centre.agent("Near", "support")
+    centre.router.set_external_calls(centre.now_us, centre.agents["Near"], 1)
+    centre.agent("Far", "sales")
+    centre.tier("support", "Far", 2, 1)
+    centre.agent("Late", "sales")
+    centre.tier("support", "Late", 1, 1, opening_delay_us=20 * SECOND)
+    centre.status("Late", "On Break")
+    centre.call("User", "support")
+    centre.wait(1)
+    centre.call("Buyer 1", "sales")
+    assert centre.decide() == [("Buyer 1", "Far")]
+    centre.status("Late", "Available")
+    centre.call("Buyer 2", "sales")
+    assert centre.decide() == [("Buyer 2", "Late")]
+    centre.talk("Buyer 1", "Far", 19)
+    centre.call("Buyer 3", "sales")
+    assert centre.decide() == [("User", "Far")], "she is open to Far now"
+
+
+def test_who_waits_for_one_agent_is_protected_too(staffed):
+    centre = staffed(sales={"queue_priority": 1}, support={"overtaking_cap": 0})
+    centre.call("User", "support", preferred="Ann", preferred_for=60)
+    centre.wait(1)
+    centre.call("Buyer", "sales")
+    assert back(centre) == [("User", "Ann")]
+
+
+def test_the_first_of_the_protected_counts_and_not_the_oldest(staffed):
+    """Whoever is between them by the order of callers overtakes the first one."""
+    centre = staffed(sales={"queue_priority": 1}, support={"overtaking_cap": 1})
+    centre.call("Second", "support", entered=centre.now - 10)
+    centre.call("First", "support", entered=centre.now - 60)
+    assert overtakers(centre, 1) == ["Buyer 0"]
+    for name in ("New", "Newer"):
+        centre.call(name, "support", priority=1)
+    centre.call("Between", "sales", entered=centre.now - 30)
+    assert back(centre) == [("New", "Ann")]
+
+
+def test_who_was_held_up_is_served_once_the_protected_one_is(staffed):
+    """In the same decision, though both queues look for skills and both callers come to idle agents."""
+    centre = staffed(
+        sales={"queue_priority": 1, "skills": "fa"}, support={"overtaking_cap": 0, "skills": "fa"}
+    )
+    for name in ("Bob", "Cid"):
+        centre.agent(name, "sales", "support", skills={"fa": 1})
+        centre.wait(1)
+    centre.call("User", "support", entered=centre.now - 5)
+    centre.call("Buyer", "sales")
+    assert centre.decide() == [("User", "Bob"), ("Buyer", "Cid")]
+
+
+def test_who_goes_first_leaves_the_agent_whom_a_protected_one_needs(staffed):
+    """The longest idle is kept for the one protected; the other agent will do."""
+    centre = staffed(sales={"queue_priority": 1}, support={"overtaking_cap": 0, "skills": "fa"})
+    centre.agent("Bob", "sales", "support", skills={"fa": 1})
+    centre.wait(1)
+    centre.agent("Cid", "sales", "support")
+    centre.call("User", "support", entered=centre.now - 5)
+    centre.call("Buyer", "sales")
+    assert centre.decide() == [("Buyer", "Cid"), ("User", "Bob")]
+
+
+def test_who_waits_for_one_agent_is_overtaken_by_others_whom_the_agent_takes(staffed):
+    centre = staffed(sales={"queue_priority": 1}, support={"overtaking_cap": 2})
+    centre.call("User", "support", preferred="Ann", preferred_for=600)
+    assert overtakers(centre, 4).index("User") == 2
+
+
+def test_who_comes_first_by_right_overtakes_nobody(staffed):
+    centre = staffed(sales={"queue_priority": 1}, support={"overtaking_cap": 1})
+    centre.call("Early buyer", "sales", entered=centre.now - 30)
+    centre.call("User", "support")
+    assert serve_next(centre) == "Early buyer"
+    assert overtakers(centre, 2) == ["Buyer 0", "User"]
+
+
 def test_an_agent_who_may_not_take_the_caller_passes_nobody_over(staffed):
     centre = staffed(sales={"queue_priority": 1}, support={"overtaking_cap": 1, "skills": "fa"})
     centre.agent("Bob", "support", "sales", skills={"fa": 1})

@@ -8,10 +8,13 @@ import pytest
 from contract import long_run
 from contract.occurrences import EVERYTHING, Counted
 from contract.reference_router import Caller
+from contract.test_reasons import Explained
 
-pytestmark = pytest.mark.contract
+# The explained decisions take a quarter of a minute, and more on a machine that others use too.
+pytestmark = [pytest.mark.contract, pytest.mark.timeout(300)]
 
 HISTORIES = 200
+EXPLAINED = 10_000
 
 
 # So rare that a few hundred histories may lack them.
@@ -28,6 +31,17 @@ def test_both_routers_agree_on_the_first_histories_and_everything_occurs():
 
     assert not failed, f"play one again: python -m contract.long_run --seed {min(failed)}"
     assert [name for name in EVERYTHING if not seen[name] and not name.startswith(RARE)] == []
+
+
+def test_explanations_foretell_ten_thousand_decisions():
+    """Every caller is explained before each decision, which then reserves exactly whom that said."""
+    before, seed = Explained.states, 0
+    while Explained.states - before < EXPLAINED:
+        seed += 1
+        why = long_run.play(long_run.steps_of(seed), Explained())
+        assert not why, f"play it again: python -m contract.long_run --explained --seed {seed}"
+
+    assert seed < EXPLAINED // 5, "a history explains several decisions"
 
 
 def test_what_never_occurred_is_told(capsys):

@@ -147,6 +147,31 @@ def test_who_let_this_caller_ring_is_tried_last_for_this_caller(team):
     assert team.decide() == [("bob", "old"), ("ada", "higher")]
 
 
+def test_who_let_this_caller_ring_is_asked_again_only_under_the_same_rules(centre):
+    """Who was asked longer ago doesn't get a call that only the other may take."""
+    centre.queue("support")
+    for name, level in (("beginner", 1), ("expert", 2)):
+        centre.agent(name, "support", skills={"fa": level})
+        centre.wait(1)
+    centre.call("ada", "support")
+    for agent in ("beginner", "expert"):
+        assert centre.decide() == [("ada", agent)]
+        centre.fail("ada", agent, "no_answer")
+    centre.router.set_skills(centre.now_us, centre.callers["ada"], "fa >= 2")
+    assert centre.decide() == [("ada", "expert")]
+
+
+def test_who_let_this_caller_ring_is_tried_last_in_another_queue_too(team):
+    team.queue("sales")
+    for name in ("old", "new"):
+        team.tier("sales", name)
+    team.call("ada", "support")
+    assert team.decide() == [("ada", "old")]
+    team.fail("ada", "old", "no_answer")
+    team.router.move(team.now_us, team.callers["ada"], team.queues["sales"])
+    assert team.decide() == [("ada", "new")]
+
+
 @pytest.mark.parametrize(
     ("fault", "next_one"),
     [
@@ -183,7 +208,8 @@ def test_the_memory_holds_the_last_64(centre):
     for number in range(65):
         assert centre.decide() == [("ada", str(number))]
         centre.fail("ada", str(number), "busy")
-    # The first one is forgotten and so not refused; the second is the one asked longest ago.
-    assert centre.decide() == [("ada", "0")]
-    centre.fail("ada", "0", "busy")
-    assert centre.decide() == [("ada", "1")]
+    centre.agent("never asked", "support", level=2)
+    # The first one is forgotten, so the lower level goes first; asked again, that one pushes the second out.
+    for turn in ("0", "1"):
+        assert centre.decide() == [("ada", turn)]
+        centre.fail("ada", turn, "busy")

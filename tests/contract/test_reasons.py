@@ -1,6 +1,6 @@
 """Each decision can be asked for its candidates and the first rule that kept each of them from the caller.
 
-`TestExplained` looks at some thousand random states; ROUTER_EXAMPLES=3000 at ten times as many.
+`TestExplained` looks at random states with hypothesis; `test_long_run.py` at ten thousand, drawn by chance.
 """
 
 from __future__ import annotations
@@ -64,7 +64,7 @@ class Explained(Histories):
 
 
 profile = settings.get_profile("router")
-Explained.TestCase.settings = settings(profile, max_examples=profile.max_examples // 3)
+Explained.TestCase.settings = settings(profile, max_examples=profile.max_examples // 6)
 TestExplained = Explained.TestCase
 
 

@@ -57,6 +57,27 @@ def test_a_free_agent_gets_the_first_of_those_whom_she_may_take(support):
     assert support.decide() == [("D", "Ann")]
 
 
+def test_a_free_agent_gets_nobody_to_whom_she_is_not_open_yet(centre):
+    """Though she has the skill, and callers who wait for it."""
+    centre.queue("support", skills="fa", tier_rules_apply=True, tier_rule_wait_us=20 * SECOND)
+    centre.agent("Near", "support", skills={"fa": 1})
+    centre.agent("Far", "support", level=2, skills={"fa": 1})
+    centre.agent("Late", skills={"fa": 1})
+    centre.tier("support", "Late", 1, 1, opening_delay_us=10 * SECOND)
+    for name in ("Far", "Late"):
+        centre.status(name, "On Break")
+    for name in ("With Near", "A", "B"):
+        centre.call(name, "support")
+    assert centre.decide() == [("With Near", "Near")]
+    for name in ("Far", "Late"):
+        centre.status(name, "Available")
+        assert centre.decide() == []
+    assert centre.wait_for_deadline() == 10
+    assert centre.decide() == [("A", "Late")]
+    assert centre.wait_for_deadline() == 10
+    assert centre.decide() == [("B", "Far")]
+
+
 def test_a_demand_becomes_easier_while_the_caller_waits(centre):
     centre.queue("support", skills=RELAXING)
     centre.agent("Ann", "support")
@@ -323,3 +344,23 @@ def test_the_more_work_there_is_at_once_the_same_rules_hold(support):
     assert len(pairs) == len({agent for _caller, agent in pairs}) == 40
     served = [int(caller.split()[1]) for caller, _agent in pairs]
     assert served == sorted(served, key=lambda number: (-(number % 2), number))
+
+
+def test_lots_among_the_few_who_are_able_go_by_weight(centre):
+    """So few that no lot falls on them when it is drawn among all."""
+    centre.queue("support", "weighted-random", skills="fa")
+    for number in range(20):
+        centre.agent(f"other {number}", "support")
+        centre.tier("support", f"other {number}", weight=100)
+    for name, weight in (("light", 1), ("heavy", 9)):
+        centre.agent(name, "support", skills={"fa": 1})
+        centre.tier("support", name, weight=weight)
+    turns = []
+    for number in range(200):
+        centre.call(str(number), "support")
+        ((caller, agent),) = centre.decide()
+        turns.append(agent)
+        centre.talk(caller, agent, 1)
+    # 20 and 180 expected; the standard deviation is 4.
+    assert 5 < turns.count("light") < 40
+    assert turns.count("light") + turns.count("heavy") == 200
