@@ -7,7 +7,9 @@ use super::error::{EstimateError, Result};
 use super::estimator::{Estimator, MAX_US, Ticket};
 
 /// Version of the layout, the first byte.
-const VERSION: u8 = 2;
+const VERSION: u8 = 3;
+/// The one before didn't keep the lengths of the queue, which now come last.
+const WITHOUT_LENGTHS: u8 = 2;
 
 /// Takes numbers off the front of bytes.
 pub(super) struct Reader<'a>(&'a [u8]);
@@ -23,8 +25,12 @@ impl Reader<'_> {
         Ok(u32::from_le_bytes(self.take()?))
     }
 
-    pub(super) fn count(&mut self) -> Result<u64> {
+    fn count(&mut self) -> Result<u64> {
         Ok(u64::from_le_bytes(self.take()?))
+    }
+
+    fn large(&mut self) -> Result<u128> {
+        Ok(u128::from_le_bytes(self.take()?))
     }
 
     fn moment(&mut self) -> Result<i64> {
@@ -99,9 +105,12 @@ impl Estimator {
             .chain(self.service.numbers())
             .chain(self.abandonment.numbers())
             .chain(judged);
-        for number in numbers {
+        let lengths = self.entry.lengths();
+        for number in numbers.chain(lengths.numbers()) {
             out.extend(number.to_le_bytes());
         }
+        out.extend(lengths.open.sum.to_le_bytes());
+        out.extend(lengths.open.squares.to_le_bytes());
         out
     }
 
@@ -111,7 +120,8 @@ impl Estimator {
     /// `BadBytes`.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self> {
         let mut reader = Reader(bytes);
-        if reader.take()? != [VERSION] {
+        let [version] = reader.take()?;
+        if !(WITHOUT_LENGTHS..=VERSION).contains(&version) {
             return Err(EstimateError::BadBytes);
         }
         let mut found = Self::new();
@@ -129,6 +139,14 @@ impl Estimator {
         found.abandonment.read(&mut reader)?;
         found.abandonment.open_us = abandonment_us;
         found.judge.read(answers, &mut reader)?;
+        if version == WITHOUT_LENGTHS {
+            found.entry.lengths_unknown(found.waiting);
+        } else {
+            let lengths = found.entry.lengths_mut();
+            lengths.read(&mut reader)?;
+            lengths.open.sum = reader.large()?;
+            lengths.open.squares = reader.large()?;
+        }
         reader.end()?;
         if found.queued > found.waiting || found.unserved > found.waiting {
             return Err(EstimateError::BadBytes);

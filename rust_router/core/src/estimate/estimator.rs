@@ -168,7 +168,7 @@ impl Estimator {
         if self.waiting > 0 {
             let (waiting_us, agent_us) = self.untold(now_us);
             self.abandonment.expose(waiting_us);
-            self.entry.expose(agent_us);
+            self.entry.expose(agent_us, self.waiting);
         }
         self.now_us = now_us;
     }
@@ -208,7 +208,7 @@ impl Estimator {
         // Among those who are served are few who would have waited very long: the caller's own patience ends
         // waits as the others' do, so the sum begins one step later than for somebody who stays.
         let answer = if queued {
-            self.moments(self.now_us, ahead, 1)
+            self.moments(self.now_us, ahead, 1, self.waiting.saturating_add(1))
         } else {
             None
         };
@@ -249,11 +249,12 @@ impl Estimator {
 
     /// The wait that a ticket stands for is over at the last moment told.
     pub(crate) fn over(&mut self, ticket: &Ticket, how: End) {
-        self.waiting = self.waiting.saturating_sub(1);
+        let waiting = self.waiting;
+        self.waiting = waiting.saturating_sub(1);
         self.queued = self.queued.saturating_sub(u32::from(ticket.queued));
         self.abandonment.note(how == End::Abandoned);
         if how == End::Started && ticket.queued {
-            self.entry.note();
+            self.entry.note(waiting);
             if ticket.variance > 0.0 {
                 let answer = Moments {
                     mean: f64::from(ticket.mean),
@@ -310,10 +311,14 @@ impl Estimator {
     }
 
     /// Mean and variance of the wait behind `ahead` others; the variance holds the doubt about the rate, not the
-    /// spread seen.
-    fn moments(&self, now_us: i64, ahead: u32, first: u32) -> Option<Moments> {
+    /// spread seen. `length`: callers waiting, this one among them; whoever waits takes it for the whole of the
+    /// wait, for as many come behind as go on ahead.
+    fn moments(&self, now_us: i64, ahead: u32, first: u32, length: u32) -> Option<Moments> {
         let (waiting_us, agent_us) = self.untold(now_us);
-        let rate = self.entry.rate(self.service.rate(), agent_us)?;
+        let more = (agent_us, self.waiting);
+        let rate = self
+            .entry
+            .rate_at(self.service.rate(), more, f64::from(length))?;
         if self.staffed == 0 || rate.events.round() < ENOUGH_CALLS {
             return None;
         }
@@ -338,7 +343,8 @@ impl Estimator {
         if !self.judge.trusted() {
             return None;
         }
-        let mut found = self.moments(now_us, ahead, 0)?;
+        let length = self.waiting.max(ahead.saturating_add(1));
+        let mut found = self.moments(now_us, ahead, 0, length)?;
         found.variance *= self.judge.spread();
         let [p10, p50, p80, p90] = found.percentiles();
         Some(Estimate {
@@ -366,7 +372,7 @@ impl Estimator {
     #[must_use]
     pub fn rates(&self) -> Rates {
         let service = self.service.rate();
-        let entry = self.entry.rate(service, 0).map_or(0.0, |rate| rate.per_s);
+        let entry = self.entry.rate(service).map_or(0.0, |rate| rate.per_s);
         let service = service.map_or(0.0, |rate| rate.per_s);
         Rates {
             entries_per_agent: entry,

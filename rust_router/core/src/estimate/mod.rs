@@ -8,6 +8,7 @@ mod bytes;
 mod erlang;
 mod error;
 mod estimator;
+mod lengths;
 mod rates;
 mod score;
 mod wait;

@@ -2,6 +2,7 @@
 
 use super::bytes::Reader;
 use super::error::Result;
+use super::lengths::{Lengths, Seen};
 
 /// Memories, in entries, among which the entry rate is chosen. The shortest sees a change after a few dozen
 /// calls; the longest keeps the error of a steady rate near 1/√(2·6400), 0.9 %, small beside chance.
@@ -40,6 +41,15 @@ impl Fading {
         self.events += 1.0;
         self.squares += 1.0;
         self.exposure += exposure;
+    }
+
+    /// With what has passed since the last event.
+    fn seen(&self, open: f64) -> Seen {
+        Seen {
+            events: self.events,
+            squares: self.squares,
+            exposure: self.exposure + open,
+        }
     }
 
     fn numbers(&self) -> [f64; 3] {
@@ -82,6 +92,7 @@ pub(crate) struct Rate {
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(crate) struct EntryRate {
     memories: [Fading; MEMORIES.len()],
+    lengths: Lengths<{ MEMORIES.len() }>,
     /// Agent-microseconds since the last entry. Whole, so that it doesn't matter how often time is told.
     pub(super) open_us: u64,
     /// All entries so far.
@@ -94,6 +105,7 @@ impl EntryRate {
         memories.chain([self.entries])
     }
 
+    /// What [`EntryRate::numbers`] gave.
     pub(super) fn read(&mut self, reader: &mut Reader<'_>) -> Result<()> {
         for fading in &mut self.memories {
             *fading = Fading::read(reader)?;
@@ -102,22 +114,68 @@ impl EntryRate {
         Ok(())
     }
 
-    pub(crate) fn expose(&mut self, agent_us: u64) {
-        self.open_us = self.open_us.saturating_add(agent_us);
+    pub(super) fn lengths(&self) -> &Lengths<{ MEMORIES.len() }> {
+        &self.lengths
     }
 
-    pub(crate) fn note(&mut self) {
+    pub(super) fn lengths_mut(&mut self) -> &mut Lengths<{ MEMORIES.len() }> {
+        &mut self.lengths
+    }
+
+    /// The lengths of the queue were not kept.
+    pub(super) fn lengths_unknown(&mut self, waiting: u32) {
+        let memories = self.memories.map(|fading| fading.seen(0.0));
+        self.lengths.unknown(waiting, self.open_us, memories);
+    }
+
+    /// So much agent time has passed while so many waited.
+    pub(crate) fn expose(&mut self, agent_us: u64, waiting: u32) {
+        self.open_us = self.open_us.saturating_add(agent_us);
+        self.lengths.open.expose(agent_us, waiting);
+    }
+
+    /// Somebody of so many who waited enters service.
+    pub(crate) fn note(&mut self, waiting: u32) {
         let exposure = seconds(self.open_us);
         for (fading, memory) in self.memories.iter_mut().zip(MEMORIES) {
             fading.note(memory, exposure);
         }
+        self.lengths.note(MEMORIES, waiting);
         self.open_us = 0;
         self.entries += 1.0;
     }
 
-    /// The rate by the longest memory that no shorter one contradicts; helped by the service rate at first.
-    /// `more_us`: agent-microseconds that have passed and were not told.
-    pub(crate) fn rate(&self, service: Option<Rate>, more_us: u64) -> Option<Rate> {
+    /// The rate while `length` callers wait; `more_us`: agent-microseconds that have passed with so many as
+    /// `waiting` and were not told.
+    pub(crate) fn rate_at(
+        &self,
+        service: Option<Rate>,
+        (more_us, waiting): (u64, u32),
+        length: f64,
+    ) -> Option<Rate> {
+        let (rate, memory) = self.chosen(service, more_us)?;
+        let open_s = seconds(self.open_us.saturating_add(more_us));
+        let exposure = self.memories.get(memory)?.exposure + open_s;
+        let longest = self.memories.last()?.seen(open_s);
+        let mut open = self.lengths.open;
+        open.expose(more_us, waiting);
+        let factor = self
+            .lengths
+            .factor((memory, exposure), longest, open, length);
+        Some(Rate {
+            per_s: rate.per_s * factor,
+            ..rate
+        })
+    }
+
+    /// The mean rate.
+    pub(crate) fn rate(&self, service: Option<Rate>) -> Option<Rate> {
+        self.chosen(service, 0).map(|(rate, _)| rate)
+    }
+
+    /// The rate by the longest memory that no shorter one contradicts, and which that is; helped by the service
+    /// rate at first. `more_us`: agent-microseconds that have passed and were not told.
+    fn chosen(&self, service: Option<Rate>, more_us: u64) -> Option<(Rate, usize)> {
         let open_s = seconds(self.open_us.saturating_add(more_us));
         // Until there are enough entries, pretend that some happened at the service rate.
         let (given, given_s) = match service {
@@ -127,7 +185,7 @@ impl EntryRate {
             }
             _ => (0.0, 0.0),
         };
-        let mut chosen: Option<Rate> = None;
+        let mut chosen: Option<(Rate, usize)> = None;
         let mut shorter = [(0.0, 0.0); MEMORIES.len()];
         for (fading, seen) in self.memories.iter().zip(0..MEMORIES.len()) {
             let exposure = fading.exposure + open_s + given_s;
@@ -147,10 +205,11 @@ impl EntryRate {
             if let Some(place) = shorter.get_mut(seen) {
                 *place = (level, size.sqrt().recip());
             }
-            chosen = Some(Rate {
+            let rate = Rate {
                 per_s: events / exposure,
                 events: size,
-            });
+            };
+            chosen = Some((rate, seen));
         }
         chosen
     }

@@ -42,7 +42,7 @@ impl Steady {
     }
 
     /// Mean wait, seconds.
-    fn answer(&mut self, ahead: u32) -> Option<i64> {
+    fn answer(&self, ahead: u32) -> Option<i64> {
         self.estimator
             .estimate(self.now_us, ahead)
             .unwrap()
@@ -165,6 +165,72 @@ fn those_who_give_up_shorten_the_wait_once_they_are_many() {
     assert!((0.15..0.25).contains(&(believed / seen)), "{believed}");
 }
 
+/// By turns so many wait, and somebody enters service at such steps.
+fn by_turns(short: (u32, i64), long: (u32, i64)) -> Steady {
+    let mut steady = Steady::new(10, short.0);
+    for _ in 0..700 {
+        steady.serve(5, short.1);
+        for ahead in short.0..long.0 {
+            steady.join(ahead);
+        }
+        steady.serve(5, long.1);
+        for _ in short.0..long.0 {
+            let last = steady.tickets.pop_back().unwrap();
+            steady.estimator.left(steady.now_us, &last).unwrap();
+        }
+    }
+    steady
+}
+
+#[test]
+fn a_long_queue_that_gets_more_of_shared_agents_promises_less_for_each_ahead() {
+    let steady = by_turns((5, 15), (15, 10));
+    // One of 5 and one of 15 waiting, by the mean rate: 62.5 s and 187.5 s.
+    for (ahead, wait) in [(4, 75), (14, 150)] {
+        let answer = steady.answer(ahead).unwrap();
+        assert!((answer - wait).abs() <= 2, "{answer} {wait}");
+    }
+    // Nobody has seen how fast it is with more.
+    let answer = steady.answer(999).unwrap();
+    assert!((6249..=6250).contains(&answer), "{answer}");
+}
+
+#[test]
+fn a_queue_that_grew_because_agents_were_slow_promises_no_less() {
+    let steady = by_turns((5, 10), (15, 15));
+    let (near, far) = (steady.answer(4).unwrap(), steady.answer(14).unwrap());
+    assert!((near * 3 - far).abs() <= 3, "{near} {far}");
+    assert!((60..=65).contains(&near), "{near}");
+}
+
+#[test]
+fn a_slope_that_chance_may_have_made_is_not_believed() {
+    let mut steady = Steady::new(10, 5);
+    steady.serve(200, 10);
+    for ahead in 5..10 {
+        steady.join(ahead);
+    }
+    steady.serve(4, 9);
+    let one = steady.answer(9).unwrap();
+    assert!((97..=100).contains(&one), "{one}");
+}
+
+#[test]
+fn bytes_from_before_lengths_were_kept_are_read_as_if_the_queue_had_never_changed() {
+    let mut steady = by_turns((5, 15), (15, 10));
+    let mut bytes = steady.estimator.to_bytes();
+    bytes.truncate(bytes.len() - 9 * 8 - 2 * 16);
+    assert!(Estimator::from_bytes(&bytes).is_err());
+    bytes[0] = 2;
+    steady.estimator = Estimator::from_bytes(&bytes).unwrap();
+    let mean = steady.answer(4).unwrap();
+    assert!((61..=64).contains(&mean), "{mean}");
+    let again = Estimator::from_bytes(&steady.estimator.to_bytes()).unwrap();
+    assert_eq!(again, steady.estimator);
+    steady.serve(100, 15);
+    assert_eq!(steady.answer(14).unwrap() / 3, steady.answer(4).unwrap());
+}
+
 #[test]
 fn whoever_was_wrong_is_silent_until_right_again() {
     let mut steady = Steady::new(10, 5);
@@ -274,7 +340,7 @@ fn extremes_give_an_answer_or_none_and_never_a_wrong_number() {
 
 #[test]
 fn memory_is_small_and_constant() {
-    assert!(size_of::<Estimator>() <= 448, "{}", size_of::<Estimator>());
+    assert!(size_of::<Estimator>() <= 464, "{}", size_of::<Estimator>());
     assert!(size_of::<Ticket>() <= 24, "{}", size_of::<Ticket>());
 }
 
