@@ -9,10 +9,11 @@
   agents and service rate), the last wait (/LES) and the best that can be known from the queue length
   (/known); share of waits in p10…p90 and p50…p80.
 - **Shared agents**: two queues whose callers need one skill each; 10 agents have the one, 10 the other, 20
-  both. What the router told each caller who had to wait, judged by those who were served (who wait less than
-  somebody who stays, for whom the answer is: some bias above 0 is right), against the queue-length predictor
-  that counts shared agents in full (/full), that leaves them out (/own) and the last wait (/LES). `jain` is
-  the fairness of talk within each group of agents with equal skills.
+  both. What the router told each caller who had to wait, against the wait of somebody who stays: for one who
+  gave up until an agent would have come. `served` is the bias for those who were served, who wait less, since
+  of those who would have waited long most gave up. Squared error against the queue-length predictor that
+  counts shared agents in full (/full), that leaves them out (/own) and the last wait (/LES).
+- **Fairness**: Jain's index of talk within each of these groups of equal skill, by strategy.
 - **Cost**: one call through Python, by a nanosecond clock whose own cost is within each time.
 
     python bench/python/bench_estimate.py [--calls 3000000] [--seed 11] [--no-cargo]
@@ -24,21 +25,21 @@ import argparse
 import gc
 import os
 import platform
-import random
 import shutil
 import subprocess
 import sys
-from heapq import heappop, heappush
 from itertools import islice
 from pathlib import Path
 from time import perf_counter_ns
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "tests"))
 
-from contract.theory import SECOND, Centre, Interval, Model, jain
+from contract.sharing import QUEUES, Run
+from contract.sharing import Centre as Sharing
+from contract.theory import Centre, Interval, Model, interval, jain
 
 from py_callcenter import _router
-from py_callcenter._router import Erlang, Estimate, Estimator, Router
+from py_callcenter._router import Erlang, Estimator
 
 MODELS = [
     Model(1, 0.7 / 60, 1 / 60),
@@ -50,6 +51,16 @@ MODELS = [
     Model(50, 48 / 300, 1 / 300, 2 / 300),
     Model(100, 120 / 100, 1 / 100, 0.5 / 100),
 ]
+
+RUNS = 8
+T_99_RUNS = 3.499
+"""Two-sided 99 % of Student's distribution with 7 degrees of freedom."""
+FAIR = 0.98
+"""Least index of Jain within agents of equal skill."""
+FAIR_STRATEGIES = (
+    "longest-idle-agent", "round-robin", "random", "agent-with-least-talk-time", "agent-with-fewest-calls",
+    "least-occupied",
+)  # fmt: skip
 
 
 def machine() -> str:
@@ -93,101 +104,52 @@ def theory(calls: int, seed: int) -> None:
     print("`!` marks a value outside the interval: one in a hundred is by chance.\n")
 
 
-class Told:
-    """Answers of one queue against the waits that came."""
-
-    def __init__(self) -> None:
-        self.waits: list[int] = []
-        self.squares: dict[str, float] = dict.fromkeys(("ours", "full", "own", "LES"), 0.0)
-        self.error = self.inside = self.announced = self.silent = self.last_us = 0
-
-    def note(self, wait_us: int, ahead: int, answer: Estimate | None, last_us: int) -> None:
-        if answer is None:
-            self.silent += 1
-            return
-        self.waits.append(wait_us)
-        self.error += answer.mean_us - wait_us
-        self.inside += answer.p10_us <= wait_us <= answer.p90_us
-        self.announced += answer.p50_us <= wait_us <= answer.p80_us
-        for name, told_us in (
-            ("ours", answer.mean_us),
-            ("full", (ahead + 1) * 100 * SECOND // 30),
-            ("own", (ahead + 1) * 100 * SECOND // 10),
-            ("LES", last_us),
-        ):
-            self.squares[name] += (told_us - wait_us) ** 2
+def held(good: bool, words: str) -> str:
+    return f"{'PASS' if good else 'MISS'}  {words}"
 
 
 def shared(calls: int, seed: int) -> None:
     """Both queues bring more than their own agents can do; patience is 150 s on average, a call 100 s."""
-    chance, router = random.Random(seed), Router()
-    queues = {
-        router.put_queue(0, name, "longest-idle-agent", skills=name): (name, rate, Told())
-        for name, rate in (("support", 0.24), ("sales", 0.20))
-    }
-    groups = {"support": 10, "sales": 10, "both": 20}
-    agents = {
-        group: [router.put_agent(0, f"{group} {n}") for n in range(size)] for group, size in groups.items()
-    }
-    for group, ids in agents.items():
-        skills = dict.fromkeys(("support", "sales") if group == "both" else (group,), 1)
-        for number, agent in enumerate(ids):
-            router.put_agent(0, f"{group} {number}", skills=skills)
-            for queue in queues:
-                router.put_tier(0, queue, agent, 1, 1)
-            router.set_status(number, agent, "Available")
-    due: list[tuple[int, int, str, int]] = [
-        (SECOND, -number, "arrives", q) for number, q in enumerate(queues)
-    ]
-    numbered, arrived = 0, 0
-    waiting: dict[int, tuple[int, int, Estimate | None, int]] = {}
-    while due:
-        now_us, _, what, item = heappop(due)
-
-        def plan(mean_s: float, what: str, item: int, now_us: int = now_us) -> None:
-            nonlocal numbered
-            numbered += 1
-            in_us = round(chance.expovariate(1 / mean_s) * SECOND)
-            heappush(due, (now_us + in_us, numbered, what, item))
-
-        if what == "arrives":
-            arrived += 1
-            _name, rate, told = queues[item]
-            if arrived < calls:
-                plan(1 / rate, "arrives", item)
-            ahead = router.calls_waiting(item)
-            caller = router.enqueue(now_us, item, entered_us=now_us)
-            waiting[caller] = (now_us, ahead, router.expected_wait_of(now_us, caller), told.last_us)
-            plan(150, "gives up", caller)
-        elif what == "finishes":
-            router.finish(now_us, item)
-        elif waiting.pop(item, None) is not None:
-            router.leave(now_us, item, abandoned=True)
-        for proposal in router.decide(now_us):
-            router.claim(now_us, proposal.offer)
-            router.bridged(now_us, proposal.offer)
-            plan(100, "finishes", proposal.offer)
-            joined_us, ahead, answer, last_us = waiting.pop(proposal.caller)
-            if now_us > joined_us:
-                told = queues[proposal.queue][2]
-                told.last_us = now_us - joined_us
-                if arrived > calls // 10:
-                    told.note(now_us - joined_us, ahead, answer, last_us)
-    print(f"shared agents: {calls} calls, seed {seed}")
-    print(f"{'queue':8} {'waits':>7} {'mean s':>7} {'agents':>7} {'bias':>6} {'p10-90':>7} {'p50-80':>7} "
-          f"{'silent':>7} {'/full':>6} {'/own':>6} {'/LES':>6}")  # fmt: skip
-    for queue, (name, _rate, told) in queues.items():
-        count, ours = len(told.waits), told.squares["ours"]
-        ratios = " ".join(f"{ours / told.squares[other]:6.3f}" for other in ("full", "own", "LES"))
-        print(
-            f"{name:8} {count:7} {sum(told.waits) / count / SECOND:7.1f} "
-            f"{router.wait_rates(queue).effective_agents:7.1f} {told.error / sum(told.waits):+6.1%} "
-            f"{told.inside / count:7.1%} {told.announced / count:7.1%} "
-            f"{told.silent / (count + told.silent):7.2%} {ratios}"
+    print(f"shared agents: {RUNS} runs of {calls} calls, seeds from {seed}; ± half of the 99 % interval")
+    print(
+        f"{'queue':8} {'waits':>7} {'mean s':>7} {'agents':>7} {'bias':>14} {'served':>14} {'p10-90':>14} "
+        f"{'silent':>7} {'/full':>6} {'/own':>6} {'/LES':>6}"
+    )
+    centre = Sharing()
+    runs = [Run(centre, seed + number).run(calls) for number in range(RUNS)]
+    for queue, name in enumerate(QUEUES):
+        told = [run.told[queue] for run in runs]
+        bias, served, inside = (
+            interval([[value] for value in values], T_99_RUNS)
+            for values in (
+                [one.bias() for one in told],
+                [one.bias(served_only=True) for one in told],
+                [one.inside() for one in told],
+            )
         )
-    for group, ids in agents.items():
-        talk_us = [router.agent(agent).talk_us for agent in ids]
-        print(f"jain of talk, {len(ids)} agents of {group}: {jain(talk_us):.4f}")
+        count, silent = sum(len(one.answers) for one in told), sum(one.silent for one in told)
+        squares = [one.squares(centre, queue) for one in told]
+        ours = sum(sums["ours"] for sums in squares)
+        ratios = " ".join(
+            f"{ours / sum(sums[other] for sums in squares):6.3f}" for other in ("full", "own", "last")
+        )
+        effective = [run.router.wait_rates(run.queues[queue]).effective_agents for run in runs]
+        print(
+            f"{name:8} {count:7} {sum(one.mean_s for one in told) / RUNS:7.1f} {sum(effective) / RUNS:7.1f} "
+            f"{bias.mean:+7.1%} ±{bias.half:5.1%} {served.mean:+7.1%} ±{served.half:5.1%} "
+            f"{inside.mean:7.1%} ±{inside.half:5.1%} {silent / (count + silent):7.2%} {ratios}"
+        )
+        good = abs(bias.mean) <= 0.03 and 0.75 <= inside.mean <= 0.85
+        print("   ", held(good, "bias ≤ 3 %, p10-90 75…85 %"))
+    print(flush=True)
+
+
+def fairness(calls: int, seed: int) -> None:
+    """The same centre with each strategy that is to share the work; the least of the three groups counts."""
+    print(f"fairness of talk within agents of equal skill: {calls} calls, seed {seed}")
+    for strategy in FAIR_STRATEGIES:
+        least = min(Run(Sharing(strategy=strategy), seed).run(calls).jain())
+        print(f"{strategy:28} jain {least:.4f}  {held(least >= FAIR, f'≥ {FAIR}')}")
     print(flush=True)
 
 
@@ -246,7 +208,8 @@ def main() -> None:
     cost()
     gc.enable()
     print(flush=True)
-    shared(max(options.calls // 6, 10_000), options.seed)
+    shared(max(options.calls // 15, 10_000), options.seed)
+    fairness(max(options.calls // 15, 10_000), options.seed)
     theory(options.calls, options.seed)
     cargo = shutil.which("cargo")
     if options.no_cargo or cargo is None:

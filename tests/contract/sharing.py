@@ -27,6 +27,7 @@ class Centre:
     """For support only, for sales only, for both."""
     handling_s: float = 100
     patience_s: float = 150
+    strategy: str = "longest-idle-agent"
 
     def able(self, queue: int) -> int:
         return self.agents[queue] + self.agents[2]
@@ -97,7 +98,7 @@ class Run:
 
     def __init__(self, centre: Centre, seed: int) -> None:
         self.centre, self.router, self._chance = centre, Router(), random.Random(seed)
-        self.queues = [self.router.put_queue(0, name, "longest-idle-agent", skills=name) for name in QUEUES]
+        self.queues = [self.router.put_queue(0, name, centre.strategy, skills=name) for name in QUEUES]
         self.told = (Told(), Told())
         self.groups: list[list[int]] = []
         self._able: dict[int, tuple[int, ...]] = {}

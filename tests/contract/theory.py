@@ -54,11 +54,11 @@ class Outcome:
     lost: int
 
 
-def interval(batches: list[list[float]]) -> Interval:
+def interval(batches: list[list[float]], percentile: float = T_99) -> Interval:
     means = [sum(batch) / len(batch) for batch in batches]
     mean = sum(means) / len(means)
     variance = sum((value - mean) ** 2 for value in means) / (len(means) - 1)
-    return Interval(mean, T_99 * sqrt(variance / len(means)))
+    return Interval(mean, percentile * sqrt(variance / len(means)))
 
 
 def jain(shares: list[int]) -> float:
