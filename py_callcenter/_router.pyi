@@ -1020,8 +1020,8 @@ class Estimator:
     The wait with n callers ahead is the sum over k = 0…n of exponential times with rates `s·β + k·θ`: s
     staffed agents, β entries into service for each of them, θ abandonment for each waiting second. β is taken
     from the longest of seven memories (50…6400 entries) that no shorter one contradicts; from the handling
-    time while the queue is new. Where β has been seen to grow with the queue, as with agents who serve several
-    queues and take whoever has waited longest, it is that of the queue's present length.
+    time while the queue is new. Where β has been seen to grow with the queue, as with agents who serve
+    several queues and take whoever has waited longest, it is that of the queue's present length.
     """
 
     def __new__(cls) -> Estimator: ...
