@@ -111,13 +111,13 @@ class Centre:
         """Let time pass."""
         until_us = self.now_us + round(seconds * SECOND)
         agenda, switches, skews = self._agenda, self.switches, self.skews_us
+        agendas = [(node, switch._agenda, skews[node]) for node, switch in enumerate(switches)]
         while True:
             due_us = agenda[0][0] if agenda else until_us
             which = -1
-            for node, switch in enumerate(switches):
-                switch_us = switch.next_due_us()
-                if switch_us is not None and switch_us - skews[node] < due_us:
-                    due_us, which = switch_us - skews[node], node
+            for node, own, skew_us in agendas:
+                if own and own[0][0] - skew_us < due_us:
+                    due_us, which = own[0][0] - skew_us, node
             if due_us > until_us:
                 self.now_us = until_us
                 return

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 from sim.storm import oracle
 from sim.storm.truth import Caller, Ring, Truth, Worker
 
+from py_callcenter.engine.view import AgentLine, agent_line
 from py_callcenter.esl.port import State
 from py_callcenter.esl.settings import Timings
 
@@ -71,6 +72,8 @@ class Rules:
         self._away_us: list[int] = []
         self._up_us: list[int | None] = []
         self._doubts: dict[tuple[str, str], int] = {}
+        self._lines: list[AgentLine] | None = None
+        """What the page shows of the agents, while one sweep lasts."""
 
     def attach(self, centre: Centre) -> None:
         """Check a world from now on."""
@@ -194,6 +197,7 @@ class Rules:
         self._recovery(now)
         self._queues()
         self._stuck(now)
+        self._lines = None
 
     def aged(self, rule: str, key: str, node: int, now: int) -> int:
         """Healthy microseconds since this was first seen; call `well` when it is no longer so."""
@@ -281,7 +285,7 @@ class Rules:
         """I3: who the page shows as busy with our calls is."""
         if (now - self._start_us) // SECOND % 5 or not self.centre.answers:
             return
-        for line in self.truth.controller.view().agents:
+        for line in self._agent_lines():
             worker = self.truth.workers.get(line.name)
             if worker is None:
                 continue
@@ -302,7 +306,13 @@ class Rules:
         """The state that the page shows of an agent."""
         if not self.centre.answers:
             return ""
-        return next((line.state for line in self.truth.controller.view().agents if line.name == agent), "")
+        return next((line.state for line in self._agent_lines() if line.name == agent), "")
+
+    def _agent_lines(self) -> list[AgentLine]:
+        if self._lines is None:
+            state = self.truth.controller.engine._state
+            self._lines = [agent_line(state, name, number) for name, number in state.agent_ids.items()]
+        return self._lines
 
     def _recovery(self, now: int) -> None:
         """I14: the node is served again soon after nothing stands in the way."""
@@ -333,11 +343,11 @@ class Rules:
 
     def _queues(self) -> None:
         """I17, the switch's side: nobody lets a listener's queue grow."""
-        for node, switch in enumerate(self.centre.switches):
-            for number in self.centre.lines[node]:
-                connection = switch.connections.get(number)
-                if connection is not None and len(connection.queue) > QUEUE_MOST:
-                    self.broken("I17", f"queue {node}", f"{len(connection.queue)} events wait for a listener")
+        for node, lines in enumerate(self.centre.lines):
+            for line in lines.values():
+                if len(line.connection.queue) > QUEUE_MOST:
+                    waiting = len(line.connection.queue)
+                    self.broken("I17", f"queue {node}", f"{waiting} events wait for a listener")
 
     # At the end.
 
