@@ -59,10 +59,11 @@ def arrived(state: State, node: str, event: Event) -> None:
     stamp, stamped = looks.stamp_of(event), looks.is_stamped(state, event)
     entered_us = min(stamp.entered_us, state.now_us) if stamped else state.now_us
     call = call_from(node, event, entered_us)
-    if stamped:
-        call.attempts, call.stays = stamp.attempt, stamp.leg - 1
+    known = stamped or looks.was_ours(state, event)
+    if known:  # with another queue than before, it is another queue leg
+        call.attempts, call.stays = stamp.attempt, stamp.leg - 1 if stamped else stamp.leg
     state.calls[call.uuid] = call
-    if not stamped and queue is not None:
+    if not known and queue is not None:
         caller = state.sealer.caller(call.number)
         state.note(CallOffered, node, call=call.id, queue=queue.name, caller=caller)
     if queue is None:

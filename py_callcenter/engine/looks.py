@@ -60,6 +60,19 @@ def is_stamped(state: State, dump: Event) -> bool:
     )
 
 
+def was_ours(state: State, dump: Event) -> bool:
+    """Whether a caller's channel carries our stamps for another queue than it names by now: somebody
+    transferred them while nobody was looking.
+    """
+    tag = dump.get("variable_cc_tag")
+    if not tag:
+        return False
+    call, entered_us = dump.get("variable_cc_call") or "", number_in(dump.get("variable_cc_entered_us"))
+    return any(
+        state.sealer.holds(tag, "caller", dump.unique_id, call, queue, entered_us) for queue in state.queues
+    )
+
+
 def offer_seal(state: State, dump: Event) -> OfferSeal | None:
     """Whose leg it is, when it is an agent's leg that we made; None for everybody else's."""
     call, _, attempt = (dump.get("variable_cc_offer") or "").rpartition("/")
