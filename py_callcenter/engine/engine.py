@@ -172,6 +172,7 @@ class Engine:
         """All channels of a node that could concern us, after a (re)connect."""
         self._advance(now_us)
         self._look(node, dumps)
+        self._state.reach.given_up.pop(node, None)  # who isn't there any more is gone for good
         return self._finish()
 
     def on_phones(self, node: str, contact: str, phones: tuple[str, ...], now_us: int) -> Outcome:
@@ -200,9 +201,8 @@ class Engine:
         """
         self._advance(now_us)
         holds.hold(self._state, node, "away")
-        ended = recovery.legs_of(self._state, node)
+        recovery.give_up(self._state, node)
         self._look(node, ())
-        self._state.reach.given_up[node] = ended
         registrations.node_gone(self._state, node)
         return self._finish()
 

@@ -14,8 +14,16 @@ from typing import Any, Final, Literal, Self
 _NO_ANSWERS: Final = frozenset({"no_answer", "unreachable"})
 _ON_DEMAND: Final = "Available (On Demand)"
 
-Standing = Literal["waiting", "talking", "parted", "left"]
-"""Where the books leave a call: in a queue, with an agent, after a conversation, or out by an exit."""
+OUT_OF_SIGHT: Final = "OUT_OF_SIGHT"
+"""The cause of a call's end when its node was given up: should the node come back, it may live."""
+
+GIVEN_UP_FOR_US: Final = 24 * 3600 * 1_000_000
+"""So long a start remembers such calls."""
+
+Standing = Literal["waiting", "talking", "parted", "left", "given-up"]
+"""Where the books leave a call: in a queue, with an agent, after a conversation, out by an exit, or given up
+with its node.
+"""
 
 
 @dataclass(slots=True)
@@ -53,7 +61,7 @@ class CallMemory:
     standing: Standing = "waiting"
     agent: str = ""
     talk_since_us: int = 0
-    """Since when they talk, or when that ended."""
+    """Since when they talk, or when that ended, or when the call was given up."""
     counted: bool = False
     """The answer is written down."""
     transferred: bool = False
@@ -133,6 +141,10 @@ class Memory:
                 memory.calls[name] = CallMemory(**_known(CallMemory, values))
         memory._entries = max((call.order for call in memory.calls.values()), default=0)
         memory._last_us = memory._latest_us()
+        for uuid, call in list(memory.calls.items()):
+            if call.standing == "given-up" and call.talk_since_us < memory._last_us - GIVEN_UP_FOR_US:
+                del memory.calls[uuid]
+                memory._touched.add(("call", uuid))
         return memory
 
     # Records.
@@ -180,7 +192,8 @@ class Memory:
         self._touched.add(("call", record.call))
 
     def resumed(self, record: Any) -> None:
-        if record.call not in self.calls:
+        before = self.calls.get(record.call)
+        if before is None or before.standing == "given-up":
             self.entered(record)
             self.calls[record.call].entered_us = record.entered_us
 
@@ -261,8 +274,14 @@ class Memory:
             call.offers.clear()
 
     def ended(self, record: Any) -> None:
-        if self.calls.pop(record.call, None) is not None:
-            self._touched.add(("call", record.call))
+        call = self._call(record)
+        if call is None:
+            return
+        if record.cause == OUT_OF_SIGHT:
+            call.standing, call.talk_since_us = "given-up", record.at_us
+            call.offers.clear()
+        else:
+            del self.calls[record.call]
 
 
 def _known(kind: type[Any], values: Mapping[str, Any]) -> dict[str, Any]:

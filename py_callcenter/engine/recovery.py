@@ -37,7 +37,7 @@ from py_callcenter.engine.looks import (
     partner_of,
     stamp_of,
 )
-from py_callcenter.engine.memory import AgentMemory, CallMemory, Memory
+from py_callcenter.engine.memory import OUT_OF_SIGHT, AgentMemory, CallMemory, Memory
 from py_callcenter.engine.questions import Asked
 from py_callcenter.engine.records import (
     AgentWrapUp,
@@ -91,6 +91,9 @@ def expect(state: State, memory: Memory) -> None:
         if nodes and past.node not in nodes:
             _close_books(state, uuid, past)
             continue
+        if past.standing == "given-up":
+            state.reach.given_up.setdefault(past.node, {})[uuid] = past.leg
+            continue
         state.past[uuid] = past
         if len(nodes) > 1:
             busy = [*past.offers, past.agent] if past.standing == "talking" else list(past.offers)
@@ -134,16 +137,23 @@ def expected_legs(state: State, node: str) -> list[str]:
 # Calls.
 
 
-def legs_of(state: State, node: str) -> dict[str, int]:
-    """The number of the last queue leg of each call that is open on a node."""
-    legs = {uuid: past.leg for uuid, past in state.past.items() if past.node == node}
-    legs.update((call.uuid, call.stays) for call in state.calls.values() if call.node == node)
-    return legs
+def give_up(state: State, node: str) -> None:
+    """All calls of a node are about to end in the books, for nobody knows of them."""
+    legs = state.reach.given_up.setdefault(node, {})
+    legs.update({call.uuid: call.stays for call in state.calls.values() if call.node == node})
+    legs.update({uuid: past.leg for uuid, past in state.past.items() if past.node == node})
+
+
+def cause_unseen(state: State, node: str, uuid: str) -> str:
+    """Of the end of a call that nobody saw."""
+    return OUT_OF_SIGHT if uuid in state.reach.given_up.get(node, ()) else "UNSEEN"
 
 
 def take_up(state: State, node: str, live: Mapping[str, Event]) -> None:
     """Everything that lives on a node and is unknown here; then what the books have open and that is dead."""
     _await_no_more(state, node)
+    for uuid in live.keys() & state.reach.given_up.get(node, {}).keys():
+        state.dead.pop(uuid, None)
     legs = {uuid: dump for uuid, dump in live.items() if uuid not in state.legs and offer_seal(state, dump)}
     unknown = [
         dump
@@ -165,7 +175,6 @@ def take_up(state: State, node: str, live: Mapping[str, Event]) -> None:
         _end_offers(state, uuid, past)
     for uuid in [uuid for uuid, past in state.past.items() if past.node == node]:
         _close_books(state, uuid, state.past.pop(uuid))
-    state.reach.given_up.pop(node, None)
     for uuid, dump in live.items():
         if uuid in state.calls:
             strangers.known(state, uuid)
@@ -252,17 +261,10 @@ def _call(state: State, node: str, dump: Event, past: CallMemory | None) -> Call
     call = callers.call_from(node, dump, state.now_us)
     stamp = stamp_of(dump)
     call.attempts = max(stamp.attempt, past.attempts if past is not None else 0)
-    call.stays = past.leg if past is not None else stamp.leg
-    if past is None and (ended := _ended_unseen(state, node, uuid)) is not None:
-        call.stays = ended + 1  # what the books say of the leg before stays true: it was lost from sight
+    call.stays = past.leg if past is not None else state.reach.given_up.get(node, {}).get(uuid, stamp.leg)
     call.first_us = min(past.entered_us if past is not None else stamp.entered_us, state.now_us)
     state.calls[uuid] = call
     return call
-
-
-def _ended_unseen(state: State, node: str, uuid: str) -> int | None:
-    """The last leg of a call that ended in the books when its node was given up."""
-    return state.reach.given_up.get(node, {}).get(uuid)
 
 
 def _take_up_parked(
@@ -292,7 +294,7 @@ def _take_up_parked(
         return
     match standing:
         case "waiting" if same and not anew:
-            call.stays -= 1
+            call.stays -= uuid not in state.reach.given_up.get(node, ())
             entered_us = past.entered_us if past is not None else stamp_of(dump).entered_us
             earlier_us = callers.read_earlier(state, dump)
             entered_us = min(entered_us, state.now_us)
@@ -336,8 +338,9 @@ def _take_up_bridged(
     joined = partner is not None and dump.get("variable_cc_agent_uuid") == partner.unique_id
     ours = seal is not None and (seal.call == uuid or joined)
     entered_us = past.entered_us if past is not None else min(stamp.entered_us, state.now_us)
+    anew = uuid in state.reach.given_up.get(node, ())
     if queue is not None:
-        call.stays = max(1, call.stays)
+        call.stays = max(1, call.stays + anew)
         call.stay = Stay(
             queue=queue,
             queue_id=state.queue_ids[queue.name],
@@ -351,15 +354,15 @@ def _take_up_bridged(
     if partner is None or seal is None or not ours or queue is None or stay is None or agent_id is None:
         _take_up_with_others(state, call, dump, past)
         return
-    again = past is None and _ended_unseen(state, node, uuid) is not None
-    counted = again or (past is not None and past.counted)
+    counted = anew or (past is not None and past.counted)
     talks = past is not None and past.standing == "talking"
     parted = past is not None and past.standing == "parted"  # for all that we knew
     if past is not None and (talks or parted):
         since_us = past.talk_since_us
     else:
-        since_us = stamp.answered_us or state.now_us
-    since_us = state.now_us if again else max(entered_us, min(since_us, state.now_us))
+        since_us = 0 if anew else stamp.answered_us
+        since_us = since_us or state.now_us
+    since_us = max(entered_us, min(since_us, state.now_us))
     if not _free(state, agent_id):
         call.phase = Phase.AWAY
         return
@@ -375,9 +378,9 @@ def _take_up_bridged(
     if past is not None and not talks and seal.agent in past.offers:
         past.offers.pop(seal.agent)
         talk.note_taken(state, offer)
-    if again:
-        what = {"call": uuid, "queue": queue.name, "leg": stay.index, "agent": seal.agent, "after": uuid}
-        state.note(ConversationJoined, node, **what)
+    if anew:  # in the books that conversation is over, and goes on as one without a wait
+        what = {"call": uuid, "queue": queue.name, "leg": stay.index, "agent": seal.agent}
+        state.note(ConversationJoined, node, after=uuid, **what)
     elif past is None:  # what the books lack, they learn as of a caller who is still waiting
         state.note(
             QueueResumed, node, call=uuid, queue=queue.name, leg=stay.index, entered_us=stay.entered_us
@@ -587,4 +590,4 @@ def _close_books(state: State, uuid: str, past: CallMemory) -> None:
         )
     else:
         _part_in_books(state, uuid, past, transferred=False)
-    state.note(CallEnded, past.node, call=uuid, cause="UNSEEN")
+    state.note(CallEnded, past.node, call=uuid, cause=cause_unseen(state, past.node, uuid))

@@ -56,7 +56,7 @@ def _leaving(state: State, call: Call, dump: Event) -> None:
 
 def _bury_the_dead(state: State, node: str, live: dict[str, Event]) -> None:
     for call in [call for call in state.calls.values() if call.node == node and call.uuid not in live]:
-        callers.gone(state, call, "UNSEEN", lost=True)
+        callers.gone(state, call, recovery.cause_unseen(state, node, call.uuid), lost=True)
     for offer in [offer for offer in state.offers.values() if offer.call.node == node]:
         # The command of one just made may still be on its way: the next look, or its own deadline, tells.
         offer.job_done = offer.job_done or state.now_us - offer.made_us >= ON_ITS_WAY_US

@@ -36,6 +36,10 @@ STORIES = {
         ALL,
     ),
     "a caller's PARK was lost, no canary with it, and nobody looked": (22, (9,)),
+    "a caller was transferred on a node that had been given up, and came back as a call of its own": (
+        1019,
+        (1, 3, 4, 8, 36),
+    ),
     "two waiting callers were joined by somebody else, and one of them was still given to an agent": (
         10453,
         NOW,

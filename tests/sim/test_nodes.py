@@ -267,3 +267,68 @@ def test_calls_of_a_node_that_was_out_of_sight_go_on_under_a_number_of_their_own
     assert cluster.all("conversation-ended")[-1].talk_us < 10_000_000, "what was talked before counts once"
     cluster.run(10)
     assert waits.partner
+
+
+def given_up(cluster: Cluster, name: str) -> None:
+    """Nothing is heard of a switch for so long that nobody counts on its calls; they go on."""
+    cluster.lose(name)
+    cluster.run(60)
+    cluster.carry_out(cluster.engine.on_node_gone(name, cluster.now_us))
+
+
+def test_a_conversation_that_outlives_the_loss_of_its_node_counts_as_one_answer():
+    cluster = two_agents()
+    call = cluster.call("fs1")
+    cluster.run(4)
+    assert call.partner
+    given_up(cluster, "fs1")
+    cluster.run(30)
+    cluster.connect("fs1")
+    cluster.run(20)
+    call.hang_up()
+    cluster.run(5)
+
+    assert len(cluster.all("call-answered")) == 1
+    before, after = cluster.all("conversation-ended")
+    [again] = cluster.all("conversation-joined")
+    assert (before.leg, again.leg, after.leg) == (1, 2, 2)
+    assert 20_000_000 <= after.talk_us < 21_000_000, "what nobody saw is in nobody's figures"
+    assert not cluster.all("invariant-violated")
+    assert not cluster.engine._state.reach.given_up
+
+
+def test_who_still_waits_on_a_node_that_was_given_up_is_served_when_it_is_back():
+    cluster = two_agents()
+    for name in ("anna", "bert"):
+        cluster.carry_out(cluster.engine.set_agent_status(name, "On Break", cluster.now_us))
+    call = cluster.call("fs1")
+    cluster.run(4)
+    given_up(cluster, "fs1")
+    cluster.connect("fs1")
+    cluster.run(30)
+    cluster.carry_out(cluster.engine.set_agent_status("anna", "Available", cluster.now_us))
+    cluster.carry_out(cluster.engine.set_agent_status("bert", "Available", cluster.now_us))
+    cluster.run(10)
+
+    assert call.partner
+    assert len(cluster.all("call-offered")) == 1
+    assert [(r.kind, r.leg) for r in cluster.records if r.kind in ("call-lost", "call-answered")] == [
+        ("call-lost", 1),
+        ("call-answered", 2),
+    ]
+    assert not cluster.all("invariant-violated")
+
+
+def test_who_hung_up_while_the_node_was_given_up_is_forgotten_when_it_is_back():
+    cluster = two_agents()
+    call = cluster.call("fs1")
+    cluster.run(4)
+    given_up(cluster, "fs1")
+    call.hang_up()
+    cluster.run(5)
+    cluster.connect("fs1")
+    cluster.run(20)
+
+    assert [record.cause for record in cluster.all("call-ended")] == ["OUT_OF_SIGHT"]
+    assert not cluster.engine._state.reach.given_up
+    assert not cluster.engine._state.calls

@@ -29,12 +29,14 @@ from py_callcenter.config import Tier
 from py_callcenter.engine import Action
 from py_callcenter.esl import commands
 from py_callcenter.esl.port import State
+from py_callcenter.esl.settings import Timings
 from py_callcenter.sim import Switch
 
 SECOND = 1_000_000
 START_US = 1_800_000_000 * SECOND
 KEYS = Keys(b"a key for tests, 32 bytes long..", (), b"another for the callers' numbers")
 PASSWORD = "ClueCon"
+OUT_OF_SIGHT_US = round(Timings().out_of_sight_s * SECOND)
 
 
 class Crash(BaseException):
@@ -325,6 +327,14 @@ class Centre:
     def disturbed(self) -> bool:
         """Whether anything went wrong with cables, switches, events or the controller."""
         return self.health.ever
+
+    def out_of_sight(self, node: int) -> bool:
+        """Nothing got through for so long that the controller has given the node's calls up: then agents who
+        may still be in them get others.
+        """
+        watch = self.health.nodes[node]
+        unseen_us = min(self.now_us - watch._since_us, self.now_us - self.stalled_us[node])
+        return not watch.well and unseen_us >= OUT_OF_SIGHT_US
 
     def feel(self) -> None:
         """Update who is well."""

@@ -146,7 +146,11 @@ class Rules:
         worker = truth.workers.get(ring.agent)
         if worker is None:
             return
-        others = {other.offer for other in worker.rings if other.offer != ring.offer and not other.unseen}
+        others = {
+            other.offer
+            for other in worker.rings
+            if other.offer != ring.offer and not other.unseen and not centre.out_of_sight(other.node)
+        }
         if others:
             self.broken(
                 "I5", ring.offer, f"agent {ring.agent} is rung for {ring.offer} and has {sorted(others)}"
