@@ -266,3 +266,13 @@ def test_a_caller_who_waits_too_long_goes_to_the_exit_for_that(sip, open_for_bus
     ended = caller.wait_received("BYE", 8)
     assert "cause=18" in (ended.header("Reason") or "")
     assert 1.5 < ended.at - answered.at < 4
+
+
+def test_a_waiting_caller_who_presses_the_exit_key_goes_to_the_exit_for_that(sip, open_for_business):
+    office = open_for_business(Setup().queue(on_exit_key="voicemail@default"))
+    caller = sip.caller("keyed_support", digits=((1.0, "5"), (1.0, "1")))
+    answered = caller.wait_answered()
+    ended = caller.wait_received("BYE", 8)
+    assert "cause=18" in (ended.header("Reason") or "")
+    assert 2.5 < ended.at - answered.at < 6, "the other key changed nothing"
+    assert office.metric("callcenter_queue_calls_offered_total") == 1

@@ -93,7 +93,7 @@ def _many_seeds(options: argparse.Namespace) -> int:
         f"{total.calls / took_s:.0f} calls/s; {len(total.failures)} seeds fail; trace {total.fingerprint}"
     )
     print("seeds by fault: " + " ".join(f"F{number}:{total.faults[number]}" for number in FAULTS))
-    for number, why in coverage.FAULTS_ELSEWHERE.items():
+    for number, (why, _test) in coverage.FAULTS_ELSEWHERE.items():
         print(f"elsewhere: F{number}: {why}")
     for number, why in coverage.FAULTS_NOT_YET.items():
         print(f"not yet: F{number}: {why}")

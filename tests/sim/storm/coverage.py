@@ -15,11 +15,26 @@ LIMITS: Final[tuple[str, ...]] = (
 )
 """What the checker lets pass, knowingly."""
 
-FAULTS_ELSEWHERE: Final[dict[int, str]] = {
-    5: "`sofia recover`: what the switch does is marked [D]; it needs a real switch with a recovery database",
-    35: "a database that forgets commits: needs a real fail-over",
-    37: "a torn file: the tests of whatever writes files",
-    43: "two leaders: the product has one controller and no lease",
-    44: "old and new versions read the same: not a matter of chance and time",
+FAULTS_ELSEWHERE: Final[dict[int, tuple[str, str]]] = {
+    5: (
+        "`sofia recover`: what becomes of recovered legs isn't proven on a real switch: nothing to model",
+        "",
+    ),
+    35: (
+        "a database that forgets commits: not simulated; what the books lack is taken from the channels",
+        "tests/sim/test_recovery.py",
+    ),
+    37: (
+        "a torn or damaged file: the spool's real files are damaged and read again",
+        "tests/app/test_spool.py::test_a_torn_line_and_a_flipped_bit_cost_themselves_only",
+    ),
+    43: (
+        "two leaders: none takes over from a living one, and a second start ends before it reaches a switch",
+        "tests/app/test_process.py::test_a_second_controller_on_the_same_address_says_so_and_touches_nothing",
+    ),
+    44: (
+        "old and new versions read the same: real databases are taken down and up through their versions",
+        "tests/app/test_migrations.py::test_down_and_up_again_loses_nothing",
+    ),
 }
-"""Faults that a model in virtual time can't show, or that the product has no part for."""
+"""Faults that the model doesn't play: why, and the test that stands for it; empty for none."""
