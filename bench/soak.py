@@ -8,8 +8,12 @@
 - **served**: the simulated switch as an event-socket server in this process; `callcenter run` with SQLite is
   a process of its own, whose memory and descriptors are read from /proc every five seconds.
 
-The slope is that of a straight line through the samples after the warm-up (a sixth of the time, at least two
-virtual hours). The promise: at most 1 MB/h, and as many descriptors at the end as at its beginning.
+The slope is that of a straight line through the samples after the warm-up. That takes a sixth of the time,
+and two virtual hours at least. Served, it takes three minutes at least, and until the stories of recent calls
+(the last 5 000) have been full for as long as they took to fill: what is bounded must be full before it can
+be seen that nothing else grows. A run that leaves less time than its warm-up takes is refused.
+
+The promise: at most 1 MB/h, and as many descriptors at the end as at its beginning.
 """
 
 from __future__ import annotations
@@ -36,6 +40,7 @@ from sim.storm.plan import AgentPlan, Plan
 from sim.storm.pool import quiet
 
 from py_callcenter import __version__
+from py_callcenter.app.traces import CALLS_KEPT
 from py_callcenter.config import Queue, Tier
 from py_callcenter.sim import Dialplan, Step, Switch
 from py_callcenter.sim.people import AgentStyle, CallerStyle, Traffic, lognormal, weibull
@@ -61,10 +66,21 @@ def slope(samples: Samples) -> float:
     return sum((at - mean_h) * (mb - mean_mb) for at, mb in zip(hours, sizes, strict=True)) / spread
 
 
+def processor_s(pid: int) -> float:
+    """Processor time of a process so far."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def warm_up_min(minutes: float, rate: float) -> float:
+    return max(minutes / 6, 3.0, 2 * CALLS_KEPT / rate / 60)
+
+
 def judge(samples: Samples, warm_up_h: float, unit: str) -> bool:
     late = [one for one in samples if one[0] >= warm_up_h]
     growth = slope(late)
-    fds = (late[0][2], late[-1][2])
+    # A scrape or a report that runs at the moment of a sample has a descriptor of its own.
+    fds = (min(one[2] for one in late[:12]), min(one[2] for one in late[-12:]))
     print(f"{len(late)} samples after {warm_up_h:.2f} {unit}: {late[0][1]:.1f} MB to {late[-1][1]:.1f} MB")
     print(f"slope {growth:+.3f} MB per {unit[:-1]}; descriptors {fds[0]} to {fds[1]}")
     good = growth <= LIMIT_MB_PER_H and fds[0] == fds[1]
@@ -184,6 +200,11 @@ def call_centre(folder: Path, port: int, web: int, agents: int) -> Path:
 
 
 def served(minutes: float, rate: float) -> bool:
+    warm_up = warm_up_min(minutes, rate)
+    if minutes < 2 * warm_up:
+        raise SystemExit(
+            f"at {rate:g} calls/s the warm-up takes {warm_up:.1f} min; --minutes {2 * warm_up:.0f}"
+        )
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         web = probe.getsockname()[1]
@@ -217,6 +238,7 @@ def served(minutes: float, rate: float) -> bool:
             server.act(traffic.start)
             samples: Samples = []
             begun = time.monotonic()
+            spent = (processor_s(process.pid), processor_s(os.getpid()))
             due = begun
             while time.monotonic() - begun < minutes * 60:
                 if process.poll() is not None:
@@ -237,7 +259,14 @@ def served(minutes: float, rate: float) -> bool:
             placed = traffic.placed
             took = time.monotonic() - begun
             print(f"{placed} calls in {took:.0f} s: {placed / took:.1f} calls/s, {agents} agents")
-            return judge(samples, minutes / 60 / 6, "hours")
+            each = [
+                (processor_s(pid) - before) / placed * 1000
+                for pid, before in zip((process.pid, os.getpid()), spent, strict=True)
+            ]
+            print(f"processor time a call: controller {each[0]:.1f} ms, simulated switch {each[1]:.1f} ms")
+            if placed < 0.95 * rate * took:
+                print("NOT the rate that was asked for: this machine can't simulate so many")
+            return judge(samples, warm_up / 60, "hours")
         finally:
             process.terminate()
             gevent.get_hub().threadpool.apply(process.wait, (30,))
