@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import math
 import os
 import platform
 import sys
@@ -84,7 +85,8 @@ def _one_seed(options: argparse.Namespace) -> int:
 def _many_seeds(options: argparse.Namespace) -> int:
     jobs = options.jobs or os.cpu_count() or 1
     begun = time.monotonic()
-    total = tally(range(options.first, options.first + options.seeds), jobs, aloud=True)
+    seeds = range(options.first, options.first + options.seeds)
+    total = tally(seeds, jobs, aloud=True, for_s=60 * options.minutes)
     took_s = time.monotonic() - begun
     print(
         f"{total.seeds} seeds, {total.calls} calls, {total.virtual_s / 3600:.0f} virtual hours, "
@@ -92,6 +94,9 @@ def _many_seeds(options: argparse.Namespace) -> int:
         f"({platform.machine()}, Python {platform.python_version()}): {total.seeds / took_s:.1f} seeds/s, "
         f"{total.calls / took_s:.0f} calls/s; {len(total.failures)} seeds fail; trace {total.fingerprint}"
     )
+    if total.failures:
+        print("seeds that fail: " + " ".join(str(seed) for seed, _what in total.failures))
+        print("promises broken, in seeds: " + " ".join(f"{r}:{n}" for r, n in sorted(total.rules.items())))
     print("seeds by fault: " + " ".join(f"F{number}:{total.faults[number]}" for number in FAULTS))
     for number, (why, _test) in coverage.FAULTS_ELSEWHERE.items():
         print(f"elsewhere: F{number}: {why}")
@@ -106,6 +111,7 @@ def main() -> int:
     parser.add_argument("--seeds", type=int, default=100, help="how many")
     parser.add_argument("--first", type=int, default=0, help="the first of them")
     parser.add_argument("--jobs", type=int, default=0, help="processes; as many as cores when not given")
+    parser.add_argument("--minutes", type=float, default=math.inf, help="begin none after so many minutes")
     parser.add_argument("--seed", type=int, help="one seed, in detail")
     parser.add_argument("--faults", help="only these faults, by number")
     parser.add_argument("--habits", default=",".join(HABITS), help="only these habits, or none")

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import gc
 import hashlib
+import math
 import multiprocessing
-from collections import Counter
+import time
+from collections import Counter, deque
 from collections.abc import Iterator
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -16,6 +19,9 @@ from sim.storm.plan import HABITS, draw
 from sim.storm.run import FAULTS, simulate
 
 from py_callcenter.app import controller
+
+CHUNK = 4
+TELL_EVERY = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +88,8 @@ def one(seed: int, allowed: tuple[int, ...] = FAULTS) -> Ran:
     except Exception as problem:  # noqa: BLE001 - whatever it is, the seed is named
         said = f"{type(problem).__name__}: {problem}"
         return Ran(seed, 0, 0, plan.seconds, numbers, problem=said, rules=("error",))
+    finally:
+        gc.collect()  # a world is a heap of circles: milliseconds, and the process stays as small as it was
     what = "; ".join(str(violation) for violation in result.violations[:3])
     return Ran(
         seed,
@@ -95,23 +103,61 @@ def one(seed: int, allowed: tuple[int, ...] = FAULTS) -> Ran:
     )
 
 
-def many(seeds: range, jobs: int) -> Iterator[Ran]:
-    """Run seeds on several cores."""
+def _some(seeds: range) -> list[Ran]:
+    return list(map(one, seeds))
+
+
+def many(seeds: range, jobs: int, for_s: float = math.inf) -> Iterator[Ran]:
+    """Run seeds on several cores, in order; none begins later than after `for_s`. Only a few are under way at
+    a time, and a process that dies costs the seeds that it had.
+    """
+    until_s = time.monotonic() + for_s
     if jobs <= 1:
         quiet()
-        yield from map(one, seeds)
+        for seed in seeds:
+            if time.monotonic() >= until_s:
+                return
+            yield one(seed)
         return
-    context = multiprocessing.get_context("spawn")
+    left = deque(seeds[at : at + CHUNK] for at in range(0, len(seeds), CHUNK))
+    while left and time.monotonic() < until_s:
+        yield from _in_one_pool(left, jobs, until_s)
+
+
+def _in_one_pool(left: deque[range], jobs: int, until_s: float) -> Iterator[Ran]:
+    """Until all is done or a process dies. What is done is taken out of `left`."""
+    under_way: deque[Future[list[Ran]]] = deque()
     # An executor notices a worker that dies; a `Pool` starts another one for ever.
+    context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(jobs, mp_context=context, initializer=quiet) as pool:
-        yield from pool.map(one, seeds, chunksize=4)
+        while left:
+            while len(under_way) < min(4 * jobs, len(left)) and time.monotonic() < until_s:
+                under_way.append(pool.submit(_some, left[len(under_way)]))
+            if not under_way:
+                return
+            try:
+                done = under_way.popleft().result()
+            except BrokenProcessPool:
+                for seed in left.popleft():
+                    yield Ran(seed, 0, 0, 0.0, (), problem="the process died", rules=("error",))
+                return
+            left.popleft()
+            yield from done
 
 
-def tally(seeds: range, jobs: int, *, aloud: bool) -> Tally:
-    """Run seeds and add them up."""
+def tally(seeds: range, jobs: int, *, aloud: bool, for_s: float = math.inf) -> Tally:
+    """Run seeds and add them up; `aloud`: tell of each that fails, and now and then how far it is."""
     total = Tally()
-    for ran in many(seeds, jobs):
+    begun_s = time.monotonic()
+    for ran in many(seeds, jobs, for_s):
         total.add(ran)
         if ran.problem and aloud:
             print(f"seed {ran.seed}: {ran.problem}\n  again: make sim SEED={ran.seed}", flush=True)
+        if aloud and total.seeds % TELL_EVERY == 0:
+            took_s = time.monotonic() - begun_s
+            print(
+                f"{total.seeds} of {len(seeds)} seeds, {total.calls} calls, {len(total.failures)} fail, "
+                f"{took_s:.0f} s, {total.seeds / took_s:.1f} seeds/s",
+                flush=True,
+            )
     return total
