@@ -33,6 +33,17 @@ def dashboard() -> Dashboard:
                 Query(rate("callcenter_router_offers_total"), "offers"),
             ),
             lines(
+                "Offers by strategy", "Phones rung, a second, by the strategy of the caller's queue.", "cps",
+                Query(rate("callcenter_router_offers_total", "strategy"), "{{strategy}}"), stacked=True,
+            ),
+            lines(
+                "Agents to choose from",
+                "Ready for the queue when a call was offered, whoever got it included; one: they are scarce.",
+                "short",
+                Query(quantile(0.5, "callcenter_router_candidates"), "half"),
+                Query(quantile(0.95, "callcenter_router_candidates"), "95 %"),
+            ),
+            lines(
                 "Wishes that could not be granted",
                 "Variables of the dialplan that couldn't be read; the queue's default was used.", "cpm",
                 Query(f"60 * {rate('callcenter_wishes_ignored_total', 'wish')}", "{{wish}}"),
@@ -54,6 +65,10 @@ def dashboard() -> Dashboard:
             lines(
                 "Time for a scrape", "What it took to put these metrics together.", "s",
                 Query("max(callcenter_collector_duration_seconds)", "scrape"),
+            ),
+            lines(
+                "Failed scrapes", "Metrics that could not be put together; the log says why.", "cpm",
+                Query(f"60 * {rate('callcenter_collector_errors_total')}", "failed"),
             ),
             lines(
                 "Records", "Of what happened, a second.", "cps",

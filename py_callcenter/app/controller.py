@@ -7,6 +7,7 @@ does what the engine says.
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -39,7 +40,7 @@ from py_callcenter.esl.errors import EslError
 from py_callcenter.esl.node import NodeLink
 from py_callcenter.esl.port import State
 from py_callcenter.esl.settings import NodeSettings
-from py_callcenter.stats import DECISION_BOUNDS_US, LAG_BOUNDS_US, Histogram
+from py_callcenter.stats import CANDIDATE_BOUNDS, DECISION_BOUNDS_US, LAG_BOUNDS_US, ONE, Histogram
 from py_callcenter.store.store import Store
 
 _log = structlog.get_logger(__name__)
@@ -61,22 +62,36 @@ EVENT_LAG_EVERY_US: Final = 1_000_000
 
 
 class TimedRouter:
-    """The core with a stopwatch on `decide`, where a slow decision would show; all else is the core."""
+    """The core with a stopwatch on `decide`, where a slow decision would show; all else is the core.
+
+    Offers are counted here too: whatever isn't one costs nothing more.
+    """
 
     def __init__(self, router: Router, histogram: Histogram) -> None:
         self._decide = router.decide
         self._histogram = histogram
-        self.offers = 0
-        """How many the decisions led to."""
+        self._put_queue, self._can_serve = router.put_queue, router.can_serve
+        self._strategies: dict[int, str] = {}
+        self.offers: Counter[str] = Counter()
+        """How many the decisions led to, by the queue's strategy."""
+        self.candidates = Histogram(CANDIDATE_BOUNDS)
+        """Agents among whom each was chosen."""
         for name in dir(router):
-            if not name.startswith("_") and name != "decide":
+            if not name.startswith("_") and name not in {"decide", "put_queue"}:
                 setattr(self, name, getattr(router, name))
+
+    def put_queue(self, now_us: int, name: str, strategy: str, **settings: Any) -> int:
+        queue = self._put_queue(now_us, name, strategy, **settings)
+        self._strategies[queue] = strategy
+        return queue
 
     def decide(self, now_us: int) -> list[Proposal]:
         begun_ns = time.perf_counter_ns()
         proposals = self._decide(now_us)
         self._histogram.observe((time.perf_counter_ns() - begun_ns) // 1000)
-        self.offers += len(proposals)
+        for proposal in proposals:
+            self.offers[self._strategies[proposal.queue]] += 1
+            self.candidates.observe((self._can_serve(proposal.queue) + 1) * ONE)
         return proposals
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Final
+from typing import Final, get_args
 
 from prometheus_client.core import (
     CounterMetricFamily,
@@ -15,6 +15,7 @@ from prometheus_client.core import (
 from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
+from py_callcenter.config import Strategy
 from py_callcenter.metrics import http, switches
 from py_callcenter.metrics.snapshot import MetricsSnapshot
 from py_callcenter.stats import AGENT_STATES, LOGGED_IN_STATES, Histogram
@@ -29,6 +30,7 @@ RECONNECT_REASONS: Final = (
     "frame-timeout", "command-timeout", "no-greeting", "no-login", "name", "access-list", "wrong-password",
 )  # fmt: skip
 """Words of `esl.errors.ConnectionFailed`; others would show as soon as they are counted."""
+STRATEGIES: Final[tuple[str, ...]] = get_args(Strategy)
 WISHES: Final = ("cc_skills", "cc_language", "cc_preferred_agent", "cc_outbound_announce")
 VIOLATION_RULES: Final = (
     *("I1", "I2", "I3", "I4", "I5", "I6", "I7", "I8", "I9", "I10", "I11", "I13", "I14", "I16", "I17"),
@@ -53,6 +55,10 @@ class SnapshotCollector(Collector):
             "callcenter_collector_duration_seconds",
             "Time taken to put these metrics together.",
             time.perf_counter() - self._begun_s,
+        )
+        failed = self._snapshot.http_requests.get(("/metrics", "5xx"), 0)
+        yield _counter(
+            "callcenter_collector_errors", "Scrapes that failed; the log says why.", [], [((), failed)]
         )
 
 
@@ -173,7 +179,16 @@ def _process_metrics(snapshot: MetricsSnapshot) -> Iterator[Metric]:
         "callcenter_router_decision_seconds", "One run of the decision.", [], [((), snapshot.decision)]
     )
     yield _counter(
-        "callcenter_router_offers", "Offers to agents that decisions led to.", [], [((), snapshot.offers)]
+        "callcenter_router_offers",
+        "Offers to agents that decisions led to, by the queue's strategy.",
+        ["strategy"],
+        (((strategy,), n) for strategy, n in _with_zeros(snapshot.offers, STRATEGIES)),
+    )
+    yield _histogram(
+        "callcenter_router_candidates",
+        "Agents who were ready for a call of the queue when one was offered, whoever got it included.",
+        [],
+        [((), snapshot.candidates)],
     )
     yield _counter(
         "callcenter_unknown_queue_calls",

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from py_callcenter.stats import (
+    CANDIDATE_BOUNDS,
     DECISION_BOUNDS_US,
     LAG_BOUNDS_US,
     Hint,
@@ -97,8 +98,10 @@ class MetricsSnapshot:
     nodes: Mapping[str, NodeMetrics] = field(default_factory=dict)
     hub_lag: Histogram = field(default_factory=lambda: Histogram(LAG_BOUNDS_US))
     decision: Histogram = field(default_factory=lambda: Histogram(DECISION_BOUNDS_US))
-    offers: int = 0
-    """Offers that the core's decisions led to."""
+    offers: Mapping[str, int] = field(default_factory=dict)
+    """Offers that the core's decisions led to, by strategy."""
+    candidates: Histogram = field(default_factory=lambda: Histogram(CANDIDATE_BOUNDS))
+    """Ready agents at each of them."""
     agents_unreachable: int = 0
     """Agents who are Available though none of their phones is registered."""
     engine_faults: int = 0

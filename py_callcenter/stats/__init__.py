@@ -26,9 +26,11 @@ from py_callcenter.stats.fold import (
 )
 from py_callcenter.stats.formulas import ALIASES, DEFAULT_FORMULA, FORMULAS, Formula, formula_named
 from py_callcenter.stats.histogram import (
+    CANDIDATE_BOUNDS,
     DECISION_BOUNDS_US,
     FAST_BOUNDS_US,
     LAG_BOUNDS_US,
+    ONE,
     WAIT_BOUNDS_US,
     Histogram,
 )
@@ -42,6 +44,7 @@ from py_callcenter.stats.staffing import WEEKS, Hint, Workload, agents_needed, f
 __all__ = [
     "AGENT_STATES",
     "ALIASES",
+    "CANDIDATE_BOUNDS",
     "DECISION_BOUNDS_US",
     "DEFAULT_FORMULA",
     "FAST_BOUNDS_US",
@@ -52,6 +55,7 @@ __all__ = [
     "LEFT_REASONS",
     "LOGGED_IN_STATES",
     "OFFER_OUTCOMES",
+    "ONE",
     "OUTCOMES",
     "PHASES",
     "SIZES",

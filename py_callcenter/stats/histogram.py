@@ -30,6 +30,11 @@ LAG_BOUNDS_US: Final = (
 DECISION_BOUNDS_US: Final = (2, 5, 10, 20, 50, 100, 200, 500, 1_000, 2_000, 5_000, 10_000, 50_000)
 """For decisions of the core."""
 
+ONE: Final = SECOND_US
+"""What to observe for each of a number of things, which a histogram then shows as a number."""
+CANDIDATE_BOUNDS: Final = tuple(number * ONE for number in (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000))
+"""For numbers of agents."""
+
 
 class Histogram:
     """Durations in microseconds, counted per bucket; the last bucket has no upper bound.

@@ -11,9 +11,11 @@ from prometheus_client.openmetrics.parser import text_string_to_metric_families 
 from prometheus_client.parser import text_string_to_metric_families
 from prometheus_client.registry import Collector
 
+from py_callcenter._router import Router
+from py_callcenter.app.controller import TimedRouter
 from py_callcenter.engine import records as r
 from py_callcenter.metrics import AGENT_STATES, Heard, MetricsSnapshot, NodeMetrics, Target, render, text
-from py_callcenter.stats import LAG_BOUNDS_US, WAIT_BOUNDS_US, Histogram, Live, Stats
+from py_callcenter.stats import DECISION_BOUNDS_US, LAG_BOUNDS_US, WAIT_BOUNDS_US, Histogram, Live, Stats
 
 pytestmark = pytest.mark.app
 
@@ -341,3 +343,33 @@ def test_a_scrape_that_uses_text_of_the_last_one_says_what_a_fresh_one_says():
             told(fresh, past)
         first = {k: v for k, v in samples(taken(stats=fresh.stats.copy())).items() if "queue" in k[0]}
         assert {k: v for k, v in again.items() if "queue" in k[0]} == first
+
+
+def test_an_offer_counts_by_its_queues_strategy_and_by_those_it_was_chosen_from():
+    timed = TimedRouter(Router(), Histogram(DECISION_BOUNDS_US))
+    support = timed.put_queue(0, "support", "round-robin")
+    sales = timed.put_queue(0, "sales", "top-down")
+    for number in range(4):
+        agent = timed.put_agent(0, f"agent {number}")
+        timed.put_tier(0, support if number else sales, agent, 1, 1)
+        timed.set_status(0, agent, "Available")
+    for queue in (support, support, sales):
+        timed.enqueue(0, queue, entered_us=0)
+        timed.decide(0)
+    timed.decide(0)  # leads to nothing
+    found = samples(taken(offers=dict(timed.offers), candidates=timed.candidates.copy()))
+
+    assert found["callcenter_router_offers_total", "round-robin"] == 2
+    assert found["callcenter_router_offers_total", "top-down"] == 1
+    assert found["callcenter_router_offers_total", "ring-all"] == 0
+    assert found["callcenter_router_candidates_sum",] == 3 + 2 + 1
+    assert found["callcenter_router_candidates_bucket", "1.0"] == 1
+    assert found["callcenter_router_candidates_bucket", "2.0"] == 2
+    assert found["callcenter_router_candidates_count",] == 3
+
+
+def test_a_scrape_that_failed_is_told_by_the_next_that_does_not():
+    found = samples(taken(http_requests={("/metrics", "2xx"): 7, ("/metrics", "5xx"): 2}))
+
+    assert found["callcenter_collector_errors_total",] == 2
+    assert samples(taken())["callcenter_collector_errors_total",] == 0

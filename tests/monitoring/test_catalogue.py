@@ -1,0 +1,61 @@
+"""Nothing that an operator is promised to see is missing from /metrics."""
+
+from __future__ import annotations
+
+import pytest
+from monitoring.catalogue import exported, values
+
+pytestmark = pytest.mark.unit
+
+PROMISED = """
+callcenter_build_info version profile
+callcenter_esl_up node
+callcenter_esl_events_total node event
+callcenter_esl_event_lag_seconds_bucket node
+callcenter_esl_commands_total node outcome
+callcenter_esl_command_duration_seconds_bucket command
+callcenter_esl_reconnects_total node reason
+callcenter_esl_parse_errors_total node
+callcenter_esl_backlog_events node
+callcenter_queue_calls_waiting queue
+callcenter_queue_oldest_joined_timestamp_seconds queue
+callcenter_queue_calls_offered_total queue
+callcenter_queue_calls_answered_total queue
+callcenter_queue_calls_answered_within_service_level_total queue
+callcenter_queue_calls_abandoned_total queue phase
+callcenter_queue_calls_overflowed_total queue reason
+callcenter_queue_wait_seconds_bucket queue outcome
+callcenter_queue_expected_wait_seconds queue quantile
+callcenter_queue_expected_wait_error_seconds_bucket queue direction
+callcenter_agents state
+callcenter_agent_state_seconds_total state
+callcenter_agent_offers_total outcome
+callcenter_agent_idle_seconds_bucket
+callcenter_talk_seconds_bucket queue
+callcenter_wrapup_seconds_bucket queue
+callcenter_hold_seconds_bucket queue
+callcenter_router_decision_seconds_bucket
+callcenter_router_candidates_bucket
+callcenter_router_offers_total strategy
+callcenter_hub_lag_seconds_bucket
+callcenter_http_requests_total route status
+callcenter_sse_clients
+callcenter_records_pending
+callcenter_record_write_failures_total
+callcenter_invariant_violations_total rule
+callcenter_collector_duration_seconds
+callcenter_collector_errors_total
+"""
+
+
+@pytest.mark.parametrize("line", PROMISED.split("\n")[1:-1])
+def test_it_is_there_with_its_labels(line):
+    name, *labels = line.split()
+    assert name in exported()
+    assert set(labels) <= exported()[name]
+
+
+def test_every_strategy_has_a_series_before_its_first_offer():
+    assert {"longest-idle-agent", "ring-all", "weighted-random"} <= values()[
+        "callcenter_router_offers_total", "strategy"
+    ]
