@@ -6,10 +6,12 @@ What was put is on disk at once (`store.spool`), so it outlives the controller a
 from __future__ import annotations
 
 import json
+import random
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from py_callcenter.engine.memory import Memory
+from py_callcenter.store import spool
 
 if TYPE_CHECKING:
     from sim.storm.centre import Centre
@@ -76,6 +78,24 @@ class Books:
         """A write under way never ends; what it was about is in the spool."""
         self._life += 1
         self._busy = False
+
+    def damage(self, rng: random.Random) -> None:
+        """The last lines of the spool are torn or have a bit flipped: whatever reads it passes them over."""
+        good = self.waiting[: max(0, len(self.waiting) - rng.randint(1, 3))]
+        lost = self.waiting[len(good) :]
+        for record in lost:
+            line = bytearray(spool.encode(record)[:-1])
+            if rng.random() < 0.5:
+                del line[rng.randrange(1, len(line)) :]
+            else:
+                line[rng.randrange(len(line))] ^= 1 << rng.randrange(8)
+            assert spool.decode(bytes(line)) is None
+        assert [spool.decode(spool.encode(record)[:-1]) for record in good] == good
+        self.waiting = good
+        self._centre.spy.forgotten({getattr(record, "call", "") for record in lost})
+        gone = {record.id for record in lost}
+        self.said = [record for record in self.said if record.id not in gone]
+        self._unfolded = [record for record in self._unfolded if record.id not in gone]
 
     def come_back(self) -> None:
         """The database works again."""

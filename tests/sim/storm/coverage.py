@@ -24,10 +24,6 @@ FAULTS_ELSEWHERE: Final[dict[int, tuple[str, str]]] = {
         "a database that forgets commits: not simulated; what the books lack is taken from the channels",
         "tests/sim/test_recovery.py",
     ),
-    37: (
-        "a torn or damaged file: the spool's real files are damaged and read again",
-        "tests/app/test_spool.py::test_a_torn_line_and_a_flipped_bit_cost_themselves_only",
-    ),
     43: (
         "two leaders: none takes over from a living one, and a second start ends before it reaches a switch",
         "tests/app/test_process.py::test_a_second_controller_on_the_same_address_says_so_and_touches_nothing",

@@ -521,6 +521,21 @@ def _names(centre: Centre, plan: FaultPlan, rng: random.Random) -> None:
 # The database.
 
 
+@fault(37, "the spool's last lines are damaged when the controller dies", everywhere=True)
+def _damaged(centre: Centre, plan: FaultPlan, rng: random.Random) -> None:
+    books = centre.books
+    books.away += 1  # or there would be nothing in it
+
+    def die() -> None:
+        if centre.controller is not None:
+            books.damage(rng)
+        centre.kill()
+        books.come_back()
+        centre.after(0.5, centre.start)
+
+    over(centre, plan, die, min(plan.for_s, 20))
+
+
 @fault(34, "the database is away, slow or full", blinds=False)
 def _database(centre: Centre, plan: FaultPlan, rng: random.Random) -> None:
     books = centre.books

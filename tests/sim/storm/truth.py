@@ -90,7 +90,7 @@ class Ring:
     ghost_us: int = 0
     ghost: int | None = None
     unseen: bool = False
-    """Its node was out of sight for so long that it was given up."""
+    """Its node was out of sight for so long that it was given up, or the books lost it."""
 
     @property
     def alive(self) -> bool:
@@ -180,6 +180,9 @@ class Truth:
                 caller.entered = ""
             for record in kept:
                 self._take(record)
+            for name, worker in self.workers.items():
+                told = [r.status for r in kept if r.kind == "agent-status" and r.agent == name]
+                worker.status = told[-1] if told else "Available"
 
     def chosen(self, node: int, action: Originate) -> None:
         """The controller writes the command that rings an agent."""
@@ -406,6 +409,11 @@ class Truth:
 
     def _rests(self, worker: Worker, seconds: float) -> None:
         worker.free_us = max(worker.free_us, self.centre.now_us + round(seconds * 1_000_000))
+
+    def forgotten(self, calls: set[str]) -> None:
+        """What the books said of these is lost; who is with them is known once their node is looked at."""
+        for ring in self.living_rings.values():
+            ring.unseen = ring.unseen or ring.call in calls
 
     def given_up(self, node: int) -> None:
         """The controller counts on nothing there any more; whoever talks there may be rung elsewhere."""
