@@ -429,10 +429,8 @@ def _conclude(state: State, offer: Offer) -> None:
     _forget(state, offer)
     if talked:
         state.router.finish(state.now_us, offer.id)
-        view = state.router.agent(offer.agent_id)
         state.wrapping[offer.agent.name] = call.id
-        until_us = max(view.ready_at_us, state.now_us)
-        state.note(AgentWrapUp, call.node, agent=offer.agent.name, until_us=until_us, call=call.id)
+        note_wrap_up(state, call.node, offer.agent, call.id)
     else:
         if fault == "unregistered":
             registrations.not_there(state, offer.agent)
@@ -459,6 +457,15 @@ def _conclude(state: State, offer: Offer) -> None:
         if call.phase is Phase.CONNECTING and stay.open:
             call.phase = Phase.WAITING
             music.start(state, call)
+
+
+def note_wrap_up(state: State, node: str, agent: Agent, call: str) -> None:
+    """Write down how long an agent rests after talking. One whose phone is away is kept back for longer:
+    that passes with its reason, and must not come back with the next start.
+    """
+    ready_us = state.router.agent(state.agent_ids[agent.name]).ready_at_us
+    until_us = max(state.now_us, min(ready_us, state.now_us + agent.wrap_up_time_us))
+    state.note(AgentWrapUp, node, agent=agent.name, until_us=until_us, call=call)
 
 
 def _forget(state: State, offer: Offer) -> None:

@@ -40,7 +40,6 @@ from py_callcenter.engine.looks import (
 from py_callcenter.engine.memory import OUT_OF_SIGHT, AgentMemory, CallMemory, Memory
 from py_callcenter.engine.questions import Asked
 from py_callcenter.engine.records import (
-    AgentWrapUp,
     CallAnswered,
     CallEnded,
     CallLeft,
@@ -559,8 +558,7 @@ def _part_in_books(state: State, uuid: str, past: CallMemory, *, transferred: bo
             state.now_us, agent_id, since_us=min(since_us, state.now_us), counted=past.counted
         )
         state.router.finish(state.now_us, offer_id)
-        ready_us = state.router.agent(agent_id).ready_at_us
-        state.note(AgentWrapUp, past.node, agent=past.agent, until_us=max(ready_us, state.now_us), call=uuid)
+        offers.note_wrap_up(state, past.node, state.agents[past.agent], uuid)
 
 
 def _note_left(state: State, uuid: str, past: CallMemory, reason: str) -> None:

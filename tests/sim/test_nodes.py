@@ -88,6 +88,23 @@ def test_somebody_whose_phones_are_gone_is_not_offered_calls_until_one_is_back()
     assert [r.reachable for r in cluster.all("agent-reachable")] == [False, True]
 
 
+def test_a_phone_that_is_lost_during_a_conversation_makes_the_wrap_up_no_longer():
+    """The next start would believe what is written down: the agent would rest for as long as a phone can be
+    away.
+    """
+    cluster = Cluster(office(agent("anna", contacts=(ANNA,))))
+    cluster.phone("fs1", ANNA)
+    registered(cluster, "fs1", ANNA, "sofia/internal/sip:1000@10.0.0.9:5060")
+    call = cluster.call("fs1")
+    cluster.run(4)
+    registered(cluster, "fs1", ANNA)
+    call.hang_up()
+    cluster.run(1)
+
+    [rest] = cluster.all("agent-wrap-up")
+    assert rest.until_us - rest.at_us == cluster.engine.config.agents[0].wrap_up_time_us
+
+
 def unreachable(cluster: Cluster, picture: Picture) -> int:
     bring_up_to_date(picture, cluster.engine, cluster.now_us)
     return picture.unreachable()
