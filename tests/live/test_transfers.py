@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -300,6 +301,34 @@ def test_an_agent_consults_a_colleague_and_hands_the_caller_over(switch, consult
     switch.api(f"uuid_kill {partner(switch, uuid)}")
     caller.wait_received("BYE")
     office.wait_metric("callcenter_agents", 2, state="waiting")
+
+
+@pytest.mark.parametrize("then", ["returns", "hands over"])
+def test_a_consultation_outlives_the_controller(switch, consulting, then):
+    office, caller, support, expert, uuid = consulting()
+    until(
+        lambda: "moh" in switch.api(f"uuid_getvar {uuid} current_application_data"), "the caller hears music"
+    )
+    agent_leg = switch.api(f"uuid_getvar {uuid} cc_agent_uuid")
+    office.stop(signal.SIGKILL)
+    office.start()
+
+    office.wait_metric("callcenter_agents", 1, state="in_a_queue_call")
+    office.wait_metric("callcenter_agents", 1, state="busy_elsewhere")
+    assert partner(switch, uuid) == "_undef_"
+    if then == "returns":
+        office.ask("DELETE", f"calls/{uuid}/consult")
+        expert.wait_received("BYE")
+        until(lambda: partner(switch, uuid) == agent_leg, "the caller has the agent back")
+        assert not support.over
+    else:
+        office.ask("POST", f"calls/{uuid}/consult/complete")
+        support.wait_received("BYE")
+        until(lambda: partner(switch, uuid) != "_undef_", "the caller talks with the expert")
+        assert not expert.over
+    assert not caller.over
+    until(lambda: story(office, uuid).count("consultation-ended") == 1, "it is in the books once")
+    assert not office.metric("callcenter_invariant_violations_total")
 
 
 @pytest.mark.parametrize("who", ["colleague", "agent", "caller"])
