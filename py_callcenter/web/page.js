@@ -2,6 +2,7 @@
 // stay where they are. Timers run here; the controller sends moments, not ages.
 
 import { Feed } from "./feed.js";
+import { explain } from "./why.js";
 import { CALL_STATES, STATES, agentsNeeded, expectedError, expectedWait, many, newcomerWaits, serviceLevel, span, staffingBasis, waitLevel, worst } from "./words.js";
 
 const byId = (id) => document.getElementById(id);
@@ -120,7 +121,8 @@ function tickQueue(node) {
 
 function createCall() {
   const node = make("tr");
-  node.innerHTML = `<td class="num"></td><td><span class="number"></span> <span class="sub narrow"></span></td><td class="name"></td><td><span class="pill"></span> <span class="sub"></span></td><td class="num"></td><td class="num expected"></td>`;
+  node.innerHTML = `<td class="num"></td><td><span class="number"></span> <span class="sub narrow"></span></td><td class="name"></td><td><button type="button" class="pill"></button> <span class="sub"></span></td><td class="num"></td><td class="num expected"></td>`;
+  node.querySelector("button").addEventListener("click", () => explain(node.row, () => feed.state.calls));
   return node;
 }
 
@@ -135,6 +137,11 @@ function drawCall(node, call) {
   const pill = cells[3].firstElementChild;
   setText(pill, word);
   setData(pill, "tone", tone);
+  const label = `${word}: why ${call.number} still waits`;
+  if (pill.title !== label) {
+    pill.title = label;
+    pill.setAttribute("aria-label", label);
+  }
   const ringing = call.agents.length > 2 ? many(call.agents.length, "agent", "agents") : call.agents.join(", ");
   setText(cells[3].lastElementChild, ringing);
   setText(cells[5], expectedWait(call.expected_wait));

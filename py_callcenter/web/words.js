@@ -20,6 +20,34 @@ export const CALL_STATES = {
   leaving: ["Leaving", "off"],
 };
 
+// The first rule that keeps an agent from a caller.
+export const REASONS = {
+  other_caller: "Is needed for a caller who comes first",
+  rings_for_caller: "Rings for this caller",
+  reserved: "Is being offered to another caller",
+  receiving: "Rings for another caller",
+  in_a_queue_call: "Talks to a caller",
+  logged_out: "Is logged out",
+  on_break: "Is on break",
+  wrap_up: "Is in wrap-up",
+  idle: "Has had a call on demand and takes no other until told to",
+  delay: "Rests after a call that wasn't taken",
+  not_ready_yet: "Was set to be ready later",
+  external_call: "Is on a call elsewhere",
+  preferred_agent: "The caller waits for another agent",
+  opening_delay: "Takes calls of this queue only after a longer wait",
+  tier_level: "Is on a level that opens later",
+  skills: "Lacks a skill that the caller needs",
+  overtaking_cap: "Is kept for a caller who was overtaken often enough",
+};
+
+// Why nobody is looked for.
+export const CLOSED = {
+  claimed: "An agent has answered.",
+  held: "Nobody is looked for: the caller's switch can't ring phones now.",
+  ringing: "As many phones ring as the queue's strategy wants.",
+};
+
 export function span(seconds) {
   const s = Math.max(0, Math.floor(seconds));
   const pad = (n) => String(n).padStart(2, "0");

@@ -128,6 +128,7 @@ class FakeController:
         self.now = now or snapshot()
         self.config = configuration()
         self.asked: list[tuple[object, ...]] = []
+        self.reasons: dict[str, WhyRow] = {}
         self.alive = Health(ok=True)
         self.routing = Health(ok=True)
         self.gone = False
@@ -249,6 +250,8 @@ class FakeController:
         return 1
 
     async def why(self, call: str) -> WhyRow:
+        if call in self.reasons:
+            return self.reasons[call]
         if call != "call-2":
             raise PortError(404, "nothing is known of this call", "see `callcenter call list`")
         resting = WhyAgent(agent="1000", reason="wrap_up", until=NOW + 7)

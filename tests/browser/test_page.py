@@ -11,6 +11,7 @@ from app.fake_controller import FakeController, agent_row, call_row, queue_row, 
 from playwright.sync_api import expect, sync_playwright
 
 from py_callcenter.api import create_app
+from py_callcenter.api.port import WhyAgent, WhyRow
 from py_callcenter.api.server import ApiServer
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
@@ -129,6 +130,59 @@ def test_a_diverted_queue_says_where_its_callers_go(page, controller):
     diverted = replace(queues[0], divert="voicemail@default")
     controller.show(replace(controller.now, version=99, queues=(diverted, *queues[1:])))
     expect(queue_card(page, queues[0].name).locator(".strategy")).to_have_text("diverted: voicemail@default")
+
+
+def test_a_waiting_caller_says_why(page, controller):
+    """Each agent of the queue with what keeps them away, for the one who asks and by the keyboard too."""
+    other, caller = controller.now.calls[:2]
+    answer = WhyRow(
+        call=caller.id,
+        queue=caller.queue,
+        at=time.time(),
+        wanted=1,
+        agents=(
+            WhyAgent(agent="Ann", reason=None),
+            WhyAgent(agent="<b>Bob</b>", reason="wrap_up", until=time.time() + 7),
+            WhyAgent(agent="Cid", reason="overtaking_cap", other_call=other.id),
+            WhyAgent(agent="Dee", reason="skills", refused_before=True),
+        ),
+        more_agents=3,
+    )
+    controller.reasons[caller.id] = answer
+    button = page.locator(f'#calls tr[data-key="{caller.id}"]').get_by_role("button")
+    expect(button).to_have_accessible_name(re.compile(rf"why {re.escape(caller.number)} still waits"))
+    button.focus()
+    page.keyboard.press("Enter")
+
+    dialog = page.get_by_role("dialog", name=f"Why {caller.number} still waits")
+    expect(dialog.get_by_role("status")).to_have_text("Looking for 1 agent.")
+    expect(dialog.locator("tbody tr")).to_have_text(
+        [
+            "AnnCan be had",
+            re.compile("^<b>Bob</b>Is in wrap-up, ends in 0:0[78]$"),
+            f"CidIs kept for a caller who was overtaken often enough, namely {other.number}",
+            "DeeLacks a skill that the caller needs, has let this caller ring before",
+        ]
+    )
+    expect(dialog).to_contain_text("and 3 more agents")
+    controller.reasons[caller.id] = replace(answer, closed="ringing", agents=answer.agents[:1], more_agents=0)
+    dialog.get_by_role("button", name="Ask again").click()
+    expect(dialog.get_by_role("status")).to_have_text("As many phones ring as the queue's strategy wants.")
+    expect(dialog.locator("tbody tr")).to_have_count(1)
+    page.keyboard.press("Escape")
+    expect(dialog).to_be_hidden()
+    expect(button).to_be_focused()
+    assert page.complaints == []
+
+
+def test_a_caller_who_is_gone_meanwhile_has_no_reasons(page, controller):
+    page.locator("#calls tr").first.get_by_role("button").click()
+
+    expect(page.get_by_role("dialog").get_by_role("status")).to_have_text(
+        "Not known: nothing is known of this call"
+    )
+    page.get_by_role("button", name="Close").click()
+    expect(page.get_by_role("dialog")).to_be_hidden()
 
 
 def test_agents_who_are_logged_out_can_be_shown(page):
