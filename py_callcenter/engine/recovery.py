@@ -194,6 +194,8 @@ def _await_no_more(state: State, node: str) -> None:
 def orphan(state: State, node: str, uuid: str, dump: Event) -> None:
     """A leg that carries our seal and belongs to nothing here; never one that talks, never a stranger's."""
     seal = offer_seal(state, dump)
+    if seal is None and standby.is_sealed(state, dump) and not is_bridged(dump):
+        state.act(Kill(node, uuid, "NORMAL_CLEARING"))  # another stands by for that agent
     if seal is not None and not is_bridged(dump):
         state.note(LegOrphaned, node, call=seal.call, agent=seal.agent)
         state.act(Kill(node, uuid, "ORIGINATOR_CANCEL"))

@@ -136,10 +136,15 @@ def look(state: State, node: str, live: dict[str, Event]) -> None:
         if known is None or known.uuid not in ("", uuid):
             if uuid not in state.legs:
                 state.act(Kill(node, uuid, "NORMAL_CLEARING"))
-        elif dump.get("Answer-State") == "answered":
+        else:
+            dialled = not known.uuid  # by an earlier run
             known.uuid = uuid
             state.reach.standing_legs[uuid] = known
-            parked(state, uuid)
+            if dump.get("Answer-State") == "answered":
+                parked(state, uuid)
+            elif dialled:
+                state.stop_timer(known.timer)
+                known.timer = state.start_timer(OVERDUE_US, _overdue, known, uuid)
 
 
 def is_sealed(state: State, dump: Event) -> bool:

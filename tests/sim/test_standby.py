@@ -208,6 +208,18 @@ def test_after_a_restart_the_leg_is_taken_up_idle_or_with_a_caller():
     home_after(world, other)
 
 
+def test_a_leg_that_rang_when_the_controller_died_is_the_one_that_is_picked_up():
+    world = office(behaviour=Behaviour("answer", answer_after_us=6_000_000))
+    world.run(2)
+    assert dialled(world) == 1
+    world.restart(2)
+    world.run(10)
+    assert world.agent("1000").reachable
+    assert dialled(world) == 1, "not called a second time"
+    assert len(living(world)) == 1
+    home(world)
+
+
 def test_a_restart_during_the_tone_leaves_caller_and_leg():
     world = at_work()
     call = world.call()
