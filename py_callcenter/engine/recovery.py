@@ -282,8 +282,10 @@ def _take_up_parked(
         standing, same = ("parted" if talked else "waiting"), True
     else:
         standing, same = past.standing, past.queue == name
-        if standing == "waiting" and talked:
-            standing = "talking"
+        if standing == "waiting" and talked:  # the books lack it
+            standing = past.standing = "talking"
+            past.agent = dump.get("variable_cc_agent") or ""
+            past.talk_since_us = max(past.entered_us, stamp_of(dump).answered_us)
         if standing == "talking":
             asks = same and not anew and questions.hand_over(state, call, past, asked)
             _part_in_books(state, uuid, past, transferred=asks or not same or anew)

@@ -31,6 +31,8 @@ STORIES = {
         NOW,
         ("consult",),
     ),
+    "the line of the spool that told of a conversation was damaged, and the caller waited in the books for "
+    "ever": (11171, (*NOW, 37), ("standby", "consult", "transfer")),
     "phones that stand by: a wrap-up of a year in the books, and a leg that rang at a start was nobody's": (
         11082,
         NOW,
