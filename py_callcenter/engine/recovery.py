@@ -366,7 +366,8 @@ def _take_up_bridged(
         since_us = 0 if anew else stamp.answered_us
         since_us = since_us or state.now_us
     since_us = max(entered_us, min(since_us, state.now_us))
-    if not _free(state, agent_id):
+    if not _free(state, agent_id):  # the agent is another caller's by now
+        _close_in_books(state, uuid, past)
         call.phase = Phase.AWAY
         return
     offer_id = state.router.adopt_conversation(state.now_us, agent_id, since_us=since_us, counted=counted)
@@ -399,16 +400,22 @@ def _take_up_with_others(state: State, call: Call, dump: Event, past: CallMemory
     """Bridged with a leg that isn't an agent's of ours, or with one that has just hung up."""
     last = dump.get("variable_cc_agent_uuid")
     alone = bool(last) and partner_of(dump) == last and call.stay is not None
-    if past is not None:
-        _part_in_books(state, call.uuid, past, transferred=not alone)
-        if past.standing == "waiting":
-            _note_left(state, call.uuid, past, "taken-elsewhere")
+    _close_in_books(state, call.uuid, past, transferred=not alone)
     if alone:  # the caller's PARK follows
         call.phase = Phase.PARTED
         call.settle_timer = state.start_timer(talk.PARTED_DEADLINE_US, talk.still_parted, call)
     else:
         call.phase = Phase.AWAY
         state.act(SetVariables(call.node, call.uuid, talk.NO_LONGER_OURS))
+
+
+def _close_in_books(state: State, uuid: str, past: CallMemory | None, *, transferred: bool = True) -> None:
+    """Whatever the books have open of a call whose channel somebody else has."""
+    if past is None:
+        return
+    _part_in_books(state, uuid, past, transferred=transferred)
+    if past.standing == "waiting":
+        _note_left(state, uuid, past, "taken-elsewhere")
 
 
 def _free(state: State, agent_id: int) -> bool:
