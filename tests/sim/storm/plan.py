@@ -210,16 +210,16 @@ def draw(seed: int, faults: tuple[int, ...], habits: tuple[str, ...] = ()) -> Pl
             rng.uniform(-300, 300) if 38 in faults and rng.random() < 0.3 else 0.0 for _ in range(3)
         ),
     )
-    plan = replace(plan, faults=plan.faults + _later_faults(plan, later))
+    plan = replace(plan, faults=plan.faults + _later_faults(plan, later, alone=not faults))
     return _with_habits(plan).with_habits(habits)
 
 
-def _later_faults(plan: Plan, allowed: tuple[int, ...]) -> tuple[FaultPlan, ...]:
-    """Each of them in one seed of ten, once or twice."""
+def _later_faults(plan: Plan, allowed: tuple[int, ...], *, alone: bool) -> tuple[FaultPlan, ...]:
+    """Each of them in one seed of ten, once or twice; in every seed when no others may happen."""
     faults = []
     for number in allowed:
         rng = random.Random(f"fault {number} of {plan.seed}")
-        if rng.random() < (0.1 if len(allowed) > 1 else 1.0):
+        if rng.random() < (1.0 if alone else 0.1):
             faults += [
                 FaultPlan(
                     fault=number,
