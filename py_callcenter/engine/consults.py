@@ -162,6 +162,8 @@ def agent_parked(state: State, offer: Offer) -> bool:
         return False
     if not consult.going:
         _return(state, consult)
+    elif consult.going == "over":  # one that stands by is free as soon as the caller is the other side's
+        offer.leg_back = True
     return True
 
 
@@ -171,6 +173,7 @@ def bridged(state: State, call: Call, partner: str) -> None:
     if consult is None or not consult.talking:
         return
     if partner == consult.offer.talk_leg and consult.going == "back":
+        consult.offer.leg_back = False
         _end(state, consult, "returned", "")
     elif partner == consult.talk_leg:
         _end(state, consult, "completed", "")

@@ -593,8 +593,8 @@ class Engine:
         call = self._state.calls.get(event.unique_id)
         if call is None:
             offer = self._state.legs.get(event.unique_id)
-            if offer is not None:
-                offers.toned(self._state, offer)
+            if offer is not None and not (offer.standing and event.get("Playback-Status") == "break"):
+                offers.toned(self._state, offer)  # a broken tone was that of a caller who has left
             return
         if moves.moved(call, event):  # what stopped the music was a transfer
             moves.unparked(self._state, call, event)

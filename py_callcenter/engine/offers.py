@@ -24,6 +24,7 @@ from py_callcenter.engine.actions import (
     Probe,
     SetVariables,
     StartRecording,
+    StopMusic,
 )
 from py_callcenter.engine.calls import Call, Leg, Offer, OfferState, Phase, Stay
 from py_callcenter.engine.causes import Fault, cause_of_job, fault_of
@@ -347,6 +348,9 @@ def spare(state: State, offer: Offer) -> None:
 def withdraw(state: State, offer: Offer, cause: str) -> None:
     """Stop ringing: the caller left or is another's. The agent keeps the idle time."""
     if offer.state in (OfferState.RINGING, OfferState.CLAIMED, OfferState.BRIDGING):
+        if offer.standing and offer.state is OfferState.RINGING and offer.agent.warning_tone:
+            for leg in offer.legs.values():  # or it passes for the next caller's, or is heard in their talk
+                state.act(StopMusic(offer.call.node, leg.uuid))
         offer.fault = "withdrawn"
         _end(state, offer, cause)
 

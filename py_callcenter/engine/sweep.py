@@ -4,9 +4,9 @@ Rules I1–I17 are the promises of this product (docs/runbook.md, CallcenterInva
 that the tables themselves can break; what records can break is proven while they are written (`ledger`), and
 what only the shell sees is told by it (`Engine.violated`).
 
-What looks wrong once may be on its way: it counts when it looks wrong again half a minute later, which is
-within the promise of sixty seconds. Each finding is told once, with the call that it is about, and has the
-switch looked at anew.
+What looks wrong once may be on its way: it counts when it looks wrong at every look for half a minute, which
+is within the promise of sixty seconds. Of a node that is away nothing is known, so its calls can't look
+wrong. Each finding is told once, with the call that it is about, and has the switch looked at anew.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from itertools import islice
 from typing import Final
 
+from py_callcenter.engine import holds
 from py_callcenter.engine.calls import Call, Offer, OfferState, Phase
 from py_callcenter.engine.records import InvariantViolated
 from py_callcenter.engine.state import State
@@ -24,6 +25,9 @@ LASTS_US: Final = 20_000_000
 """So long something must look wrong."""
 FORGOTTEN_US: Final = 120_000_000
 """A finding that wasn't seen for so long was none."""
+_RULES_OF_CALLS: Final = ("I1", "I2", "I4")
+_RULES_OF_OFFERS: Final = ("I4", "I5", "I6", "I13")
+_RULES_OF_AGENTS: Final = ("I3",)
 _BUSY: Final = frozenset({"reserved", "receiving", "in_a_queue_call"})
 _WITH_AGENT: Final = frozenset({OfferState.CLAIMED, OfferState.BRIDGING, OfferState.TALKING})
 _MOST_TIMERS: Final = 12
@@ -38,22 +42,23 @@ Finding = tuple[str, str, str, str]
 
 def call(state: State, one: Call) -> None:
     """Look at one call."""
-    for finding in _of_call(state, one):
-        _found(state, finding)
+    known = not holds.is_held(state, one.node, "away")
+    _looked(state, _RULES_OF_CALLS, one.uuid, list(_of_call(state, one)) if known else [])
 
 
 def offer(state: State, one: Offer) -> None:
     """Look at one offer."""
-    for finding in _of_offer(state, one):
-        _found(state, finding)
+    known = not holds.is_held(state, one.call.node, "away")
+    _looked(state, _RULES_OF_OFFERS, f"offer {one.id}", list(_of_offer(state, one)) if known else [])
 
 
 def step(state: State, part: int, parts: int) -> None:
     """Look at a part of the agents and queues, and at the tables as wholes."""
     held = {one.agent_id for one in state.offers.values() if one.state is not OfferState.OVER}
     for agent_id in list(state.agent_names)[part::parts]:
-        if agent_id not in held and state.router.agent(agent_id).state in _BUSY:
-            _found(state, ("I3", f"agent {agent_id}", "", ""))
+        about = f"agent {agent_id}"
+        wrong = agent_id not in held and state.router.agent(agent_id).state in _BUSY
+        _looked(state, _RULES_OF_AGENTS, about, [("I3", about, "", "")] if wrong else [])
     for queue_id in list(state.queue_names)[part::parts]:
         _unserved(state, queue_id)
         _disordered(state, queue_id)
@@ -141,6 +146,16 @@ def _disordered(state: State, queue_id: int) -> None:
         if before is not None and key < before:
             _found(state, ("I7", f"caller {caller_id}", one.id, one.node))
         before = key
+
+
+def _looked(state: State, rules: tuple[str, ...], about: str, wrong: list[Finding]) -> None:
+    """What was looked at and is well now starts anew, should it look wrong another time."""
+    for rule in rules:
+        first_us, _last_us = state.round.findings.get((rule, about), (0, 0))
+        if first_us and not any(finding[0] == rule for finding in wrong):
+            del state.round.findings[rule, about]
+    for finding in wrong:
+        _found(state, finding)
 
 
 def _found(state: State, finding: Finding) -> None:

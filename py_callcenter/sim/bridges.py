@@ -177,6 +177,7 @@ class Bridges(Channels):
         second.set("call_uuid", first.uuid)
         self._show(second, first, first.profile.name or first.profile.number)
         for leg, other in ((first, second), (second, first)):
+            self.play_what_waits(leg)
             if leg.party is not None:
                 leg.party.bridged(leg, other)
 

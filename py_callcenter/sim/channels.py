@@ -78,6 +78,7 @@ class Channels(Core):
         leg.running = leg.pending = state
         leg.parked = True
         self.fire(leg, "park")
+        self.play_what_waits(leg)
 
     def leave_park(self, leg: Leg) -> None:
         """CHANNEL_UNPARK, and the end of the application when there was one."""
@@ -93,6 +94,13 @@ class Channels(Core):
         """`uuid_broadcast`: queued behind what already plays."""
         leg.broadcasts.append((application, data))
         if leg.playback is None and len(leg.broadcasts) == 1:
+            self.after(BROADCAST_US, self._next_broadcast, leg)
+
+    def play_what_waits(self, leg: Leg) -> None:
+        """What was queued for the leg outlives what it does: it plays in its next loop, a bridge's too
+        (`switch_core_session_private_event_count` in `audio_bridge_thread`).
+        """
+        if leg.broadcasts and leg.playback is None:
             self.after(BROADCAST_US, self._next_broadcast, leg)
 
     def _next_broadcast(self, leg: Leg) -> None:

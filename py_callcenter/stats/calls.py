@@ -104,6 +104,9 @@ class _Fold:
             step(self, record)
 
     def offered(self, record: Any) -> None:
+        """Once: a start that has lost what was written of a new caller meets them as new again."""
+        if self.call is not None:
+            return
         self.call = CallRow(record.call, record.node, record.queue, record.caller, record.at_us)
 
     def entered(self, record: Any) -> None:

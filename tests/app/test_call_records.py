@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from dataclasses import asdict
+from dataclasses import asdict, replace
 
 import pytest
 from app.day import CALLERS, busy_day
@@ -220,6 +220,21 @@ def test_records_come_back_in_their_order_as_the_engine_wrote_them(url, morning)
         of_agents = [stored.load() for stored in database.read(of_agents=True)]
 
     assert of_agents == [record for record in morning.records if getattr(record, "agent", "")]
+
+
+def test_a_call_that_a_start_met_as_new_once_more_is_one_call(url, morning):
+    """Of its first lines only one was left."""
+    first = next(record for record in morning.records if record.kind == "call-offered")
+    again = replace(first, epoch=first.epoch + 1, sequence=1, at_us=first.at_us + SECOND)
+    entered = r.QueueEntered(
+        node="fs1", epoch=again.epoch, sequence=2, at_us=again.at_us, call=first.call, queue=first.queue,
+        leg=1, priority=0, position=1,
+    )  # fmt: skip
+    with filled(url, [first, again, entered]) as database:
+        [row] = all_rows(database, calls)
+
+    assert row["offered_us"] == first.at_us
+    assert row["legs"] == 1
 
 
 def test_old_records_go_and_call_records_stay_longer(url, morning):

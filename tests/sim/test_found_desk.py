@@ -5,8 +5,10 @@ As in `test_found`, with what people do beside calling and answering (`storm/pla
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
-from sim.storm.plan import draw
+from sim.storm.plan import HABITS, draw
 from sim.storm.run import simulate
 from sim.test_found import NOW
 
@@ -38,6 +40,19 @@ STORIES = {
         NOW,
         ("standby", "consult", "transfer"),
     ),
+    "a node was away in the middle of a bridge, and the engine counted the caller as lost for that": (
+        12148,
+        NOW,
+        ("transfer",),
+    ),
+    "an agent whose phone stands by handed a caller over, and was free only when the phone was hung up": (
+        11412,
+        NOW,
+        ("standby", "consult", "transfer"),
+    ),
+    "the same with other people": (456, (30, 32), ("standby", "consult")),
+    "a caller left during the tone on a phone that stands by, and the next one waited for a tone that had "
+    "played": (11493, NOW, ("standby", "transfer")),
     "a node was out of sight for minutes: calls that had ended in the books ended once more": (
         28,
         (1, 8, 36),
@@ -52,5 +67,15 @@ def test_what_was_found_once_stays_mended(story, monkeypatch):
     seed, faults, habits = STORIES[story]
 
     result = simulate(draw(seed, faults, habits))
+
+    assert not result.violations, "\n".join(map(str, result.violations))
+
+
+def test_a_caller_of_whom_only_the_first_line_is_left_is_met_as_new(monkeypatch):
+    """F37 tore the line after it, and the controller died before the channel was stamped."""
+    monkeypatch.setattr(controller, "_NOTABLE", {})
+    plan = draw(12099, NOW, HABITS)
+
+    result = simulate(replace(plan, faults=(*plan.faults, *draw(12099, (37,)).faults)))
 
     assert not result.violations, "\n".join(map(str, result.violations))

@@ -105,6 +105,26 @@ def test_a_caller_who_leaves_during_the_tone_leaves_the_leg_as_it_was():
     home(world)
 
 
+@pytest.mark.parametrize("late_ms", [0, 100, 190, 210, 300, 390])
+def test_the_next_caller_has_a_tone_of_their_own_when_the_first_one_leaves_during_theirs(late_ms):
+    world = at_work()
+    [leg] = living(world)
+    heard: list[str] = []
+    world.switch.observers.append(lambda kind, one: heard.append(kind) if one is leg else None)
+    first = world.call()
+    second = world.call(number="15552")
+    world.run(late_ms / 1000)
+    world.does(first.hang_up)
+    heard.clear()
+    world.run(3)
+    assert second.partner == leg.uuid
+    assert [kind for kind in heard if kind in ("play-start", "unpark", "play-stop")][-3:] == [
+        "play-start", "play-stop", "unpark",
+    ]  # fmt: skip
+    assert heard.count("play-start") == 1, "and none while they talk"
+    home_after(world, second)
+
+
 @pytest.mark.parametrize("late_ms", [*range(0, 60, 3)])
 def test_a_caller_who_hangs_up_while_they_are_joined_costs_the_agent_nothing_lasting(late_ms):
     world = at_work()

@@ -66,6 +66,25 @@ def test_a_caller_in_nobody_s_care_is_found():
     assert found(world) == [("I1", call.uuid)]
 
 
+def test_what_looks_wrong_now_and_then_only_is_no_finding():
+    world, state, call = one_waits()
+    for _ in range(6):
+        state.calls[call.uuid].phase = Phase.TALKING  # as between two conversations
+        sweep.call(state, state.calls[call.uuid])
+        state.calls[call.uuid].phase = Phase.WAITING
+        world.run(9)
+
+    assert found(world) == []
+
+
+def test_nothing_looks_wrong_while_the_node_is_away():
+    world, state, call = one_waits()
+    world.carry_out(world.engine.on_node("fs1", False, world.now_us))
+    state.calls[call.uuid].phase = Phase.TALKING
+
+    assert found(world) == []
+
+
 def test_somebody_who_waits_and_has_hung_up_is_found():
     world, state, call = one_waits()
     state.dead[call.uuid] = world.now_us + 600_000_000

@@ -141,6 +141,8 @@ class Truth:
         self.crashes_us: list[int] = []
         self.blind: set[str] = set()
         """Calls that lived when a controller died or a switch did, or for all that the controller knew."""
+        self.damaged: set[str] = set()
+        """Calls of which the books lost a line."""
         self.offered: set[str] = set()
         self.ended: set[str] = set()
         """Calls that the records know of, and those whose end they know."""
@@ -412,6 +414,7 @@ class Truth:
 
     def forgotten(self, calls: set[str]) -> None:
         """What the books said of these is lost; who is with them is known once their node is looked at."""
+        self.damaged |= calls
         for ring in self.living_rings.values():
             ring.unseen = ring.unseen or ring.call in calls
 
