@@ -73,6 +73,8 @@ class HubPort:
         self._staffing_task: asyncio.Task[None] | None = None
         self._listening = False
         self._pages: set[asyncio.Event] = set()
+        self._told = False
+        """All pages know of news, and none has looked since: more news needn't wake the loop."""
         self._applying = asyncio.Lock()
 
     async def _ask(self, question: Callable[[], T]) -> T:
@@ -161,13 +163,19 @@ class HubPort:
         try:
             while True:
                 change.clear()
+                self._told = False  # before the look, so that whatever it misses is told
                 yield await self.snapshot()
                 await change.wait()
         finally:
             self._pages.discard(change)
 
     def _listen(self, tell_loop: IntoLoop) -> None:
-        self._controller.changed = partial(tell_loop.call, self._changed)
+        def changed() -> None:
+            if not self._told:
+                self._told = True
+                tell_loop.call(self._changed)
+
+        self._controller.changed = changed
 
     def _changed(self) -> None:
         for page in self._pages:

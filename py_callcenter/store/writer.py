@@ -12,6 +12,7 @@ newest are dropped then.
 
 from __future__ import annotations
 
+import math
 import queue
 import threading
 import time
@@ -32,8 +33,11 @@ MAX_PENDING: Final = 200_000
 IN_MEMORY: Final = 10_000
 """Records that are on disk and wait in memory too, so that they needn't be read again."""
 MAX_BATCH: Final = 2_000
-GATHER_SECONDS: Final = 0.1
-"""Records come in ones and twos, and each transaction reads the call again: one for many costs a tenth."""
+GATHER_SECONDS: Final = 0.5
+"""Records come in ones and twos, and each transaction reads the call again: one for many costs a tenth. They
+are on disk already, and nobody waits: whoever does hurries us."""
+GATHER_UNSAFE_SECONDS: Final = 0.1
+"""The same for records that are in memory only."""
 RETRY_SECONDS: Final = (0.2, 0.5, 1.0, 2.0, 5.0)
 PAUSE_S: Final = 0.002
 """Between two writes to the spool: as much can be lost at the most when the process is killed."""
@@ -118,6 +122,10 @@ class Writer:
         self._ours_from = spool.end if spool is not None else start
         self._at_end = at_end
         self._stopping = threading.Event()
+        self._hurry = threading.Event()
+        """Set when somebody waits for what is behind the records that are gathered."""
+        self._flushes = 0
+        """So many wait for all of them."""
         self._busy_since_s: float | None = None
         self._oldest_us: int | None = None
         self._threads = [threading.Thread(target=self._run, name="store-writer", daemon=True)]
@@ -198,12 +206,18 @@ class Writer:
     def flush(self, timeout_seconds: float) -> bool:
         """Wait until everything taken so far is written; False when time ran out."""
         with self._idle:
-            return self._idle.wait_for(lambda: self._pending == 0 and not self._behind(), timeout_seconds)
+            self._flushes += 1
+            self._hurry.set()
+            try:
+                return self._idle.wait_for(lambda: self._pending == 0 and not self._behind(), timeout_seconds)
+            finally:
+                self._flushes -= 1
 
     def stop(self, timeout_seconds: float = 5.0) -> None:
         """Write what is there, then end. What the database refuses now stays in the spool, or is dropped."""
         self._stopping.set()
         self._take_in(None)
+        self._hurry.set()
         deadline_s = time.monotonic() + timeout_seconds
         for thread in reversed(self._threads):
             thread.join(max(0.0, deadline_s - time.monotonic()))
@@ -214,9 +228,17 @@ class Writer:
         elif item is None:
             self._queue.put(None)
         elif callable(item):
-            self._queue.put(Job(item, self._next))
+            self._queue_job(item, self._next)
         else:
             self._queue.put(Batch(item, self._next, None))
+
+    def _queue_unsafe(self, records: Sequence[RecordLike], at: Position) -> None:
+        self._queue.put(Batch(records, at, None))
+        self._hurry.set()  # not to be gathered as long as what is on disk
+
+    def _queue_job(self, task: Task, at: Position) -> None:
+        self._queue.put(Job(task, at))
+        self._hurry.set()  # somebody may wait for it
 
     # The spool's thread.
 
@@ -230,9 +252,9 @@ class Writer:
                 if time.monotonic() >= refused_until_s and not self._append(self._spool, records):
                     refused_until_s = time.monotonic() + REFUSED_S
                 elif time.monotonic() < refused_until_s:
-                    self._queue.put(Batch(records, self._spool.end, None))
+                    self._queue_unsafe(records, self._spool.end)
             if callable(item):
-                self._queue.put(Job(item, self._spool.end))
+                self._queue_job(item, self._spool.end)
             if not self.working and time.monotonic() - synced_s > SYNC_S:
                 synced_s = time.monotonic()
                 self._sync(self._spool)
@@ -264,7 +286,7 @@ class Writer:
                     hint="make room in the state folder; until then records are lost when this process ends",
                 )
             self.spool_failing = str(error)
-            self._queue.put(Batch(records, before, None))
+            self._queue_unsafe(records, before)
             return False
         if self.spool_failing:
             _log.info("spool_works_again")
@@ -320,22 +342,34 @@ class Writer:
             return self._read_again(gap)
         out: list[RecordLike] = []
         end = self._next
-        gather_until_s = time.monotonic() + GATHER_SECONDS
+        gather_until_s = math.inf
         while self._head and isinstance(batch := self._head[0], Batch) and batch.at <= end:
             self._head.pop()
+            gather_s = GATHER_SECONDS if batch.end is not None else GATHER_UNSAFE_SECONDS
+            gather_until_s = min(gather_until_s, time.monotonic() + gather_s)
             out += batch.records
             end = batch.end or end
             if batch.end is not None:
                 with self._lock:
                     self._queued -= len(batch.records)
-            if len(out) >= MAX_BATCH:
-                break
-            try:
-                left_s = 0.0 if self._stopping.is_set() else gather_until_s - time.monotonic()
-                self._head.append(self._queue.get(timeout=left_s) if left_s > 0 else self._queue.get_nowait())
-            except queue.Empty:
+            if len(out) >= MAX_BATCH or not self._gather(gather_until_s):
                 break
         return out, end, len(out)
+
+    def _gather(self, until_s: float) -> bool:
+        """Have the next thing of the queue at hand; wait until then for it to come. False: there is none.
+
+        Sleeps through records that come: to be woken by each costs more than writing it.
+        """
+        while True:
+            self._hurry.clear()  # before the look at the queue, so that what comes behind it is heard
+            with suppress(queue.Empty):
+                self._head.append(self._queue.get_nowait())
+                return True
+            left_s = until_s - time.monotonic()
+            if left_s <= 0 or self._flushes or self._stopping.is_set():
+                return False
+            self._hurry.wait(left_s)
 
     def _gap(self) -> Position | None:
         """Up to where the spool must be read before anything of memory is written; None: nothing."""

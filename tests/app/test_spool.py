@@ -193,6 +193,47 @@ def test_what_piles_up_is_read_from_disk_in_order(away_writer, monkeypatch):
     assert away.written[-1] == entered(500)
 
 
+def test_records_are_gathered_but_nobody_waits_for_that(tmp_path, monkeypatch):
+    monkeypatch.setattr("py_callcenter.store.writer.GATHER_SECONDS", 3600)
+    batches = []
+
+    class Books:
+        def append(self, batch):
+            batches.append(numbers(batch))
+
+    spool = Spool(tmp_path)
+    writer = Writer(Books(), spool=spool)
+    writer.start()
+    for number in range(1, 4):
+        writer.put([entered(number)])
+    until(lambda: numbers(read_all(spool)) == [1, 2, 3], "they are on disk")
+    assert batches == []
+
+    assert writer.ask(lambda: list(batches)).result(20) == [[1, 2, 3]], "a question comes after them"
+    writer.put([entered(4)])
+    assert writer.flush(20)
+    assert batches[-1] == [4]
+    writer.put([entered(5)])
+    writer.stop(20)
+    assert batches[-1] == [5]
+
+
+def test_records_that_the_disk_refuses_are_not_gathered_for_long(tmp_path, monkeypatch):
+    monkeypatch.setattr("py_callcenter.store.writer.GATHER_SECONDS", 3600)
+    away = Away()
+    away.back.set()
+    spool = Spool(tmp_path)
+    writer = Writer(away, spool=spool)
+    writer.start()
+    writer.put([entered(1)])
+    until(lambda: spool.bytes_unwritten, "it is on disk")
+
+    spool._max_bytes = 0
+    writer.put([entered(2)])
+    until(lambda: numbers(away.written) == [1, 2], "both are in the database")
+    writer.stop()
+
+
 def test_the_next_run_writes_what_the_last_one_could_not(tmp_path, quick):
     first = Writer(Away(), spool=Spool(tmp_path))
     first.start()
