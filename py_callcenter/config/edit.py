@@ -9,6 +9,7 @@ from pydantic import ValidationError
 
 from py_callcenter.config.load import explain
 from py_callcenter.config.models import Agent, Config
+from py_callcenter.config.relations import check_relations
 from py_callcenter.config.rules import RuleError, shown
 
 
@@ -29,11 +30,16 @@ def set_agent_key(config: Config, name: str, key: str, value: str) -> Config:
         )
     agent[key] = _read(value)
     try:
-        return config.with_routing(routing)
+        wanted = config.with_routing(routing)
     except ValidationError as error:
         place, message, hint = explain(error)[0]
         message = message.removesuffix(", not text in quotes")  # nobody typed quotes on a command line
         raise RuleError(f"{place.partition('.')[2] or key}: {message}", hint) from error
+    place_of_key = ("agents", routing["agents"].index(agent), key)
+    for path, message, hint in check_relations(wanted.model_dump(by_alias=True)):
+        if path == place_of_key:  # such as what the nodes don't allow
+            raise RuleError(message, hint)
+    return wanted
 
 
 def _read(value: str) -> Any:

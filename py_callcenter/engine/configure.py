@@ -14,7 +14,8 @@ from py_callcenter.engine.state import State
 
 
 def check(state: State, config: Config) -> None:
-    """Raise `NotNow` when a queue with callers or an agent on a call would vanish."""
+    """Raise `NotNow` when a queue with callers or an agent on a call would vanish, `NeedsOneSwitch`."""
+    standby.check(state, config)
     kept_queues = {queue.name for queue in config.queues}
     for _call, stay in state.waiting.values():
         if stay.queue.name not in kept_queues:

@@ -271,7 +271,7 @@ def _contacts(state: State, call: Call, offer: Offer, to: Destination) -> tuple[
         line = state.router.agent(state.agent_ids[to.name])
         if line.state != "waiting" or not registrations.is_reachable(state, to.name):
             raise NotNow(f"agent `{to.name}` can't be called now")
-        if agent.type == standby.TYPE:
+        if standby.stands(state, agent.name):
             raise NotNow(f"the phone of agent `{to.name}` stays connected, so it can't be called")
         return [
             registrations.way(state, call.node, one) for one in agent.contacts[:_MOST_PHONES]

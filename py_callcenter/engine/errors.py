@@ -72,5 +72,13 @@ class BadTarget(EngineError):
         self.hint = form
 
 
+class NeedsOneSwitch(EngineError):
+    """A phone would stand by on one switch, with callers on several."""
+
+    def __init__(self, agent: str) -> None:
+        super().__init__(f"`uuid-standby` works with one switch only, and agent `{agent[:64]}` would have it")
+        self.hint = 'use type = "callback" with several `[[nodes]]`'
+
+
 class NotNow(EngineError):
     """The state doesn't allow it, for example ending a wrap-up that isn't running."""

@@ -69,7 +69,7 @@ def ring(state: State, proposal: Proposal) -> None:
     agent = state.agents[state.agent_names[proposal.agent]]
     call.attempts += 1
     attempt = call.attempts
-    if agent.type == standby.TYPE:
+    if standby.stands(state, agent.name):
         _announce(state, proposal, call, stay, agent)
         return
     devices = _devices(state, call, attempt, agent.contacts)

@@ -437,7 +437,7 @@ def _offer(
         job=job_uuid(call.id, seal.attempt),
         made_us=state.now_us,
         legs={leg.uuid: leg for leg in legs},
-        standing=state.agents[seal.agent].type == standby.TYPE,
+        standing=standby.stands(state, seal.agent),
     )
     call.attempts = max(call.attempts, seal.attempt)
     stay.offers[offer_id] = offer

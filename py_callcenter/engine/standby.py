@@ -11,9 +11,10 @@ from dataclasses import dataclass
 from typing import Final
 
 from py_callcenter._router import Event
-from py_callcenter.config import Agent
+from py_callcenter.config import Agent, Config
 from py_callcenter.engine import registrations
 from py_callcenter.engine.actions import Device, Kill, Originate, SetVariables
+from py_callcenter.engine.errors import NeedsOneSwitch
 from py_callcenter.engine.identity import job_uuid, leg_uuid
 from py_callcenter.engine.state import State
 
@@ -46,8 +47,13 @@ class Standing:
 
 
 def configure(state: State) -> None:
-    """Who has such a leg; whoever has none any more is hung up."""
-    node = state.config.nodes[0].name if state.config.nodes else ""
+    """Who has such a leg; whoever has none any more is hung up.
+
+    Nobody with several switches: a leg is up on one of them, and callers of the others couldn't be joined to
+    it. Such agents, whom only an older database can name, are rung for each call like all others.
+    """
+    nodes = state.config.nodes
+    node = nodes[0].name if len(nodes) == 1 else ""
     wanted = {agent.name for agent in state.config.agents if agent.type == TYPE} if node else set()
     for name in state.reach.standing.keys() - wanted:
         standing = state.reach.standing.pop(name)
@@ -61,6 +67,20 @@ def configure(state: State) -> None:
         standing = state.reach.standing[name] = Standing(name, node)
         registrations.standing(state, name, down=True)
         _again(state, standing, FIRST_LOOK_US)
+
+
+def check(state: State, config: Config) -> None:
+    """Raise `NeedsOneSwitch` when somebody's phone would begin to stand by with several switches."""
+    if len(config.nodes) > 1:
+        before = {agent.name for agent in state.config.agents if agent.type == TYPE}
+        for agent in config.agents:
+            if agent.type == TYPE and agent.name not in before:
+                raise NeedsOneSwitch(agent.name)
+
+
+def stands(state: State, name: str) -> bool:
+    """Whether the agent has such a leg, or will have it when it is up."""
+    return name in state.reach.standing
 
 
 def review(state: State, name: str) -> None:

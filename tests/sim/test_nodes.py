@@ -10,6 +10,7 @@ from sim.world import ANSWERS, IGNORES, agent, everybody, queue
 from py_callcenter.app.picture import Picture
 from py_callcenter.config import Agent, Config, Node
 from py_callcenter.engine.actions import Originate
+from py_callcenter.engine.errors import NeedsOneSwitch
 from py_callcenter.sim import Behaviour
 
 pytestmark = pytest.mark.sim
@@ -349,3 +350,35 @@ def test_who_hung_up_while_the_node_was_given_up_is_forgotten_when_it_is_back():
     assert [record.cause for record in cluster.all("call-ended")] == ["OUT_OF_SIGHT"]
     assert not cluster.engine._state.reach.given_up
     assert not cluster.engine._state.calls
+
+
+STANDS = agent("anna", type="uuid-standby", contacts=("sofia/internal/anna@10.0.0.9",))
+
+
+def test_a_phone_that_should_stand_by_is_rung_for_each_caller_where_there_are_two_switches():
+    """The database may say so from the days of one switch: callers of both are served all the same."""
+    cluster = Cluster(office(STANDS))
+    for node in ("fs1", "fs2"):
+        cluster.phone(node, STANDS.contacts[0])
+    cluster.run(3)
+    assert not cluster.sent(Originate), "no leg that stays up"
+    for node in ("fs2", "fs1"):
+        call = cluster.call(node)
+        cluster.run(4)
+        assert call.partner
+        call.hang_up()
+        cluster.run(15)
+    assert [record.outcome for record in cluster.all("offer-ended")] == ["answered", "answered"]
+
+
+def test_nobody_s_phone_begins_to_stand_by_where_there_are_two_switches():
+    callback = STANDS.model_copy(update={"type": "callback"})
+    bob = agent("bob")
+    cluster = Cluster(office(callback, bob))
+
+    with pytest.raises(NeedsOneSwitch, match="anna"):
+        cluster.engine.check(office(STANDS, bob))
+
+    old = Cluster(office(STANDS, bob))
+    old.engine.check(office(STANDS, bob.model_copy(update={"wrap_up_time": 3.0})))
+    old.engine.check(office(callback, bob))

@@ -233,6 +233,15 @@ def test_setting_a_key_wrongly_says_why(file, name, key, value, words):
         set_agent_key(load(file), name, key, value)
 
 
+def test_what_the_switches_do_not_allow_is_refused_for_one_agent_too(file):
+    one = load(file)
+    two = one.model_copy(update={"nodes": (*one.nodes, one.nodes[0].model_copy(update={"name": "fs2"}))})
+
+    assert set_agent_key(one, "1000", "type", "uuid-standby").agents[0].type == "uuid-standby"
+    with pytest.raises(RuleError, match="one switch only"):
+        set_agent_key(two, "1000", "type", "uuid-standby")
+
+
 def test_every_key_is_in_the_documentation():
     text = (Path(__file__).parents[2] / "docs" / "configuration.md").read_text("utf-8")
     for model in (Controller, Node, Queue, Agent, Tier):
