@@ -53,6 +53,11 @@ STORIES = {
     "the same with other people": (456, (30, 32), ("standby", "consult")),
     "a caller left during the tone on a phone that stands by, and the next one waited for a tone that had "
     "played": (11493, NOW, ("standby", "transfer")),
+    "an agent who had been joined with another's caller consulted about them, no theft at all": (
+        13376,
+        NOW,
+        ("standby", "consult", "transfer"),
+    ),
     "a node was out of sight for minutes: calls that had ended in the books ended once more": (
         28,
         (1, 8, 36),

@@ -124,12 +124,13 @@ class Rules:
 
     def _consults(self, *legs: Any) -> bool:
         """Caller, agent and whoever is asked about that caller: each pair of them is joined in turn."""
-        callers = {self._caller_of(leg) for leg in legs if leg is not None}
-        return len(callers) == 1 and any(leg and leg.values.get("cc_side") == "consult" for leg in legs)
-
-    def _caller_of(self, leg: Any) -> str:
-        values = leg.values
-        return str(values.get("cc_member_session_uuid") or values.get("cc_call") or leg.uuid)
+        here = [leg for leg in legs if leg is not None]
+        asked = [leg for leg in here if leg.values.get("cc_side") == "consult"]
+        caller = self.truth.callers.get(asked[0].values.get("cc_call", "")) if len(asked) == 1 else None
+        if caller is None:
+            return False
+        theirs = {caller.uuid, asked[0].uuid, *(talk.leg for talk in caller.talks)}
+        return all(leg.uuid in theirs for leg in here)
 
     def _is_ours(self, leg: Any) -> bool:
         return leg.uuid in self.truth.rings or bool(leg.values.get("cc_standby"))
