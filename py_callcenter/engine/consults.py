@@ -179,6 +179,24 @@ def bridged(state: State, call: Call, partner: str) -> None:
         _end(state, consult, "completed", "")
 
 
+def agent_bridged(state: State, offer: Offer, partner: str) -> None:
+    """The agent's leg is joined with somebody who isn't the caller. When whoever was asked has connected them
+    with another (an attended transfer), that one is asked from now on.
+    """
+    consult = offer.call.consult
+    if consult is None or not consult.talking or consult.going or partner == consult.talk_leg:
+        return
+    if offer.state is not OfferState.TALKING or offer.talk_leg == partner:
+        return
+    state.stop_timer(consult.timer)
+    consult.timer = None
+    state.outside.consults.pop(consult.talk_leg, None)
+    state.act(Kill(offer.call.node, consult.talk_leg, "NORMAL_CLEARING"))
+    state.act(SetVariables(offer.call.node, partner, (("park_after_bridge", "true"),)))
+    consult.talk_leg, consult.legs = partner, (partner,)
+    state.outside.consults[partner] = consult
+
+
 def gone(state: State, uuid: str, cause: str) -> None:
     """A leg of the other side is no more."""
     consult = state.outside.consults.pop(uuid, None)

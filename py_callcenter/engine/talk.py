@@ -42,6 +42,8 @@ def bridged(state: State, first: str, second: str) -> None:
         call = state.calls.get(uuid)
         if call is not None and call.phase is not Phase.ENDED:
             _meets(state, call, partner)
+        elif partner not in state.calls and (offer := state.legs.get(uuid)) is not None:
+            consults.agent_bridged(state, offer, partner)
 
 
 def _meets(state: State, call: Call, partner: str) -> None:

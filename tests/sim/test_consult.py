@@ -333,6 +333,41 @@ def test_a_colleague_who_hangs_up_just_as_the_caller_is_handed_over():
     home(world, call)
 
 
+@pytest.mark.parametrize("then", ["they leave", "back", "over", "the agent leaves", "the caller leaves"])
+def test_a_colleague_who_connects_the_agent_with_somebody_else_is_asked_no_more(then):
+    """That one is asked instead; nobody breaks in on the two while the caller hears music."""
+    world = office()
+    third = world.phone("3000", Behaviour(answer_after_us=SECOND))
+    world.switch.dialplan.add("lawyer", Step("bridge", third.contact))
+    call = consulting(world)
+
+    world.does(lambda: world.phones["2000"].attended_transfer("lawyer", consult_us=2 * SECOND))
+    world.run(10)
+
+    assert with_each_other(world, "1000", "3000")
+    assert world.switch.legs[call.uuid].playback is not None, "music"
+    assert world.agent("2000").state == "waiting", "the colleague is out of it"
+    match then:
+        case "they leave":
+            world.does(third.hang_up)
+        case "back":
+            back(world, call)
+        case "over":
+            complete(world, call)
+        case "the agent leaves":
+            world.does(world.phones["1000"].hang_up)
+        case _:
+            world.does(call.hang_up)
+    world.run(2)
+    if call.alive:
+        handed_over = then in ("over", "the agent leaves")
+        assert world.talks_with(call) == ("3000" if handed_over else "1000")
+        assert world.the("consultation-ended").outcome == ("completed" if handed_over else "returned")
+        assert any(leg.alive for leg in third.legs) is handed_over
+        world.run(10)
+    home(world, call)
+
+
 def test_an_agent_whose_own_transfer_crosses_the_colleague_s_answer():
     """The caller is with sales then; the colleague must not get them out of there."""
     world = office()

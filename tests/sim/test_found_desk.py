@@ -58,6 +58,16 @@ STORIES = {
         NOW,
         ("standby", "consult", "transfer"),
     ),
+    "a colleague connected the agent with somebody else, and the agent was torn away from them": (
+        13644,
+        NOW,
+        ("consult", "transfer"),
+    ),
+    "the engine failed on an input after all misfortunes were over, which the checker didn't know": (
+        14088,
+        NOW,
+        ("standby", "consult", "transfer"),
+    ),
     "a node was out of sight for minutes: calls that had ended in the books ended once more": (
         28,
         (1, 8, 36),

@@ -73,6 +73,7 @@ class Desk:
             self._centre.after(after_s, self._end, uuid, ends)
 
     def _end(self, uuid: str, how: str) -> None:
+        self._centre.spy.callers[uuid].consulted_us = self._centre.now_us
         if how == "back":
             self._ask(lambda controller: controller.end_consult(uuid))
         else:

@@ -141,6 +141,8 @@ def _stumble(centre: Centre, plan: FaultPlan, rng: random.Random) -> None:
         calls[0] -= 1
         if calls[0] == 0:
             del engine.on_event
+            for each in range(centre.plan.nodes):  # perhaps long after the fault was put in
+                centre.health.touch(each, centre.now_us)
             raise RuntimeError("a fault put in by the simulation")
         return handle(node, event, now_us)
 

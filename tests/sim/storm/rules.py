@@ -125,12 +125,19 @@ class Rules:
     def _consults(self, *legs: Any) -> bool:
         """Caller, agent and whoever is asked about that caller: each pair of them is joined in turn."""
         here = [leg for leg in legs if leg is not None]
-        asked = [leg for leg in here if leg.values.get("cc_side") == "consult"]
-        caller = self.truth.callers.get(asked[0].values.get("cc_call", "")) if len(asked) == 1 else None
+        asked = [leg for leg in here if self._asked_about(leg)]
+        caller = self.truth.callers.get(self._asked_about(asked[0])) if len(asked) == 1 else None
         if caller is None:
+            return False
+        wished = self.centre.now_us - caller.consulted_us < self.reach_us
+        if asked[0].values.get("cc_side") != "consult" and not wished:
             return False
         theirs = {caller.uuid, asked[0].uuid, *(talk.leg for talk in caller.talks)}
         return all(leg.uuid in theirs for leg in here)
+
+    def _asked_about(self, leg: Any) -> str:
+        called = leg.values.get("cc_call", "") if leg.values.get("cc_side") == "consult" else ""
+        return str(called or self.truth.asked.get(leg.uuid, ""))
 
     def _is_ours(self, leg: Any) -> bool:
         return leg.uuid in self.truth.rings or bool(leg.values.get("cc_standby"))

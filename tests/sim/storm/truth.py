@@ -63,6 +63,8 @@ class Caller:
     meant_until_us: int = 0
     asked_us: int = 0
     """When somebody last asked for them to be sent elsewhere."""
+    consulted_us: int = 0
+    """When somebody last asked for the consultation about them to end."""
     doubt: int | None = None
     """Since which reading of the node's watch it has been nowhere."""
 
@@ -143,6 +145,10 @@ class Truth:
         """Calls that lived when a controller died or a switch did, or for all that the controller knew."""
         self.damaged: set[str] = set()
         """Calls of which the books lost a line."""
+        self.asked: dict[str, str] = {}
+        """Legs that an agent consults about a caller, and the caller."""
+        self._met: dict[str, str] = {}
+        """Legs, and with whom each was joined last."""
         self.offered: set[str] = set()
         self.ended: set[str] = set()
         """Calls that the records know of, and those whose end they know."""
@@ -345,6 +351,7 @@ class Truth:
         other = leg.partner
         if other is None:
             return
+        self._note_asked(leg, other)
         for mine, theirs in ((leg, other), (other, leg)):
             caller, ring = self.callers.get(mine.uuid), self.rings.get(theirs.uuid)
             if caller is not None and ring is not None:
@@ -356,6 +363,16 @@ class Truth:
                 ring.talk = talk
             elif caller is not None and theirs.values.get("cc_standby"):
                 self._joined_standing(caller, theirs)
+
+    def _note_asked(self, leg: Leg, other: Leg) -> None:
+        """Whoever is asked connects the agent with another, who is asked from then on."""
+        for mine, theirs in ((leg, other), (other, leg)):
+            if mine.values.get("cc_side") == "agent" and theirs.uuid not in self.callers:
+                before = self.asked.get(self._met.get(mine.uuid, ""))
+                about = theirs.values["cc_call"] if theirs.values.get("cc_side") == "consult" else before
+                if about:
+                    self.asked[theirs.uuid] = about
+        self._met[leg.uuid], self._met[other.uuid] = other.uuid, leg.uuid
 
     def _joined_standing(self, caller: Caller, leg: Leg) -> None:
         worker = self.workers.get(leg.values.get("cc_agent", ""))
