@@ -84,13 +84,7 @@ def start(state: State, call_id: str, to: Destination) -> None:
             node=call.node,
             job=consult.job,
             devices=tuple(map(Device, legs, contacts)),
-            variables=(
-                ("cc_side", "consult"),
-                ("cc_call", call.id),
-                (WHOM, whom),
-                ("cc_tag", state.sealer.seal("consult", call.id, whom)),
-                ("park_after_bridge", "true"),
-            ),
+            variables=_marks(state, call, whom),
             caller_name=call.name if to.kind == "agent" else "",
             caller_number=number,
             timeout_s=RING_S,
@@ -192,7 +186,10 @@ def agent_bridged(state: State, offer: Offer, partner: str) -> None:
     consult.timer = None
     state.outside.consults.pop(consult.talk_leg, None)
     state.act(Kill(offer.call.node, consult.talk_leg, "NORMAL_CLEARING"))
-    state.act(SetVariables(offer.call.node, partner, (("park_after_bridge", "true"),)))
+    marks: tuple[tuple[str, str], ...] = (("park_after_bridge", "true"),)
+    if partner not in state.legs and partner not in state.reach.standing_legs:
+        marks = _marks(state, offer.call, "number/")  # for the next start; whose number doesn't matter
+    state.act(SetVariables(offer.call.node, partner, marks))
     consult.talk_leg, consult.legs = partner, (partner,)
     state.outside.consults[partner] = consult
 
@@ -302,6 +299,17 @@ def _contacts(state: State, call: Call, offer: Offer, to: Destination) -> tuple[
     if not shapes.is_number(to.name):
         raise BadTarget("a number", "2 to 20 digits, perhaps after a `+`; no premium-rate number")
     return [node.dial_out.replace("{number}", to.name)], state.config.controller.outside_number
+
+
+def _marks(state: State, call: Call, whom: str) -> tuple[tuple[str, str], ...]:
+    """What a leg of the other side carries."""
+    return (
+        ("cc_side", "consult"),
+        ("cc_call", call.id),
+        (WHOM, whom),
+        ("cc_tag", state.sealer.seal("consult", call.id, whom)),
+        ("park_after_bridge", "true"),
+    )
 
 
 def _under_way(state: State, call_id: str) -> Consult:

@@ -334,7 +334,8 @@ def test_a_colleague_who_hangs_up_just_as_the_caller_is_handed_over():
 
 
 @pytest.mark.parametrize("then", ["they leave", "back", "over", "the agent leaves", "the caller leaves"])
-def test_a_colleague_who_connects_the_agent_with_somebody_else_is_asked_no_more(then):
+@pytest.mark.parametrize("dies", [False, True])
+def test_a_colleague_who_connects_the_agent_with_somebody_else_is_asked_no_more(then, dies):
     """That one is asked instead; nobody breaks in on the two while the caller hears music."""
     world = office()
     third = world.phone("3000", Behaviour(answer_after_us=SECOND))
@@ -344,6 +345,9 @@ def test_a_colleague_who_connects_the_agent_with_somebody_else_is_asked_no_more(
     world.does(lambda: world.phones["2000"].attended_transfer("lawyer", consult_us=2 * SECOND))
     world.run(10)
 
+    if dies:
+        world.restart(2)
+        world.run(3)
     assert with_each_other(world, "1000", "3000")
     assert world.switch.legs[call.uuid].playback is not None, "music"
     assert world.agent("2000").state == "waiting", "the colleague is out of it"
