@@ -204,6 +204,22 @@ impl Centre {
         let took = begin.elapsed();
         connect(&mut self.router, self.now_us, &proposals[0]);
         self.router.finish(self.now_us, proposals[0].offer).unwrap();
+        self.router.decide(self.now_us).unwrap();
         took
+    }
+
+    /// An agent becomes free and nobody waits.
+    pub fn freed_round(&mut self) -> Duration {
+        self.now_us += 1_000;
+        let queue = self.chance.one_of(&self.queues);
+        self.router
+            .enqueue(self.now_us, queue, Arrival::at(self.now_us))
+            .unwrap();
+        let proposals = self.router.decide(self.now_us).unwrap();
+        connect(&mut self.router, self.now_us, &proposals[0]);
+        let begin = Instant::now();
+        self.router.finish(self.now_us, proposals[0].offer).unwrap();
+        black_box(self.router.decide(self.now_us).unwrap());
+        begin.elapsed()
     }
 }

@@ -2,6 +2,7 @@
 //!
 //! - **full**: everybody is busy and callers wait. An agent becomes free and gets the next one.
 //! - **quiet**: agents are ready and nobody waits. A caller comes and gets an agent.
+//! - **freed**: the same state. An agent becomes free and nobody waits: the other half of what a quiet call costs.
 //!
 //! One round is the whole event with its index and timer upkeep (`finish` or `enqueue`, then `decide`); what
 //! brings the centre back into balance is not measured. Percentiles of single rounds, with the clock's cost in
@@ -41,19 +42,23 @@ fn plan(strategy: Strategy) -> QueueSettings {
     }
 }
 
-/// Both states of a centre; the second with so many waiting.
+/// All events of a centre; the last with so many waiting.
 fn both<T>(
     c: &mut Criterion,
     (name, size, waiting): (&str, u64, usize),
     target: Target,
     centre: impl Fn() -> T,
-    rounds: [fn(&mut T) -> std::time::Duration; 2],
+    rounds: [fn(&mut T) -> std::time::Duration; 3],
     fill: impl Fn(T, usize) -> T,
 ) {
-    let [arrival, release] = rounds;
+    let [arrival, rest, release] = rounds;
     if is_wanted(&format!("quiet/{name}/{size}")) {
         let mut centre = centre();
         measure(c, ("quiet", name, size), target, || arrival(&mut centre));
+    }
+    if is_wanted(&format!("freed/{name}/{size}")) {
+        let mut centre = centre();
+        measure(c, ("freed", name, size), target, || rest(&mut centre));
     }
     if is_wanted(&format!("full/{name}/{size}")) {
         let mut centre = fill(centre(), waiting);
@@ -72,7 +77,7 @@ fn decisions(c: &mut Criterion) {
         ("random", plan(Strategy::Random)),
         ("least-occupied", plan(Strategy::LeastOccupied)),
     ];
-    let rounds = [Centre::quiet_round, Centre::full_round];
+    let rounds = [Centre::quiet_round, Centre::freed_round, Centre::full_round];
     for (name, settings) in cases {
         let centre = || Centre::new(10_000, settings);
         both(
@@ -114,7 +119,11 @@ fn decisions(c: &mut Criterion) {
 }
 
 fn skills(c: &mut Criterion) {
-    let rounds = [Skilled::quiet_round, Skilled::full_round];
+    let rounds = [
+        Skilled::quiet_round,
+        Skilled::freed_round,
+        Skilled::full_round,
+    ];
     for (size, target) in [(10_000, WORKING), (100_000, LARGE)] {
         let centre = || Skilled::new(Plan::Working, size);
         let waiting = usize::try_from(size).unwrap();
@@ -157,7 +166,7 @@ fn weights_and_cap(c: &mut Criterion) {
         }
         centre
     };
-    let rounds = [Centre::quiet_round, Centre::full_round];
+    let rounds = [Centre::quiet_round, Centre::freed_round, Centre::full_round];
     both(
         c,
         ("weights and a cap", 10_000, 10_000),

@@ -235,9 +235,29 @@ impl Skilled {
         if let Some(proposal) = proposals.first() {
             connect(&mut self.router, self.now_us, proposal);
             self.router.finish(self.now_us, proposal.offer).unwrap();
+            self.router.decide(self.now_us).unwrap();
         } else {
             self.router.leave(self.now_us, caller, false).unwrap();
         }
         took
+    }
+
+    /// An agent becomes free and nobody waits.
+    pub fn freed_round(&mut self) -> Duration {
+        loop {
+            self.now_us += 1_000;
+            let (queue, demand) = self.next_call();
+            let caller = self.call(queue, demand.as_deref());
+            let proposals = self.router.decide(self.now_us).unwrap();
+            let Some(proposal) = proposals.first() else {
+                self.router.leave(self.now_us, caller, false).unwrap();
+                continue;
+            };
+            connect(&mut self.router, self.now_us, proposal);
+            let begin = Instant::now();
+            self.router.finish(self.now_us, proposal.offer).unwrap();
+            black_box(self.router.decide(self.now_us).unwrap());
+            return begin.elapsed();
+        }
     }
 }

@@ -8,6 +8,7 @@
 )]
 
 pub mod estimate;
+mod ranked;
 pub mod router;
 pub mod skills;
 pub mod wire;

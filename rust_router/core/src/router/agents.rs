@@ -214,24 +214,25 @@ impl Router {
         let id = self.agents.id(slot)?;
         let now_us = self.now_us;
         let agent = self.agents.get_mut(slot)?;
-        let mut tiers = std::mem::take(&mut agent.tiers);
         let mut looked_for = !agent.wanted.is_empty();
         // Read together what is changed one after the other: memory answers all of it at once.
         let mut seen = 0;
-        for tier in &tiers {
+        for tier in &agent.tiers {
             seen ^= self.queues.get(tier.queue)?.ready.len() as u64;
         }
-        for tier in &tiers {
+        for tier in &agent.tiers {
             let queue = self.queues.get(tier.queue)?;
-            let key = queue.place(slot, id, agent.profile, tier).key;
-            seen ^= queue.ready.glance(tier.ready.then_some(&key));
+            seen ^= queue.ready.glance(tier.ready);
         }
         std::hint::black_box(seen);
-        for tier in &mut tiers {
+        for at in 0..agent.tiers.len() {
+            let Some(mut tier) = agent.tiers.get(at).copied() else {
+                break;
+            };
             let queue = self.queues.get_mut(tier.queue)?;
             let ready = queue.takes(agent.readiness);
             let order = if ready {
-                queue.order(agent, tier, now_us)
+                queue.order(agent, &tier, now_us)
             } else {
                 tier.order
             };
@@ -242,14 +243,17 @@ impl Router {
             if tier.ready {
                 queue
                     .ready
-                    .remove(&queue.place(slot, id, agent.profile, tier));
+                    .remove(&queue.place(slot, id, agent.profile, &tier));
             }
             tier.ready = ready;
             tier.order = order;
+            if let Some(place) = agent.tiers.get_mut(at) {
+                (place.ready, place.order) = (ready, order);
+            }
             if ready {
                 queue
                     .ready
-                    .insert(&queue.place(slot, id, agent.profile, tier));
+                    .insert(&queue.place(slot, id, agent.profile, &tier));
                 if queue.skilled {
                     looked_for |= queue.open > 0;
                 } else if !queue.dirty && queue.open > 0 {
@@ -262,7 +266,6 @@ impl Router {
                 queue.tell(now_us);
             }
         }
-        agent.tiers = tiers;
         if looked_for {
             self.mark_agent(slot)?;
         }

@@ -4,6 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::estimate::Estimator;
 
+use smallvec::SmallVec;
+
 use super::gates::count;
 use super::{
     Agent, AgentSettings, ClassIndex, LadderId, LongRanked, ProfileId, Queue, QueueSettings,
@@ -109,7 +111,7 @@ impl Agent {
             wanted: BTreeSet::new(),
             dirty: false,
             changed: false,
-            tiers: Vec::new(),
+            tiers: SmallVec::new(),
         }
     }
 

@@ -22,7 +22,6 @@ mod look;
 mod offers;
 mod pick;
 mod rank;
-mod ranked;
 mod ready;
 mod settings;
 mod shield;
@@ -38,8 +37,10 @@ use std::collections::{BTreeMap, BTreeSet, BinaryHeap};
 
 use rustc_hash::FxHashMap;
 use serde::{Deserialize, Serialize};
+use smallvec::SmallVec;
 
 use crate::estimate::{Estimator, Ticket};
+use crate::ranked::LongRanked;
 
 pub use adopt::Remembered;
 pub use callers::Arrival;
@@ -57,7 +58,6 @@ pub use types::{
 
 use crate::skills::{ClassIndex, DemandId, LadderId, ProfileId, Skills};
 use rank::Rank;
-use ranked::LongRanked;
 use ready::Ready;
 use shield::Shield;
 use slots::Slots;
@@ -123,6 +123,9 @@ struct Queue {
     staffed: usize,
 }
 
+/// So many tiers of an agent are kept beside what else a decision reads of the agent.
+const FEW_TIERS: usize = 4;
+
 /// What an agent is in one queue.
 ///
 /// Kept small: all tiers of an agent are read whenever the agent becomes ready or busy.
@@ -180,7 +183,7 @@ struct Agent {
     /// Not ready before a moment that was set by hand.
     hold: Option<TimerKey>,
     /// Sorted by slot of the queue.
-    tiers: Vec<Tier>,
+    tiers: SmallVec<[Tier; FEW_TIERS]>,
     /// Those of them who may be offered now.
     wanted: BTreeSet<CallerKey>,
     external_calls: i64,

@@ -2,7 +2,7 @@
 
 use std::ops::Bound;
 
-use super::ranked::Ranked;
+use crate::ranked::Ranked;
 use crate::skills::{ClassIndex, Filter, ProfileId};
 
 /// Place of a ready agent among others: smaller is better. What the two numbers are depends on the strategy.
@@ -110,7 +110,7 @@ impl Class {
             there = self.profiles.remove(&place.key).is_some();
         }
         if orders.line {
-            there = self.line.remove(&place.key);
+            there = self.line.remove(&place.key).is_some();
         }
         there
     }
@@ -134,7 +134,7 @@ impl Class {
             return Some(key).filter(|key| key.level <= level);
         }
         self.line
-            .iter_from(&start)
+            .iter_from(start)
             .take_while(|key| key.level <= level)
             .find(|key| accept(key))
             .copied()
@@ -179,20 +179,16 @@ impl Ready {
         self.len
     }
 
-    /// Anything of what a change reads, to have it fetched: of the end, where most come in, or of all places where
-    /// somebody with this key may be.
-    pub(super) fn glance(&self, leaves: Option<&ReadyKey>) -> u64 {
-        if self.orders.profiles {
-            let first = self.plain.profiles.first();
-            return first.map_or(0, |(key, _)| key.id);
-        }
-        match leaves {
-            None => self.plain.line.last().map_or(0, |key| key.id),
-            Some(key) => {
-                let near = self.plain.line.near(key);
-                near.fold(0, |sum, key| sum ^ key.id)
-            }
-        }
+    /// Anything of what a change reads, to have it fetched: of the end, where most come in, or of the front, near
+    /// which most go.
+    pub(super) fn glance(&self, leaves: bool) -> u64 {
+        let key = match (self.orders.profiles, leaves) {
+            (true, true) => self.plain.profiles.front(),
+            (true, false) => self.plain.profiles.last().map(|(key, _)| key),
+            (false, true) => self.plain.line.front().copied(),
+            (false, false) => self.plain.line.last().copied(),
+        };
+        key.map_or(0, |key| key.id)
     }
 
     /// The slot of the first of the plain ones, in whose order there is no lot.

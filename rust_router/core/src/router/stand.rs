@@ -63,9 +63,7 @@ impl Router {
         let (demand, step_us) = if ladder == LadderId::ANY {
             (DemandId::ANY, None)
         } else {
-            let ladder = self.skills.ladder(ladder)?;
-            let next_us = ladder.next_step_us(waited_us);
-            (ladder.current(waited_us), next_us)
+            self.skills.demanded(ladder, waited_us)?
         };
         let stand = match trail.preferred {
             _ if !open => Spot::None,

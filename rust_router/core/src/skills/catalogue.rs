@@ -33,12 +33,16 @@ struct Stored {
     uses: usize,
     /// Place among the idle ones; meaningless while in use.
     idle: u64,
+    /// The ladder of this demand for ever, as long as somebody has it.
+    alone: Option<u32>,
 }
 
 #[derive(Debug)]
 pub(super) struct Steps {
     pub(super) ladder: Arc<Ladder>,
     pub(super) uses: usize,
+    /// The demand of the only step.
+    pub(super) only: Option<DemandId>,
 }
 
 /// All skill sets and demands in use, and who matches whom.
@@ -283,6 +287,19 @@ impl Skills {
         DemandId(id)
     }
 
+    /// The ladder of a demand as written, when it is known and somebody has it for ever.
+    pub(super) fn ladder_alone(&self, text: &str) -> Option<u32> {
+        let demand = self.demand_ids.get(text)?;
+        self.demands.get(*demand)?.alone
+    }
+
+    /// Note the ladder that has a demand for ever.
+    pub(super) fn note_alone(&mut self, demand: DemandId, ladder: Option<u32>) {
+        if let Some(stored) = self.demands.get_mut(demand.0) {
+            stored.alone = ladder;
+        }
+    }
+
     fn add_demand(&mut self, demand: Demand, test: Test) -> u32 {
         let test = Arc::new(test);
         let canonical = demand.text.clone();
@@ -291,6 +308,7 @@ impl Skills {
             test: Arc::clone(&test),
             uses: 1,
             idle: 0,
+            alone: None,
         });
         self.demand_ids.insert(canonical, id);
         self.rows.add_demand(id, test);

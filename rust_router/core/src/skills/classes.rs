@@ -1,13 +1,15 @@
 //! Items in order, by class: the ready agents of a queue by profile, the open callers of a queue by demand.
 
+use std::cmp::Ordering;
+use std::collections::BTreeSet;
 use std::collections::hash_map::Entry;
-use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Bound;
 
 use rustc_hash::FxHashMap;
 
 use super::filter::Filter;
 use super::set::IdSet;
+use crate::ranked::LongRanked;
 
 // Small in tests, so that small histories go all ways.
 
@@ -17,7 +19,7 @@ const TRIES: usize = if cfg!(test) { 8 } else { 256 };
 const FEW: usize = if cfg!(test) { 2 } else { 64 };
 
 /// Up to so many items are all looked at; only where there are more is it worth while to keep them by class.
-const SMALL: usize = if cfg!(test) { 4 } else { 64 };
+const SMALL: usize = if cfg!(test) { 4 } else { 512 };
 
 /// The items of one class.
 #[derive(Debug)]
@@ -26,13 +28,45 @@ enum Members<K> {
     Many(BTreeSet<K>),
 }
 
+/// An item and its class, in the order of items.
+#[derive(Debug, Clone, Copy)]
+struct Item<K> {
+    key: K,
+    class: u32,
+}
+
+impl<K: Ord> Ord for Item<K> {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.key.cmp(&other.key)
+    }
+}
+
+impl<K: Ord> PartialOrd for Item<K> {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl<K: Ord> PartialEq for Item<K> {
+    fn eq(&self, other: &Self) -> bool {
+        self.key == other.key
+    }
+}
+
+impl<K: Ord> Eq for Item<K> {}
+
+/// To look for a key, whatever its class.
+const fn any_class<K>(key: K) -> Item<K> {
+    Item { key, class: 0 }
+}
+
 /// Items in order (smallest first), each of one class. An item is in it once.
 ///
 /// While there are few items, or all are of one class, which is what a queue without skills looks like, only one order
 /// is kept.
 #[derive(Debug)]
 pub struct ClassIndex<K> {
-    all: BTreeMap<K, u32>,
+    all: LongRanked<Item<K>>,
     /// Each class's items, while `divided`.
     classes: FxHashMap<u32, Members<K>>,
     occupied: IdSet,
@@ -44,7 +78,7 @@ pub struct ClassIndex<K> {
 impl<K> Default for ClassIndex<K> {
     fn default() -> Self {
         Self {
-            all: BTreeMap::new(),
+            all: LongRanked::default(),
             classes: FxHashMap::default(),
             occupied: IdSet::default(),
             divided: false,
@@ -63,34 +97,53 @@ impl<K: Ord + Copy> ClassIndex<K> {
     /// Whether there are none.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.all.is_empty()
+        self.all.len() == 0
     }
 
     /// The smallest item and its class.
     #[must_use]
     pub fn first(&self) -> Option<(K, u32)> {
-        self.all
-            .first_key_value()
-            .map(|(key, class)| (*key, *class))
+        self.all.first().map(|item| (item.key, item.class))
+    }
+
+    /// The smallest item, read where a change near it would: memory is asked for it.
+    #[must_use]
+    pub fn front(&self) -> Option<K> {
+        self.all.front().map(|item| item.key)
+    }
+
+    /// The largest item and its class.
+    #[must_use]
+    pub fn last(&self) -> Option<(K, u32)> {
+        self.all.last().map(|item| (item.key, item.class))
     }
 
     /// All items in order, each with its class.
     pub fn iter(&self) -> impl Iterator<Item = (K, u32)> {
-        self.all.iter().map(|(key, class)| (*key, *class))
+        self.all.iter().map(|item| (item.key, item.class))
     }
 
     /// The class of an item; None when it isn't there.
     #[must_use]
     pub fn class(&self, key: &K) -> Option<u32> {
-        self.all.get(key).copied()
+        let found = self.next(Bound::Included(key));
+        found
+            .filter(|(other, _)| other == key)
+            .map(|(_, class)| class)
     }
 
     /// Put an item in a class, out of any other. O(log n), and O(n log n) when they are divided.
     pub fn insert(&mut self, key: K, class: u32) {
-        match self.all.insert(key, class) {
-            Some(old) if old == class => return,
-            Some(old) if self.divided => self.leave(&key, old),
-            _ => {}
+        let item = Item { key, class };
+        if !self.all.insert(item) {
+            let old = self.all.remove(&item).map_or(class, |old| old.class);
+            self.all.insert(item);
+            if old == class {
+                return;
+            }
+            if self.divided {
+                self.leave(&key, old);
+            }
         }
         if self.divided {
             self.join(key, class);
@@ -130,7 +183,7 @@ impl<K: Ord + Copy> ClassIndex<K> {
 
     /// Take an item out; its class, or None when it wasn't there. O(log n).
     pub fn remove(&mut self, key: &K) -> Option<u32> {
-        let class = self.all.remove(key)?;
+        let Item { class, .. } = self.all.remove(&any_class(*key))?;
         if self.divided {
             self.leave(key, class);
             // Far enough from where they were divided that an item going in and out doesn't do so each time.
@@ -163,8 +216,22 @@ impl<K: Ord + Copy> ClassIndex<K> {
     /// The smallest item from there on, and its class.
     #[must_use]
     pub fn next(&self, from: Bound<&K>) -> Option<(K, u32)> {
-        let (key, class) = self.all.range((from, Bound::Unbounded)).next()?;
-        Some((*key, *class))
+        self.from(from).next()
+    }
+
+    /// All items from there on.
+    fn from(&self, from: Bound<&K>) -> impl Iterator<Item = (K, u32)> {
+        let (key, after) = match from {
+            Bound::Unbounded => (None, None),
+            Bound::Included(key) => (Some(*key), None),
+            Bound::Excluded(key) => (Some(*key), Some(*key)),
+        };
+        let all = key.is_none().then(|| self.all.iter());
+        let some = key.map(|key| self.all.iter_from(any_class(key)));
+        let found = all.into_iter().flatten().chain(some.into_iter().flatten());
+        found
+            .map(|item| (item.key, item.class))
+            .skip_while(move |(key, _)| after.as_ref() == Some(key))
     }
 
     /// Visit all matching items, in no order.
@@ -173,8 +240,8 @@ impl<K: Ord + Copy> ClassIndex<K> {
             let known = self.only.map(|class| filter.test(class));
             self.all
                 .iter()
-                .filter(|(_, class)| known.unwrap_or_else(|| filter.test(**class)))
-                .for_each(|(key, _)| visit(key));
+                .filter(|item| known.unwrap_or_else(|| filter.test(item.class)))
+                .for_each(|item| visit(&item.key));
             return;
         }
         filter.each_in(&self.occupied, |class| match self.classes.get(&class) {
@@ -212,16 +279,17 @@ impl<K: Ord + Copy> ClassIndex<K> {
             0..=FEW => 0,
             _ => TRIES,
         };
-        let (mut looked, mut from) = (0, from);
-        for (key, class) in self.all.range((from, Bound::Unbounded)).take(tries) {
-            if (alike || filter.test(*class)) && accept(key) {
-                return Some((*key, *class));
+        let (mut looked, mut passed) = (0, None);
+        for (key, class) in self.from(from).take(tries) {
+            if (alike || filter.test(class)) && accept(&key) {
+                return Some((key, class));
             }
-            (looked, from) = (looked + 1, Bound::Excluded(key));
+            (looked, passed) = (looked + 1, Some(key));
         }
         if looked < tries {
             return None;
         }
+        let from = passed.as_ref().map_or(from, Bound::Excluded);
         let begun = |key: &K| match from {
             Bound::Included(from) => key >= from,
             Bound::Excluded(from) => key > from,

@@ -48,6 +48,14 @@ impl Ladder {
             .map_or(DemandId::ANY, |(_, demand)| *demand)
     }
 
+    /// The demand of the only step; None when there are more.
+    pub(super) const fn only(&self) -> Option<DemandId> {
+        match &*self.steps {
+            [(_, demand)] => Some(*demand),
+            _ => None,
+        }
+    }
+
     /// The waited time at which the demand next changes; None in the last step.
     #[must_use]
     pub fn next_step_us(&self, waited_us: i64) -> Option<i64> {
@@ -89,6 +97,11 @@ impl Skills {
     pub fn put_steps(&mut self, steps: &[(i64, &str)]) -> Result<LadderId> {
         if let [(0, "any")] = steps {
             return Ok(LadderId::ANY);
+        }
+        if let [(0, text)] = steps
+            && let Some(id) = self.ladder_alone(text)
+        {
+            return Ok(self.use_ladder(id));
         }
         self.put_each(steps, Self::put_demand)
     }
@@ -150,11 +163,16 @@ impl Skills {
 
     pub(super) fn add_ladder(&mut self, ladder: Ladder) -> u32 {
         let ladder = Arc::new(ladder);
+        let only = ladder.only();
         let id = self.ladders.insert(Steps {
             ladder: Arc::clone(&ladder),
             uses: 1,
+            only,
         });
         self.ladder_ids.insert(ladder, id);
+        if let Some(demand) = only {
+            self.note_alone(demand, Some(id));
+        }
         id
     }
 
@@ -175,9 +193,27 @@ impl Skills {
             && let Some(steps) = self.ladders.remove(id.0)
         {
             self.ladder_ids.remove(&steps.ladder);
+            if let Some(demand) = steps.only {
+                self.note_alone(demand, None);
+            }
             self.drop_demands(steps.ladder.steps())?;
         }
         Ok(())
+    }
+
+    /// What a caller demands who has waited so long, and the waited time at which that next changes, if ever.
+    ///
+    /// # Errors
+    /// `UnknownLadder`.
+    pub fn demanded(&self, id: LadderId, waited_us: i64) -> Result<(DemandId, Option<i64>)> {
+        let steps = self.ladders.get(id.0).ok_or(SkillError::UnknownLadder)?;
+        Ok(match steps.only {
+            Some(demand) => (demand, None),
+            None => (
+                steps.ladder.current(waited_us),
+                steps.ladder.next_step_us(waited_us),
+            ),
+        })
     }
 
     /// A ladder in use.

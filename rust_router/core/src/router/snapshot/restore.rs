@@ -228,7 +228,7 @@ fn put_agent(router: &mut Router, row: AgentRow) -> Result<u32> {
     let agent = router.agents.get_mut(slot)?;
     agent.rest = rest;
     agent.hold = hold;
-    agent.tiers = places;
+    agent.tiers = places.into();
     Ok(slot)
 }
 

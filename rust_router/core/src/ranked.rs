@@ -5,18 +5,21 @@ use std::collections::VecDeque;
 /// Most members of a chunk; a move of a quarter of it must stay cheap.
 const CHUNK: usize = 64;
 
-/// Sorted chunks of sorted members, for some thousands. Insert and remove cost a binary search and a short move,
-/// less at both ends, where most come and go; place a walk over n / 32 chunk lengths besides: about 300 steps at
-/// 10 000 members.
+/// Sorted chunks of sorted members, for some thousands. Insert and remove cost a binary search and a short move;
+/// place a walk over n / 32 chunk lengths besides: about 300 steps at 10 000 members.
 ///
-/// The first chunk, which most sets have alone, is one step away in memory.
+/// Most come at the end and go near the front, and there little memory is read: one or two lines of it.
+///
+/// The first chunk, which most sets have alone, is one step away in memory, the first member none.
 #[derive(Debug)]
-pub(super) struct Ranked<K> {
+pub(crate) struct Ranked<K> {
     /// Empty only when the set is.
     first: VecDeque<K>,
     /// The others, none empty, each with a key above all before it and not above any in it.
     rest: Vec<(K, VecDeque<K>)>,
     len: usize,
+    /// The first member.
+    head: Option<K>,
 }
 
 impl<K> Default for Ranked<K> {
@@ -25,12 +28,13 @@ impl<K> Default for Ranked<K> {
             first: VecDeque::new(),
             rest: Vec::new(),
             len: 0,
+            head: None,
         }
     }
 }
 
 impl<K: Ord + Copy> Ranked<K> {
-    pub(super) const fn len(&self) -> usize {
+    pub(crate) const fn len(&self) -> usize {
         self.len
     }
 
@@ -53,24 +57,21 @@ impl<K: Ord + Copy> Ranked<K> {
         }
     }
 
-    pub(super) fn iter(&self) -> impl Iterator<Item = &K> {
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &K> {
         self.chunks().flatten()
     }
 
-    pub(super) fn first(&self) -> Option<&K> {
+    pub(crate) const fn first(&self) -> Option<&K> {
+        self.head.as_ref()
+    }
+
+    /// The first, read where a change near the front would: memory is asked for it.
+    pub(crate) fn front(&self) -> Option<&K> {
         self.first.front()
     }
 
-    pub(super) fn last(&self) -> Option<&K> {
+    pub(crate) fn last(&self) -> Option<&K> {
         self.chunk(self.rest.len())?.back()
-    }
-
-    /// Some members near this one, from each part of the memory where it may be.
-    pub(super) fn near(&self, key: &K) -> impl Iterator<Item = &K> {
-        let (front, back) = self
-            .chunk(self.chunk_of(key))
-            .map_or((&[][..], &[][..]), VecDeque::as_slices);
-        front.iter().step_by(4).chain(back.iter().step_by(4))
     }
 
     /// Give the upper half of the members away.
@@ -81,13 +82,18 @@ impl<K: Ord + Copy> Ranked<K> {
         let others: usize = rest.iter().map(|(_, chunk)| chunk.len()).sum();
         let len = first.len() + others;
         self.len -= len;
-        Self { first, rest, len }
+        Self {
+            head: first.front().copied(),
+            first,
+            rest,
+            len,
+        }
     }
 
     /// The members not below `key`, in order.
-    pub(super) fn iter_from(&self, key: &K) -> impl Iterator<Item = &K> {
-        let at = self.chunk_of(key);
-        let within = self.within(at, key);
+    pub(crate) fn iter_from(&self, key: K) -> impl Iterator<Item = &K> {
+        let at = self.chunk_of(&key);
+        let within = self.within(at, &key);
         let chunk = self.chunk(at).into_iter();
         chunk
             .flat_map(move |chunk| chunk.range(within..))
@@ -101,14 +107,14 @@ impl<K: Ord + Copy> Ranked<K> {
     }
 
     /// How many members are below `key`, member or not.
-    pub(super) fn below(&self, key: &K) -> usize {
+    pub(crate) fn below(&self, key: &K) -> usize {
         let at = self.chunk_of(key);
         let before: usize = self.chunks().take(at).map(VecDeque::len).sum();
         before + self.within(at, key)
     }
 
     /// The member that so many come before.
-    pub(super) fn nth(&self, place: usize) -> Option<&K> {
+    pub(crate) fn nth(&self, place: usize) -> Option<&K> {
         let mut left = place;
         for chunk in self.chunks() {
             if let Some(key) = chunk.get(left) {
@@ -120,7 +126,7 @@ impl<K: Ord + Copy> Ranked<K> {
     }
 
     /// The member just before this one.
-    pub(super) fn before(&self, key: &K) -> Option<&K> {
+    pub(crate) fn before(&self, key: &K) -> Option<&K> {
         let at = self.chunk_of(key);
         let within = self.within(at, key);
         if within > 0 {
@@ -132,23 +138,36 @@ impl<K: Ord + Copy> Ranked<K> {
 
     /// Index of the only chunk that can hold a key. No member is touched for this.
     fn chunk_of(&self, key: &K) -> usize {
-        self.rest.partition_point(|(low, _)| low <= key)
+        match self.rest.first() {
+            Some((low, _)) if low <= key => self.rest.partition_point(|(low, _)| low <= key),
+            _ => 0,
+        }
+    }
+
+    /// The same for a key that will probably be the last.
+    fn chunk_of_newest(&self, key: &K) -> usize {
+        match self.rest.last() {
+            Some((low, _)) if low <= key => self.rest.len(),
+            _ => self.chunk_of(key),
+        }
     }
 
     /// Add a member; false when it is one already.
-    pub(super) fn insert(&mut self, key: K) -> bool {
-        let at = self.chunk_of(&key);
+    pub(crate) fn insert(&mut self, key: K) -> bool {
+        let at = self.chunk_of_newest(&key);
         let Some(chunk) = self.chunk_mut(at) else {
             return false;
         };
-        if chunk.back().is_none_or(|last| *last < key) {
+        let place = if chunk.back().is_none_or(|last| *last < key) {
             chunk.push_back(key);
+            chunk.len() - 1
         } else {
             let Err(place) = chunk.binary_search(&key) else {
                 return false;
             };
             chunk.insert(place, key);
-        }
+            place
+        };
         if chunk.len() > CHUNK {
             let upper = chunk.split_off(CHUNK / 2);
             if let Some(low) = upper.front() {
@@ -156,23 +175,18 @@ impl<K: Ord + Copy> Ranked<K> {
             }
         }
         self.len += 1;
+        if at == 0 && place == 0 {
+            self.head = Some(key);
+        }
         true
     }
 
-    /// Remove a member; false when it is none.
-    pub(super) fn remove(&mut self, key: &K) -> bool {
+    /// Remove a member and give it; None when it is none.
+    pub(crate) fn remove(&mut self, key: &K) -> Option<K> {
         let at = self.chunk_of(key);
-        let Some(chunk) = self.chunk_mut(at) else {
-            return false;
-        };
-        if chunk.front() == Some(key) {
-            chunk.pop_front();
-        } else {
-            let Ok(place) = chunk.binary_search(key) else {
-                return false;
-            };
-            chunk.remove(place);
-        }
+        let chunk = self.chunk_mut(at)?;
+        let place = near_front(chunk, key)?;
+        let removed = chunk.remove(place);
         // The room of the last one is kept for the next member.
         if chunk.is_empty() && !self.rest.is_empty() {
             let (_, next) = self.rest.remove(at.saturating_sub(1));
@@ -181,16 +195,39 @@ impl<K: Ord + Copy> Ranked<K> {
             }
         }
         self.len -= 1;
-        true
+        if at == 0 && place == 0 {
+            self.head = self.first.front().copied();
+        }
+        removed
     }
 
     /// How many members come before this one; None when it is no member.
-    pub(super) fn place(&self, key: &K) -> Option<usize> {
+    pub(crate) fn place(&self, key: &K) -> Option<usize> {
         let at = self.chunk_of(key);
         let within = self.chunk(at)?.binary_search(key).ok()?;
         let before: usize = self.chunks().take(at).map(VecDeque::len).sum();
         Some(before + within)
     }
+}
+
+/// Where a member stands: looked for in steps that double, from the front on.
+fn near_front<K: Ord>(chunk: &VecDeque<K>, key: &K) -> Option<usize> {
+    let below = |at: usize| chunk.get(at).is_some_and(|other| other < key);
+    let (mut from, mut step) = (0, 1);
+    while below(from + step - 1) {
+        from += step;
+        step *= 2;
+    }
+    let mut to = (from + step - 1).min(chunk.len());
+    while from < to {
+        let middle = usize::midpoint(from, to);
+        if below(middle) {
+            from = middle + 1;
+        } else {
+            to = middle;
+        }
+    }
+    chunk.get(from).filter(|other| *other == key).map(|_| from)
 }
 
 /// Most members of a part of a long set.
@@ -199,7 +236,7 @@ const PART: usize = 8192;
 /// The same for long lines: parts of at most 8192 members each. With a million members a place costs a walk
 /// over some 200 lengths, and nothing moves more than a few kilobytes.
 #[derive(Debug)]
-pub(super) struct LongRanked<K> {
+pub(crate) struct LongRanked<K> {
     /// Empty only when the set is.
     first: Ranked<K>,
     rest: Vec<Ranked<K>>,
@@ -217,7 +254,7 @@ impl<K> Default for LongRanked<K> {
 }
 
 impl<K: Ord + Copy> LongRanked<K> {
-    pub(super) const fn len(&self) -> usize {
+    pub(crate) const fn len(&self) -> usize {
         self.len
     }
 
@@ -239,7 +276,7 @@ impl<K: Ord + Copy> LongRanked<K> {
         }
     }
 
-    pub(super) fn iter(&self) -> impl Iterator<Item = &K> {
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &K> {
         self.parts().flat_map(Ranked::iter)
     }
 
@@ -253,7 +290,7 @@ impl<K: Ord + Copy> LongRanked<K> {
     }
 
     /// Add a member; false when it is one already.
-    pub(super) fn insert(&mut self, key: K) -> bool {
+    pub(crate) fn insert(&mut self, key: K) -> bool {
         let at = self.part_of(&key);
         let Some(part) = self.part_mut(at) else {
             return false;
@@ -269,15 +306,11 @@ impl<K: Ord + Copy> LongRanked<K> {
         true
     }
 
-    /// Remove a member; false when it is none.
-    pub(super) fn remove(&mut self, key: &K) -> bool {
+    /// Remove a member and give it; None when it is none.
+    pub(crate) fn remove(&mut self, key: &K) -> Option<K> {
         let at = self.part_of(key);
-        let Some(part) = self.part_mut(at) else {
-            return false;
-        };
-        if !part.remove(key) {
-            return false;
-        }
+        let part = self.part_mut(at)?;
+        let removed = part.remove(key)?;
         if part.len() == 0 && !self.rest.is_empty() {
             let next = self.rest.remove(at.saturating_sub(1));
             if at == 0 {
@@ -285,11 +318,32 @@ impl<K: Ord + Copy> LongRanked<K> {
             }
         }
         self.len -= 1;
-        true
+        Some(removed)
+    }
+
+    pub(crate) fn first(&self) -> Option<&K> {
+        self.first.first()
+    }
+
+    /// The same, read where a change near the front would.
+    pub(crate) fn front(&self) -> Option<&K> {
+        self.first.front()
+    }
+
+    pub(crate) fn last(&self) -> Option<&K> {
+        self.part(self.rest.len())?.last()
+    }
+
+    /// The members not below `key`, in order.
+    pub(crate) fn iter_from(&self, key: K) -> impl Iterator<Item = &K> {
+        let at = self.part_of(&key);
+        let part = self.part(at).into_iter();
+        part.flat_map(move |part| part.iter_from(key))
+            .chain(self.rest.iter().skip(at).flat_map(Ranked::iter))
     }
 
     /// How many members come before this one; None when it is no member.
-    pub(super) fn place(&self, key: &K) -> Option<usize> {
+    pub(crate) fn place(&self, key: &K) -> Option<usize> {
         let at = self.part_of(key);
         let within = self.part(at)?.place(key)?;
         let before: usize = self.parts().take(at).map(Ranked::len).sum();
@@ -297,7 +351,7 @@ impl<K: Ord + Copy> LongRanked<K> {
     }
 
     /// The member just before this one.
-    pub(super) fn before(&self, key: &K) -> Option<&K> {
+    pub(crate) fn before(&self, key: &K) -> Option<&K> {
         let at = self.part_of(key);
         let within = self.part(at)?.before(key);
         within.or_else(|| self.part(at.checked_sub(1)?)?.last())
@@ -321,7 +375,7 @@ mod tests {
                 if add {
                     prop_assert_eq!(ranked.insert(key), plain.insert(key));
                 } else {
-                    prop_assert_eq!(ranked.remove(&key), plain.remove(&key));
+                    prop_assert_eq!(ranked.remove(&key), plain.take(&key));
                 }
                 prop_assert_eq!(ranked.len(), plain.len());
             }
@@ -335,7 +389,7 @@ mod tests {
             for key in [0, 1, 500, 1000, 1999, 2000] {
                 prop_assert_eq!(ranked.below(&key), plain.range(..key).count());
                 prop_assert_eq!(ranked.before(&key), plain.range(..key).next_back());
-                prop_assert!(ranked.iter_from(&key).eq(plain.range(key..)));
+                prop_assert!(ranked.iter_from(key).eq(plain.range(key..)));
             }
             prop_assert_eq!(ranked.place(&5000), None);
         }
@@ -355,8 +409,8 @@ mod tests {
         assert!(long.rest.len() > 3);
         assert!(long.parts().all(|part| (1..=PART).contains(&part.len())));
         for key in (0..40_000).step_by(3) {
-            assert!(long.remove(&key));
-            assert!(!long.remove(&key));
+            assert_eq!(long.remove(&key), Some(key));
+            assert_eq!(long.remove(&key), None);
             plain.remove(&key);
         }
         assert_eq!(long.len(), plain.len());
@@ -366,11 +420,13 @@ mod tests {
         }
         for key in (0..40_001).step_by(997) {
             assert_eq!(long.before(&key), plain.range(..key).next_back());
+            assert!(long.iter_from(key).eq(plain.range(key..)));
         }
+        assert_eq!(long.first(), plain.first());
         assert_eq!(long.place(&3), None);
         let keys: Vec<u32> = plain.into_iter().collect();
         for key in keys {
-            assert!(long.remove(&key));
+            assert!(long.remove(&key).is_some());
         }
         assert_eq!((long.len(), long.rest.len()), (0, 0));
     }
@@ -388,7 +444,7 @@ mod tests {
         );
         assert_eq!(ranked.place(&9_999), Some(9_999));
         for key in 0..10_000 {
-            assert!(ranked.remove(&key));
+            assert!(ranked.remove(&key).is_some());
         }
         assert_eq!(ranked.len(), 0);
         assert!(ranked.rest.is_empty());
