@@ -180,7 +180,7 @@ def agent_bridged(state: State, offer: Offer, partner: str) -> None:
     consult = offer.call.consult
     if consult is None or not consult.talking or consult.going or partner == consult.talk_leg:
         return
-    if offer.state is not OfferState.TALKING or offer.talk_leg == partner:
+    if offer.state is not OfferState.TALKING or partner in state.outside.consults:  # another's
         return
     state.stop_timer(consult.timer)
     consult.timer = None

@@ -372,6 +372,26 @@ def test_a_colleague_who_connects_the_agent_with_somebody_else_is_asked_no_more(
     home(world, call)
 
 
+def test_an_agent_who_is_connected_with_whom_a_colleague_asks_does_not_take_them_along():
+    """Somebody else did that; each caller gets the own agent back."""
+    world = office()
+    first = consulting(world, "number")
+    second = world.call("queue_sales")
+    world.run(5)
+    consult(world, second, "number", NUMBER)
+    world.run(4)
+    [mine] = [leg for leg in world.phones["1000"].legs if leg.alive]
+    [theirs] = [leg for leg in world.phones["2000"].legs if leg.alive]
+
+    world.does(lambda: world.switch.request_bridge(mine, theirs.partner))
+    world.run(10)
+
+    assert world.talks_with(first) == "1000"
+    assert world.talks_with(second) == "2000"
+    world.does(second.hang_up)
+    home(world, first)
+
+
 def test_an_agent_whose_own_transfer_crosses_the_colleague_s_answer():
     """The caller is with sales then; the colleague must not get them out of there."""
     world = office()
