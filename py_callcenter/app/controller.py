@@ -427,10 +427,7 @@ class Controller:
         try:
             outcome = take(*arguments, now_us)
         except Exception:  # noqa: BLE001 - whatever it was, it is logged and the calls go on
-            self.faults += 1
-            _log.exception("engine_fault", input=getattr(take, "__name__", ""))
-            for link in self.links.values():
-                link.request_resync()
+            self._failed(getattr(take, "__name__", ""))
             try:
                 outcome = self.engine.tick(now_us)
             except Exception:  # noqa: BLE001 - likewise
@@ -440,7 +437,34 @@ class Controller:
                 return
         self._carry_out(outcome)
 
+    def _failed(self, what: str) -> None:
+        """A fault of ours, while it is handled."""
+        self.faults += 1
+        _log.exception("engine_fault", input=what)
+        for link in self.links.values():
+            link.request_resync()
+
     def _carry_out(self, outcome: Outcome) -> None:
+        if not outcome.quiet:
+            self._send(outcome)
+        due_us = self.engine.next_deadline_us()
+        if due_us is not None and (self._due_us is None or due_us < self._due_us):
+            self._due_us = due_us
+            self._wake.set()
+        if outcome.quiet:
+            return
+        attention = self.engine.wants_attention()
+        for link in self.links.values():
+            link.poke_wanted = attention
+        try:
+            records = outcome.records
+        except Exception:  # noqa: BLE001 - as for inputs
+            self._failed("records")
+            return
+        if records:
+            self._keep(records)
+
+    def _send(self, outcome: Outcome) -> None:
         for action in outcome.actions:
             link = self.links.get(action.node)
             if link is not None:
@@ -449,15 +473,6 @@ class Controller:
             link = self.links.get(node)
             if link is not None:
                 link.request_resync()
-        due_us = self.engine.next_deadline_us()
-        if due_us is not None and (self._due_us is None or due_us < self._due_us):
-            self._due_us = due_us
-            self._wake.set()
-        attention = self.engine.wants_attention()
-        for link in self.links.values():
-            link.poke_wanted = attention
-        if outcome.records:
-            self._keep(outcome.records)
 
     def _keep(self, records: list[AnyRecord]) -> None:
         for record in records:

@@ -42,9 +42,8 @@ SHORT_ABANDON_US: Final = 5_000_000
 
 
 def expect(state: State, event: Event) -> None:
-    """A channel with a queue was answered: its PARK follows within a millisecond or two.
-
-    Has at hand then what takes longest to make for the first phone that rings.
+    """A channel came that may be a caller's: has at hand what takes longest to make for the first phone
+    that rings. Its ANSWER and PARK may come together, some milliseconds later.
     """
     uuid = event.unique_id
     leg_uuid(uuid, 1, 0)

@@ -6,7 +6,7 @@ No I/O, no clock, no randomness: the same inputs give the same outputs, byte for
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Set as AbstractSet
 from typing import Final
 
 from py_callcenter._router import Event, Router
@@ -62,15 +62,34 @@ _AGAIN_US: Final = 5_000_000
 """When to try again what had no way to the switch."""
 
 
-@dataclass(slots=True)
 class Outcome:
     """What one input led to: actions for the switches, in order per leg, records, and nodes to be looked at
     afresh, for events of theirs were lost.
     """
 
-    actions: list[Action] = field(default_factory=list)
-    records: list[AnyRecord] = field(default_factory=list)
-    doubts: set[str] = field(default_factory=set)
+    __slots__ = ("_records", "_take", "actions", "doubts", "quiet")
+
+    def __init__(
+        self,
+        actions: Sequence[Action] = (),
+        doubts: AbstractSet[str] = frozenset(),
+        take: Callable[[], list[AnyRecord]] = list,
+        *,
+        quiet: bool = False,
+    ) -> None:
+        """`take` makes the records. `quiet`: nothing came of it, but for a deadline perhaps."""
+        self.actions, self.doubts = actions, doubts
+        self.quiet = quiet
+        self._take: Callable[[], list[AnyRecord]] | None = take
+        self._records: list[AnyRecord] = []
+
+    @property
+    def records(self) -> list[AnyRecord]:
+        """Made when they are first asked for, or else before the next input is taken."""
+        take, self._take = self._take, None
+        if take is not None:
+            self._records = take()
+        return self._records
 
 
 class Engine:
@@ -98,7 +117,9 @@ class Engine:
         self._state = State(
             router, Sealer(key, *old_keys, caller_key=caller_key), epoch=epoch, start_us=start_us
         )
-        self._handlers: dict[str, Callable[[str, Event], None]] = {
+        self._told = Outcome()
+        """The last one handed out."""
+        self._handlers: dict[str, Callable[[str, Event], bool | None]] = {
             "CHANNEL_CREATE": self._on_create,
             "CHANNEL_PROGRESS": self._on_progress,
             "CHANNEL_PROGRESS_MEDIA": self._on_progress,
@@ -131,9 +152,10 @@ class Engine:
         """An event of a switch. Events that concern nobody here are ignored."""
         handler = self._handlers.get(event.name)
         if handler is None:
-            return Outcome()
-        self._advance(now_us)
-        handler(node, event)
+            return Outcome(quiet=True)
+        late = self._advance(now_us)
+        if handler(node, event) and not late:
+            return Outcome(quiet=True)
         return self._finish()
 
     def on_failure(self, action: Action, error: str | None, now_us: int) -> Outcome:
@@ -425,10 +447,12 @@ class Engine:
 
     # Inside.
 
-    def _advance(self, now_us: int) -> None:
+    def _advance(self, now_us: int) -> bool:
+        """Let time pass; whether that changed anything."""
+        _ = self._told.records  # so that no input has those of another
         state = self._state
         state.now_us = max(state.now_us, now_us)
-        state.run_timers()
+        return state.run_timers()
 
     def _finish(self) -> Outcome:
         """Match callers and agents as they now stand; hand out what gathered."""
@@ -440,8 +464,8 @@ class Engine:
             self._ring()
         # Ringing a phone comes first: it has connections of its own, and the caller is waiting for it.
         state.actions.sort(key=_rings_no_phone)
-        outcome = Outcome(state.actions, state.records, state.round.doubts)
-        state.actions, state.records = [], []
+        self._told = outcome = Outcome(state.actions, state.round.doubts, state.take_records)
+        state.actions = []
         if state.round.doubts:
             state.round.doubts = set()
         return outcome
@@ -470,6 +494,8 @@ class Engine:
             outside.began(self._state, node, event)
             if uuid not in self._state.reach.standing_legs and uuid not in self._state.outside.consults:
                 strangers.began(self._state, node, uuid)
+            if event.get("Call-Direction") == "inbound":
+                callers.expect(self._state, event)
             self._ghost(node, uuid)
 
     def _on_progress(self, node: str, event: Event) -> None:
@@ -480,21 +506,24 @@ class Engine:
         else:
             self._ghost(node, uuid)
 
-    def _on_answer(self, node: str, event: Event) -> None:
+    def _on_answer(self, node: str, event: Event) -> bool:
+        """True: nothing is to be done. A caller's PARK stands behind it often, and is waited for."""
         uuid = event.unique_id
         offer = self._state.legs.get(uuid)
         if offer is not None:
             offers.leg_answered(self._state, offer, offer.legs[uuid])
-        else:
-            self._ghost(node, uuid)
-            if event.get("variable_cc_queue") and uuid not in self._state.calls:
-                callers.expect(self._state, event)
-                strangers.answered(self._state, node, uuid)
+            return False
+        if event.get("variable_cc_queue") and uuid not in self._state.calls:
+            callers.expect(self._state, event)
+            strangers.answered(self._state, node, uuid)
+        return not self._ghost(node, uuid)
 
-    def _ghost(self, node: str, uuid: str) -> None:
+    def _ghost(self, node: str, uuid: str) -> bool:
         """A leg that was called off before it existed (races R1, R2)."""
         if self._state.cancelled.pop(uuid, 0) > self._state.now_us:
             self._state.act(Kill(node, uuid, "ORIGINATOR_CANCEL"))
+            return True
+        return False
 
     def _on_park(self, node: str, event: Event) -> None:
         state = self._state

@@ -410,7 +410,7 @@ def _end(state: State, offer: Offer, cause: str, *, kill_talk_leg: bool = True) 
 def _prove_idle(state: State, offer: Offer) -> None:
     """An offer that came to nothing leaves the agent's place in the idle order alone (I8)."""
     idle_since_us = state.router.agent(offer.agent_id).idle_since_us
-    if idle_since_us > offer.made_us >= state.round.ledger.stirred_us(offer.agent.name):
+    if idle_since_us > offer.made_us >= state.ledger.stirred_us(offer.agent.name):
         state.note(InvariantViolated, offer.call.node, rule="I8", call=offer.call.id)
 
 

@@ -93,6 +93,17 @@ class Round:
     """The offer last seen of each agent."""
 
 
+@dataclass(slots=True)
+class _Notes:
+    """What becomes records, and those that nobody has taken yet."""
+
+    sequence: int = 0
+    """Of the last record."""
+    noted: list[tuple[type[AnyRecord], str, int, dict[str, Any]]] = field(default_factory=list)
+    """Kind, node, moment and fields."""
+    records: list[AnyRecord] = field(default_factory=list)
+
+
 class State:
     """Mutable heart of one engine. `now_us` is the moment of the input being handled."""
 
@@ -145,8 +156,7 @@ class State:
         self.diverts: dict[str, Divert] = {}  # by the queue's name
         self.marks = Marks()
         self.actions: list[Action] = []
-        self.records: list[AnyRecord] = []
-        self._sequence = 0
+        self._notes = _Notes()
         self._next_token = 1
         self._due: deque[int] = deque()
         self._timers: dict[int, tuple[Callable[..., None], tuple[Any, ...]]] = {}
@@ -160,13 +170,37 @@ class State:
         self.actions.append(action)
 
     def note(self, kind: type[AnyRecord], node: str = "", **fields: Any) -> None:
-        """Append a record; the id and the moment are filled in here and nowhere else."""
-        self._sequence += 1
-        record = kind(node=node, epoch=self.epoch, sequence=self._sequence, at_us=self.now_us, **fields)
-        self.records.append(record)
-        broken = self.round.ledger.fold(record)
-        if broken:
-            self.note(InvariantViolated, node, rule=broken, call=getattr(record, "call", ""))
+        """Append a record. It is made when somebody asks for it: first the phone of an agent rings."""
+        self._notes.noted.append((kind, node, self.now_us, fields))
+
+    @property
+    def records(self) -> list[AnyRecord]:
+        """Those that nobody has taken yet."""
+        noted, self._notes.noted = self._notes.noted, []
+        for kind, node, at_us, fields in noted:
+            record = self._write(kind, node, at_us, fields)
+            broken = self.round.ledger.fold(record)
+            if broken:
+                call = getattr(record, "call", "")
+                self._write(InvariantViolated, node, at_us, {"rule": broken, "call": call})
+        return self._notes.records
+
+    def take_records(self) -> list[AnyRecord]:
+        records, self._notes.records = self.records, []
+        return records
+
+    @property
+    def ledger(self) -> Ledger:
+        """What all records up to now promise."""
+        _ = self.records
+        return self.round.ledger
+
+    def _write(self, kind: type[AnyRecord], node: str, at_us: int, fields: dict[str, Any]) -> AnyRecord:
+        """Ids are given here and nowhere else."""
+        self._notes.sequence += 1
+        record = kind(node=node, epoch=self.epoch, sequence=self._notes.sequence, at_us=at_us, **fields)
+        self._notes.records.append(record)
+        return record
 
     def start_timer(self, after_us: int, run: Callable[..., None], *arguments: Any) -> int:
         """Call `run(state, *arguments)` after `after_us`; give the token to stop it with."""
@@ -180,15 +214,18 @@ class State:
         if token is not None and self._timers.pop(token, None) is not None:
             self.router.cancel_timer(token)
 
-    def run_timers(self) -> None:
-        """Run what is due at `now_us`, in order of deadline."""
+    def run_timers(self) -> bool:
+        """Run what is due at `now_us`, in order of deadline. False when nothing was."""
         # Kept in the state: should one of them raise, the others are run at the next input.
         self._due.extend(self.router.advance(self.now_us))
+        if not self._due:
+            return False
         while self._due:
             due = self._timers.pop(self._due.popleft(), None)
             if due is not None:
                 run, arguments = due
                 run(self, *arguments)
+        return True
 
     @property
     def timers(self) -> int:

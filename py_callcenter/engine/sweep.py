@@ -65,7 +65,7 @@ def step(state: State, part: int, parts: int) -> None:
     entries = len(state.calls) + len(state.offers) + len(state.agents) + len(state.queues)
     if state.timers > _MOST_TIMERS * entries + len(state.past) + len(state.awaited) + _SPARE:
         _found(state, ("I13", "timers", "", ""))
-    if state.round.ledger.entries > len(state.calls) + _SPARE:
+    if state.ledger.entries > len(state.calls) + _SPARE:
         _found(state, ("I13", "books", "", ""))
     old_us = state.now_us - FORGOTTEN_US
     for key in [key for key, (_first, last) in state.round.findings.items() if last < old_us]:

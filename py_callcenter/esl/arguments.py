@@ -9,6 +9,7 @@ number, which strangers choose, are cleaned instead, so that a hostile name cost
 from __future__ import annotations
 
 import re
+import string
 import unicodedata
 from collections.abc import Sequence
 from functools import lru_cache
@@ -75,7 +76,8 @@ _LOGIN_USER = re.compile(rf"{shapes.USER}@{shapes.HOST}")
 _PLAIN_NAME = re.compile(r"[A-Za-z0-9 ._-]{0,1024}")
 _CALLER_NUMBER = re.compile(r"[0-9+*#]{1,32}")
 _PLAIN_VALUE = re.compile(r"[A-Za-z0-9 _.:@/+*#-]*")
-_PLAIN_VALUES = re.compile(r"[A-Za-z0-9 _.:@/+*#-]{0,256}(?:\n[A-Za-z0-9 _.:@/+*#-]{0,256})*")
+_PLAIN_BYTES: Final = (string.ascii_letters + string.digits + " _.:@/+*#-").encode()
+_LONGEST_VALUE: Final = 256
 _CHECKED_VALUES: Final = frozenset({"hold_hangup_xfer_exten", "hold_music", "transfer_after_bridge"})
 """Variables whose value has a form of its own."""
 _INVISIBLE_LETTERS = frozenset("\u115f\u1160\u3164\uffa0")
@@ -104,8 +106,13 @@ def variable_name(name: str) -> str:
     return name
 
 
-# The same few names come with every call. A cache of names that passed: refusals aren't kept.
-_known_name = lru_cache(maxsize=1024)(variable_name)
+# The same few names come with every call. A cache of lists that passed: refusals aren't kept.
+@lru_cache(maxsize=256)
+def _known_names(names: tuple[str, ...]) -> tuple[int, ...]:
+    """Have all passed by `variable_name`; places of those whose value has a form of its own."""
+    for name in names:
+        variable_name(name)
+    return tuple(place for place, name in enumerate(names) if name in _CHECKED_VALUES)
 
 
 def is_safe_value(value: str) -> bool:
@@ -113,7 +120,7 @@ def is_safe_value(value: str) -> bool:
     and `_ . : @ / + * # -`, at most 256 characters, no `:_:` in it and no `ARRAY::` before it.
     """
     return (
-        len(value) <= 256
+        len(value) <= _LONGEST_VALUE
         # `:_:` splits the whole originate line into separate calls, wherever it stands.
         and ":_:" not in value
         and not value.startswith("ARRAY::")
@@ -144,21 +151,31 @@ def variable_value(name: str, value: str) -> str:
     return value
 
 
+_known_value = lru_cache(maxsize=256)(variable_value)
+"""The same for values that have a form of their own."""
+
+
 def variable_pairs(variables: Sequence[tuple[str, str]]) -> Sequence[tuple[str, str]]:
     """The same pairs, each of which `variable_name` and `variable_value` take. Raises `CommandError`.
 
     One look at all values together, in nearly every call enough, in place of several at each: somebody waits.
     """
-    values = "\n".join([value for _, value in variables])
-    plain = (
-        _PLAIN_VALUES.fullmatch(values) is not None
-        and ":_:" not in values
-        and "ARRAY::" not in values
-        and values.count("\n") == len(variables) - 1  # no newline but those that join them
-    )
-    for name, value in variables:
-        _known_name(name)
-        if not plain or name in _CHECKED_VALUES:
+    if not variables:
+        return variables
+    names, values = zip(*variables, strict=True)
+    own_form = _known_names(names)
+    text = " ".join(values)
+    if (
+        text.isascii()
+        and not text.encode().translate(None, _PLAIN_BYTES)
+        and ":_:" not in text
+        and "ARRAY::" not in text
+        and (len(text) <= _LONGEST_VALUE or max(map(len, values)) <= _LONGEST_VALUE)
+    ):
+        for place in own_form:
+            _known_value(names[place], values[place])
+    else:
+        for name, value in variables:
             variable_value(name, value)
     return variables
 

@@ -152,7 +152,11 @@ def _originate(action: Originate) -> bytes:
     common = [
         "ignore_early_media=true",
         f"originate_timeout={seconds(action.timeout_s, 'timeout')}",
-        *[f"{name}={_quoted(value)}" for name, value in variable_pairs(action.variables) if value],
+        *[
+            f"{name}='{value}'" if " " in value else f"{name}={value}"  # as `_quoted`, once for each
+            for name, value in variable_pairs(action.variables)
+            if value
+        ],
         f"origination_caller_id_name={_quoted(clean_caller_name(action.caller_name) or number)}",
         f"origination_caller_id_number={number}",
     ]
