@@ -249,6 +249,9 @@ def _handed_over(state: State, call: Call, offer: Offer) -> None:
         consults.parted(state, before)  # first: the leg goes on, so it isn't hung up
         end(state, before, "caller", transferred=True)
         before.transferred = False  # whoever rang is done: the usual way after a conversation
+        # Who heard music meanwhile is parked already, and no PARK follows.
+        state.stop_timer(before.settle_timer)
+        before.settle_timer = state.start_timer(PARTED_DEADLINE_US, still_parted, before)
     _let_go(state, call)
     state.stop_timer(offer.watchdog)
     state.stop_timer(call.settle_timer)

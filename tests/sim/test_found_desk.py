@@ -68,6 +68,11 @@ STORIES = {
         NOW,
         ("standby", "consult", "transfer"),
     ),
+    "an agent who consulted was connected with another caller, and the first heard music for ever": (
+        14960,
+        NOW,
+        ("consult", "transfer"),
+    ),
     "a node was out of sight for minutes: calls that had ended in the books ended once more": (
         28,
         (1, 8, 36),
