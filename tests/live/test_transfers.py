@@ -287,6 +287,44 @@ def test_an_agent_consults_a_colleague_and_returns(switch, consulting):
     assert "conversation-ended" not in story(office, uuid)
 
 
+def test_a_colleague_connects_the_agent_with_somebody_outside(sip, switch, desk, open_for_business):
+    """Who is asked from then on: nobody breaks in, and afterwards the caller has the agent back."""
+    support, expert, outside = sip.phone("support"), desk(), sip.phone("outside", talk_s=6)
+    office = open_for_business(
+        Setup().queue().queue("sales").agent("a1", support).agent("s1", expert, queue="sales")
+    )
+    caller = sip.caller("queue_support", stay_s=60)
+    support.wait_talking()
+    office.wait_metric("callcenter_queue_calls_answered_total", 1, queue="support")
+    uuid = uuid_of(office)
+    office.ask("POST", f"calls/{uuid}/consult", {"agent": "s1"})
+    first = talking(expert)
+    hears_music(switch, uuid)
+    expert.hold(first)
+    second = expert.call(f"outside_{outside.port}")
+    outside.wait_talking()
+    quiet_for(
+        0.5, "they talk; before the switch has joined them they can't be connected", lambda: second.over
+    )
+
+    expert.connect(first, second)
+
+    until(lambda: first.over and second.over, "both lines of the expert's phone are free")
+    office.wait_metric("callcenter_agents", 1, state="waiting")
+    quiet_for(2, "the two talk", lambda: support.over or outside.over or not consulted(switch, uuid))
+    outside.wait_sent("BYE", 8)
+    until(lambda: partner(switch, uuid) != "_undef_", "the caller has the agent back")
+    assert not caller.over
+    assert not support.over
+    assert story(office, uuid).count("consultation-ended") == 1
+    assert not office.metric("callcenter_invariant_violations_total")
+
+
+def consulted(switch, uuid: str) -> bool:
+    """The caller still hears music."""
+    return partner(switch, uuid) == "_undef_"
+
+
 def test_an_agent_consults_a_colleague_and_hands_the_caller_over(switch, consulting):
     office, caller, support, expert, uuid = consulting()
     office.ask("POST", f"calls/{uuid}/consult/complete")
