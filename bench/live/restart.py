@@ -20,12 +20,11 @@ import socket
 import statistics
 import sys
 import time
-from datetime import datetime
 from pathlib import Path
 
 sys.path[:0] = [str(Path(__file__).parents[2] / "tests"), str(Path(__file__).parent)]
 
-from die import LIMIT_S, Office
+from die import LIMIT_S, Office, since
 from live.sip import until
 from live.switch import FreeSwitch
 from stage import MANY_PORTS, on_a_switch
@@ -35,16 +34,6 @@ MOMENTS = {
     "picture of the switch taken": "esl_synchronised",
     "in step": '"state":"up"',
 }
-
-
-def said(office: Office, began: float, what: str) -> float:
-    """Seconds from `began` (epoch) until the first log line of that kind."""
-    for line in office.controller.log.splitlines():
-        if what in line:
-            at = datetime.fromisoformat(json.loads(line)["timestamp"]).timestamp()
-            if at >= began:
-                return at - began
-    return float("inf")
 
 
 def once(office: Office) -> dict[str, float]:
@@ -58,7 +47,7 @@ def once(office: Office) -> dict[str, float]:
     until(lambda: set(office.ends._rings) - rings, "a phone rings", 30)
     rang = min(ring.rang_ns for call, ring in list(office.ends._rings.items()) if call not in rings) / 1e9
     until(office.controller.ready, "the controller is ready", 30)
-    took = {name: said(office, began, what) for name, what in MOMENTS.items()}
+    took = {name: since(office, began, what) for name, what in MOMENTS.items()}
     return took | {"a phone rings": rang - began}
 
 

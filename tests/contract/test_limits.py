@@ -145,7 +145,7 @@ REQUESTS: dict[str, dict[str, Any]] = {
     "agent": {"agent": 1},
     "agent_skills": {"agent": 1},
     "queue_id": {"name": "support"},
-    "agent_id": {"name": "x"},
+    "agent_id": {"name": "talks"},
 }
 # A name may be as long as it likes in a question: nobody has it.
 ANY_LENGTH = {"queue_id", "agent_id"}
@@ -251,7 +251,19 @@ def test_the_same_request_in_range_is_taken(staffed, method):
         staffed.claim(NOW_US, 3)
     if method == "remove_queue":
         staffed.remove_agent(NOW_US, 3)
-    getattr(staffed, method)(**REQUESTS[method])
+    if method == "cancel_timer":
+        staffed.set_timer(**REQUESTS["set_timer"])
+    before = effect(staffed)
+    taken = getattr(staffed, method)(**REQUESTS[method])
+    assert taken is not None or effect(staffed) != before
+
+
+def effect(router):
+    """What tells that a request did something: more than `picture`, and whether everybody is still there."""
+    try:
+        return picture(router), router.explain(4).closed
+    except RouterError as error:
+        return str(error)
 
 
 def test_the_largest_demand_and_ladder_are_taken(make_router):
