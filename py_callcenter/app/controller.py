@@ -370,7 +370,7 @@ class Controller:
     def use_keys(self, keys: Keys) -> None:
         """Seal stamps with another key from now on."""
         self._keys = keys
-        self.engine.use_keys(keys.seal, keys.old_seals)
+        self._carry_out(self.engine.use_keys(keys.seal, keys.old_seals, self.clock.now_us()))
         _log.info("stamps_sealed_with_another_key", earlier_keys=len(keys.old_seals))
 
     def _mind_keys(self) -> None:

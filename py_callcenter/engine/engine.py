@@ -290,9 +290,12 @@ class Engine:
         steer.hold(self._state, name, until_us)
         return self._finish()
 
-    def use_keys(self, key: bytes, old_keys: Sequence[bytes]) -> None:
+    def use_keys(self, key: bytes, old_keys: Sequence[bytes], now_us: int) -> Outcome:
         """Seal with another key from now on; `old_keys` count for those who carry what they sealed."""
+        self._advance(now_us)
         self._state.sealer.use(key, *old_keys)
+        standby.use_new_key(self._state)
+        return self._finish()
 
     def oldest_call_us(self) -> int | None:
         """When the call that is here for longest came; None without any, 0 where nobody knows yet."""

@@ -43,6 +43,8 @@ class Standing:
     failures: int = 0
     """In a row."""
     job: str = ""
+    tag: str = ""
+    """The seal that the leg carries."""
     timer: int | None = None
 
 
@@ -120,6 +122,7 @@ def parked(state: State, uuid: str) -> None:
     state.stop_timer(standing.timer)
     standing.timer = None
     standing.up, standing.failures = True, 0
+    _seal_anew(state, standing)
     registrations.standing(state, standing.agent, down=False)
     review(state, standing.agent)
 
@@ -158,13 +161,22 @@ def look(state: State, node: str, live: dict[str, Event]) -> None:
                 state.act(Kill(node, uuid, "NORMAL_CLEARING"))
         else:
             dialled = not known.uuid  # by an earlier run
-            known.uuid = uuid
+            known.uuid, known.tag = uuid, dump.get("variable_cc_standby") or ""
             state.reach.standing_legs[uuid] = known
+            if known.up:  # what seals it anew may have been lost on the way
+                _seal_anew(state, known)
             if dump.get("Answer-State") == "answered":
                 parked(state, uuid)
             elif dialled:
                 state.stop_timer(known.timer)
                 known.timer = state.start_timer(OVERDUE_US, _overdue, known, uuid)
+
+
+def use_new_key(state: State) -> None:
+    """Seal the legs anew: they stay up for days, and earlier keys count only as long as calls do."""
+    for standing in state.reach.standing.values():
+        if standing.up:
+            _seal_anew(state, standing)
 
 
 def is_sealed(state: State, dump: Event) -> bool:
@@ -195,11 +207,12 @@ def _dial(state: State, standing: Standing) -> None:
     standing.uuid, standing.job = leg_uuid(name, standing.number, 0), job_uuid(name, standing.number)
     state.reach.standing_legs[standing.uuid] = state.reach.standing_legs[standing.job] = standing
     standing.timer = state.start_timer(OVERDUE_US, _overdue, standing, standing.uuid)
+    standing.tag = _tag(state, standing)
     variables = (
         ("cc_side", "agent"),
         ("cc_agent", agent.name),
         ("cc_agent_type", agent.type),
-        ("cc_standby", state.sealer.seal("standby", agent.name, standing.uuid)),
+        ("cc_standby", standing.tag),
         ("park_after_bridge", "true"),
         ("playback_terminators", "none"),
     )
@@ -215,6 +228,18 @@ def _dial(state: State, standing: Standing) -> None:
             timeout_s=RING_S,
         )
     )
+
+
+def _tag(state: State, standing: Standing) -> str:
+    return state.sealer.seal("standby", standing.agent, standing.uuid)
+
+
+def _seal_anew(state: State, standing: Standing) -> None:
+    """When the leg carries a seal of an earlier key."""
+    tag = _tag(state, standing)
+    if tag != standing.tag:
+        standing.tag = tag
+        state.act(SetVariables(standing.node, standing.uuid, (("cc_standby", tag),)))
 
 
 def _again(state: State, standing: Standing, after_us: int) -> None:

@@ -350,7 +350,15 @@ class NodeLink:
         ended = self._refused_since is not None and now - self._refused_since >= self._timings.gone_after_s
         if not self._told_gone and (ended or now - self._unseen_since >= self._timings.out_of_sight_s):
             self._told_gone = True
-            log.error("esl_node_gone", node=self.name, ended=ended, hint="its calls end in the books")
+            if self.core_uuid:
+                log.error("esl_node_gone", node=self.name, ended=ended, hint="its calls end in the books")
+            else:
+                log.warning(
+                    "esl_node_not_there",
+                    node=self.name,
+                    hint="start that FreeSWITCH, or correct the node's host and port; "
+                    "it is taken up as soon as it answers; what an earlier run left there ends in the books",
+                )
             self._tell(self._app.on_gone, self.name)
 
     def _live(self, slot: _Slot) -> ConnectionFailed:

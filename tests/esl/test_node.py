@@ -354,8 +354,29 @@ def test_a_switch_that_ended_is_told_once_and_again_only_after_it_was_back():
         syncs = len(app.syncs)
         switch.start()
         wait_for(lambda: len(app.syncs) > syncs)
-        switch.stop()
-        wait_for(lambda: app.gone == 2)
+        with capture_logs() as lines:
+            switch.stop()
+            wait_for(lambda: app.gone == 2)
+        assert [x["log_level"] for x in lines if x["event"] == "esl_node_gone"] == ["error"]
+
+
+def test_a_switch_that_was_never_there_is_told_plainly_once_and_as_no_error():
+    app = Recorder()
+    switch = FakeSwitch()
+    switch.start()
+    switch.stop()
+    with (
+        capture_logs() as lines,
+        linked(switch, app, up=False, timings=replace(FAST, gone_after_s=0.3)),
+    ):
+        wait_for(lambda: app.gone == 1)
+        gevent.sleep(0.5)
+    told = [line for line in lines if line["log_level"] in ("warning", "error")]
+    assert [(line["event"], line["log_level"]) for line in told] == [
+        ("esl_connection_lost", "warning"),
+        ("esl_node_not_there", "warning"),
+    ]
+    assert "start that FreeSWITCH, or correct the node's host and port" in told[1]["hint"]
 
 
 def test_a_switch_out_of_sight_counts_as_gone_only_after_long():

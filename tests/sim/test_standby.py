@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import pytest
-from sim.world import ANSWERS, BUSY, MANUAL, SECOND, World, agent, everybody, queue
+from sim.world import ANSWERS, BUSY, KEY, MANUAL, SECOND, World, agent, everybody, queue
 
 from py_callcenter.config import Node
-from py_callcenter.engine.actions import Kill, Originate, PlayMusic
+from py_callcenter.engine.actions import Kill, Originate, PlayMusic, SetVariables
+from py_callcenter.engine.identity import Sealer
 from py_callcenter.sim import Behaviour
 
 pytestmark = pytest.mark.sim
@@ -85,6 +86,61 @@ def test_the_agent_hears_a_tone_before_the_caller_is_there():
     world.run(1)
     assert call.partner == leg.uuid
     home_after(world, call)
+
+
+def test_a_new_key_leaves_the_leg_ours_also_when_the_old_one_counts_no_more():
+    world = at_work()
+    [leg] = living(world)
+    new = b"another key, of thirty-two bytes"
+    world.carry_out(world.engine.use_keys(new, [KEY], world.now_us))
+    world._settle()
+    world.rest(1)
+    world.carry_out(world.engine.use_keys(new, [], world.now_us))
+
+    world.kill_controller()
+    world.keys = [new]
+    world.rest(1)
+    world.start()
+    world.run(5)
+
+    assert living(world) == [leg]
+    assert dialled(world) == 1, "the phone isn't rung a second time"
+    assert world.agent("1000").reachable
+    home(world)
+
+
+def test_a_phone_that_was_picked_up_after_the_key_changed_has_the_new_seal():
+    world = office()
+    until_dialled(world)
+    new = b"another key, of thirty-two bytes"
+    world.carry_out(world.engine.use_keys(new, [KEY], world.now_us))
+    world.run(5)
+    [leg] = living(world)
+    tags = Sealer(new)
+    assert tags.holds(leg.values["cc_standby"], "standby", "1000", leg.uuid)
+    home(world)
+
+
+def test_a_new_seal_that_never_arrived_is_written_by_the_next_look():
+    world = at_work()
+    [leg] = living(world)
+    new = b"another key, of thirty-two bytes"
+    world.swallow = lambda action: isinstance(action, SetVariables)
+    world.carry_out(world.engine.use_keys(new, [KEY], world.now_us))
+    world._settle()
+    world.swallow = lambda _action: False
+    assert not Sealer(new).holds(leg.values["cc_standby"], "standby", "1000", leg.uuid)
+    world.resync()
+    world.run(1)
+    assert Sealer(new).holds(leg.values["cc_standby"], "standby", "1000", leg.uuid)
+    home(world)
+
+
+def until_dialled(world: World) -> None:
+    for _ in range(50):
+        if dialled(world):
+            return
+        world.run(0.1)
 
 
 def home_after(world: World, call) -> None:
