@@ -6,12 +6,16 @@ VENV := .venv
 BIN := $(VENV)/bin
 RUST := Cargo.toml Cargo.lock $(shell find rust_router -name '*.rs' -o -name Cargo.toml)
 
+# Compiled now, for whoever runs it later may not write here; a start without takes twice as long.
+COMPILE = $(BIN)/python -m compileall -q py_callcenter
+
 .PHONY: build demo test test-tools test-fast test-live histories test-browser sim lint rust-check stubs bench bench-live bench-reports messages dashboards format clean help
 
 help: ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 16
 
 build: $(VENV)/.built ## the product, into .venv (.venv/bin/callcenter)
+	@$(COMPILE)
 
 $(VENV)/.python:
 	@scripts/need "$(PYTHON)" cargo cc
@@ -21,6 +25,7 @@ $(VENV)/.python:
 
 $(VENV)/.built: $(VENV)/.python pyproject.toml $(RUST)
 	VIRTUAL_ENV=$(CURDIR)/$(VENV) $(BIN)/maturin develop --release --locked --quiet
+	@$(COMPILE)
 	@touch $@
 
 $(VENV)/.test: $(VENV)/.built

@@ -233,9 +233,11 @@ class Controller:
     def on_application(self, action: AskApplication, application: str) -> None:
         self._input(self.engine.on_application, action, application)
 
-    def on_sync(self, node: str, dumps: list[Event], _core_uuid: str, _restarted: bool) -> None:
-        """A restarted switch has none of our channels, which is what its dumps say."""
+    def on_sync(self, node: str, dumps: list[Event], _core_uuid: str, restarted: bool) -> None:
+        """A restarted switch has none of our channels, or has brought them back; its dumps say which."""
         self._input(self.engine.on_capacity, node, self.links[node].capacity)
+        if restarted:
+            self._input(self.engine.on_restart, node)
         self._input(self.engine.resync, node, dumps)
         self._registrations.synchronised(node)
         self.changed()

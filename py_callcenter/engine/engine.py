@@ -194,7 +194,13 @@ class Engine:
         """All channels of a node that could concern us, after a (re)connect."""
         self._advance(now_us)
         self._look(node, dumps)
-        self._state.reach.given_up.pop(node, None)  # who isn't there any more is gone for good
+        recovery.seen(self._state, node)
+        return self._finish()
+
+    def on_restart(self, node: str, now_us: int) -> Outcome:
+        """The switch is another run, which may have its calls again later (`sofia recover`)."""
+        self._advance(now_us)
+        recovery.give_up(self._state, node)
         return self._finish()
 
     def on_phones(self, node: str, contact: str, phones: tuple[str, ...], now_us: int) -> Outcome:
@@ -489,6 +495,7 @@ class Engine:
 
     def _on_create(self, node: str, event: Event) -> None:
         uuid = event.unique_id
+        recovery.reappeared(self._state, node, uuid)
         offer = self._state.legs.get(uuid)
         if offer is not None:
             offers.leg_created(self._state, offer, offer.legs[uuid])
@@ -532,6 +539,7 @@ class Engine:
         state = self._state
         uuid = event.unique_id
         strangers.known(state, uuid)
+        recovery.reappeared(state, node, uuid)
         offer = state.legs.get(uuid)
         if offer is not None:
             if not consults.agent_parked(state, offer):
@@ -561,7 +569,8 @@ class Engine:
         if call is not None:
             moves.unbridged(self._state, call, event)
 
-    def _on_bridge(self, _node: str, event: Event) -> None:
+    def _on_bridge(self, node: str, event: Event) -> None:
+        recovery.reappeared(self._state, node, event.unique_id)
         talk.bridged(
             self._state, event.get("Bridge-A-Unique-ID") or "", event.get("Bridge-B-Unique-ID") or ""
         )

@@ -8,6 +8,7 @@ a parked channel means and what must be added to them. Once taken up, it is an o
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from collections.abc import Set as AbstractSet
 from typing import Final
 
 from py_callcenter._router import Event
@@ -37,7 +38,7 @@ from py_callcenter.engine.looks import (
     partner_of,
     stamp_of,
 )
-from py_callcenter.engine.memory import OUT_OF_SIGHT, AgentMemory, CallMemory, Memory
+from py_callcenter.engine.memory import GIVEN_UP_FOR_US, OUT_OF_SIGHT, AgentMemory, CallMemory, Memory
 from py_callcenter.engine.questions import Asked
 from py_callcenter.engine.records import (
     CallAnswered,
@@ -53,7 +54,7 @@ from py_callcenter.engine.records import (
     QueueResumed,
     Side,
 )
-from py_callcenter.engine.state import State
+from py_callcenter.engine.state import GivenUp, State
 
 HOLD_US: Final = 60_000_000
 """So long an agent with a call on a node that isn't seen yet is offered nothing."""
@@ -91,7 +92,7 @@ def expect(state: State, memory: Memory) -> None:
             _close_books(state, uuid, past)
             continue
         if past.standing == "given-up":
-            state.reach.given_up.setdefault(past.node, {})[uuid] = past.leg
+            state.reach.given_up.setdefault(past.node, {})[uuid] = _given_up(past)
             continue
         state.past[uuid] = past
         if len(nodes) > 1:
@@ -138,9 +139,43 @@ def expected_legs(state: State, node: str) -> list[str]:
 
 def give_up(state: State, node: str) -> None:
     """All calls of a node are about to end in the books, for nobody knows of them."""
-    legs = state.reach.given_up.setdefault(node, {})
-    legs.update({call.uuid: call.stays for call in state.calls.values() if call.node == node})
-    legs.update({uuid: past.leg for uuid, past in state.past.items() if past.node == node})
+    calls = state.reach.given_up.setdefault(node, {})
+    for call in state.calls.values():
+        if call.node == node:
+            entered_us = call.first_us if call.stay is None else call.stay.entered_us
+            calls[call.uuid] = GivenUp(call.stays, entered_us, call.attempts)
+    calls.update({uuid: _given_up(past) for uuid, past in state.past.items() if past.node == node})
+
+
+def _given_up(past: CallMemory) -> GivenUp:
+    return GivenUp(past.leg, past.entered_us, past.attempts)
+
+
+def reappeared(state: State, node: str, uuid: str) -> None:
+    """A channel tells something. One that was given up, and that the switch has again (`sofia recover` after
+    its death), is found by a fresh look: its events alone don't tell what became of its call.
+    """
+    if uuid in state.reach.given_up.get(node, ()):
+        state.round.doubts.add(node)
+
+
+def seen(state: State, node: str) -> None:
+    """A node has been looked at. Who isn't there any more may be brought back by the switch for a while."""
+    gone = state.reach.given_up.get(node, {})
+    _forget(state, node, gone.keys() & state.calls.keys())
+    newly = frozenset(uuid for uuid, was in gone.items() if not was.missed)
+    for uuid in newly:
+        gone[uuid].missed = True
+    if newly:
+        state.start_timer(GIVEN_UP_FOR_US, _forget, node, newly)
+
+
+def _forget(state: State, node: str, uuids: AbstractSet[str]) -> None:
+    left = state.reach.given_up.get(node, {})
+    for uuid in uuids:
+        left.pop(uuid, None)
+    if not left:
+        state.reach.given_up.pop(node, None)
 
 
 def cause_unseen(state: State, node: str, uuid: str) -> str:
@@ -218,7 +253,8 @@ def _take_up_caller(
 ) -> None:
     uuid = dump.unique_id
     past = state.past.pop(uuid, None)
-    known = past is not None or is_stamped(state, dump)
+    was = state.reach.given_up.get(node, {}).get(uuid)
+    known = past is not None or was is not None or is_stamped(state, dump)
     if not dump.get("variable_cc_queue"):
         if past is not None:  # on their way out or away: followed to the end
             _take_up_elsewhere(state, node, dump, past)
@@ -261,9 +297,10 @@ def _call(state: State, node: str, dump: Event, past: CallMemory | None) -> Call
     uuid = dump.unique_id
     call = callers.call_from(node, dump, state.now_us)
     stamp = stamp_of(dump)
-    call.attempts = max(stamp.attempt, past.attempts if past is not None else 0)
-    call.stays = past.leg if past is not None else state.reach.given_up.get(node, {}).get(uuid, stamp.leg)
-    call.first_us = min(past.entered_us if past is not None else stamp.entered_us, state.now_us)
+    was = past or state.reach.given_up.get(node, {}).get(uuid)
+    call.attempts = max(stamp.attempt, was.attempts if was is not None else 0)
+    call.stays = was.leg if was is not None else stamp.leg
+    call.first_us = min(was.entered_us if was is not None else stamp.entered_us, state.now_us)
     state.calls[uuid] = call
     return call
 
@@ -298,9 +335,8 @@ def _take_up_parked(
     match standing:
         case "waiting" if same and not anew:
             call.stays -= uuid not in state.reach.given_up.get(node, ())
-            entered_us = past.entered_us if past is not None else stamp_of(dump).entered_us
+            entered_us = _entered_us(state, node, uuid, past, stamp_of(dump).entered_us)
             earlier_us = callers.read_earlier(state, dump)
-            entered_us = min(entered_us, state.now_us)
             callers.enter(state, call, queue, entered_us, counted=True, earlier_us=earlier_us)
         case "waiting" if past is not None:
             _note_left(state, uuid, past, "transferred")
@@ -311,6 +347,14 @@ def _take_up_parked(
             exits.leave(state, call, None, queue.after_call)
         case _:
             callers.enter(state, call, queue, state.now_us)
+
+
+def _entered_us(state: State, node: str, uuid: str, past: CallMemory | None, stamped_us: int) -> int:
+    """Since when a caller waits. What the switch kept of a channel that it brought back may be older than our
+    stamps; what we know comes first.
+    """
+    was = past or state.reach.given_up.get(node, {}).get(uuid)
+    return min(was.entered_us if was is not None else stamped_us or state.now_us, state.now_us)
 
 
 def _exit_for(queue: Queue, reason: str) -> Exit:
@@ -340,7 +384,7 @@ def _take_up_bridged(
     # An attended transfer leaves the caller with a leg that was made for another call.
     joined = partner is not None and dump.get("variable_cc_agent_uuid") == partner.unique_id
     ours = seal is not None and (seal.call == uuid or joined)
-    entered_us = past.entered_us if past is not None else min(stamp.entered_us, state.now_us)
+    entered_us = _entered_us(state, node, uuid, past, stamp.entered_us)
     anew = uuid in state.reach.given_up.get(node, ())
     if queue is not None:
         call.stays = max(1, call.stays + anew)

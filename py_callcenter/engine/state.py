@@ -30,6 +30,18 @@ DEAD_MEMORY_US: Final = 60_000_000
 
 
 @dataclass(slots=True)
+class GivenUp:
+    """What must be known of a call that ended in the books with its node, should its channel appear again."""
+
+    leg: int
+    """The last queue leg."""
+    entered_us: int
+    attempts: int
+    missed: bool = False
+    """The node has been seen since, without the channel."""
+
+
+@dataclass(slots=True)
 class Reach:
     """How agents are reached; see `registrations`."""
 
@@ -49,8 +61,8 @@ class Reach:
     """The same by uuid of the leg, and by the job that dials it."""
     kept_back: dict[str, int] = field(default_factory=dict)
     """Agents who by hand are offered nothing before a moment."""
-    given_up: dict[str, dict[str, int]] = field(default_factory=dict)
-    """By node that is out of sight: calls that ended in the books for that, with their last queue leg."""
+    given_up: dict[str, dict[str, GivenUp]] = field(default_factory=dict)
+    """By node that was gone or out of sight: calls that ended in the books for that."""
 
 
 @dataclass(slots=True)

@@ -7,7 +7,8 @@ import socket
 import time
 
 import pytest
-from live.product import Controller, Setup
+from live.deskphone import DeskPhone
+from live.product import Controller, Setup, quiet_for
 from live.sip import Sip, until
 from live.switch import FreeSwitch, free_port
 from live.wire_cutter import WireCutter
@@ -77,6 +78,54 @@ def test_a_switch_that_died_and_came_back_gets_its_calls_routed_again(tmp_path):
         controller.stop()
         sip.stop()
         switch.stop()
+
+
+def test_calls_that_a_switch_brings_back_are_where_they_were(tmp_path):
+    """`sofia recover` of a switch with `track-calls`: phones are asked to go on by a re-INVITE. Its records
+    are older than our stamps, and it brings callers back in any order.
+    """
+    switch = FreeSwitch(tmp_path / "switch")
+    switch.folder.mkdir()
+    switch.write_configuration()
+    profile = switch.conf / "autoload_configs/callcenter/sofia.xml"
+    text = profile.read_text()
+    profile.write_text(text.replace("</include>", '<param name="track-calls" value="true"/>\n</include>'))
+    switch.start()
+    agent, *people = phones = [DeskPhone(switch.sip_port) for _ in range(4)]
+    controller = Controller(tmp_path / "controller", switch, Setup().queue().agent("a1", agent))
+    try:
+        controller.start()
+        lines = [people[0].call("queue_support")]
+        controller.wait_metric("callcenter_queue_calls_answered_total", 1)
+        for phone in people[1:]:
+            lines.append(phone.call("queue_support"))
+            time.sleep(0.2)
+        controller.wait_metric("callcenter_queue_calls_waiting", 2)
+        before = {call["id"]: (call["state"], call["entered_at"]) for call in controller.get("calls")}
+        assert sorted(state for state, _ in before.values()) == ["talking", "waiting", "waiting"]
+        switch.stop(signal.SIGKILL)
+        until(lambda: '"event":"esl_node_gone"' in controller.log, "the death is noticed")
+        controller.wait_metric("callcenter_agents", 1, state="waiting")
+        switch.start()
+        until(controller.ready, "the controller is ready again", 15)
+
+        assert "Recovered 4 call(s)" in switch.api("sofia recover")
+
+        controller.wait_metric("callcenter_queue_calls_waiting", 2, wait_s=15)
+        controller.wait_metric("callcenter_agents", 1, state="in_a_queue_call", wait_s=15)
+        after = {call["id"]: (call["state"], call["entered_at"]) for call in controller.get("calls")}
+        assert list(after.items()) == list(before.items()), "in the same order, too"
+        quiet_for(35, "nobody is lost", lambda: any(line.over for line in lines))
+        assert controller.metric("callcenter_queue_calls_offered_total") == 3
+        assert controller.metric("callcenter_queue_calls_answered_total") == 1
+        assert not controller.metric("callcenter_invariant_violations_total")
+        people[0].hang_up(lines[0])
+        until(lambda: len(agent.lines) == 2, "the first of those who wait is next")
+    finally:
+        controller.stop()
+        switch.stop()
+        for phone in phones:
+            phone.stop()
 
 
 def test_a_wrong_password_is_told_from_a_switch_that_is_not_there(switch, tmp_path):

@@ -64,6 +64,7 @@ class Cluster:
         self.now_us = START_US
         self.records: list[Any] = []
         self.actions: list[Action] = []
+        self.doubts: set[str] = set()
         self.sites = {node.name: Site(node.name, seed + i) for i, node in enumerate(config.nodes)}
         self.engine = Engine(config, Router(), key=KEY, epoch=1, start_us=START_US)
         self.carry_out(self.engine.start())
@@ -99,6 +100,14 @@ class Cluster:
         self.sites[name].alive = True
         self.connect(name)
 
+    def bring_back(self, node: str, uuid: str) -> Call:
+        """`sofia recover`: the switch has a caller again, as its own records have them: they know nothing of
+        what was stamped since the answer. The dialplan runs once more.
+        """
+        again = self.sites[node].switch.place_call("15551", "Caller", "queue_support", uuid=uuid)
+        self.settle()
+        return again
+
     # Time.
 
     def run(self, seconds: float) -> None:
@@ -114,8 +123,18 @@ class Cluster:
             if deadline_us is not None and deadline_us <= self.now_us:
                 self.carry_out(self.engine.tick(self.now_us))
             self.settle()
+            self._look_again()
             if self.now_us >= until_us:
                 return
+
+    def _look_again(self) -> None:
+        """At nodes in doubt, as the link does."""
+        while self.doubts:
+            name = self.doubts.pop()
+            if self.sites[name].connected:
+                dumps = self.sites[name].dumps(self.now_us)
+                self.carry_out(self.engine.resync(name, dumps, self.now_us))
+                self.settle()
 
     def settle(self) -> None:
         busy = True
@@ -151,6 +170,7 @@ class Cluster:
 
     def carry_out(self, outcome: Outcome) -> None:
         self.records += outcome.records
+        self.doubts |= outcome.doubts
         for action in outcome.actions:
             self.actions.append(action)
             site = self.sites[action.node]

@@ -348,11 +348,73 @@ def test_who_hung_up_while_the_node_was_given_up_is_forgotten_when_it_is_back():
     cluster.run(20)
 
     assert [record.cause for record in cluster.all("call-ended")] == ["OUT_OF_SIGHT"]
+    cluster.run(24 * 3600)
     assert not cluster.engine._state.reach.given_up
+    assert not cluster.engine._state.timers
     assert not cluster.engine._state.calls
 
 
 STANDS = agent("anna", type="uuid-standby", contacts=("sofia/internal/anna@10.0.0.9",))
+
+
+def two_wait(cluster: Cluster) -> list[str]:
+    for name in ("anna", "bert"):
+        cluster.carry_out(cluster.engine.set_agent_status(name, "On Break", cluster.now_us))
+    uuids = []
+    for _ in range(2):
+        uuids.append(cluster.call("fs1").uuid)
+        cluster.run(5)
+    return uuids
+
+
+def die(cluster: Cluster) -> None:
+    """The switch is away for seconds."""
+    cluster.kill("fs1")
+    cluster.run(5)
+    cluster.revive("fs1")
+
+
+def start_again(cluster: Cluster) -> None:
+    """The switch dies and is back before anybody missed it; only its Core-UUID tells."""
+    cluster.lose("fs1")
+    cluster.sites["fs1"].switch.restart()
+    cluster.carry_out(cluster.engine.on_restart("fs1", cluster.now_us))
+    cluster.connect("fs1")
+
+
+@pytest.mark.parametrize("end", [die, start_again])
+def test_callers_whom_a_switch_brings_back_after_its_death_have_their_places(end):
+    cluster = two_agents()
+    first, second = two_wait(cluster)
+    entered = [line.entered_us for line in cluster.engine.view(cluster.now_us).calls]
+    end(cluster)
+    cluster.run(10)
+    assert [r.call for r in cluster.all("call-lost")] == [first, second]
+
+    for uuid in (second, first):
+        cluster.bring_back("fs1", uuid)
+        cluster.run(1)
+    lines = cluster.engine.view(cluster.now_us).calls
+    assert [line.id for line in lines] == [first, second]
+    assert [line.entered_us for line in lines] == entered
+    cluster.run(90)
+    assert len(cluster.all("call-offered")) == 2, "nobody is new"
+    assert [(r.call, r.leg) for r in cluster.all("queue-resumed")] == [(second, 2), (first, 2)]
+    assert not cluster.all("invariant-violated")
+    cluster.carry_out(cluster.engine.set_agent_status("anna", "Available", cluster.now_us))
+    cluster.run(10)
+    [answered] = cluster.all("call-answered")
+    assert (answered.call, answered.leg) == (first, 2)
+    assert not cluster.engine._state.reach.given_up
+
+
+def test_a_switch_that_brings_nobody_back_is_not_waited_for_for_ever():
+    cluster = two_agents()
+    two_wait(cluster)
+    die(cluster)
+    cluster.run(24 * 3600 + 60)
+    assert not cluster.engine._state.reach.given_up
+    assert not cluster.engine._state.timers
 
 
 def test_a_phone_that_should_stand_by_is_rung_for_each_caller_where_there_are_two_switches():

@@ -17,8 +17,8 @@ LIMITS: Final[tuple[str, ...]] = (
 
 FAULTS_ELSEWHERE: Final[dict[int, tuple[str, str]]] = {
     5: (
-        "`sofia recover`: what becomes of recovered legs isn't proven on a real switch: nothing to model",
-        "",
+        "`sofia recover`: an operator's command after a death; proven on a real switch, and in test_nodes",
+        "tests/live/test_lost_switch.py::test_calls_that_a_switch_brings_back_are_where_they_were",
     ),
     35: (
         "a database that forgets commits: not simulated; what the books lack is taken from the channels",
