@@ -131,12 +131,16 @@ class Starting:
             return
         from py_callcenter.api.server import ListenError  # noqa: PLC0415 - see above
         from py_callcenter.api.token import TokenError  # noqa: PLC0415 - likewise
+        from py_callcenter.app.sole import AnotherLeadsError  # noqa: PLC0415 - likewise
         from py_callcenter.store.errors import StoreError  # noqa: PLC0415 - likewise
         from py_callcenter.store.spool import SpoolError  # noqa: PLC0415 - likewise
 
         match error:
             case ListenError():
                 hint = "another controller may run; change `listen` (of the demo: `callcenter demo --listen`)"
+                raise CliError(str(error), hint) from error
+            case AnotherLeadsError():
+                hint = "stop it first (it may stand still); one beside it needs its own `state` and switches"
                 raise CliError(str(error), hint) from error
             case SpoolError():
                 raise CliError(

@@ -23,6 +23,7 @@ from py_callcenter.app.clock import Clock
 from py_callcenter.app.controller import Controller
 from py_callcenter.app.crossing import IntoHub
 from py_callcenter.app.secrets import next_epoch, read_keys
+from py_callcenter.app.sole import Sole
 from py_callcenter.app.supervisor import Supervisor
 from py_callcenter.config import Config, difference
 from py_callcenter.store.retention import Retention
@@ -48,15 +49,17 @@ class Process:
     """One running controller: hub, HTTP thread and database thread."""
 
     def __init__(self, config: Config) -> None:
-        """Takes the listening address first: a second controller must not get as far as the switch.
+        """Takes address and state folder first: a second controller must not get as far as the switch.
 
-        Raises `ListenError` when the address is taken, `StoreError` when the database can't be opened.
+        Raises `ListenError` and `AnotherLeadsError` when they are taken, `StoreError` when the database can't
+        be opened.
         """
         sys.setswitchinterval(SWITCH_INTERVAL_S)
         gc.disable()  # until all is loaded: each look at a hundred thousand new objects stops the calls
         self.server = ApiServer(config.controller.listen_host, config.controller.listen_port)
         clock = Clock()
         state = Path(config.controller.state)
+        self._sole = Sole(state)
         keep = config.controller
         self.store = Store.open(keep.database, Retention(keep.keep_records_days, keep.keep_calls_days), state)
         self.store.seed(config)
@@ -142,6 +145,7 @@ class Process:
         if self._into_hub is not None:
             self._into_hub.close()
         self.store.close()
+        self._sole.release()
 
 
 def say_unapplied(in_force: Config, file: Config) -> None:

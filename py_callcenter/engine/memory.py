@@ -132,12 +132,12 @@ class Memory:
 
     @classmethod
     def load(cls, rows: Iterable[tuple[str, str, Mapping[str, Any]]]) -> Self:
-        """From kept rows. Fields that this version doesn't know are passed over."""
+        """From kept rows. Kinds and fields that this version doesn't know are passed over."""
         memory = cls()
         for kind, name, values in rows:
             if kind == "agent":
                 memory.agents[name] = AgentMemory(**_known(AgentMemory, values))
-            else:
+            elif kind == "call":
                 memory.calls[name] = CallMemory(**_known(CallMemory, values))
         memory._entries = max((call.order for call in memory.calls.values()), default=0)
         memory._last_us = memory._latest_us()

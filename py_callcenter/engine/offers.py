@@ -239,9 +239,20 @@ def leg_parked(state: State, offer: Offer, leg: Leg) -> None:
     if offer.standing and (offer.talk_since_us or offer.state in (OfferState.BRIDGING, OfferState.ENDING)):
         _leg_back(state, offer, leg)
         return
+    if offer.state in (OfferState.TALKING, OfferState.ENDING):
+        state.start_timer(BRIDGE_DEADLINE_US, _left_parked, offer, leg)
+        return
     if not leg.answered or offer.state is OfferState.RINGING:
         leg_answered(state, offer, leg)
     connect(state, offer.call)
+
+
+def _left_parked(state: State, offer: Offer, leg: Leg) -> None:
+    """Whoever was joined with this leg is no longer, and nobody but us ends it."""
+    if offer.state is OfferState.TALKING and not leg.dead:
+        ask(state, offer.call)
+    elif offer.state is OfferState.ENDING and not leg.dead:
+        state.act(Kill(offer.call.node, leg.uuid, "NORMAL_CLEARING"))
 
 
 def _leg_back(state: State, offer: Offer, leg: Leg) -> None:

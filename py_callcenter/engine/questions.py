@@ -81,6 +81,10 @@ def take_up(
         _resume(state, call, offer, theirs, live, apart=apart)
     elif apart:
         state.act(Bridge(call.node, call.uuid, offer.talk_leg))
+    leg = live.get(offer.talk_leg)
+    kept = leg is not None and leg.get("variable_park_after_bridge") == "true"
+    if call.consult is None and kept and not offer.standing:  # else it would outlive the conversation
+        state.act(SetVariables(call.node, offer.talk_leg, (("park_after_bridge", ""),)))
 
 
 def _resume(

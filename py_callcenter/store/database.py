@@ -22,7 +22,7 @@ from py_callcenter.stats import AgentLine
 from py_callcenter.store import arrivals, folding, keeping, rows, standing, versions
 from py_callcenter.store.connect import WRITES, as_store_error, engine_for
 from py_callcenter.store.counting import Counting
-from py_callcenter.store.errors import StoreError
+from py_callcenter.store.errors import LostTransactionsError, StoreError
 from py_callcenter.store.kept import StandingRow
 from py_callcenter.store.record import RecordLike, StoredRecord
 from py_callcenter.store.retention import Erased, Retention
@@ -34,7 +34,7 @@ HOURS_LISTED: Final = 200
 """Pieces of work found at once."""
 WARN_EVERY_S: Final = 60
 WRITER: Final = "writer"
-"""Row of `cc_meta`: who folded last."""
+"""Row of `cc_meta`: who folded last, and how many times they have written records."""
 
 _log = structlog.get_logger(__name__)
 
@@ -55,11 +55,16 @@ class Database:
 
     Where the folding is up to is known by heart. Another program that writes to the same database is found
     out by the row `WRITER`, which is locked in each transaction that folds; what is known is read again then.
+    It counts our transactions too: a server that took over and lacks the last of them is found out likewise.
     """
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
         self._name = secrets.token_hex(8)
+        self._turns = 0
+        """How many times we have written records."""
+        self._lost_turns = 0
+        """So many of them the database has forgotten; until `append` says so."""
         self._warn_at_s: float | None = None
         """Not before; None until it is known that nobody else wrote before us."""
         self._folding: folding.AgentFolding | None = None
@@ -134,10 +139,15 @@ class Database:
     # Records.
 
     def append(self, batch: Sequence[RecordLike]) -> None:
-        """Write records and what they come to, all or none. Those that are there already change nothing."""
+        """Write records and what they come to, all or none. Those that are there already change nothing.
+
+        Raises `LostTransactionsError`, once, when the database lacks what was written before: that first.
+        """
         try:
             with self.write() as connection:
                 counting = self._take_turn(connection)
+                self._admit_loss()
+                rows.put(connection, meta, [{"key": WRITER, "value": f"{self._name} {self._turns + 1}"}])
                 fresh = rows.insert_new(connection, batch)
                 touched = (getattr(record, "call", "") for record in fresh)
                 folding.refold_calls(connection, filter(None, touched), counting)
@@ -153,11 +163,15 @@ class Database:
         except BaseException:
             self._forget()  # it may be ahead of the database now
             raise
+        self._turns += 1
 
     def _take_turn(self, connection: Connection) -> Counting:
         """First of all in a transaction that folds: nobody else folds until it ends."""
         last = connection.scalar(select(meta.c.value).where(meta.c.key == WRITER).with_for_update())
-        if last != self._name:
+        name, _, turns = (last or "").partition(" ")
+        if name == self._name:
+            self._compare(int(turns))
+        else:
             if self._warn_at_s is not None and time.monotonic() >= self._warn_at_s:
                 self._warn_at_s = time.monotonic() + WARN_EVERY_S
                 _log.warning(
@@ -166,12 +180,24 @@ class Database:
                     " give each its own, or stop one",
                 )
             self._forget()
-            rows.put(connection, meta, [{"key": WRITER, "value": self._name}])
+            rows.put(connection, meta, [{"key": WRITER, "value": f"{self._name} {self._turns}"}])
         if self._warn_at_s is None:
             self._warn_at_s = 0.0
         if self._counting is None:
             self._counting = Counting(connection)
         return self._counting
+
+    def _compare(self, turns: int) -> None:
+        """How often we wrote, as the database has it: once more when the end of the last never reached us."""
+        if turns != self._turns:
+            self._forget()
+            self._lost_turns = max(0, self._lost_turns + self._turns - turns)
+            self._turns = turns
+
+    def _admit_loss(self) -> None:
+        lost, self._lost_turns = self._lost_turns, 0
+        if lost:
+            raise LostTransactionsError(f"the database lacks the last {lost} transactions that it had")
 
     def _forget(self) -> None:
         self._folding = self._standing = self._counting = None

@@ -21,3 +21,7 @@ class TooManyRowsError(StoreError):
     def __init__(self, most: int) -> None:
         super().__init__(f"more than {most} rows")
         self.most = most
+
+
+class LostTransactionsError(StoreError):
+    """The database lacks transactions that it had: a server that never got them has taken over."""

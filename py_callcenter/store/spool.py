@@ -121,6 +121,11 @@ class Spool:
             self._unwritten += len(data)
         return self.end
 
+    @property
+    def kept_from(self) -> Position:
+        """From there on everything is still here, written or not."""
+        return min(self.begin, self._kept_from)
+
     def sync(self) -> None:
         """Have what was appended on the disk itself. Raises `SpoolError`."""
         if self._file is not None:

@@ -25,7 +25,7 @@ from typing import Final, Protocol, TypeVar
 
 import structlog
 
-from py_callcenter.store.errors import RecordRefused, StoreError
+from py_callcenter.store.errors import LostTransactionsError, RecordRefused, StoreError
 from py_callcenter.store.record import RecordLike
 from py_callcenter.store.spool import Position, Spool, SpoolError, encode
 
@@ -55,7 +55,9 @@ Task = Callable[[], object]
 
 
 class Books(Protocol):
-    """What the writer needs of a database. `StoreError`: later again; `RecordRefused`: not these."""
+    """What the writer needs of a database. `StoreError`: later again; `RecordRefused`: not these;
+    `LostTransactionsError`: what was written lately first.
+    """
 
     def append(self, batch: Sequence[RecordLike]) -> None: ...
 
@@ -120,6 +122,8 @@ class Writer:
         self._next = start
         """Up to where the spool was read, or had of memory."""
         self._ours_from = spool.end if spool is not None else start
+        self._again: Position | None = None
+        """From where the spool is written once more, as the database lost what it had."""
         self._at_end = at_end
         self._stopping = threading.Event()
         self._hurry = threading.Event()
@@ -427,6 +431,28 @@ class Writer:
         return True
 
     def _append_all(self, records: Sequence[RecordLike]) -> None:
+        try:
+            self._write_again()
+            self._append_some(records)
+        except LostTransactionsError as error:
+            _log.error(
+                "database_lost_transactions",
+                reason=str(error),
+                hint="a server that lacked them has taken over; what is still on this disk (the last"
+                " minute at least) is written again",
+            )
+            self._again = None if self._spool is None else self._spool.kept_from
+            self._append_all(records)
+
+    def _write_again(self) -> None:
+        """All that is still on disk and was written: what the database has changes nothing there."""
+        while self._spool is not None and self._again is not None:
+            records, end = self._spool.read(self._again, self._next, MAX_BATCH)
+            if records:
+                self._append_some(records)
+            self._again = end if end < self._next else None
+
+    def _append_some(self, records: Sequence[RecordLike]) -> None:
         """All of them, but for one that the database will never take: the others must not wait behind it."""
         try:
             self._database.append(records)
@@ -437,8 +463,8 @@ class Writer:
                 _log.error("record_refused", record=records[0].id, kind=records[0].kind, reason=str(error))
                 return
             half = len(records) // 2
-            self._append_all(records[:half])
-            self._append_all(records[half:])
+            self._append_some(records[:half])
+            self._append_some(records[half:])
 
     def _do_regularly(self) -> None:
         for regular in self._every:

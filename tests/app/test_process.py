@@ -281,6 +281,32 @@ def test_a_second_controller_on_the_same_address_says_so_and_touches_nothing(tmp
         assert place.get("/readyz").status_code == 200
 
 
+@pytest.mark.parametrize("elsewhere", [False, True], ids=["the same address", "another address"])
+def test_none_takes_over_from_a_controller_that_stands_still(tmp_path, server, elsewhere):
+    """F43: there are never two who lead, so the first needs no fence when it goes on."""
+    server.call(lambda: server.switch.add_phone("sofia/internal/1000@127.0.0.1:5085", ANSWERS))
+    with office(tmp_path, server) as place:
+        call = place_call(server)
+        until(lambda: place.agent()["state"] == "in_a_queue_call", "a caller talks")
+        connections = server.call(lambda: server.switch.connected)
+        place.process.send_signal(signal.SIGSTOP)
+        try:
+            if elsewhere:
+                text = place.file.read_text("utf-8")
+                place.file.write_text(re.sub(r"127\.0\.0\.1:\d+", f"127.0.0.1:{free_port()}", text), "utf-8")
+            second = place.command("run", "-c", str(place.file))
+            asked = server.call(lambda: server.switch.connected) - connections
+        finally:
+            place.process.send_signal(signal.SIGCONT)
+
+        assert second.returncode == 1
+        assert "another controller" in second.stderr
+        assert asked == 0, "it never got as far as the switch"
+        until(lambda: place.get("/readyz").status_code == 200, "the first goes on")
+        assert server.call(lambda: call.alive)
+        assert place.agent()["state"] == "in_a_queue_call"
+
+
 @pytest.mark.skipif(os.name != "posix", reason="signals")
 def test_the_demo_prints_its_address_and_has_calls(tmp_path):
     log = tmp_path / "demo.log"

@@ -252,6 +252,49 @@ def test_the_next_run_writes_what_the_last_one_could_not(tmp_path, quick):
     second.stop()
 
 
+def test_what_a_database_forgot_when_another_server_took_over_is_written_again_in_order(tmp_path):
+    """F35: the server that took over lacks the last transactions; those are still on this machine's disk."""
+    file, url = tmp_path / "cc.db", f"sqlite:///{tmp_path / 'cc.db'}"
+    database = Database.open(url)
+    writer = Writer(database, spool=Spool(tmp_path / "spool"))
+    writer.start()
+    writer.put([status(1, "1000", "Available", 1_000_000), entered(2)])
+    assert writer.flush(5)
+    database.close()
+    replica = file.read_bytes()
+    writer.put([status(3, "1000", "On Break", 2_000_000)])
+    assert writer.flush(5)
+    writer.put([status(4, "1001", "Available", 2_500_000)])
+    assert writer.flush(5)
+
+    database.close()
+    file.write_bytes(replica)
+    assert sorted(in_database(url)) == [1, 2]
+    writer.put([entered(5, "call-2", 3_000_000)])
+    assert writer.flush(5)
+    writer.stop()
+
+    assert sorted(in_database(url)) == [1, 2, 3, 4, 5]
+    with Database.open(url) as found:
+        memory = found.memory()
+    assert {name: agent.status for name, agent in memory.agents.items()} == {
+        "1000": "On Break",
+        "1001": "Available",
+    }
+    assert memory.agents["1000"].since_us == 2_000_000, "in order: no clock was set back"
+
+
+def test_a_database_that_forgot_is_told_from_one_whose_answer_was_lost(tmp_path):
+    """The end of a transaction that nobody heard of is no loss."""
+    with Database.open(f"sqlite:///{tmp_path}/cc.db") as database:
+        database.append([entered(1)])
+        database._turns -= 1  # as after a connection that broke while it committed
+
+        database.append([entered(2)])
+
+        assert [record.body["sequence"] for record in database.read()] == [1, 2]
+
+
 def test_a_record_that_the_database_can_never_take_does_not_stop_the_others(tmp_path, quick):
     class Picky(Away):
         def append(self, batch):

@@ -73,6 +73,13 @@ class Crossing:
         self.centre.run(2)
         assert self.call.partner
 
+    def next_caller(self) -> None:
+        """Whoever was there hangs up, and when the agents are rested somebody else calls."""
+        everybody_hangs_up(self.centre, self.truth)
+        self.centre.run(1.5)
+        self.call = self.centre.people.call(0, "queue_support")
+        self.centre.run(0.5)
+
     def cross(self, first: Act, second: Act, apart_ms: int) -> None:
         """Two things, the second `apart_ms` after the first, or before."""
         self.centre.after(0.1, self.do, first)
@@ -186,15 +193,20 @@ def test_while_a_phone_rings(first, second):
 
 
 @pytest.mark.timeout(300)
+@pytest.mark.parametrize("from_ms", range(0, 1300, 100))
 @pytest.mark.parametrize("who", [caller_leaves, agent_hangs_up], ids=lambda act: act.__name__)
-def test_from_the_answer_until_a_second_after_the_bridge(who):
-    """F22, F23: at every millisecond of the connecting, then in steps: nothing is under way any more."""
-    for after_ms in (*range(130), *range(130, 1200, 50)):
-        world = Crossing()
+def test_from_the_answer_until_a_second_after_the_bridge(who, from_ms):
+    """F22, F23: at every millisecond. One caller after the other, so that only the last must go home."""
+    world = Crossing(agents=8)
+    for after_ms in range(from_ms, from_ms + 100):
         world.do(agent_rings)
         world.cross(agent_answers, who, after_ms)
         world.centre.run(1.2)
-        assert world.verdict() == []
+        assert world.rules.violations == [], f"{after_ms} ms"
+        world.next_caller()
+
+    assert world.verdict() == []
+    assert world.truth.counts["call-offered"] == world.truth.counts["call-ended"] == 101
 
 
 @pytest.mark.timeout(300)

@@ -73,6 +73,16 @@ STORIES = {
         NOW,
         ("consult", "transfer"),
     ),
+    "a silent leg hung up long after the fault that had made it silent, which the checker didn't know": (
+        15697,
+        NOW,
+        ("consult",),
+    ),
+    "a colleague hung up while no controller lived, and the agent's leg outlived the next conversation": (
+        1047,
+        (44,),
+        ("consult",),
+    ),
     "a node was out of sight for minutes: calls that had ended in the books ended once more": (
         28,
         (1, 8, 36),

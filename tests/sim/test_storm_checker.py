@@ -5,13 +5,15 @@ Else "no violation in a million calls" would only mean that nobody looked.
 
 from __future__ import annotations
 
+import inspect
 import itertools
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
 import pytest
-from sim.storm import link
+from sim.storm import link, oracle, rules
 from sim.storm.centre import START_US
 from sim.storm.plan import draw
 from sim.storm.run import simulate
@@ -20,21 +22,22 @@ from py_callcenter.app import controller
 from py_callcenter.engine import callers, exits, offers, talk
 from py_callcenter.engine.actions import Bridge, Kill, Originate
 from py_callcenter.engine.engine import Engine
-from py_callcenter.engine.records import CallOffered, ConversationEnded, QueueEntered
+from py_callcenter.engine.records import CallAnswered, CallOffered, ConversationEnded, QueueEntered
 from py_callcenter.engine.state import State
 
 pytestmark = pytest.mark.sim
 
 SEEDS = range(60)
+PROMISES = [f"I{number}" for number in range(1, 18)]
 Plant = Callable[[pytest.MonkeyPatch], None]
-PLANTS: dict[str, tuple[tuple[int, ...], Plant]] = {}
+PLANTS: dict[str, tuple[str, tuple[int, ...], Plant]] = {}
 
 
 def plant(rule: str, *faults: int) -> Callable[[Plant], Plant]:
     """A bug that breaks one promise; with these faults, if it needs one to show."""
 
     def take(put: Plant) -> Plant:
-        PLANTS[rule] = faults, put
+        PLANTS[put.__name__] = rule, faults, put
         return put
 
     return take
@@ -43,21 +46,6 @@ def plant(rule: str, *faults: int) -> Callable[[Plant], Plant]:
 @pytest.fixture(autouse=True)
 def quiet(monkeypatch):
     monkeypatch.setattr(controller, "_NOTABLE", {})
-
-
-@pytest.mark.timeout(300)
-@pytest.mark.parametrize("rule", [f"I{number}" for number in range(1, 18)])
-def test_the_checker_sees_a_broken_promise(rule, monkeypatch):
-    faults, put = PLANTS[rule]
-    put(monkeypatch)
-
-    for seed in SEEDS:
-        result = simulate(draw(seed, faults))
-        if result.rules:
-            break
-
-    told = "\n".join(str(violation) for violation in result.violations if violation.rule != rule)
-    assert result.rules == {rule}, told
 
 
 @plant("I1")
@@ -124,6 +112,29 @@ def an_agent_is_rung_twice_for_the_same_caller(patch):
             act(state, again)
 
     patch.setattr(State, "act", twice)
+
+
+@plant("I5")
+def a_second_agent_is_rung_for_the_same_caller(patch):
+    act = State.act
+
+    def both(state: State, action: Any) -> None:
+        act(state, action)
+        if isinstance(action, Originate):
+            variables = dict(action.variables)
+            others = [name for name in state.agent_ids if name != variables["cc_agent"]]
+            if others:
+                variables["cc_agent"], variables["cc_offer"] = others[0], variables["cc_offer"] + "0"
+                uuid, job = action.devices[0].uuid[:-4] + "beef", action.job[:-4] + "beef"
+                device = replace(action.devices[0], uuid=uuid, contact="sofia/internal/nobody@127.0.0.1:5085")
+                act(
+                    state,
+                    replace(
+                        action, job=job, devices=(device,), variables=tuple(variables.items()), timeout_s=1
+                    ),
+                )
+
+    patch.setattr(State, "act", both)
 
 
 @plant("I6")
@@ -202,6 +213,18 @@ def some_callers_are_never_counted(patch):
     patch.setattr(State, "note", forgetful)
 
 
+@plant("I10")
+def somebody_else_gets_the_credit(patch):
+    note = State.note
+
+    def generous(state: State, kind: Any, node: str = "", **fields: Any) -> None:
+        if kind is CallAnswered:
+            fields["agent"] = "the chief"
+        note(state, kind, node, **fields)
+
+    patch.setattr(State, "note", generous)
+
+
 @plant("I11")
 def conversations_are_written_down_too_long(patch):
     note = State.note
@@ -227,6 +250,37 @@ def each_entry_reaches_the_books_twice(patch):
         keep(self, records + again)
 
     patch.setattr(controller.Controller, "_keep", twice)
+
+
+@plant("I12")
+def each_call_is_counted_as_two(patch):
+    keep = controller.Controller._keep
+    extra = itertools.count(10**9)
+
+    def twice(self: Any, records: list[Any]) -> None:
+        again = [
+            replace(record, sequence=next(extra)) for record in records if isinstance(record, CallOffered)
+        ]
+        keep(self, records + again)
+
+    patch.setattr(controller.Controller, "_keep", twice)
+
+
+@plant("I12")
+def a_record_is_written_again_with_other_words(patch):
+    keep = controller.Controller._keep
+
+    def again(self: Any, records: list[Any]) -> None:
+        changed = [
+            replace(record, wait_us=record.wait_us + 1)
+            for record in records
+            if isinstance(record, CallAnswered)
+        ]
+        keep(self, records)
+        if changed:
+            self._store.put(changed)
+
+    patch.setattr(controller.Controller, "_keep", again)
 
 
 @plant("I13")
@@ -276,3 +330,27 @@ def a_busy_agents_wish_is_promised_and_forgotten(patch):
 @plant("I17")
 def the_switch_is_told_to_read_its_configuration(patch):
     patch.setattr(link.commands, "status", lambda: b"api reloadxml\n\n")
+
+
+def test_each_promise_has_a_bug_that_breaks_it_and_the_checker_knows_no_other():
+    told = {rule for module in (rules, oracle) for rule in re.findall(r'"(I\d+)"', inspect.getsource(module))}
+
+    assert {rule for rule, _faults, _put in PLANTS.values()} == set(PROMISES)
+    assert told == set(PROMISES)
+
+
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize(
+    "bug", [pytest.param(name, id=f"{rule} {name}") for name, (rule, _faults, _put) in PLANTS.items()]
+)
+def test_the_checker_sees_a_broken_promise(bug, monkeypatch):
+    rule, faults, put = PLANTS[bug]
+    put(monkeypatch)
+
+    for seed in SEEDS:
+        result = simulate(draw(seed, faults))
+        if result.rules:
+            break
+
+    told = "\n".join(str(violation) for violation in result.violations if violation.rule != rule)
+    assert result.rules == {rule}, told

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import random
+import zlib
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +19,10 @@ if TYPE_CHECKING:
 
 COMMIT_US = 3_000
 ROOM = 200_000
+SUM_CHARS = 9
+"""Of a spool's line, before its kind."""
+COMMITS = 40
+"""So many transactions at the most are lost when another server takes over."""
 
 
 class Books:
@@ -34,8 +39,15 @@ class Books:
         self.slow_us = 0
         self.room = ROOM
         self.dropped = 0
+        self.forgotten: set[str] = set()
+        """Ids of records that were committed and are gone (F35)."""
+        self._commits: list[list[Any]] = []
+        self._lapsed: list[Any] = []
+        """What the database lacks and the controller that runs doesn't know yet."""
         self.twice = 0
         """Ids that were written a second time with another content."""
+        self.of_another_version = False
+        """What the next start reads was written by a version that knows more."""
         self._busy = False
         self._life = 0
         self._memory = Memory()
@@ -55,7 +67,11 @@ class Books:
                 self._standing.pop((kind, name), None)
             else:
                 self._standing[kind, name] = json.dumps(values)
-        return Memory.load((kind, name, json.loads(text)) for (kind, name), text in self._standing.items())
+        rows = [(kind, name, json.loads(text)) for (kind, name), text in self._standing.items()]
+        if self.of_another_version:
+            rows = [(kind, name, {**values, "mood": "fair"}) for kind, name, values in rows]
+            rows.append(("weather", "today", {"sun": True}))
+        return Memory.load(rows)
 
     def put(self, records: Sequence[Any]) -> bool:
         """Take records to be written."""
@@ -74,10 +90,24 @@ class Books:
 
     # What happens.
 
+    def another_version(self) -> None:
+        """From now on starts read what a newer version left: of kinds and with fields that they don't know.
+        A line of the spool that is a record of one of these is passed over, the others count.
+        """
+        self.of_another_version = True
+        text = b'weather {"node":"fs1","epoch":1,"sequence":1,"at_us":1}'
+        assert spool.decode(b"%08x %s" % (zlib.crc32(text), text)) is None
+        for record in self.waiting:
+            line = spool.encode(record)[:-1]
+            text = line[SUM_CHARS:-1] + b',"mood":"fair"}'
+            assert spool.decode(b"%08x %s" % (zlib.crc32(text), text)) == record
+
     def process_died(self) -> None:
         """A write under way never ends; what it was about is in the spool."""
         self._life += 1
         self._busy = False
+        if self._lapsed:
+            self._lose()
 
     def damage(self, rng: random.Random) -> None:
         """The last lines of the spool are torn or have a bit flipped: whatever reads it passes them over."""
@@ -99,6 +129,26 @@ class Books:
         self.said = [record for record in self.said if record.id not in gone]
         self._unfolded = [record for record in self._unfolded if record.id not in gone]
 
+    def fail_over(self, rng: random.Random) -> None:
+        """Another server takes the database over and lacks the last transactions, and with the records what
+        they came to, for both were written in one. A controller that lives finds out when it writes next, and
+        first writes again what is still on its disk (`store.Writer`); the next start knows of nothing.
+        """
+        self._lapsed += [record for commit in self._commits[-rng.randint(1, COMMITS) :] for record in commit]
+        del self._commits[:]
+        for record in self._lapsed:
+            self.kept.pop(record.id, None)
+        if self._centre.controller is None:
+            self._lose()
+
+    def _lose(self) -> None:
+        """Nobody is left who could find out."""
+        lost, self._lapsed = self._lapsed, []
+        self.forgotten |= {record.id for record in lost}
+        self._memory, self._standing = Memory(), {}
+        self._unfolded = [*self.kept.values(), *self.waiting]
+        self._centre.spy.forgotten({getattr(record, "call", "") for record in lost})
+
     def come_back(self) -> None:
         """The database works again."""
         self.away -= 1
@@ -115,8 +165,12 @@ class Books:
         self._busy = False
         if self.away:
             return
+        self.waiting, self._lapsed = self._lapsed + self.waiting, []
         for record in self.waiting:
             old = self.kept.setdefault(record.id, record)
             if old is not record and old != record:
                 self.twice += 1
+        self._commits.append(self.waiting)
+        if len(self._commits) > COMMITS:
+            del self._commits[0]
         self.waiting = []

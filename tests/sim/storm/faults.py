@@ -121,6 +121,17 @@ def _die_midway(centre: Centre, plan: FaultPlan, rng: random.Random) -> None:
     centre.crash_after_actions = rng.randint(1, 12)
 
 
+@fault(44, "the controller is stopped for another version, which finds more than it knows", everywhere=True)
+def _upgrade(centre: Centre, plan: FaultPlan, rng: random.Random) -> None:
+    centre.leave()
+    centre.books.another_version()
+    for switch in centre.switches:
+        for leg in switch.legs.values():
+            if leg.alive and leg.values.get("cc_tag"):
+                leg.set("cc_mood", "fair")
+    centre.after(rng.choice((0.3, 2, 20)), centre.start)
+
+
 @fault(38, "the wall clock is set while the controller restarts", everywhere=True)
 def _clock(centre: Centre, plan: FaultPlan, rng: random.Random) -> None:
     centre.kill()
@@ -536,6 +547,23 @@ def _damaged(centre: Centre, plan: FaultPlan, rng: random.Random) -> None:
         centre.after(0.5, centre.start)
 
     over(centre, plan, die, min(plan.for_s, 20))
+
+
+@fault(35, "another server takes the database over and lacks the last transactions", blinds=False)
+def _fail_over(centre: Centre, plan: FaultPlan, rng: random.Random) -> None:
+    books = centre.books
+    books.away += 1
+
+    def taken_over() -> None:
+        books.fail_over(rng)
+        if rng.random() < 0.5 and centre.controller is not None:  # the machine that had both
+            for node in range(centre.plan.nodes):
+                centre.health.touch(node, centre.now_us)
+            centre.kill()
+            centre.after(0.5, centre.start)
+        books.come_back()
+
+    over(centre, plan, taken_over, min(plan.for_s, 20))
 
 
 @fault(34, "the database is away, slow or full", blinds=False)

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from sim.storm.network import Line, Network
 
 from py_callcenter._router import Event, EventError, FrameError, FrameParser
-from py_callcenter.app.controller import DEAD_MAN_S
+from py_callcenter.app.controller import DEAD_MAN_PLANNED_S, DEAD_MAN_S
 from py_callcenter.engine.actions import (
     Action,
     AskApplication,
@@ -147,6 +147,17 @@ class Link:
             self._poke_wanted = wanted
             if self.centre.plan.poked:
                 self.centre.switches[self.node].poked = wanted
+
+    def say_goodbye(self) -> None:
+        """A planned stop, as `esl.dead_man.say_goodbye` words it."""
+        quick = next((slot.line for slot in self.quick if slot.line), None)
+        if quick is not None and self.state is State.UP:
+            words = (
+                commands.disarm_dead_man(),
+                commands.arm_dead_man(DEAD_MAN_PLANNED_S),
+                commands.set_global("cc_alive", "false"),
+            )
+            quick.send(b"".join(words))
 
     def request_resync(self) -> None:
         """Take a new picture soon."""

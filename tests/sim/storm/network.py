@@ -123,6 +123,8 @@ class Network:
                 if self.rng.random() < self.silence_new:
                     self.silent_legs.add(uuid)
             elif uuid in self.silent_legs:
+                if name == "CHANNEL_HANGUP":  # perhaps long after the fault: nobody hears of the end
+                    self.centre.health.touch(self.node, self.centre.now_us)
                 continue
             if name == "BACKGROUND_JOB" and self.rng.random() < self.job_loss:
                 continue

@@ -178,6 +178,11 @@ class Truth:
         self.blind.update(self.living)
         self.blind.update(self.offered - self.ended)  # it stood still and never heard of their end
         self.controller = None
+        for ring in self.living_rings.values():  # who is with them is known once their node is looked at
+            ring.unseen = ring.unseen or ring.call in self.damaged
+        self._read_the_books()
+
+    def _read_the_books(self) -> None:
         # What was said and never reached the spool was never said.
         kept = [*self.centre.books.kept.values(), *self.centre.books.waiting]
         if len(kept) != len(self.records):
@@ -430,10 +435,10 @@ class Truth:
         worker.free_us = max(worker.free_us, self.centre.now_us + round(seconds * 1_000_000))
 
     def forgotten(self, calls: set[str]) -> None:
-        """What the books said of these is lost; who is with them is known once their node is looked at."""
+        """What the books said of these is lost, which matters to the next start."""
         self.damaged |= calls
-        for ring in self.living_rings.values():
-            ring.unseen = ring.unseen or ring.call in calls
+        if self.controller is None:
+            self._read_the_books()
 
     def given_up(self, node: int) -> None:
         """The controller counts on nothing there any more; whoever talks there may be rung elsewhere."""
