@@ -28,6 +28,9 @@ LONGEST_PAUSE_US: Final = 60_000_000
 _KEPT: Final = frozenset({"Available", "Available (On Demand)", "On Break"})
 """Statuses in which the leg stays: on break the agent comes back to it."""
 
+_LEFT_BEHIND: Final = (("cc_offer", ""), ("cc_tag", ""), ("cc_queue", ""), ("transfer_history", ""))
+"""To the last one the switch adds a line at each bridge: a hundred bytes in each later event of the leg."""
+
 
 @dataclass(slots=True, eq=False)
 class Standing:
@@ -107,7 +110,7 @@ def freed(state: State, node: str, name: str) -> None:
     """The agent's call is over: what it left on the leg goes, so that the next start doesn't believe it."""
     standing = state.reach.standing.get(name)
     if standing is not None and standing.up:
-        state.act(SetVariables(node, standing.uuid, (("cc_offer", ""), ("cc_tag", ""), ("cc_queue", ""))))
+        state.act(SetVariables(node, standing.uuid, _LEFT_BEHIND))
     review(state, name)
 
 

@@ -63,6 +63,7 @@ VARIABLES: Final = frozenset({
     "playback_terminators",
     "presence_data",
     "transfer_after_bridge",
+    "transfer_history",
     "uuid_bridge_continue_on_cancel",
     "uuid_bridge_park_on_cancel",
 })  # fmt: skip

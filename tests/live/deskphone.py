@@ -8,6 +8,7 @@ import threading
 import time
 from dataclasses import dataclass, field
 
+from live.rtp import Ear
 from live.sip import until
 
 _SDP = (
@@ -48,15 +49,17 @@ class Line:
 class DeskPhone:
     """Rings, answers by itself, and does what it is told. One thread reads; tests call the methods."""
 
-    def __init__(self, switch_port: int, *, ring_s: float = 0.2, answers: bool = True) -> None:
+    def __init__(
+        self, switch_port: int, *, ring_s: float = 0.2, answers: bool = True, ear: Ear | None = None
+    ) -> None:
+        """`ear`: what hears the other side; the phone closes it."""
         self._switch = ("127.0.0.1", switch_port)
         self._ring_s = ring_s
         self._answers = answers
         self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self._socket.bind(("127.0.0.1", 0))
         self._socket.settimeout(0.1)
-        self._media = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        self._media.bind(("127.0.0.1", 0))
+        self._media = (ear or Ear()).sock
         self.port: int = self._socket.getsockname()[1]
         self.lines: list[Line] = []
         self.heard: list[str] = []

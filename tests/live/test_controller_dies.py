@@ -7,6 +7,7 @@ import time
 
 import pytest
 from live.product import Setup, quiet_for
+from live.rtp import Ear, loudness
 
 pytestmark = [pytest.mark.live, pytest.mark.timeout(120)]
 
@@ -54,3 +55,28 @@ def test_a_killed_controller_is_followed_by_one_that_goes_on(sip, open_for_busin
     assert len(rings.received("INVITE")) == 1, "the phone that rang goes on ringing"
     assert len(talks.received("INVITE")) == 1
     assert not office.metric("callcenter_invariant_violations_total")
+
+
+def test_the_music_of_earlier_runs_is_not_heard_in_the_conversation(sip, open_for_business):
+    """Each start begins the music anew, for nobody knows whether it plays. The switch lines the sounds up,
+    and a bridge ends only the one that plays.
+    """
+    phone = sip.phone("phone")
+    office = open_for_business(Setup().queue().agent("a1", phone, status="On Break"))
+    ear = Ear()
+    try:
+        caller = sip.caller("queue_support", stay_s=60, rtp_port=ear.port)
+        caller.wait_answered()
+        for _ in range(3):
+            office.wait_metric("callcenter_queue_calls_waiting", 1)
+            office.stop(signal.SIGKILL)
+            office.start()
+        ear.listen(0.5)
+        assert loudness(ear.listen(0.5)) > 1000, "music"
+        office.set_status("a1", "Available")
+        phone.wait_talking()
+        ear.listen(0.5)
+        assert loudness(ear.listen(2)) < 50, "they talk; nobody says anything"
+        assert not caller.over
+    finally:
+        ear.close()

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 import pytest
 from live.deskphone import DeskPhone
 from live.product import Setup, quiet_for
+from live.rtp import Ear, loudness
 from live.sip import until
 
 pytestmark = [pytest.mark.live, pytest.mark.timeout(150)]
@@ -51,6 +52,9 @@ def test_one_leg_serves_one_caller_after_the_other(sip, switch, handset, open_fo
         assert living(handset) == [line]
         office.wait_metric("callcenter_agents", 1, state="waiting")
     assert len(handset.lines) == 1, "the phone was rung once"
+    history = f"uuid_getvar {leg} transfer_history"
+    until(lambda: switch.api(history) == "_undef_", "no trace of callers piles up on the leg")
+    assert switch.api(f"uuid_getvar {leg} cc_offer") == "_undef_"
     assert office.metric("callcenter_queue_calls_answered_total", queue="support") == 3
     assert not office.metric("callcenter_invariant_violations_total")
     office.set_status("a1", "Logged Out")
@@ -89,6 +93,34 @@ def test_a_restarted_controller_takes_the_leg_up(sip, handset, open_for_business
     sip.caller("queue_support", name="next", number="5550002", stay_s=2).wait_answered()
     office.wait_metric("callcenter_agents", 1, state="in_a_queue_call")
     assert len(handset.lines) == 1, "never rung a second time"
+
+
+def test_a_tone_ends_with_its_caller_and_the_next_talk_is_quiet(sip, switch, open_for_business):
+    """What the source says and only an ear proves: a break ends a sound at once, and takes away what waits
+    behind it, which would otherwise be played after the bridge.
+    """
+    ear = Ear()
+    phone = DeskPhone(switch.sip_port, ear=ear)
+    try:
+        office = open_for_business(setup(phone, warning_tone="tone_stream://%(3000,0,900)"))
+        connected(office)
+        caller = sip.caller("queue_support", stay_s=1)
+        caller.wait_answered()
+        ear.listen(0.4)
+        assert loudness(ear.listen(0.3)) > 1000, "the tone"
+        caller.wait_sent("BYE")
+        ear.listen(0.3)  # what was already on its way
+        assert loudness(ear.listen(1)) < 50, "the caller has left"
+
+        sip.caller("queue_support", name="next", number="5550002", stay_s=8).wait_answered()
+        ear.listen(0.4)
+        assert loudness(ear.listen(0.3)) > 1000, "a tone of its own"
+        office.wait_metric("callcenter_agents", 1, state="in_a_queue_call")
+        ear.listen(0.3)
+        assert loudness(ear.listen(2)) < 50, "they talk; nobody says anything"
+        assert office.metric("callcenter_agents", state="in_a_queue_call") == 1
+    finally:
+        phone.stop()
 
 
 def test_callers_who_leave_at_any_moment_cost_the_agent_no_more_than_a_new_leg(

@@ -70,6 +70,8 @@ def test_the_leg_is_dialled_at_login_and_serves_one_caller_after_the_other():
         assert world.agent("1000").state == "wrap_up"
         world.run(5)
         assert world.agent("1000").state == "waiting"
+        left = {"cc_offer", "cc_tag", "cc_queue", "transfer_history"} & leg.values.keys()
+        assert not left, "of the call that is over"
     assert dialled(world) == 1
     assert len(world.all("call-answered")) == 3
     assert [r.ended_by for r in world.all("conversation-ended")] == ["caller"] * 3
