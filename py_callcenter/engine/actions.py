@@ -115,6 +115,8 @@ class Look:
 
     node: str
     uuid: str
+    news: int = 0
+    """How much had been told of the leg when this was asked: an answer that comes after more may be old."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -210,6 +210,8 @@ class Call:
     phase: Phase = Phase.WAITING
     source: str = ""
     """Where the last PARK came from, by the switch's mark (`moves.source`)."""
+    news: int = 0
+    """Counts what was told of where the channel is."""
     parked: bool = True
     playing: bool = False
     music_since_us: int = 0

@@ -180,7 +180,9 @@ class Engine:
         """The answer to a `Look`: the channel as `uuid_dump` shows it, or None when there is none."""
         self._advance(now_us)
         call = self._state.calls.get(action.uuid)
-        if call is not None:
+        if call is not None and dump is not None and action.news != call.news:
+            offers.ask(self._state, call)  # the switch has told more since, which may be newer
+        elif call is not None:
             resynchronise.look(self._state, call, dump)
         return self._finish()
 
@@ -547,6 +549,7 @@ class Engine:
             return
         call = state.calls.get(uuid)
         if call is not None:
+            call.news += 1
             callers.parked_again(state, call, event)
         elif uuid in state.reach.standing_legs:
             standby.parked(state, uuid)
@@ -562,11 +565,13 @@ class Engine:
     def _on_unpark(self, _node: str, event: Event) -> None:
         call = self._state.calls.get(event.unique_id)
         if call is not None:
+            call.news += 1
             moves.unparked(self._state, call, event)
 
     def _on_unbridge(self, _node: str, event: Event) -> None:
         call = self._state.calls.get(event.unique_id)
         if call is not None:
+            call.news += 1
             moves.unbridged(self._state, call, event)
 
     def _on_bridge(self, node: str, event: Event) -> None:
@@ -638,6 +643,7 @@ class Engine:
                 offers.toned(self._state, offer)  # a broken tone was that of a caller who has left
             return
         if moves.moved(call, event):  # what stopped the music was a transfer
+            call.news += 1
             moves.unparked(self._state, call, event)
         elif event.get("Playback-Status") == "done":
             music.ended(self._state, call)

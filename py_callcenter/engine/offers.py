@@ -543,7 +543,7 @@ def _park_overdue(state: State, offer: Offer, leg: Leg) -> None:
 def ask(state: State, call: Call) -> None:
     """Does the caller's channel live, and where is it?"""
     if call.phase is not Phase.ENDED:
-        state.act(Look(call.node, call.uuid))
+        state.act(Look(call.node, call.uuid, call.news))
 
 
 def _bridge_overdue(state: State, offer: Offer) -> None:

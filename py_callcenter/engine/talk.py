@@ -47,6 +47,7 @@ def bridged(state: State, first: str, second: str) -> None:
 
 
 def _meets(state: State, call: Call, partner: str) -> None:
+    call.news += 1
     call.parked = call.forsaken = False
     consults.bridged(state, call, partner)
     offer = state.legs.get(partner)

@@ -83,6 +83,11 @@ STORIES = {
         (44,),
         ("consult",),
     ),
+    "a look at a caller in a conversation came late, when the agent had hung up and the caller was parked": (
+        300302,
+        NOW,
+        ("standby", "consult", "transfer"),
+    ),
     "a node was out of sight for minutes: calls that had ended in the books ended once more": (
         28,
         (1, 8, 36),

@@ -590,6 +590,29 @@ def test_the_watch_for_nobody_logged_in_survives_a_failed_connection():
     assert world.the("call-left").reason == "no-agent"
 
 
+def test_an_answer_that_is_older_than_what_was_told_since_is_asked_for_again():
+    world = centre("1000", behaviour=MANUAL)
+    call = world.call()
+    world.run(1)
+    keep_back(world, "CHANNEL_BRIDGE")
+    world.does(world.phones["1000"].answer)
+    unreachable(world, Look)
+    world.run(4)
+    [question] = world.lost
+    answers: list[str] = []
+    world.switch.run_api(f"uuid_dump {call.uuid}", answers.append)
+    world.does(world.phones["1000"].hang_up)
+    world.run(1)
+
+    world.swallow = lambda _action: False
+    with_the_agent = Event.from_plain(answers[0].encode())
+    world.carry_out(world.engine.on_look(question, with_the_agent, world.now_us))
+    world.run(1)
+
+    assert [line.phase for line in world.engine.view(world.now_us).calls] == ["waiting"]
+    assert not world.all("call-left")
+
+
 # Music.
 
 
