@@ -2,10 +2,12 @@
 
 Everything here is written in Rust (`rust_router/`). Ids are small integers that the core hands out;
 times are integer microseconds since the epoch and every name says so. No method does I/O, reads a
-clock or draws randomness. No method releases the GIL: each takes a few microseconds at most.
+clock or draws randomness. No method releases the GIL: each takes a few microseconds at most; `SeriesText`
+says otherwise.
 """
 
-from typing import Final, final
+from collections.abc import Sequence
+from typing import Final, Protocol, final
 
 __version__: Final[str]
 """Version of the compiled module; `py_callcenter` refuses to import when it differs from its own."""
@@ -1060,3 +1062,31 @@ class Estimator:
 
     def score(self) -> Score: ...
     def rates(self) -> Rates: ...
+
+class _Histogram(Protocol):
+    @property
+    def bounds_us(self) -> tuple[int, ...]: ...
+    @property
+    def counts(self) -> list[int]: ...
+    @property
+    def sum_us(self) -> int: ...
+
+@final
+class SeriesText:
+    """Lines of Prometheus's text format for metrics that have a series, or several, for each of many rows.
+
+    A column is what a series has beside its row's labels, `phase="short"` (empty for nothing), and a list of
+    values, one for each row. Lines come row by row, in the order of the columns. Numbers look as `repr` has
+    them. Immutable. The GIL is released while text is put together, some thousand lines at a time; nothing
+    that was handed over may change meanwhile. Raises `ValueError` for columns that are shorter or longer than
+    the rows, `OverflowError` for integers of more than 64 bits.
+    """
+
+    def __new__(cls, rows: list[str], /) -> SeriesText:
+        """`rows`: the labels that all series of a row share, `queue="support"`, escaped."""
+
+    def samples(self, name: str, columns: Sequence[tuple[str, Sequence[float | None]]], /) -> list[bytes]:
+        """Counters or gauges, by the name of the sample. None: no line."""
+
+    def histograms(self, name: str, columns: Sequence[tuple[str, Sequence[_Histogram]]], /) -> list[bytes]:
+        """Buckets, numbers and sums in seconds. `counts`: of each bucket alone, one more than `bounds_us`."""

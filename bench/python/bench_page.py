@@ -36,7 +36,7 @@ from py_callcenter.app.controller import Controller
 from py_callcenter.app.crossing import IntoHub
 from py_callcenter.app.port import HubPort
 from py_callcenter.app.secrets import Keys
-from py_callcenter.metrics import render
+from py_callcenter.metrics import pieces
 from py_callcenter.store import Database, Store
 
 PROBE_S = 0.001
@@ -160,7 +160,7 @@ class Web:
 
     async def scrape(self) -> None:
         snapshot = await self.port.metrics()
-        await asyncio.to_thread(render, snapshot, "text/plain")
+        await asyncio.to_thread(pieces, snapshot, "text/plain")
 
 
 def spread(us: list[float]) -> str:

@@ -12,7 +12,7 @@ from typing import Any, Final
 import structlog
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import FileResponse, Response
+from fastapi.responses import FileResponse, Response, StreamingResponse
 from fastapi.routing import APIRoute
 from fastapi.staticfiles import StaticFiles
 from starlette.exceptions import HTTPException
@@ -26,7 +26,7 @@ from py_callcenter.api.mail import Mails, mail_v1
 from py_callcenter.api.port import ControllerPort, Health, PortError
 from py_callcenter.api.routes import v1
 from py_callcenter.api.traffic import Counted, Requests
-from py_callcenter.metrics import render
+from py_callcenter.metrics import pieces
 
 RETRY_AFTER_S: Final = 5
 WEB: Final = Path(__file__).parent.parent / "web"
@@ -135,8 +135,21 @@ def _add_metrics(
             http_requests=requests.counts.copy(),
             http_took=requests.took.copy(),
         )
-        body, media_type = await asyncio.to_thread(render, snapshot, request.headers.get("accept", ""))
-        return Response(body, headers={"content-type": media_type, "cache-control": "no-store"})
+        found, media_type = await asyncio.to_thread(pieces, snapshot, request.headers.get("accept", ""))
+        return StreamingResponse(
+            _one_by_one(found),
+            headers={
+                "content-type": media_type,
+                "content-length": str(sum(map(len, found))),
+                "cache-control": "no-store",
+            },
+        )
+
+
+async def _one_by_one(found: list[bytes]) -> AsyncIterator[bytes]:
+    """An iterator of the loop's own: an ordinary one would be asked in another thread for each piece."""
+    for piece in found:
+        yield piece
 
 
 def _add_pages(app: FastAPI) -> None:

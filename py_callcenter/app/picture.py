@@ -69,6 +69,10 @@ class Picture:
         self._queues: dict[str, QueueLine] = {}
         self._calls: dict[str, CallView] = {}
         self._agents: dict[str, AgentLine] = {}
+        self._scores: dict[str, tuple[int, float, float, float]] = {}
+        """Of each queue's answers: how many were judged, bias, error and coverage."""
+        self._unreachable: set[str] = set()
+        """Agents who are Available though none of their phones is registered."""
         self._targets = {queue.name: queue.service_level for queue in config.queues}
         self._by_caller: dict[int, str] = {}
         """Calls by the core's id of the caller."""
@@ -112,6 +116,8 @@ class Picture:
             self._forget_call(uuid)
         for queue in changes.queues:
             self._queues[queue.name] = queue
+            score = queue.view.score
+            self._scores[queue.name] = score.answers, score.bias, score.relative_error, score.coverage
             self._new_queues.add(queue.name)
 
     def _take_agent(self, line: AgentLine) -> None:
@@ -123,6 +129,10 @@ class Picture:
                     counts[before.state] -= 1
                 counts[line.state] = counts.get(line.state, 0) + 1
                 self._new_states.add(queue)
+        if not line.reachable and line.status.startswith("Available"):
+            self._unreachable.add(line.name)
+        else:
+            self._unreachable.discard(line.name)
         self._agents[line.name] = line
         self._new_agents.add(line.name)
 
@@ -208,22 +218,16 @@ class Picture:
     def expected(self) -> dict[str, ExpectedWait]:
         """By queue, what somebody who came now is told."""
         found = {}
+        at_us = self.at_us
         for name, queue in self._queues.items():
-            answer, score = queue.view.expected_wait(self.at_us), queue.view.score
-            found[name] = ExpectedWait(
-                half_us=None if answer is None else answer.p50_us,
-                most_us=None if answer is None else answer.p80_us,
-                answers=score.answers,
-                bias=score.bias,
-                error=score.relative_error,
-                inside=score.coverage,
-            )
+            answer = queue.view.expected_wait(at_us)
+            half_us, most_us = (None, None) if answer is None else (answer.p50_us, answer.p80_us)
+            found[name] = ExpectedWait(half_us, most_us, *self._scores[name])
         return found
 
     def unreachable(self) -> int:
-        """Agents who are Available though none of their phones is registered."""
-        lines = self._agents.values()
-        return sum(not line.reachable and line.status.startswith("Available") for line in lines)
+        """How many agents are Available though none of their phones is registered."""
+        return len(self._unreachable)
 
     # Inside.
 

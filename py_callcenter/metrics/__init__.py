@@ -31,18 +31,25 @@ __all__ = [
     "MetricsSnapshot",
     "NodeMetrics",
     "Target",
+    "pieces",
     "render",
 ]
 
 
 def render(snapshot: MetricsSnapshot, accept: str = "") -> tuple[bytes, str]:
     """Text and content type, in OpenMetrics when the scraper accepts it."""
+    found, content_type = pieces(snapshot, accept)
+    return b"".join(found), content_type
+
+
+def pieces(snapshot: MetricsSnapshot, accept: str = "") -> tuple[list[bytes], str]:
+    """The same in pieces of some hundred kilobytes: copying all at once would keep other threads waiting."""
     begun_s = time.perf_counter()
     encoder, content_type = choose_encoder(accept)
     openmetrics = content_type.startswith("application/openmetrics-text")
-    parts = [part.encode() for part in queues.lines(snapshot, openmetrics=openmetrics)]
+    found = list(queues.lines(snapshot, openmetrics=openmetrics))
     registry = CollectorRegistry(auto_describe=False)
     registry.register(ProcessCollector(namespace="callcenter", registry=None))
     registry.register(SnapshotCollector(snapshot, begun_s))
-    parts.append(encoder(registry))
-    return b"".join(parts), content_type
+    found.append(encoder(registry))
+    return found, content_type

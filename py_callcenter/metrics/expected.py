@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Final
 
+from py_callcenter._router import SeriesText
 from py_callcenter.metrics import text
 from py_callcenter.metrics.snapshot import ExpectedWait, MetricsSnapshot
+from py_callcenter.stats import DIRECTIONS, QueueStats
 
 _JUDGED: Final[tuple[tuple[str, str, Callable[[ExpectedWait], float]], ...]] = (
     (
@@ -27,40 +29,36 @@ _JUDGED: Final[tuple[tuple[str, str, Callable[[ExpectedWait], float]], ...]] = (
 )
 
 
-def lines(snapshot: MetricsSnapshot, head: Callable[[str, str, str], str]) -> Iterator[str]:
-    """Text of all of them, a metric at a time."""
-    queues = [(text.labels(queue=name), found) for name, found in sorted(snapshot.expected.items())]
+def lines(
+    snapshot: MetricsSnapshot, counted: SeriesText, queues: list[QueueStats], head: text.Head
+) -> Iterator[bytes]:
+    """Text of all of them, a metric at a time. `counted`: of the queues that the records tell of."""
+    names = sorted(snapshot.expected)
+    found = [snapshot.expected[name] for name in names]
+    series = SeriesText([text.labels(queue=name) for name in names])
     name = "callcenter_queue_expected_wait_seconds"
     help_text = "Wait of somebody who came now; absent while it isn't known or past answers were too wrong."
     yield head(name, "gauge", help_text)
-    yield text.gauge(
-        name,
-        [
-            (f'{shown},quantile="{quantile}"', us / 1e6)
-            for shown, found in queues
-            for quantile, us in (("0.5", found.half_us), ("0.8", found.most_us))
-            if us is not None
-        ],
-    )
+    told = [
+        ('quantile="0.5"', [_seconds(wait.half_us) for wait in found]),
+        ('quantile="0.8"', [_seconds(wait.most_us) for wait in found]),
+    ]
+    yield from series.samples(name, told)
     name = "callcenter_queue_expected_wait_answers"
     yield head(name, "counter", "Expected waits that were judged by the wait that came.")
-    yield text.counter(name, [(shown, found.answers) for shown, found in queues])
-    every = [(text.labels(queue=name), found) for name, found in sorted(snapshot.stats.queues.items())]
+    yield from series.samples(f"{name}_total", [("", [wait.answers for wait in found])])
     name = "callcenter_queue_expected_wait_error_seconds"
     help_text = "How much later or sooner than expected callers were answered who were kept waiting."
     yield head(name, "histogram", help_text)
-    yield text.histogram(
-        name,
-        (
-            (f'{shown},direction="{way}"', found)
-            for shown, queue in every
-            for way, found in queue.expected_error.items()
-        ),
-    )
+    errors = [(f'direction="{way}"', [queue.expected_error[way] for queue in queues]) for way in DIRECTIONS]
+    yield from counted.histograms(name, errors)
     name = "callcenter_queue_expected_wait_covered"
     yield head(name, "counter", "Those of them who waited within the range that should hold 0.8 of them.")
-    yield text.counter(name, [(shown, queue.expected_covered) for shown, queue in every])
-    judged = [(shown, found) for shown, found in queues if found.answers]
+    yield from counted.samples(f"{name}_total", [("", [queue.expected_covered for queue in queues])])
     for name, help_text, value in _JUDGED:
         yield head(name, "gauge", help_text)
-        yield text.gauge(name, [(shown, value(found)) for shown, found in judged])
+        yield from series.samples(name, [("", [value(wait) if wait.answers else None for wait in found])])
+
+
+def _seconds(us: int | None) -> float | None:
+    return None if us is None else us / 1e6

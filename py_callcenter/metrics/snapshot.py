@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from py_callcenter.stats import (
     CANDIDATE_BOUNDS,
@@ -59,8 +60,7 @@ class NodeMetrics:
     sessions_per_second: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class ExpectedWait:
+class ExpectedWait(NamedTuple):
     """What a queue tells somebody who comes now, and how good such answers were."""
 
     half_us: int | None

@@ -16,6 +16,8 @@ from py_callcenter.stats.agents import (
 from py_callcenter.stats.calls import OUTCOMES, CallRow, LegRow, fold_call
 from py_callcenter.stats.definitions import Figures, Limits, count
 from py_callcenter.stats.fold import (
+    DIRECTIONS,
+    ENDED_BY,
     LEFT_REASONS,
     OFFER_OUTCOMES,
     PHASES,
@@ -47,6 +49,8 @@ __all__ = [
     "CANDIDATE_BOUNDS",
     "DECISION_BOUNDS_US",
     "DEFAULT_FORMULA",
+    "DIRECTIONS",
+    "ENDED_BY",
     "FAST_BOUNDS_US",
     "FORMULA",
     "FORMULAS",

@@ -49,6 +49,10 @@ class AgentLine:
             return "logged_out"
         return "on_break" if self.status == "On Break" else "waiting"
 
+    def rested(self) -> AgentState:
+        """The state that follows on a wrap-up."""
+        return "idle" if self.status == _ON_DEMAND else self.base()
+
 
 @dataclass(slots=True)
 class AgentSlot:
@@ -136,8 +140,7 @@ class AgentTimes:
     def parted(self, record: Any) -> None:
         line = self._line(record)
         if line.state == "in_a_queue_call":
-            rests = line.status == _ON_DEMAND
-            self._move(line, "idle" if rests else line.base(), record.at_us)
+            self._move(line, line.rested(), record.at_us)
 
     def joined(self, record: Any) -> None:
         """The agent goes on with another caller, who was connected to them."""
@@ -176,7 +179,7 @@ class AgentTimes:
             self._after_wrap_up(line, line.until_us)
 
     def _after_wrap_up(self, line: AgentLine, at_us: int) -> None:
-        self._move(line, "idle" if line.status == _ON_DEMAND else line.base(), at_us)
+        self._move(line, line.rested(), at_us)
 
     def _move(self, line: AgentLine, state: AgentState, at_us: int) -> None:
         at_us = max(at_us, line.since_us)  # a clock that went back between two runs
@@ -211,8 +214,7 @@ def open_spans(line: AgentLine, now_us: int) -> Iterator[tuple[AgentState, int, 
     """What an agent did since the last change that is in the quarters: state, from, to."""
     if line.state == "wrap_up" and line.until_us < now_us:
         yield "wrap_up", line.since_us, line.until_us
-        after: AgentState = "idle" if line.status == _ON_DEMAND else line.base()
-        yield after, line.until_us, now_us
+        yield line.rested(), line.until_us, now_us
     elif line.since_us < now_us:
         yield line.state, line.since_us, now_us
 

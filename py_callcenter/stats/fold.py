@@ -97,26 +97,34 @@ class QueueStats:
         return min((entered_us for _, entered_us in self.waiting.values()), default=None)
 
     def copy(self) -> QueueStats:
-        """An independent copy of the counters; what is about the last half hour stays behind, it is read at
-        once.
+        """What is to go on counting, while this one stays as it is. What is about the last half hour isn't
+        copied, it is read at once.
         """
         other = QueueStats.__new__(QueueStats)
-        for name in (
-            "target_us", "offered", "entered", "resumed", "answered", "answered_in_time",
-            "abandoned_in_time", "callback", "lost", "transferred", "expected_covered",
-        ):  # fmt: skip
-            setattr(other, name, getattr(self, name))
+        other.target_us = self.target_us
+        other.offered = self.offered
+        other.entered = self.entered
+        other.resumed = self.resumed
+        other.answered = self.answered
+        other.answered_in_time = self.answered_in_time
+        other.abandoned_in_time = self.abandoned_in_time
+        other.callback = self.callback
+        other.lost = self.lost
+        other.transferred = self.transferred
+        other.expected_covered = self.expected_covered
         other.abandoned = self.abandoned.copy()
         other.left = self.left.copy()
         other.ended_by = self.ended_by.copy()
         other.wait = {outcome: histogram.copy() for outcome, histogram in self.wait.items()}
-        for name in ("talk", "hold", "wrap_up", "voice"):
-            setattr(other, name, getattr(self, name).copy())
+        other.talk = self.talk.copy()
+        other.hold = self.hold.copy()
+        other.wrap_up = self.wrap_up.copy()
+        other.voice = self.voice.copy()
         other.expected_error = {way: found.copy() for way, found in self.expected_error.items()}
-        other.window = ServiceLevelWindow()
-        other.recent = Recent()
         other.waiting = self.waiting.copy()
         other.connected = self.connected.copy()
+        other.window = self.window
+        other.recent = self.recent
         return other
 
 
@@ -145,6 +153,8 @@ class Stats:
         """Queue of an agent's last conversation, which the wrap-up belongs to."""
         self._joined: set[tuple[str, int]] = set()
         """Conversations without a wait, by call and number: no queue legs, so in no queue's figures."""
+        self._given: set[str] = set()
+        """Queues whose figures a reader has."""
         self._told: dict[str, tuple[int, int, int]] = {}
         """Expected wait of a call that waits: of half, and the range."""
 
@@ -179,9 +189,10 @@ class Stats:
                 found.recent.count(self._now_us, held_us=spent_us)
 
     def copy(self) -> Stats:
-        """Counters as of now, for another thread to read."""
+        """Counters as of now, for another thread to read; a queue is copied when something happens in it."""
         other = Stats()
-        other.queues = {name: queue.copy() for name, queue in self.queues.items()}
+        other.queues = self.queues.copy()
+        self._given = set(self.queues)
         other.offers = self.offers.copy()
         other.ring = {outcome: histogram.copy() for outcome, histogram in self.ring.items()}
         other.idle = self.idle.copy()
@@ -193,9 +204,13 @@ class Stats:
         return other
 
     def _queue(self, name: str) -> QueueStats:
+        """A queue's figures, to be changed. Those that a reader was given stay as they are."""
         found = self.queues.get(name)
         if found is None:
             found = self.queues[name] = QueueStats(bounds_us=self._bounds_us)
+        elif name in self._given:
+            self._given.discard(name)
+            found = self.queues[name] = found.copy()
         return found
 
     def _waits(self, record: Any, entered_us: int) -> QueueStats:

@@ -39,30 +39,22 @@ CANDIDATE_BOUNDS: Final = tuple(number * ONE for number in (1, 2, 5, 10, 20, 50,
 class Histogram:
     """Durations in microseconds, counted per bucket; the last bucket has no upper bound.
 
-    A duration equal to a bound counts as within it, as Prometheus's `le` does. A copy is for reading: the
-    same one is given until something was observed again. `shown` is for whoever writes it as text, to keep
-    that until then.
+    A duration equal to a bound counts as within it, as Prometheus's `le` does.
     """
 
-    __slots__ = ("_copy", "bounds_us", "counts", "shown", "sum_us")
+    __slots__ = ("bounds_us", "counts", "sum_us")
 
     def __init__(self, bounds_us: tuple[int, ...]) -> None:
         self.bounds_us = bounds_us
         self.counts = [0] * (len(bounds_us) + 1)
         self.sum_us = 0
-        self.shown = ""
-        self._copy: Histogram | None = None
 
     def observe(self, us: int) -> None:
-        self._copy = None
-        self.shown = ""
         self.counts[bisect_left(self.bounds_us, us)] += 1
         self.sum_us += us
 
     def add(self, other: Histogram) -> None:
         """Take another one's counts along; it must have the same bounds."""
-        self._copy = None
-        self.shown = ""
         self.counts = [mine + its for mine, its in zip(self.counts, other.counts, strict=True)]
         self.sum_us += other.sum_us
 
@@ -71,11 +63,11 @@ class Histogram:
         return sum(self.counts)
 
     def copy(self) -> Histogram:
-        if self._copy is None:
-            self._copy = Histogram(self.bounds_us)
-            self._copy.counts = self.counts.copy()
-            self._copy.sum_us = self.sum_us
-        return self._copy
+        other = Histogram.__new__(Histogram)
+        other.bounds_us = self.bounds_us
+        other.counts = self.counts.copy()
+        other.sum_us = self.sum_us
+        return other
 
     def cumulative(self) -> list[tuple[str, int]]:
         """Upper bound in seconds as Prometheus writes it, and how many lie within; `+Inf` last."""

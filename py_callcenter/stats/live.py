@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 
-from py_callcenter.stats.agents import AGENT_STATES, LOGGED_IN_STATES, AgentState, AgentTimes, open_spans
+from py_callcenter.stats.agents import AGENT_STATES, LOGGED_IN_STATES, AgentState, AgentTimes
 from py_callcenter.stats.fold import RecordLike, Stats
 
 
@@ -16,8 +18,9 @@ class LiveAgents:
     spent_us: Mapping[AgentState, int]
     """While logged in. What a ringing offer takes is added when it is over: only then it is known how long
     the phone really rang."""
-    by_queue: Mapping[str, Mapping[AgentState, int]]
-    """Agents with a tier in a queue, by state; an agent of several queues is in each."""
+    by_state: Mapping[AgentState, Mapping[str, int]]
+    """Agents with a tier in a queue, by state and queue; an agent of several queues is in each. Where there
+    are none, there is no number."""
 
 
 class Live:
@@ -45,17 +48,16 @@ class Live:
     def agents(self, now_us: int, queues_of: Mapping[str, Sequence[str]]) -> LiveAgents:
         """`queues_of`: the queues that each configured agent has a tier in."""
         spent_us = self._spent_us.copy()
-        by_queue: dict[str, dict[AgentState, int]] = {}
-        for queue in {queue for queues in queues_of.values() for queue in queues}:
-            by_queue[queue] = dict.fromkeys(AGENT_STATES, 0)
+        counts: dict[AgentState, list[Sequence[str]]] = {state: [] for state in AGENT_STATES}
         for name, line in self._times.lines.items():
-            state = line.state
-            if state == "wrap_up":
-                for part, from_us, to_us in open_spans(line, now_us):
-                    spent_us[part] += to_us - from_us
-                    state = part
-            elif state not in ("reserved", "logged_out") and line.since_us < now_us:
-                spent_us[state] += now_us - line.since_us
-            for queue in queues_of.get(name, ()):
-                by_queue[queue][state] += 1
-        return LiveAgents(spent_us, by_queue)
+            state, since_us = line.state, line.since_us
+            if state == "wrap_up" and line.until_us < now_us:  # over, and nothing happened since
+                spent_us[state] += line.until_us - since_us
+                state, since_us = line.rested(), line.until_us
+            if state not in ("reserved", "logged_out") and since_us < now_us:
+                spent_us[state] += now_us - since_us
+            queues = queues_of.get(name)
+            if queues is not None:
+                counts[state].append(queues)
+        by_state = {state: Counter(chain.from_iterable(found)) for state, found in counts.items()}
+        return LiveAgents(spent_us, by_state)

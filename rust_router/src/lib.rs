@@ -2,6 +2,7 @@
 
 mod error;
 mod estimate;
+mod exposition;
 mod poke;
 mod router;
 mod skills;
@@ -13,8 +14,8 @@ use pyo3::prelude::*;
 #[pymodule(gil_used = true)]
 mod _router {
     use super::{
-        Bound, PyAnyMethods, PyModule, PyModuleMethods, PyResult, error, estimate, poke, router,
-        skills, wire,
+        Bound, PyAnyMethods, PyModule, PyModuleMethods, PyResult, error, estimate, exposition,
+        poke, router, skills, wire,
     };
 
     #[pymodule_init]
@@ -32,6 +33,7 @@ mod _router {
         estimate::register(module)?;
         skills::register(module)?;
         poke::register(module)?;
+        exposition::register(module)?;
         // PyO3 adds it name by name; the stub, which stubtest compares, shouldn't have to repeat them.
         module.as_any().delattr("__all__")
     }

@@ -11,7 +11,7 @@ from prometheus_client.openmetrics.parser import text_string_to_metric_families 
 from prometheus_client.parser import text_string_to_metric_families
 from prometheus_client.registry import Collector
 
-from py_callcenter._router import Router
+from py_callcenter._router import Router, SeriesText
 from py_callcenter.app.controller import TimedRouter
 from py_callcenter.engine import records as r
 from py_callcenter.metrics import AGENT_STATES, Heard, MetricsSnapshot, NodeMetrics, Target, render, text
@@ -161,9 +161,9 @@ def test_what_is_written_by_hand_is_what_the_library_would_write():
     registry.register(type("One", (Collector,), {"collect": lambda _self: [family]})())
 
     ours = text.head("x_seconds", "histogram", "Help.", openmetrics=False)
-    ours += "".join(text.histogram("x_seconds", [(text.labels(queue=name), found)]))
+    ours += b"".join(SeriesText([text.labels(queue=name)]).histograms("x_seconds", [("", [found])]))
     theirs = list(text_string_to_metric_families(generate_latest(registry).decode()))
-    assert list(text_string_to_metric_families(ours)) == theirs
+    assert list(text_string_to_metric_families(ours.decode())) == theirs
 
 
 def test_an_unusual_threshold_is_a_bucket_of_every_queue_and_few_of_them_are():
@@ -319,30 +319,10 @@ def test_agents_time_grows_and_never_goes_back():
     assert {state: us // second for state, us in steps[-1].items() if us} == {
         "waiting": 30, "reserved": 4, "receiving": 6, "in_a_queue_call": 60, "wrap_up": 30, "on_break": 10,
     }  # fmt: skip
-    nobody = dict.fromkeys(AGENT_STATES, 0)
-    assert live.agents(150 * second, {"a": ["support", "sales"]}).by_queue == {
-        "support": {**nobody, "on_break": 1}, "sales": {**nobody, "on_break": 1},
+    assert live.agents(150 * second, {"a": ["support", "sales"]}).by_state == {
+        **{state: {} for state in AGENT_STATES}, "on_break": {"support": 1, "sales": 1},
     }  # fmt: skip
     assert live.stats.queues["support"].wrap_up.sum_us == 30 * second
-
-
-def test_a_scrape_that_uses_text_of_the_last_one_says_what_a_fresh_one_says():
-    def told(live, n):
-        head = {"node": "f", "epoch": 1, "sequence": n, "at_us": n, "call": f"c{n}", "queue": "support"}
-        live.fold([
-            r.QueueEntered(**head, leg=1, priority=0),
-            r.CallAnswered(**head, leg=1, agent="a", wait_us=n * 7_000_000, voice_us=n * 90_000),
-        ])  # fmt: skip
-
-    kept = Live()
-    for n in range(1, 5):
-        told(kept, n)
-        again = samples(taken(stats=kept.stats.copy()))
-        fresh = Live()
-        for past in range(1, n + 1):
-            told(fresh, past)
-        first = {k: v for k, v in samples(taken(stats=fresh.stats.copy())).items() if "queue" in k[0]}
-        assert {k: v for k, v in again.items() if "queue" in k[0]} == first
 
 
 def test_an_offer_counts_by_its_queues_strategy_and_by_those_it_was_chosen_from():

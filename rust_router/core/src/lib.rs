@@ -1,4 +1,4 @@
-//! Routing core and wire decoder of `py_callcenter`.
+//! Routing core and wire decoder of `py_callcenter`, and what costs too much elsewhere.
 //!
 //! Pure: no Python, no I/O, no clock, no randomness. The same calls give the same results.
 
@@ -8,6 +8,7 @@
 )]
 
 pub mod estimate;
+pub mod exposition;
 mod ranked;
 pub mod router;
 pub mod skills;
