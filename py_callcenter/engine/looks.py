@@ -31,6 +31,7 @@ class Stamp:
     attempt: int
     entered_us: int
     answered_us: int
+    """When the conversation of this queue leg began; 0 when nothing says that it did."""
 
 
 def number_in(text: str | None) -> int:
@@ -40,11 +41,13 @@ def number_in(text: str | None) -> int:
 
 
 def stamp_of(dump: Event) -> Stamp:
+    # The moment of an earlier queue leg's conversation stays on the channel; the mark doesn't.
+    answered = dump.get("variable_cc_agent_bridged") == "true"
     return Stamp(
         leg=max(1, number_in(dump.get("variable_cc_leg"))),
         attempt=number_in(dump.get("variable_cc_attempt")),
         entered_us=number_in(dump.get("variable_cc_entered_us")),
-        answered_us=number_in(dump.get("variable_cc_queue_answered_epoch")) * 1_000_000,
+        answered_us=number_in(dump.get("variable_cc_queue_answered_epoch")) * 1_000_000 if answered else 0,
     )
 
 

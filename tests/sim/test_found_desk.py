@@ -88,6 +88,8 @@ STORIES = {
         NOW,
         ("standby", "consult", "transfer"),
     ),
+    "a conversation with the second agent began while no controller lived, and was dated by that with the "
+    "first": (100661, (*NOW, 37), ("standby", "consult", "transfer")),
     "a node was out of sight for minutes: calls that had ended in the books ended once more": (
         28,
         (1, 8, 36),

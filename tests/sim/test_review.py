@@ -655,6 +655,31 @@ def test_a_bridge_that_broke_at_once_leaves_no_mark_that_would_end_the_wait_afte
     assert len(world.all("queue-entered")) == len(world.all("bridge-undone")) == 1
 
 
+def test_a_conversation_that_began_while_no_controller_lived_takes_no_time_from_the_wait_before_it():
+    """The caller had talked with somebody else: the moment of that is still on the channel."""
+    world = two_queues()
+    call = world.call()
+    world.phones["2000"].behaviour = MANUAL
+    world.run(5)
+    world.does(lambda: world.phones["1000"].refer("queue_billing"))
+    world.run(20)
+    assert len(world.all("queue-entered")) == 2
+    world.drop = lambda event: event.name == "CHANNEL_BRIDGE"
+    world.does(world.phones["2000"].answer)
+    world.run(0.5)
+    assert call.partner
+
+    world.kill_controller()
+    world.drop = lambda _event: False
+    world.start()
+    world.run(10)
+    world.does(world.phones["2000"].hang_up)
+    world.run(2)
+
+    assert world.all("call-answered")[-1].wait_us > 15 * SECOND
+    assert world.all("conversation-ended")[-1].talk_us < 15 * SECOND
+
+
 def part_at_once(world: World, call) -> None:
     """The switch tells of a bridge, and of the caller's PARK right after it."""
     caller = world.switch.legs[call.uuid]
