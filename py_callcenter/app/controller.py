@@ -51,6 +51,7 @@ DEAD_MAN_S: Final = 33
 its clock, so 32 to 33.5): within 35 s, and not when we stand still for 30."""
 DEAD_MAN_PLANNED_S: Final = 120
 """After a stop that we know of: time for an upgrade and the next start."""
+GOODBYE_S: Final = 3.0
 IDLE_TICK_S: Final = 1.0
 RESUMES_WITHIN_S: Final = 5.0
 """Promised from a switch that answers again to its callers being routed, with 100 000 legs (I14)."""
@@ -200,10 +201,10 @@ class Controller:
 
     def stop(self) -> None:
         """Leave: every caller stays where they are, for the next start to find."""
+        # To all at once: one that doesn't answer must not cost the others' callers their time. Also to one
+        # that is being looked at anew, for its dead man is set.
+        gevent.joinall([gevent.spawn(_say_goodbye, link) for link in self.links.values()], GOODBYE_S)
         for link in self.links.values():
-            if link.state is State.UP:
-                with suppress(EslError):
-                    link.say_goodbye(DEAD_MAN_PLANNED_S)
             link.stop()
         self._registrations.stop()
         gevent.killall(self._greenlets, block=True, timeout=1)
@@ -325,12 +326,12 @@ class Controller:
     def divert(self, queue: str | None, to: Exit | None) -> None:
         """Divert a queue, or all (None), or take it back (`to` None). Raises `UnknownQueueName`."""
         self._carry_out(self.engine.divert(queue, to, self.clock.now_us()))
-        self._save_orders()
+        self.changed()
 
     def drain(self, node: str, *, on: bool) -> None:
         """No new offers for a node's callers, or offers again. Raises `UnknownNode`."""
         self._carry_out(self.engine.drain(node, on, self.clock.now_us()))
-        self._save_orders()
+        self.changed()
 
     def _take_up_orders(self) -> None:
         if self._orders_in is None:
@@ -340,18 +341,15 @@ class Controller:
         for node in sorted(orders.drained & self.links.keys()):
             self._input(self.engine.drain, node, True)
 
-    def _save_orders(self) -> None:
-        self.changed()
-        if self._orders_in is None:
-            return
-        try:
-            Orders(self.engine.diverts, self.engine.drained).save(self._orders_in)
-        except OSError as error:
-            _log.error(
-                "standing_orders_not_kept",
-                problem=error.strerror,
-                hint="the order holds until the controller stops; make room in its state folder",
-            )
+    @property
+    def orders(self) -> Orders:
+        """Operators' standing orders, which hold now."""
+        return Orders(self.engine.diverts, self.engine.drained)
+
+    def keep_orders(self, orders: Orders) -> None:
+        """For the next start. Blocks: not for the hub. Raises `OSError`."""
+        if self._orders_in is not None:
+            orders.save(self._orders_in)
 
     def plan(self, config: Config) -> tuple[Config, list[Change]]:
         """What it would be with queues, agents and tiers of `config`, and what differs; nodes and controller
@@ -515,6 +513,11 @@ class Controller:
                     if link.event_lag_s is not None:
                         lag = self.figures.event_lag.setdefault(name, Histogram(LAG_BOUNDS_US))
                         lag.observe(round(link.event_lag_s * 1e6))
+
+
+def _say_goodbye(link: NodeLink) -> None:
+    with suppress(EslError):
+        link.say_goodbye(DEAD_MAN_PLANNED_S)
 
 
 _NOTABLE: Final[dict[str, Callable[..., Any]]] = {

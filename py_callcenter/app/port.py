@@ -76,6 +76,7 @@ class HubPort:
         self._told = False
         """All pages know of news, and none has looked since: more news needn't wake the loop."""
         self._applying = asyncio.Lock()
+        self._keeping = asyncio.Lock()
 
     async def _ask(self, question: Callable[[], T]) -> T:
         try:
@@ -260,11 +261,26 @@ class HubPort:
 
     async def divert(self, queue: str | None, to: Exit | None) -> list[QueueRow]:
         await self._ask(partial(self._controller.divert, queue, to))
+        await self._keep_orders()
         return [row for row in (await self.snapshot()).queues if queue in (None, row.name)]
 
     async def drain(self, node: str, *, on: bool) -> NodeRow:
         await self._ask(partial(self._controller.drain, node, on=on))
+        await self._keep_orders()
         return next(row for row in (await self.snapshot()).nodes if row.name == node)
+
+    async def _keep_orders(self) -> None:
+        """In a thread, for such orders are given when things are on fire, and a disk may be what burns."""
+        async with self._keeping:
+            orders = await self._ask(lambda: self._controller.orders)
+            try:
+                await asyncio.to_thread(self._controller.keep_orders, orders)
+            except OSError as error:
+                raise PortError(
+                    503,
+                    f"the order is in force, but not kept for the next start: {error.strerror}",
+                    "see to the controller's state folder and repeat the order",
+                ) from error
 
     async def trace(self, call: str) -> list[TraceStep]:
         story = await self._ask(partial(self._controller.traces.of, call))
