@@ -62,6 +62,8 @@ class Leg:
     parked: bool = False
     dead: bool = False
     cause: str = ""
+    described: bool = False
+    """It carries what isn't needed for the phone to ring (`offers.describe`)."""
 
 
 @dataclass(slots=True, eq=False)

@@ -678,6 +678,9 @@ class Engine:
                 self._not_played(action, error)
             case Transfer() if call is not None:
                 exits.failed(state, call, refused=error is not None)
+            case SetVariables() if action.uuid in state.legs and not (error or "").startswith("-"):
+                offer = state.legs[action.uuid]
+                offers.not_described(state, offer, offer.legs[action.uuid])
             case SetVariables() | PlayMusic() if call is not None:
                 call.unstamped |= isinstance(action, SetVariables)
                 state.start_timer(offers.ASK_AFTER_US, offers.ask, call)

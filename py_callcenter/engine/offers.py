@@ -59,6 +59,8 @@ MOST_PHONES: Final = 8
 ASK_AFTER_US: Final = SECOND_US
 """A command that found no channel hints at a HANGUP on its way: so long it may take."""
 TAKES_CALLS: Final = frozenset({"Available", "Available (On Demand)"})
+DESCRIBED: Final = "hold_hangup_xfer_exten"
+"""Of what is set on an agent's leg, the one with a meaning to the switch."""
 HOLD_EXTENSION: Final = "callcenter_hold"
 """Only its presence matters: with it, a hang-up from hold spares the caller (freeswitch-esl.md 2.4)."""
 
@@ -102,7 +104,7 @@ def ring(state: State, proposal: Proposal) -> None:
             node=call.node,
             job=offer.job,
             devices=devices,
-            variables=_leg_variables(state, offer),
+            variables=_proof(state, offer),
             caller_name=f"{prefix}{call.name}" if prefix else call.name,
             caller_number=call.number,
             timeout_s=stay.queue.agent_originate_timeout,
@@ -140,7 +142,7 @@ def _announce(state: State, proposal: Proposal, call: Call, stay: Stay, agent: A
         return
     state.legs[uuid] = offer
     state.router.ringing(state.now_us, offer.id)
-    state.act(SetVariables(call.node, uuid, _leg_variables(state, offer)))
+    state.act(SetVariables(call.node, uuid, (*_proof(state, offer), *_description(offer))))
     if agent.warning_tone:
         state.act(PlayMusic(call.node, uuid, agent.warning_tone))
         _watch(state, offer, TONE_US, toned)
@@ -178,22 +180,55 @@ def _devices(state: State, call: Call, attempt: int, contacts: tuple[str, ...]) 
     )
 
 
-def _leg_variables(state: State, offer: Offer) -> tuple[tuple[str, str], ...]:
-    call, stay = offer.call, offer.stay
+def _proof(state: State, offer: Offer) -> tuple[tuple[str, str], ...]:
+    """What an agent's leg is known by from its first moment on: no more, for each byte of the command delays
+    the phone.
+    """
+    call = offer.call
     return (
         ("cc_side", "agent"),
         ("cc_offer", f"{call.id}/{offer.attempt}"),
         ("cc_agent", offer.agent.name),
-        ("cc_agent_type", offer.agent.type),
-        ("cc_call", call.id),
-        ("cc_queue", stay.queue.name),
-        ("cc_queue_joined_epoch", str(stay.entered_us // SECOND_US)),
-        ("cc_member_uuid", call.id),
-        ("cc_member_session_uuid", call.uuid),
+        ("cc_queue", offer.stay.queue.name),
         ("cc_tag", state.sealer.seal("offer", call.id, offer.attempt, offer.agent.name)),
-        ("hold_hangup_xfer_exten", HOLD_EXTENSION),
         *call.wishes.exports,
     )
+
+
+def _description(offer: Offer) -> tuple[tuple[str, str], ...]:
+    """What it carries besides, from the ringing on."""
+    call = offer.call
+    return (
+        ("cc_agent_type", offer.agent.type),
+        ("cc_call", call.id),
+        ("cc_queue_joined_epoch", str(offer.stay.entered_us // SECOND_US)),
+        ("cc_member_uuid", call.id),
+        ("cc_member_session_uuid", call.uuid),
+        (DESCRIBED, HOLD_EXTENSION),
+    )
+
+
+def describe(state: State, offer: Offer, leg: Leg) -> None:
+    """Set on a leg what the originate left out, once."""
+    if not leg.described and not offer.standing:
+        leg.described = True
+        state.act(SetVariables(offer.call.node, leg.uuid, _description(offer)))
+
+
+def is_described(dump: Event) -> bool:
+    """Whether a leg that an earlier run made carries it."""
+    return dump.get(f"variable_{DESCRIBED}") is not None
+
+
+def not_described(state: State, offer: Offer, leg: Leg) -> None:
+    """Nobody knows whether that got there."""
+    leg.described = False
+    state.start_timer(ASK_AFTER_US, _describe_again, offer, leg)
+
+
+def _describe_again(state: State, offer: Offer, leg: Leg) -> None:
+    if not leg.dead and state.legs.get(leg.uuid) is offer:
+        describe(state, offer, leg)
 
 
 # What the switch tells about a leg.
@@ -208,6 +243,7 @@ def leg_created(state: State, offer: Offer, leg: Leg) -> None:
 
 def leg_rings(state: State, offer: Offer, leg: Leg) -> None:
     leg.created = True
+    describe(state, offer, leg)
     if offer.ring_since_us is None and offer.state is OfferState.RINGING:
         offer.ring_since_us = state.now_us
         state.touch(offer.call)
@@ -229,6 +265,7 @@ def leg_answered(state: State, offer: Offer, leg: Leg) -> None:
         offer.call.winner = offer
         offer.call.phase = Phase.CONNECTING
         state.touch(offer.call)
+        describe(state, offer, leg)
         _watch(state, offer, BRIDGE_DEADLINE_US, _bridge_overdue)
         for loser in losers:
             withdraw(state, state.offers[loser], "LOSE_RACE")

@@ -416,7 +416,9 @@ def _take_up_bridged(
         return
     offer_id = state.router.adopt_conversation(state.now_us, agent_id, since_us=since_us, counted=counted)
     leg = Leg(partner.unique_id, created=True, answered=True, parked=False)
+    leg.described = offers.is_described(partner)
     offer = _offer(state, offer_id, (call, stay), seal, [leg])
+    offers.describe(state, offer, leg)
     offer.state = OfferState.TALKING
     offer.job_done = True
     offer.talk_leg, offer.talk_since_us = leg.uuid, since_us
@@ -546,6 +548,7 @@ def _take_up_offer(state: State, call: Call, seal: OfferSeal, dumps: Iterable[Ev
             leg = offer.legs[dump.unique_id] = Leg(dump.unique_id)
             state.legs[leg.uuid] = offer
         leg.created = True
+        leg.described = offers.is_described(dump)
         if is_parked(dump):
             offers.leg_parked(state, offer, leg)
         elif dump.get("Answer-State") == "answered":

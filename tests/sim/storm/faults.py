@@ -419,7 +419,7 @@ def _agent_leaves(centre: Centre, plan: FaultPlan, rng: random.Random) -> None:
 
 
 def _caller_of(switch: Switch, leg: Any) -> Any:
-    return switch.find(leg.values.get("cc_member_session_uuid", ""))
+    return switch.find(leg.values.get("cc_offer", "").partition("/")[0])
 
 
 def _on_events(

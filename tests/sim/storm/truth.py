@@ -210,7 +210,7 @@ class Truth:
 
     def _choose(self, node: int, variables: dict[str, str]) -> Worker | None:
         worker = self.workers.get(variables.get("cc_agent", ""))
-        caller = self.callers.get(variables.get("cc_member_session_uuid", ""))
+        caller = self.callers.get(variables.get("cc_offer", "").partition("/")[0])
         if worker is None or caller is None:
             return None
         self.rules.chosen(node, caller, worker, variables["cc_queue"])
@@ -337,7 +337,7 @@ class Truth:
         if not offer:
             return
         ring = Ring(
-            leg.uuid, node, leg, values.get("cc_agent", ""), values.get("cc_call", ""), offer,
+            leg.uuid, node, leg, values.get("cc_agent", ""), offer.partition("/")[0], offer,
             values.get("cc_queue", ""), self.centre.now_us,
         )  # fmt: skip
         self.rings[leg.uuid] = self.living_rings[leg.uuid] = ring
@@ -383,7 +383,7 @@ class Truth:
         worker = self.workers.get(leg.values.get("cc_agent", ""))
         if worker is None:
             return
-        own = bool(leg.values.get("cc_offer")) and leg.values.get("cc_member_session_uuid") == caller.uuid
+        own = leg.values.get("cc_offer", "").partition("/")[0] == caller.uuid
         talk = Talk(worker.name, leg.uuid, self.centre.now_us, own=own, stands=True)
         if not own:
             self.lent.add(worker.name)
