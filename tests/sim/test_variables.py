@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from sim.world import ANSWERS, IGNORES, START_US, World, agent, everybody, queue
 
-from py_callcenter.engine.actions import Originate
+from py_callcenter.engine.actions import Action, Originate, SetVariables
 from py_callcenter.sim import Step
 
 pytestmark = pytest.mark.sim
@@ -132,3 +132,66 @@ def test_the_agent_sees_the_caller_as_the_dialplan_names_them():
     assert offer.caller_number == "5559999"
     [leg] = [leg for leg in world.phones["1000"].legs if leg.alive]
     assert "%" not in leg.values.get("origination_caller_id_name", "")
+
+
+ON_THE_LEG = {
+    "cc_agent_type": "callback",
+    "cc_queue_joined_epoch": str(BEGAN_S),
+    "hold_hangup_xfer_exten": "callcenter_hold",
+}
+
+
+def leg_of(world: World):
+    [leg] = [leg for leg in world.phones["1000"].legs if leg.alive]
+    return leg
+
+
+def describes(action: Action) -> bool:
+    return isinstance(action, SetVariables) and "hold_hangup_xfer_exten" in dict(action.variables)
+
+
+def test_what_isnt_needed_to_ring_a_phone_is_on_the_leg_when_it_rings():
+    world = office(IGNORES)
+    call = world.call()
+    world.run(1)
+    [offer] = world.sent(Originate)
+    assert dict(offer.variables).keys() == {"cc_side", "cc_offer", "cc_agent", "cc_queue", "cc_tag"}
+    values = leg_of(world).values
+    assert values.items() >= ON_THE_LEG.items()
+    assert values["cc_call"] == values["cc_member_uuid"] == values["cc_member_session_uuid"] == call.uuid
+
+
+def test_a_phone_that_is_picked_up_without_ringing_is_told_as_well():
+    world = office()
+    world.drop = lambda event: event.name in ("CHANNEL_CREATE", "CHANNEL_PROGRESS")
+    world.call()
+    world.run(4)
+    assert leg_of(world).values.items() >= ON_THE_LEG.items()
+
+
+def test_what_may_not_have_reached_a_leg_is_set_again():
+    world = office(IGNORES)
+    lost: list[Action] = []
+    world.swallow = lambda action: describes(action) and not lost and not lost.append(action)
+    world.call()
+    world.run(1)
+    assert "cc_call" not in leg_of(world).values
+    world.carry_out(world.engine.on_failure(lost[0], None, world.now_us))
+    world.run(2)
+    assert leg_of(world).values.items() >= ON_THE_LEG.items()
+
+
+@pytest.mark.parametrize("talking", [False, True])
+def test_a_leg_that_a_controller_died_on_is_told_by_the_next_one(talking):
+    world = office(ANSWERS if talking else IGNORES)
+    world.swallow = describes
+    world.call()
+    world.run(4 if talking else 1)
+    assert "cc_call" not in leg_of(world).values
+    world.swallow = lambda _action: False
+    world.restart()
+    world.run(1)
+    assert leg_of(world).values.items() >= ON_THE_LEG.items()
+    world.restart()
+    world.run(1)
+    assert sum(map(describes, world.actions)) == 2
