@@ -664,12 +664,10 @@ class Engine:
 
     def _failed(self, action: Action, error: str | None) -> None:
         state = self._state
-        if isinstance(action, Originate):
-            if error is not None:
-                self._not_dialled(action.job)
-            return
         call = state.calls.get(getattr(action, "uuid", ""))
         match action:
+            case Originate() if error is not None:
+                self._not_dialled(action.job)
             case Bridge(agent=leg) if leg in state.legs:
                 self._not_bridged(state.legs[leg], error)
             case Bridge(agent=leg) if leg in state.outside.consults:
@@ -678,12 +676,11 @@ class Engine:
                 self._not_played(action, error)
             case Transfer() if call is not None:
                 exits.failed(state, call, refused=error is not None)
-            case SetVariables() if action.uuid in state.legs and not (error or "").startswith("-"):
-                offer = state.legs[action.uuid]
-                offers.not_described(state, offer, offer.legs[action.uuid])
             case SetVariables() | PlayMusic() if call is not None:
                 call.unstamped |= isinstance(action, SetVariables)
                 state.start_timer(offers.ASK_AFTER_US, offers.ask, call)
+            case SetVariables(uuid=leg) if leg in state.legs:
+                offers.not_described(state, state.legs[leg], leg, error)
             case AskApplication() if error is not None:
                 strangers.known(state, action.uuid)
             case Look() if call is not None:

@@ -220,10 +220,12 @@ def is_described(dump: Event) -> bool:
     return dump.get(f"variable_{DESCRIBED}") is not None
 
 
-def not_described(state: State, offer: Offer, leg: Leg) -> None:
-    """Nobody knows whether that got there."""
-    leg.described = False
-    state.start_timer(ASK_AFTER_US, _describe_again, offer, leg)
+def not_described(state: State, offer: Offer, uuid: str, error: str | None) -> None:
+    """That was refused, for the leg is no more, or may not have got there."""
+    if error is None or not error.startswith("-"):  # not the switch's own words
+        leg = offer.legs[uuid]
+        leg.described = False
+        state.start_timer(ASK_AFTER_US, _describe_again, offer, leg)
 
 
 def _describe_again(state: State, offer: Offer, leg: Leg) -> None:

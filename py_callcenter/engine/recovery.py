@@ -415,10 +415,8 @@ def _take_up_bridged(
         call.phase = Phase.AWAY
         return
     offer_id = state.router.adopt_conversation(state.now_us, agent_id, since_us=since_us, counted=counted)
-    leg = Leg(partner.unique_id, created=True, answered=True, parked=False)
-    leg.described = offers.is_described(partner)
+    leg = Leg(partner.unique_id, created=True, answered=True, described=offers.is_described(partner))
     offer = _offer(state, offer_id, (call, stay), seal, [leg])
-    offers.describe(state, offer, leg)
     offer.state = OfferState.TALKING
     offer.job_done = True
     offer.talk_leg, offer.talk_since_us = leg.uuid, since_us
@@ -490,8 +488,10 @@ def _offer(
     state.touch(call)
     state.offers[offer_id] = offer
     state.jobs[offer.job] = offer
-    for uuid in offer.legs:
-        state.legs[uuid] = offer
+    for leg in offer.legs.values():
+        state.legs[leg.uuid] = offer
+        if leg.answered:
+            offers.describe(state, offer, leg)
     return offer
 
 

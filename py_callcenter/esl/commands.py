@@ -151,7 +151,7 @@ def _originate(action: Originate) -> bytes:
         "ignore_early_media=true",
         f"originate_timeout={seconds(action.timeout_s, 'timeout')}",
         *[
-            # FreeSWITCH splits originate's words at spaces, but not between single quotes, which it then drops.
+            # FreeSWITCH splits the words at spaces, but not between single quotes, which it then drops.
             f"{variable}='{value}'" if " " in value else f"{variable}={value}"
             for variable, value in variable_pairs(action.variables)
             if value

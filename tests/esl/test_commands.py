@@ -525,7 +525,7 @@ INERT = r"[A-Za-z0-9/@+._-]*"
 CLEANED = r"('[\w .-]+'|[\w.-]+) anonymous"
 ALICE = r"Alice \+15551"
 ALLOWED = (
-    r"bgapi originate \{ignore_early_media=true,originate_timeout=20(,cc_side=agent|,cc_note=" + INERT + r")?\}"
+    rf"bgapi originate \{{ignore_early_media=true,originate_timeout=20(,cc_side=agent|,cc_note={INERT})?\}}"
     rf"\[origination_uuid={U1}\]user/1000@example\.org &park\(\) - - ({CLEANED}|{ALICE})\nJob-UUID: job-1"
     rf"|api uuid_setvar_multi {U1} cc_note={INERT}"
     rf"|api uuid_broadcast {U1} {INERT} aleg"
