@@ -12,7 +12,9 @@ const today = () => new Date(Date.now() - new Date().getTimezoneOffset() * 60_00
 
 async function ask(path) {
   const token = sessionStorage.getItem("token");
-  const response = await fetch(path, { headers: token ? { Authorization: `Bearer ${token}` } : {}, cache: "no-store" });
+  const response = await fetch(path, { headers: token ? { Authorization: `Bearer ${token}` } : {}, cache: "no-store" }).catch(() => {
+    throw new Error("The controller doesn't answer. See whether it runs, then ask again.");
+  });
   const body = await response.json();
   if (response.ok) return body;
   const login = response.status === 401 ? " Open the live page first: it asks for the token." : "";
@@ -52,6 +54,7 @@ function fill(report) {
     box.append(term, says);
     return box;
   }));
+  get("together").hidden = get("figures").childElementCount === 0;
   const used = columns.filter((column) => column !== "end" && (typeof total[column] === "undefined" || (total[column] !== 0 && total[column] !== null)));
   const head = document.createElement("tr");
   head.append(...used.map((column) => Object.assign(document.createElement("th"), { scope: "col", textContent: words(column) })));
@@ -98,9 +101,13 @@ async function show() {
   button.disabled = true;
   try {
     fill(await ask(address()));
-    get("wrong").hidden = true;
     get("csv").href = address("csv");
+    get("wrong").hidden = true;
+    get("answer").hidden = false;
   } catch (error) {
+    // The figures of another question must not stand under this one.
+    get("answer").hidden = true;
+    get("csv").removeAttribute("href");
     get("wrong").textContent = error.message;
     get("wrong").hidden = false;
   } finally {

@@ -1,5 +1,6 @@
 """The reports page in a real Chromium, over a database with a simulated day."""
 
+import re
 import shutil
 from datetime import datetime
 from zoneinfo import ZoneInfo
@@ -78,8 +79,19 @@ def test_a_day_is_shown_in_figures_plots_and_rows_and_nonsense_is_explained(plac
         page.locator("[name=zone]").fill("Mars/Olympus")
         page.get_by_role("button", name="Show").click()
         expect(page.locator("#wrong")).to_contain_text("unknown time zone `Mars/Olympus`")
+        expect(page.get_by_role("heading")).to_have_count(1)  # no empty boxes, and no figures of before
+        expect(page.locator("#csv")).not_to_have_attribute("href", re.compile("."))
 
         page.locator("[name=zone]").fill("Europe/Berlin")
+        page.locator("[name=name]").fill("")
+        for side in ("from", "to"):
+            page.locator(f"[name={side}]").fill("2020-02-02")
+        page.get_by_role("button", name="Show").click()
+        expect(page.get_by_text("Nothing happened in this time.")).to_be_visible()
+        expect(page.get_by_role("heading", name="Together")).to_be_hidden()
+
+        for side in ("from", "to"):
+            page.locator(f"[name={side}]").fill(DAY)
         page.locator("[name=name]").fill("")
         page.locator("[name=what]").select_option("agents")
         page.get_by_role("button", name="Show").click()

@@ -148,17 +148,35 @@ fn write_real(out: &mut String, number: f64) {
     let _ = if number.is_nan() {
         out.write_str("nan")
     } else if size == 0.0 || (1e-4..1e16).contains(&size) {
-        write!(out, "{number:?}")
+        let begin = out.len();
+        let written = write!(out, "{number:?}");
+        if let Some(decimals) = doubtful(out.get(begin..).unwrap_or_default()) {
+            out.truncate(begin);
+            write!(out, "{number:.decimals$}")
+        } else {
+            written
+        }
     } else if number.is_infinite() {
         write!(out, "{number}")
     } else {
-        let text = format!("{number:e}");
+        let mut text = format!("{number:e}");
+        let digits = text.split_once('e').map_or("", |parts| parts.0);
+        if let Some(decimals) = doubtful(digits) {
+            text = format!("{number:.decimals$e}");
+        }
         let (digits, exponent) = text.split_once('e').unwrap_or((&text, "0"));
         let (sign, exponent) = exponent
             .strip_prefix('-')
             .map_or(('+', exponent), |rest| ('-', rest));
         write!(out, "{digits}e{sign}{exponent:0>2}")
     };
+}
+
+/// Digits behind the point of a number with so many in all that two may be equally near. The shortest form then
+/// ends in the larger one, as many digits given ends in the even one, and so does Python.
+fn doubtful(text: &str) -> Option<usize> {
+    let decimals = text.split_once('.')?.1.len();
+    (text.len() > 15).then_some(decimals)
 }
 
 #[cfg(test)]
@@ -184,6 +202,9 @@ mod tests {
             (1e-7, "1e-07"),
             (-2.5e-123, "-2.5e-123"),
             (9_999_999_999_999_998.0, "9999999999999998.0"),
+            (562_949_953_421_312.3, "562949953421312.2"),
+            (-562_949_953_421_312.8, "-562949953421312.8"),
+            (1_790_000_000.003_906_3, "1790000000.0039062"),
             (1e16, "1e+16"),
             (1.5e300, "1.5e+300"),
             (f64::NAN, "nan"),
