@@ -325,6 +325,19 @@ def test_agents_time_grows_and_never_goes_back():
     assert live.stats.queues["support"].wrap_up.sum_us == 30 * second
 
 
+def test_every_agent_of_a_large_centre_is_counted_once_in_each_queue():
+    live, queues_of = Live(), {}
+    for n in range(2_345):
+        status = "Logged Out" if n % 3 == 0 else "Available"
+        fields = {"agent": f"a{n}", "status": status, "reason": "initial"}
+        live.fold([r.AgentStatusChanged(node="f", epoch=1, sequence=n, at_us=1, **fields)])
+        queues_of[f"a{n}"] = ["all", "even" if n % 2 == 0 else "odd"]
+    found = live.agents(2, queues_of).by_state
+
+    assert found["logged_out"] == {"all": 782, "even": 391, "odd": 391}
+    assert found["waiting"] == {"all": 1563, "even": 782, "odd": 781}
+
+
 def test_an_offer_counts_by_its_queues_strategy_and_by_those_it_was_chosen_from():
     timed = TimedRouter(Router(), Histogram(DECISION_BOUNDS_US))
     support = timed.put_queue(0, "support", "round-robin")
