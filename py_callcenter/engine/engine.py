@@ -541,7 +541,8 @@ class Engine:
         state = self._state
         uuid = event.unique_id
         strangers.known(state, uuid)
-        recovery.reappeared(state, node, uuid)
+        if recovery.reappeared(state, node, uuid):
+            return
         offer = state.legs.get(uuid)
         if offer is not None:
             if not consults.agent_parked(state, offer):

@@ -151,12 +151,14 @@ def _given_up(past: CallMemory) -> GivenUp:
     return GivenUp(past.leg, past.entered_us, past.attempts)
 
 
-def reappeared(state: State, node: str, uuid: str) -> None:
+def reappeared(state: State, node: str, uuid: str) -> bool:
     """A channel tells something. One that was given up, and that the switch has again (`sofia recover` after
-    its death), is found by a fresh look: its events alone don't tell what became of its call.
+    its death), is taken up by a fresh look: its events alone don't tell what became of its call.
     """
-    if uuid in state.reach.given_up.get(node, ()):
+    back = uuid in state.reach.given_up.get(node, ())
+    if back:
         state.round.doubts.add(node)
+    return back
 
 
 def seen(state: State, node: str) -> None:

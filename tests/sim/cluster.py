@@ -11,6 +11,7 @@ from py_callcenter._router import Event, FrameParser, Router
 from py_callcenter.config import Config
 from py_callcenter.engine import Engine, Outcome
 from py_callcenter.engine.actions import Action, AskApplication, Look, Probe
+from py_callcenter.engine.memory import Memory
 from py_callcenter.esl import commands
 from py_callcenter.sim import Behaviour, Call, Phone, Switch
 
@@ -67,6 +68,18 @@ class Cluster:
         self.doubts: set[str] = set()
         self.sites = {node.name: Site(node.name, seed + i) for i, node in enumerate(config.nodes)}
         self.engine = Engine(config, Router(), key=KEY, epoch=1, start_us=START_US)
+        self.carry_out(self.engine.start())
+        for name in self.sites:
+            self.connect(name)
+
+    def restart(self) -> None:
+        """Another run of the controller, which knows the records."""
+        memory = Memory()
+        for record in self.records:
+            memory.fold(record)
+        self.engine = Engine(
+            self.engine.config, Router(), key=KEY, epoch=2, start_us=self.now_us, memory=memory
+        )
         self.carry_out(self.engine.start())
         for name in self.sites:
             self.connect(name)

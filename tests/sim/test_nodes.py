@@ -408,6 +408,23 @@ def test_callers_whom_a_switch_brings_back_after_its_death_have_their_places(end
     assert not cluster.engine._state.reach.given_up
 
 
+def test_callers_whom_a_switch_brings_back_are_known_to_the_next_run_too():
+    cluster = two_agents()
+    first, second = two_wait(cluster)
+    entered = [line.entered_us for line in cluster.engine.view(cluster.now_us).calls]
+    die(cluster)
+    cluster.restart()
+    cluster.run(5)
+    for uuid in (second, first):
+        cluster.bring_back("fs1", uuid)
+        cluster.run(1)
+    lines = cluster.engine.view(cluster.now_us).calls
+    assert [(line.id, line.entered_us) for line in lines] == list(zip((first, second), entered, strict=True))
+    cluster.run(60)
+    assert len(cluster.all("call-offered")) == 2, "nobody is new"
+    assert not cluster.all("invariant-violated")
+
+
 def test_a_switch_that_brings_nobody_back_is_not_waited_for_for_ever():
     cluster = two_agents()
     two_wait(cluster)
