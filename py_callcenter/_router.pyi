@@ -256,7 +256,21 @@ class AgentView:
         """
 
     @property
-    def no_answer_count(self) -> int: ...
+    def no_answer_count(self) -> int:
+        """Offers that nobody answered since the last conversation, or since becoming `Available`."""
+
+    @property
+    def busy_count(self) -> int:
+        """The same of `busy`."""
+
+    @property
+    def reject_count(self) -> int:
+        """The same of `rejected`."""
+
+    @property
+    def unregistered_count(self) -> int:
+        """The same of `unregistered`."""
+
     @property
     def calls_answered(self) -> int: ...
     @property
@@ -380,6 +394,9 @@ class Router:
         strategy: str,
         *,
         no_answer_status: str = "On Break",
+        busy_status: str = "On Break",
+        reject_status: str = "On Break",
+        unregistered_status: str = "On Break",
         ring_progressively_delay_us: int = 10000000,
         ring_count: int = 2,
         occupancy_window_us: int = 1800000000,
@@ -397,8 +414,9 @@ class Router:
         overtaking_cap: int | None = None,
     ) -> int:
         """Add or change a queue; give its id (kept over changes). A change holds from the next `decide` on
-        and costs O(callers and agents of the queue); offers keep the `no_answer_status` (what an agent gets
-        who reaches max_no_answer) that they were made with.
+        and costs O(callers and agents of the queue); offers keep the `no_answer_status`, `busy_status`,
+        `reject_status` and `unregistered_status` (what an agent gets who reaches max_no_answer, max_busy,
+        max_reject, max_unregistered) that they were made with.
 
         Strategies; lower levels come first in each, and the age of the agent's id breaks ties:
         `longest-idle-agent` (idle time, position), `agent-with-least-talk-time` (talk_us, position),
@@ -463,13 +481,17 @@ class Router:
         unregistered_delay_us: int = 5000000,
         path_error_delay_us: int = 5000000,
         max_no_answer: int = 0,
+        max_busy: int = 0,
+        max_reject: int = 0,
+        max_unregistered: int = 0,
         reset_counters: bool = False,
         skills: dict[str, int] | None = None,
     ) -> int:
         """Add (as `Logged Out`) or change an agent; give the id. `reset_counters`: becoming `Available` from
         another status clears calls_answered and talk_us, as in mod_callcenter. A change keeps status,
-        state, counters and a running wrap-up or delay. A delay of 0 makes the agent ready at once, and the
-        same caller may be offered again by the next `decide`. `skills`: levels by name as in
+        state, counters and a running wrap-up or delay. Each limit (0…1000000, 0 = none) is of failed offers
+        of its kind since the last conversation; no kind forgives another. A delay of 0 makes the agent ready
+        at once, and the same caller may be offered again by the next `decide`. `skills`: levels by name as in
         `Skills.put_profile`, none by default; a change holds from the next `decide` on, for callers who wait
         for this agent too. What rings goes on.
         """
@@ -593,9 +615,9 @@ class Router:
     def set_status(self, now_us: int, agent: int, status: str) -> list[int]:
         """Set the status by mod_callcenter's name. Gives the agent's ringing offer (not yet claimed) to be
         withdrawn when the new status takes no calls; the caller is open again when that offer has failed.
-        Becoming `Available` from another status resets no_answer_count; leaving `Logged Out` for any status
-        starts idle time. Setting any status, the same one too, ends `idle`. A conversation goes on in any
-        status.
+        Becoming `Available` from another status resets the four counts of failed offers; leaving
+        `Logged Out` for any status starts idle time. Setting any status, the same one too, ends `idle`. A
+        conversation goes on in any status.
         """
 
     def set_wrap_up_end(self, now_us: int, agent: int, end_us: int) -> None:
@@ -621,6 +643,9 @@ class Router:
         idle_since_us: int,
         state_since_us: int,
         no_answer_count: int = 0,
+        busy_count: int = 0,
+        reject_count: int = 0,
+        unregistered_count: int = 0,
         calls_answered: int = 0,
         talk_us: int = 0,
         served: bool = False,
@@ -689,16 +714,16 @@ class Router:
         """
 
     def bridged(self, now_us: int, offer: int) -> None:
-        """Caller and agent talk: the caller leaves the queue, the agent is `in_a_queue_call`, no_answer_count
-        = 0. Raises unless the offer is claimed and the caller still there.
+        """Caller and agent talk: the caller leaves the queue, the agent is `in_a_queue_call`, the counts of
+        failed offers are 0. Raises unless the offer is claimed and the caller still there.
         """
 
     def fail(self, now_us: int, offer: int, fault: str) -> str | None:
         """End an offer without a conversation; its legs are gone. A claimed caller is open again in the same
         place. Fault: `busy` `rejected` `no_answer` `unreachable` `unregistered` `path_error` `withdrawn`;
         each has its delay (withdrawn: none, idle time kept; unreachable counts as no_answer does).
-        Gives the new status when max_no_answer was reached; an agent who meanwhile went on break or logged
-        out keeps that. Raises for a conversation: `finish` ends that.
+        Gives the new status when the limit of this fault was reached; an agent who meanwhile went on break
+        or logged out keeps that. Raises for a conversation: `finish` ends that.
         """
 
     def finish(self, now_us: int, offer: int) -> None:

@@ -28,7 +28,7 @@ from time import perf_counter_ns
 from typing import Any
 
 from bench_router import EVENT_LIMIT_US, Times, full, machine, quiet, verdict
-from contract.reference_router import Agent, Caller, Offer, Tier
+from contract.reference_router import KINDS, Agent, Caller, Offer, Tier
 from contract.reference_router import Router as ReferenceRouter
 
 from py_callcenter import _router
@@ -46,7 +46,7 @@ PATIENCE_S = 20.0
 """A round of the reference that takes longer counts as so long: the factor is then at least the one shown."""
 SETTINGS = (
     *("wrap_up", "busy", "rejected", "no_answer", "unreachable", "unregistered", "path_error"),
-    *("withdrawn", "max_no_answer"),
+    "withdrawn",
 )
 
 Curve = dict[int, tuple[float, float]]
@@ -97,6 +97,7 @@ def reference(state: str) -> tuple[ReferenceRouter, list[int]]:
             number,
             f"agent {number}",
             dict.fromkeys(SETTINGS, 0),
+            dict.fromkeys(KINDS, 0),
             False,
             {},
             "Available",
@@ -107,7 +108,7 @@ def reference(state: str) -> tuple[ReferenceRouter, list[int]]:
         if state == "full":
             queue = chance.choice(queues)
             router._callers[number] = Caller(number, queue, number, chance.randint(-1, 1), 0, None)
-            router._offers[number] = Offer(number, 0, number, queue, "On Break", "talking")
+            router._offers[number] = Offer(number, 0, number, queue, {}, "talking")
             router._agents[number].state = "in_a_queue_call"
     router._handed_out |= {"agent": BASE, "caller": BASE, "offer": BASE}
     return router, queues

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from py_callcenter.config.base import Model
-from py_callcenter.config.models import Config, Tier
+from py_callcenter.config.models import Config
+from py_callcenter.config.routing import Tier
 
 Kind = Literal["controller", "node", "mail", "recipient", "queue", "agent", "tier"]
 

@@ -10,14 +10,14 @@ import ast
 import inspect
 from typing import Any
 
-from py_callcenter.config import mail, models
+from py_callcenter.config import mail, models, routing
 from py_callcenter.config.base import Model
 
 
 def json_schema() -> dict[str, Any]:
     """JSON Schema of the file, for editors."""
     schema = models.Config.model_json_schema(by_alias=True)
-    told = _docstrings(mail) | _docstrings(models)
+    told = _docstrings(mail) | _docstrings(models) | _docstrings(routing)
     for name, part in {**schema["$defs"], models.Config.__name__: schema}.items():
         fields = _aliases(name)
         for alias, value in part.get("properties", {}).items():
@@ -29,7 +29,7 @@ def json_schema() -> dict[str, Any]:
 
 def _aliases(name: str) -> dict[str, str]:
     """Fields of a model by the name that they have in the file."""
-    model = getattr(models, name, None)
+    model = getattr(models, name, None) or getattr(routing, name, None)
     if not (isinstance(model, type) and issubclass(model, Model)):
         return {}
     return {info.alias or field: field for field, info in model.model_fields.items()}

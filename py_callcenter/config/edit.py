@@ -8,8 +8,9 @@ from typing import Any
 from pydantic import ValidationError
 
 from py_callcenter.config.load import explain
-from py_callcenter.config.models import Agent, Config
+from py_callcenter.config.models import Config
 from py_callcenter.config.relations import check_relations
+from py_callcenter.config.routing import Agent
 from py_callcenter.config.rules import RuleError, shown
 
 

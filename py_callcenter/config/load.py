@@ -18,8 +18,9 @@ from pydantic_core import ErrorDetails
 from py_callcenter.config.locate import Path as KeyPath
 from py_callcenter.config.locate import line_of, locate
 from py_callcenter.config.mail import Mail, Recipient
-from py_callcenter.config.models import Agent, Config, Controller, Node, Queue, Relaxation, ServiceLevel, Tier
+from py_callcenter.config.models import Config, Controller, Node
 from py_callcenter.config.relations import Problem, check_relations, entries
+from py_callcenter.config.routing import Agent, Queue, Relaxation, ServiceLevel, Tier
 from py_callcenter.config.rules import RuleError, shown
 
 MAX_FILE_BYTES: Final = 16 * 1024 * 1024

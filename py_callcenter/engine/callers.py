@@ -111,11 +111,13 @@ def enter(
     counted: bool = False,
     earlier_us: int = 0,
     resumed: bool = False,
+    sent: bool = False,
 ) -> None:
     """Begin a queue leg: into the core's order, stamped on the channel, with music.
 
     `counted`: the leg was entered before a restart of ours and is in the records already. `earlier_us`: wait
-    before it that counts in the order; `resumed`: it is that of a place lost a moment ago.
+    before it that counts in the order; `resumed`: it is that of a place lost a moment ago. `sent`: somebody
+    has decided that the caller waits here, however long.
     """
     queue_id = state.queue_ids[queue.name]
     full = 0 < queue.max_callers <= state.router.calls_waiting(queue_id)
@@ -143,7 +145,7 @@ def enter(
         _note_entered(state, call, stay, 0)
         divert.turned_away(state, call)
         return
-    _queue_up(state, call, stay, new=not counted)
+    told = _queue_up(state, call, stay, new=not counted)
     if not counted:
         for wish in call.wishes.unreadable:
             arrival.ignored(state, call, queue, wish)
@@ -156,6 +158,9 @@ def enter(
             leg=stay.index,
             entered_us=stay.entered_us,
         )
+    elif not sent and told is not None and 0 < queue.max_expected_wait_us < told.p50_us:
+        exits.leave(state, call, "expected-wait", queue.on_full)
+        return
     # In the next turn: the caller waits for a phone to ring, and for nothing else.
     state.start_timer(0, _settle_in, call, stay)
 
@@ -185,8 +190,8 @@ def _note_entered(state: State, call: Call, stay: Stay, position: int, told: Est
     )
 
 
-def _queue_up(state: State, call: Call, stay: Stay, *, new: bool) -> None:
-    """`new`: the records don't know this queue leg yet."""
+def _queue_up(state: State, call: Call, stay: Stay, *, new: bool) -> Estimate | None:
+    """`new`: the records don't know this queue leg yet. Gives the expected wait that they are told."""
     router = state.router
     kept_waiting = router.calls_waiting(stay.queue_id) > 0 or router.can_serve(stay.queue_id) == 0
     stay.caller_id = arrival.enqueue(state, call, stay)
@@ -194,6 +199,7 @@ def _queue_up(state: State, call: Call, stay: Stay, *, new: bool) -> None:
     state.waiting[stay.caller_id] = (call, stay)
     state.touch(call)
     holds.queued(state, call.node, stay)
+    told = None
     if new:
         told = router.expected_wait_of(state.now_us, stay.caller_id) if kept_waiting else None
         _note_entered(state, call, stay, router.position(stay.caller_id), told)
@@ -202,6 +208,7 @@ def _queue_up(state: State, call: Call, stay: Stay, *, new: bool) -> None:
         left_us = max(0, stay.entered_us + limit_us - state.now_us)
         stay.wait_timer = state.start_timer(left_us, exits.wait_over, call, stay)
     staffing.watch(state, call, stay, exits.no_agent_over)
+    return told
 
 
 def _stamps(state: State, call: Call, stay: Stay) -> tuple[tuple[str, str], ...]:
@@ -427,7 +434,7 @@ def go_on(state: State, call: Call) -> None:
         return
     variables = (("cc_queue", queue.name), ("cc_preferred_agent", onward.agent))
     state.act(SetVariables(call.node, call.uuid, variables))
-    enter(state, call, queue, state.now_us, earlier_us=onward.earlier_us)
+    enter(state, call, queue, state.now_us, earlier_us=onward.earlier_us, sent=True)
 
 
 def _moved(state: State, call: Call, event: Event) -> None:

@@ -1,12 +1,14 @@
 """FreeSWITCH's hangup causes turned into whose fault a failed offer is.
 
-The table is `freeswitch-esl.md` 2.6: a dead path is nobody's no-answer. `compatible = true` in a queue
-gives mod_callcenter's coarser rule (its b.11) instead.
+A dead path is nobody's no-answer. `compatible = true` in a queue gives mod_callcenter's coarser rule instead
+(`mod_callcenter.c` 1.11.1, lines 2141-2197), by which it is.
 """
 
 from __future__ import annotations
 
 from typing import Final, Literal
+
+from py_callcenter.engine.records import StatusReason
 
 Fault = Literal["busy", "rejected", "no_answer", "unreachable", "unregistered", "path_error", "withdrawn"]
 
@@ -27,17 +29,39 @@ _FAULTS: Final[dict[str, Fault]] = {
     "PICKED_OFF": "withdrawn",
 }
 
+_COMPATIBLE: Final[dict[str, Fault]] = {
+    "USER_BUSY": "busy",
+    "NORMAL_CIRCUIT_CONGESTION": "busy",
+    "CALL_REJECTED": "rejected",
+    "USER_NOT_REGISTERED": "unregistered",
+    "ORIGINATOR_CANCEL": "withdrawn",
+    "LOSE_RACE": "withdrawn",
+}
+"""Every other cause is a no-answer."""
+
+LIMITS: Final[dict[str, StatusReason]] = {
+    "no_answer": "max-no-answer",
+    "unreachable": "max-no-answer",
+    "busy": "max-busy",
+    "rejected": "max-reject",
+    "unregistered": "max-unregistered",
+}
+"""The limit that a fault counts towards; the others count towards none."""
+
 _ANSWERED_THEN_GONE: Final = frozenset({"NORMAL_CLEARING", "NORMAL_UNSPECIFIED"})
 
 
-def fault_of(cause: str, *, answered: bool) -> Fault:
+def fault_of(cause: str, *, answered: bool, compatible: bool = False) -> Fault:
     """Fault for a hangup cause of an agent's leg or of a failed originate.
 
     `answered`: the phone had been picked up. An agent who hangs up between answering and the bridge has
-    turned the call away. Every cause that the table doesn't name is a fault of the path.
+    turned the call away. Every cause that the table doesn't name is a fault of the path; with `compatible`,
+    as in mod_callcenter, a no-answer.
     """
     if answered and cause in _ANSWERED_THEN_GONE:
         return "rejected"
+    if compatible:
+        return _COMPATIBLE.get(cause, "no_answer")
     return _FAULTS.get(cause, "path_error")
 
 

@@ -50,6 +50,9 @@ def apply(state: State, config: Config, statuses: Mapping[str, str], memory: Mem
             queue.name,
             queue.strategy,
             no_answer_status=queue.agent_no_answer_status,
+            busy_status=queue.agent_busy_status,
+            reject_status=queue.agent_reject_status,
+            unregistered_status=queue.agent_unregistered_status,
             ring_progressively_delay_us=queue.ring_progressively_delay_us,
             ring_count=queue.ring_count,
             occupancy_window_us=queue.occupancy_window_us,
@@ -78,7 +81,12 @@ def apply(state: State, config: Config, statuses: Mapping[str, str], memory: Mem
             busy_delay_us=agent.busy_delay_time_us,
             reject_delay_us=agent.reject_delay_time_us,
             no_answer_delay_us=agent.no_answer_delay_time_us,
+            unregistered_delay_us=agent.unregistered_delay_time_us,
             max_no_answer=agent.max_no_answer,
+            max_busy=agent.max_busy,
+            max_reject=agent.max_reject,
+            max_unregistered=agent.max_unregistered,
+            reset_counters=agent.reset_counters,
             skills=agent.skills,
         )
     for tier in config.tiers:

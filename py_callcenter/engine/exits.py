@@ -22,6 +22,7 @@ _CANCEL_REASONS: Final[dict[LeftReason, str]] = {
     "timeout": "TIMEOUT",
     "no-agent": "NO_AGENT_TIMEOUT",
     "full": "QUEUE_FULL",
+    "expected-wait": "EXPECTED_WAIT",
     "exit-key": "EXIT_WITH_KEY",
     "unknown-queue": "UNKNOWN_QUEUE",
     "transferred": "BREAK_OUT",

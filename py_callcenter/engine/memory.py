@@ -11,7 +11,14 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any, Final, Literal, Self
 
-_NO_ANSWERS: Final = frozenset({"no_answer", "unreachable"})
+_COUNTS: Final = {
+    "no_answer": "no_answer_count",
+    "unreachable": "no_answer_count",
+    "busy": "busy_count",
+    "rejected": "reject_count",
+    "unregistered": "unregistered_count",
+}
+"""Failed offers that the core counts against a limit, and where."""
 _ON_DEMAND: Final = "Available (On Demand)"
 
 OUT_OF_SIGHT: Final = "OUT_OF_SIGHT"
@@ -40,12 +47,22 @@ class AgentMemory:
     held_until_us: int = 0
     """Somebody said that they get nothing before."""
     no_answer_count: int = 0
+    busy_count: int = 0
+    reject_count: int = 0
+    unregistered_count: int = 0
     calls_answered: int = 0
     talk_us: int = 0
+    fresh_calls: int = 0
+    fresh_talk_us: int = 0
+    """The same two since the agent last became `Available`."""
     served: bool = False
     """On Demand, and had the one call."""
     finishing: str = ""
     """The call whose conversation ended, until the end of the agent's legs is told."""
+
+    def forgive(self) -> None:
+        """No failed offer counts any more."""
+        self.no_answer_count = self.busy_count = self.reject_count = self.unregistered_count = 0
 
 
 @dataclass(slots=True)
@@ -175,7 +192,8 @@ class Memory:
         if before in {"", "Logged Out"} and record.status != "Logged Out":
             agent.idle_since_us = record.at_us
         if record.status == "Available":
-            agent.no_answer_count = 0
+            agent.forgive()
+            agent.fresh_calls = agent.fresh_talk_us = 0
 
     def entered(self, record: Any) -> None:
         """A queue leg begins, of a new call or of one that was in a queue before."""
@@ -206,10 +224,11 @@ class Memory:
     def offer_ended(self, record: Any) -> None:
         agent = self._agent(record)
         call = self._call(record)
-        if record.outcome in _NO_ANSWERS:
-            agent.no_answer_count += 1
+        count = _COUNTS.get(record.outcome)
+        if count is not None:
+            setattr(agent, count, getattr(agent, count) + 1)
         elif record.outcome == "answered":
-            agent.no_answer_count = 0
+            agent.forgive()
         if call is not None:
             call.offers.pop(record.agent, None)
             if record.outcome == "answered":
@@ -217,7 +236,9 @@ class Memory:
                 call.talk_since_us = record.at_us
 
     def answered(self, record: Any) -> None:
-        self._agent(record).calls_answered += 1
+        agent = self._agent(record)
+        agent.calls_answered += 1
+        agent.fresh_calls += 1
         call = self._call(record)
         if call is not None:
             call.standing, call.agent, call.counted = "talking", record.agent, True
@@ -231,6 +252,7 @@ class Memory:
     def parted(self, record: Any) -> None:
         agent = self._agent(record)
         agent.talk_us += record.talk_us
+        agent.fresh_talk_us += record.talk_us
         agent.idle_since_us = agent.since_us = record.at_us
         agent.served = agent.status == _ON_DEMAND
         agent.finishing = record.call

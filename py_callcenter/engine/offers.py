@@ -27,7 +27,7 @@ from py_callcenter.engine.actions import (
     StopMusic,
 )
 from py_callcenter.engine.calls import Call, Leg, Offer, OfferState, Phase, Stay
-from py_callcenter.engine.causes import Fault, cause_of_job, fault_of
+from py_callcenter.engine.causes import LIMITS, Fault, cause_of_job, fault_of
 from py_callcenter.engine.identity import job_uuid, leg_uuid
 from py_callcenter.engine.records import (
     AgentStatusChanged,
@@ -383,7 +383,7 @@ def leg_gone(state: State, offer: Offer, leg: Leg, cause: str) -> None:
     if offer.state in (OfferState.CLAIMED, OfferState.BRIDGING) and not any(
         other.answered and not other.dead for other in offer.legs.values()
     ):
-        _give_up(state, offer, _fault(cause, answered=leg.answered), cause)
+        _give_up(state, offer, _fault(offer, cause, answered=leg.answered), cause)
     if offer.state in (OfferState.RINGING, OfferState.ENDING) and offer.legs_gone:
         offer.cause = offer.cause or cause
         _conclude(state, offer)
@@ -423,11 +423,11 @@ def end_after_talk(state: State, offer: Offer, *, hang_up: bool) -> None:
 # Ends.
 
 
-def _fault(cause: str, *, answered: bool) -> Fault:
+def _fault(offer: Offer, cause: str, *, answered: bool) -> Fault:
     """Whose fault it is. What we called off ourselves is marked by `withdraw`; a phone that cancels on its
     own would be rung again at once, and for ever, if that counted as withdrawn.
     """
-    fault = fault_of(cause, answered=answered)
+    fault = fault_of(cause, answered=answered, compatible=offer.stay.queue.compatible)
     return "path_error" if fault == "withdrawn" else fault
 
 
@@ -476,7 +476,7 @@ def _conclude(state: State, offer: Offer) -> None:
         return
     call, stay = offer.call, offer.stay
     talked = offer.talk_since_us > 0
-    fault = offer.fault or _fault(offer.cause, answered=offer.answered)
+    fault = offer.fault or _fault(offer, offer.cause, answered=offer.answered)
     offer.state = OfferState.OVER
     state.touch(call)
     state.stop_timer(offer.watchdog)
@@ -502,7 +502,7 @@ def _conclude(state: State, offer: Offer) -> None:
             ring_us=0 if offer.ring_since_us is None else state.now_us - offer.ring_since_us,
         )
         if status is not None:
-            state.note(AgentStatusChanged, agent=offer.agent.name, status=status, reason="max-no-answer")
+            state.note(AgentStatusChanged, agent=offer.agent.name, status=status, reason=LIMITS[fault])
             staffing.review(state)
     if offer.standing:
         standby.freed(state, call.node, offer.agent.name)

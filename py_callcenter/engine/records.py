@@ -20,6 +20,7 @@ LeftReason = Literal[
     "timeout",
     "no-agent",
     "full",
+    "expected-wait",
     "exit-key",
     "transferred",
     "moved",
@@ -28,6 +29,8 @@ LeftReason = Literal[
     "diverted",
 ]
 Side = Literal["caller", "agent", "system"]
+StatusReason = Literal["initial", "set", "max-no-answer", "max-busy", "max-reject", "max-unregistered"]
+"""Why an agent's status changed; the last four are the limits of failed offers."""
 IgnoredWish = Literal["cc_skills", "cc_language", "cc_preferred_agent", "cc_outbound_announce"]
 
 
@@ -284,13 +287,13 @@ class CallEnded(Record):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AgentStatusChanged(Record):
-    """An agent's status changed, by hand or by the no-answer limit."""
+    """An agent's status changed, by hand or by a limit of failed offers."""
 
     kind: ClassVar[str] = "agent-status"
 
     agent: str
     status: str
-    reason: Literal["initial", "set", "max-no-answer"]
+    reason: StatusReason
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -69,14 +69,18 @@ _HELD: Final = frozenset({"reserved", "receiving", "in_a_queue_call"})
 def restore_agent(state: State, name: str, was: AgentMemory) -> None:
     """Put an agent, whose status is set, back to how they stood."""
     now_us = state.now_us
+    fresh = state.agents[name].reset_counters
     state.router.restore_agent(
         now_us,
         state.agent_ids[name],
         idle_since_us=was.idle_since_us,
         state_since_us=was.since_us,
         no_answer_count=was.no_answer_count,
-        calls_answered=was.calls_answered,
-        talk_us=was.talk_us,
+        busy_count=was.busy_count,
+        reject_count=was.reject_count,
+        unregistered_count=was.unregistered_count,
+        calls_answered=was.fresh_calls if fresh else was.calls_answered,
+        talk_us=was.fresh_talk_us if fresh else was.talk_us,
         served=was.served,
         rest_until_us=max(0, was.rest_until_us),
         wrap_up=True,
@@ -364,6 +368,7 @@ def _exit_for(queue: Queue, reason: str) -> Exit:
         "timeout": queue.on_timeout,
         "no-agent": queue.on_no_agent,
         "full": queue.on_full,
+        "expected-wait": queue.on_full,
         "exit-key": queue.on_exit_key,
     }.get(reason, queue.after_call)
 

@@ -55,7 +55,8 @@ def move(state: State, call_id: str, queue_name: str, *, keep_wait: bool) -> Non
         music.stop(state, call)
     exits.out_of_core(state, call, stay)
     state.act(SetVariables(call.node, call.uuid, (("cc_queue", queue.name),)))
-    callers.enter(state, call, queue, state.now_us, earlier_us=waited_us if keep_wait else 0)
+    earlier_us = waited_us if keep_wait else 0
+    callers.enter(state, call, queue, state.now_us, earlier_us=earlier_us, sent=True)
 
 
 def rank(

@@ -101,7 +101,9 @@ LEG_COUNTS: Final[dict[str, Condition]] = {
     "abandoned_ringing": lambda row, _: (row.outcome == "abandoned") & (row.detail == "ringing"),
     "overflowed_timeout": lambda row, _: (row.outcome == "overflowed") & (row.detail == "timeout"),
     "overflowed_no_agent": lambda row, _: (row.outcome == "overflowed") & (row.detail == "no-agent"),
-    "overflowed_full": lambda row, _: (row.outcome == "overflowed") & (row.detail == "full"),
+    "overflowed_full": lambda row, _: (
+        (row.outcome == "overflowed") & ((row.detail == "full") | (row.detail == "expected-wait"))
+    ),
     "overflowed_exit_key": lambda row, _: (row.outcome == "overflowed") & (row.detail == "exit-key"),
     "overflowed_transferred": lambda row, _: (
         (row.outcome == "overflowed")

@@ -20,7 +20,8 @@ OFFER_OUTCOMES: Final = (
     "answered", "busy", "rejected", "no_answer", "unreachable", "unregistered", "path_error", "withdrawn",
 )  # fmt: skip
 LEFT_REASONS: Final = (
-    "timeout", "no-agent", "full", "exit-key", "transferred", "moved", "taken-elsewhere", "diverted",
+    "timeout", "no-agent", "full", "expected-wait", "exit-key", "transferred", "moved", "taken-elsewhere",
+    "diverted",
 )  # fmt: skip
 ENDED_BY: Final = ("caller", "agent", "system")
 DIRECTIONS: Final = ("later", "sooner")

@@ -91,8 +91,8 @@ def figures(legs: list[dict[str, Any]], threshold_s: float) -> dict[str, float]:
     for name in ("missed", "offers"):
         out[name] = sum(leg[name] for leg in legs)
     out["voice_seconds"] = sum(leg["voice"] for leg in legs if leg["end"] == "answered") / SECOND
-    for why in ("timeout", "full"):
-        out[f"overflowed_{why}"] = sum(leg["end"] == "overflowed" and leg["why"] == why for leg in legs)
+    for name, whys in (("timeout", ("timeout",)), ("full", ("full", "expected-wait"))):
+        out[f"overflowed_{name}"] = sum(leg["end"] == "overflowed" and leg["why"] in whys for leg in legs)
     return out
 
 

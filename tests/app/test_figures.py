@@ -44,7 +44,10 @@ moments = st.integers(DAYS.from_us - HOUR, DAYS.until_us + HOUR)
 def leg_rows(draw):
     outcome = draw(outcomes)
     talked = outcome == "answered" and draw(st.booleans())
-    details = {"abandoned": ["short", "queued", "ringing"], "overflowed": ["timeout", "full", "transferred"]}
+    details = {
+        "abandoned": ["short", "queued", "ringing"],
+        "overflowed": ["timeout", "full", "expected-wait", "transferred"],
+    }
     return LegRow(
         call="",
         leg=1,

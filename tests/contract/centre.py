@@ -34,7 +34,7 @@ class Centre:
         **seconds: int,
     ) -> None:
         """An agent who logs in now. Times of `settings` in seconds."""
-        plain = {"max_no_answer", "reset_counters"}
+        plain = {"max_no_answer", "max_busy", "max_reject", "max_unregistered", "reset_counters"}
         settings = {
             key if key in plain else f"{key}_us": value if key in plain else value * SECOND
             for key, value in seconds.items()

@@ -10,7 +10,16 @@ from collections import Counter
 from itertools import product
 from typing import Any
 
-from contract.reference_router import FAULTS, STATUSES, STRATEGIES, Agent, Caller, Queue
+from contract.reference_router import (
+    COUNTED,
+    FAULTS,
+    KINDS,
+    STATUSES,
+    STRATEGIES,
+    Agent,
+    Caller,
+    Queue,
+)
 from contract.test_random_histories import Histories
 
 PLANS = ("ring-all", "ring-k", "ring-progressively")
@@ -54,7 +63,7 @@ EVERYTHING = (
     *(f"overtaken under a cap of {cap}" for cap in CAPS[1:]),
     *(f"protected by a cap of {cap}" for cap in CAPS),
     *(f"offer failed: {fault}" for fault in FAULTS),
-    *(f"too many unanswered calls: {status}" for status in STATUSES if status != "Available"),
+    *(f"too many {kind}: {status}" for kind in KINDS for status in STATUSES if status != "Available"),
     *(f"status: {status}" for status in STATUSES),
     "offer to somebody who refused before",
     "offer past somebody who refused",
@@ -129,7 +138,7 @@ class Counted(Histories):
             case "fail":
                 seen[f"offer failed: {args[2]}"] += 1
                 if answer is not None:
-                    seen[f"too many unanswered calls: {answer}"] += 1
+                    seen[f"too many {COUNTED[args[2]]}: {answer}"] += 1
             case "set_status":
                 seen[f"status: {args[2]}"] += 1
                 seen["withdrawn because the agent went away"] += bool(answer)

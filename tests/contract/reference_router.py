@@ -17,6 +17,7 @@ from py_callcenter._router import RouterError
 MAX_US = 10**17
 MAX_NAME = 10_000
 MAX_INT = 2**63 - 1
+MAX_MISSES = 1_000_000
 
 STRATEGIES = (
     "longest-idle-agent",
@@ -46,6 +47,15 @@ STATES = (
     "logged_out",
 )
 REFUSALS = ("busy", "rejected", "no_answer", "unreachable", "unregistered")
+COUNTED = {
+    "no_answer": "no_answer",
+    "unreachable": "no_answer",
+    "busy": "busy",
+    "rejected": "reject",
+    "unregistered": "unregistered",
+}
+"""The limit that a fault counts towards."""
+KINDS = ("no_answer", "busy", "reject", "unregistered")
 FAULTS = ("busy", "rejected", "no_answer", "unreachable", "unregistered", "path_error", "withdrawn")
 TRIES = 16  # lots drawn among all agents before those who meet a demand are listed
 
@@ -70,6 +80,9 @@ class AgentView:
     idle_since_us: int
     ready_at_us: int
     no_answer_count: int
+    busy_count: int
+    reject_count: int
+    unregistered_count: int
     calls_answered: int
     talk_us: int
     external_calls: int
@@ -80,7 +93,7 @@ class Queue:
     id: int
     name: str
     strategy: str
-    no_answer_status: str
+    statuses: dict[str, str]
     ring_progressively_delay_us: int
     ring_count: int
     occupancy_window_us: int
@@ -104,6 +117,7 @@ class Agent:
     id: int
     name: str
     settings: dict[str, int]
+    limits: dict[str, int]
     reset_counters: bool
     skills: dict[str, int]
     status: str = "Logged Out"
@@ -113,7 +127,7 @@ class Agent:
     served_on_demand: bool = False
     rest: str = ""  # "wrap_up", "delay" or nothing
     rest_until_us: int = 0
-    no_answer_count: int = 0
+    missed: dict[str, int] = field(default_factory=lambda: dict.fromkeys(KINDS, 0))
     calls_answered: int = 0
     talk_us: int = 0
     hold_until_us: int = 0
@@ -158,7 +172,7 @@ class Offer:
     caller: int
     agent: int
     queue: int
-    no_answer_status: str
+    statuses: dict[str, str]
     step: str = "reserved"  # then "ringing", "claimed", "talking"
     withdrawn: bool = False
     talking_since_us: int = 0
@@ -522,6 +536,9 @@ class Router:
         strategy: str,
         *,
         no_answer_status: str = "On Break",
+        busy_status: str = "On Break",
+        reject_status: str = "On Break",
+        unregistered_status: str = "On Break",
         ring_progressively_delay_us: int = 10_000_000,
         ring_count: int = 2,
         occupancy_window_us: int = 1_800_000_000,
@@ -541,7 +558,14 @@ class Router:
         _number("now_us", now_us, 0, MAX_US)
         _name(name)
         _word("strategy", strategy, STRATEGIES)
-        _word("status", no_answer_status, STATUSES)
+        statuses = {
+            "no_answer": no_answer_status,
+            "busy": busy_status,
+            "reject": reject_status,
+            "unregistered": unregistered_status,
+        }
+        for status in statuses.values():
+            _word("status", status, STATUSES)
         _number("ring_progressively_delay_us", ring_progressively_delay_us, 1, MAX_US)
         _number("ring_count", ring_count, 1, 10_000)
         _number("occupancy_window_us", occupancy_window_us, 60_000_000, 3_600_000_000)
@@ -558,7 +582,7 @@ class Router:
             known or self._next("queue"),
             name,
             strategy,
-            no_answer_status,
+            statuses,
             ring_progressively_delay_us,
             ring_count,
             occupancy_window_us,
@@ -602,6 +626,9 @@ class Router:
         unregistered_delay_us: int = 5_000_000,
         path_error_delay_us: int = 5_000_000,
         max_no_answer: int = 0,
+        max_busy: int = 0,
+        max_reject: int = 0,
+        max_unregistered: int = 0,
         reset_counters: bool = False,
         skills: dict[str, int] | None = None,
     ) -> int:
@@ -614,23 +641,31 @@ class Router:
             "unregistered": unregistered_delay_us,
             "path_error": path_error_delay_us,
             "withdrawn": 0,
-            "max_no_answer": max_no_answer,
+        }
+        limits = {
+            "no_answer": max_no_answer,
+            "busy": max_busy,
+            "reject": max_reject,
+            "unregistered": max_unregistered,
         }
         _number("now_us", now_us, 0, MAX_US)
         _name(name)
         for what, value in settings.items():
-            _number(what, value, 0, 1_000_000 if what == "max_no_answer" else MAX_US)
+            _number(what, value, 0, MAX_US)
+        for what, value in limits.items():
+            _number(what, value, 0, MAX_MISSES)
         catalogue = Skills()
         levels = dict(catalogue.profile(catalogue.put_profile(skills or {})))
         self._clock(now_us)
         known = self.agent_id(name)
         if known is not None:
             self._agents[known].settings = settings
+            self._agents[known].limits = limits
             self._agents[known].reset_counters = reset_counters
             self._agents[known].skills = levels
             return known
         number = self._next("agent")
-        agent = Agent(number, name, settings, reset_counters, levels, state_since_us=self._now_us)
+        agent = Agent(number, name, settings, limits, reset_counters, levels, state_since_us=self._now_us)
         self._agents[agent.id] = agent
         return agent.id
 
@@ -809,7 +844,7 @@ class Router:
 
     def _change_status(self, agent: Agent, status: str) -> None:
         if status == "Available" and agent.status != "Available":
-            agent.no_answer_count = 0
+            agent.missed = dict.fromkeys(KINDS, 0)
             if agent.reset_counters:
                 agent.calls_answered = agent.talk_us = 0
         if status == "Logged Out":
@@ -860,6 +895,9 @@ class Router:
         idle_since_us: int,
         state_since_us: int,
         no_answer_count: int = 0,
+        busy_count: int = 0,
+        reject_count: int = 0,
+        unregistered_count: int = 0,
         calls_answered: int = 0,
         talk_us: int = 0,
         served: bool = False,
@@ -869,12 +907,19 @@ class Router:
         moments = (now_us, idle_since_us, state_since_us, calls_answered, talk_us, rest_until_us)
         for value in moments:
             _number("a moment or count", value, 0, MAX_US)
-        _number("no_answer_count", no_answer_count, 0, 1_000_000)
+        missed = {
+            "no_answer": no_answer_count,
+            "busy": busy_count,
+            "reject": reject_count,
+            "unregistered": unregistered_count,
+        }
+        for what, value in missed.items():
+            _number(what, value, 0, MAX_MISSES)
         entry = self._unheld(agent)
         self._clock(now_us)
         self._rest(entry, "wrap_up" if wrap_up else "delay", rest_until_us - self._now_us)
         entry.idle_since_us = min(idle_since_us, self._now_us)
-        entry.no_answer_count = no_answer_count
+        entry.missed = missed
         entry.calls_answered = calls_answered
         entry.talk_us = talk_us
         entry.served_on_demand = served and entry.status == "Available (On Demand)"
@@ -890,7 +935,7 @@ class Router:
         self._unheld(agent)
         self._clock(now_us)
         queue = self._queues[waiting.queue]
-        offer = Offer(self._next("offer"), caller, entry.id, queue.id, queue.no_answer_status)
+        offer = Offer(self._next("offer"), caller, entry.id, queue.id, queue.statuses)
         self._offers[offer.id] = offer
         self._rest(entry, "", 0)
         waiting.offered_us = self._now_us
@@ -902,11 +947,11 @@ class Router:
         _number("since_us", since_us, 0, MAX_US)
         entry = self._unheld(agent)
         self._clock(now_us)
-        offer = Offer(self._next("offer"), 0, entry.id, 0, "On Break", step="talking")
+        offer = Offer(self._next("offer"), 0, entry.id, 0, {}, step="talking")
         offer.talking_since_us = min(since_us, self._now_us)
         self._offers[offer.id] = offer
         self._rest(entry, "", 0)
-        entry.no_answer_count = 0
+        entry.missed = dict.fromkeys(KINDS, 0)
         entry.calls_answered += not counted
         self._settle()
         entry.state_since_us = offer.talking_since_us
@@ -933,7 +978,7 @@ class Router:
             entry.state_since_us,
             entry.idle_since_us,
             max(entry.rest_until_us, entry.hold_until_us),
-            entry.no_answer_count,
+            *(entry.missed[kind] for kind in KINDS),
             entry.calls_answered,
             entry.talk_us,
             entry.external_calls,
@@ -994,7 +1039,7 @@ class Router:
 
     def _reserve(self, caller: Caller, agent: Agent) -> Proposal:
         queue = self._queues[caller.queue]
-        offer = Offer(self._next("offer"), caller.id, agent.id, queue.id, queue.no_answer_status)
+        offer = Offer(self._next("offer"), caller.id, agent.id, queue.id, queue.statuses)
         self._offers[offer.id] = offer
         tier = self._tiers[queue.id, agent.id]
         tier.last_offer = offer.id
@@ -1034,7 +1079,7 @@ class Router:
         entry.step = "talking"
         entry.talking_since_us = self._now_us
         agent = self._agents[entry.agent]
-        agent.no_answer_count = 0
+        agent.missed = dict.fromkeys(KINDS, 0)
         agent.calls_answered += 1
         self._settle()
 
@@ -1055,11 +1100,12 @@ class Router:
         agent = self._agents[entry.agent]
         self._rest(agent, "delay", agent.settings[fault])
         new_status = None
-        if fault in {"no_answer", "unreachable"}:
-            agent.no_answer_count += 1
-            limit = agent.settings["max_no_answer"]
-            if 0 < limit <= agent.no_answer_count and agent.status in TAKES_CALLS:
-                new_status = entry.no_answer_status
+        if fault in COUNTED:
+            kind = COUNTED[fault]
+            agent.missed[kind] = min(agent.missed[kind] + 1, MAX_MISSES)
+            limit = agent.limits[kind]
+            if 0 < limit <= agent.missed[kind] and agent.status in TAKES_CALLS:
+                new_status = entry.statuses[kind]
                 self._change_status(agent, new_status)
         self._settle()
         return new_status

@@ -182,6 +182,53 @@ def test_max_no_answer_sets_the_status_of_the_queue(centre):
     assert centre.decide() == [("ada", "1000")]
 
 
+LIMITS = {"no_answer": "no_answer", "busy": "busy", "rejected": "reject", "unregistered": "unregistered"}
+"""What fails, and the name of its limit, status and count."""
+
+
+@pytest.mark.parametrize("fault", LIMITS)
+def test_each_kind_of_failed_offer_has_its_own_limit_and_status(centre, fault):
+    """Three busy phones are no reason to send somebody home; three refused calls may be."""
+    kind = LIMITS[fault]
+    centre.queue("support", **{f"{kind}_status": "Logged Out"})
+    centre.agent("1000", "support", unregistered_delay=0, **{f"max_{kind}": 2})
+    centre.call("ada", "support")
+    for other in (*(other for other in LIMITS if other != fault), "path_error", "withdrawn", fault):
+        centre.decide()
+        assert centre.fail("ada", "1000", other) is None
+        centre.wait(5)
+    assert [getattr(centre.view("1000"), f"{name}_count") for name in LIMITS.values()] == [1] * 4
+    centre.decide()
+    assert centre.fail("ada", "1000", fault) == "Logged Out"
+    assert (centre.view("1000").status, getattr(centre.view("1000"), f"{kind}_count")) == ("Logged Out", 2)
+    centre.status("1000", "Available")
+    assert {getattr(centre.view("1000"), f"{name}_count") for name in LIMITS.values()} == {0}
+
+
+@pytest.mark.parametrize("fault", LIMITS)
+def test_without_a_limit_no_failed_offer_changes_the_status(centre, fault):
+    centre.queue("support")
+    centre.agent("1000", "support", unregistered_delay=0)
+    centre.call("ada", "support")
+    for _ in range(9):
+        centre.decide()
+        assert centre.fail("ada", "1000", fault) is None
+    assert centre.view("1000").status == "Available"
+
+
+@pytest.mark.parametrize("fault", LIMITS)
+def test_a_conversation_forgives_failed_offers_of_each_kind(centre, fault):
+    centre.queue("support")
+    centre.agent("1000", "support", unregistered_delay=0, **{f"max_{LIMITS[fault]}": 2})
+    for name in ("ada", "bob"):
+        centre.call(name, "support")
+        centre.decide()
+        assert centre.fail(name, "1000", fault) is None
+        centre.decide()
+        centre.talk(name, "1000")
+        assert getattr(centre.view("1000"), f"{LIMITS[fault]}_count") == 0
+
+
 def test_a_conversation_forgives_unanswered_offers(centre):
     centre.queue("support")
     centre.agent("1000", "support", max_no_answer=2)

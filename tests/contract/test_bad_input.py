@@ -131,6 +131,9 @@ def test_numbers_out_of_range(busy, bad):
         "unregistered_delay_us",
         "path_error_delay_us",
         "max_no_answer",
+        "max_busy",
+        "max_reject",
+        "max_unregistered",
     )
     calls += [lambda name=name: router.put_agent(now_us, "x", **{name: bad}) for name in settings]
     for call in calls:

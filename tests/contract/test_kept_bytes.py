@@ -17,8 +17,6 @@ pytestmark = pytest.mark.contract
 SECOND = 1_000_000
 KEPT = Path(__file__).parents[1] / "data/router"
 SNAPSHOT, LOG = KEPT / "snapshot", KEPT / "decision-log"
-OLDER = KEPT / "snapshot-without-lengths"
-"""The same day, by a build that kept less of the expected wait."""
 
 
 def a_day(router: Router) -> None:
@@ -33,6 +31,7 @@ def a_day(router: Router) -> None:
             wrap_up_us=9 * SECOND,
             busy_delay_us=3 * SECOND,
             max_no_answer=2,
+            max_busy=3,
             skills={"billing": number},
         )
         for queue in (1, 2, 3):
@@ -80,20 +79,6 @@ def test_a_kept_snapshot_goes_on_where_it_was_taken():
         ours, theirs = router.decide(moment_us), again.decide(moment_us)
         assert [as_tuple(proposal) for proposal in ours] == [as_tuple(proposal) for proposal in theirs]
     assert router.snapshot() == again.snapshot()
-
-
-def test_a_snapshot_that_holds_less_of_the_expected_wait_is_read_too():
-    older, newer = Router.restore(OLDER.read_bytes()), Router.restore(SNAPSHOT.read_bytes())
-    assert OLDER.read_bytes() != SNAPSHOT.read_bytes()
-    for moment_us in (13 * SECOND, 31 * SECOND, 41 * SECOND, 51 * SECOND):
-        assert older.advance(moment_us) == newer.advance(moment_us)
-        ours, theirs = older.decide(moment_us), newer.decide(moment_us)
-        assert [as_tuple(proposal) for proposal in ours] == [as_tuple(proposal) for proposal in theirs]
-    for queue in (1, 2, 3):
-        mine, its = older.wait_rates(queue), newer.wait_rates(queue)
-        assert mine.entries_per_agent_s == its.entries_per_agent_s
-        assert mine.abandonment_per_s == its.abandonment_per_s
-    assert len(older.snapshot()) == len(newer.snapshot())
 
 
 def test_a_kept_decision_log_gives_its_decisions_again():

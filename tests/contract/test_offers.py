@@ -198,14 +198,23 @@ def test_a_name_used_again_is_another_queue_and_another_agent(centre):
         centre.router.callers(old_queue)
 
 
-def test_a_silent_agent_of_a_removed_queue_gets_the_status_it_asked_for(centre):
-    centre.queue("support", no_answer_status="Logged Out")
-    centre.agent("x", "support", max_no_answer=1)
+@pytest.mark.parametrize(
+    ("fault", "kind"),
+    [
+        ("no_answer", "no_answer"),
+        ("busy", "busy"),
+        ("rejected", "reject"),
+        ("unregistered", "unregistered"),
+    ],
+)
+def test_an_agent_of_a_removed_queue_gets_the_status_it_asked_for(centre, fault, kind):
+    centre.queue("support", **{f"{kind}_status": "Logged Out"})
+    centre.agent("x", "support", **{f"max_{kind}": 1})
     centre.call("ada", "support")
     centre.decide()
     centre.leave("ada")
     centre.router.remove_queue(centre.now_us, centre.queues["support"])
-    assert centre.fail("ada", "x", "no_answer") == "Logged Out"
+    assert centre.fail("ada", "x", fault) == "Logged Out"
 
 
 def test_a_proposal_names_offer_caller_agent_and_queue(centre):

@@ -178,6 +178,18 @@ def test_ring_all_rings_everybody_by_level_and_position(centre):
     assert all_at_once(centre, 1) == "bcaefdgh"
 
 
+def test_ring_progressively_goes_by_level_and_position(centre):
+    staff(centre, "ring-progressively", ring_progressively_delay_us=5 * 10**6)
+    centre.call("ada", "support")
+    turns = ""
+    while len(turns) < len(TABLE):
+        ((_caller, agent),) = centre.decide()
+        turns += agent
+        centre.wait(5)
+    assert turns == "bcaefdgh"
+    assert [centre.state(agent) for agent in turns] == ["reserved"] * 8
+
+
 def test_ring_all_gives_the_first_caller_every_agent(centre):
     staff(centre, "ring-all")
     centre.call("ada", "support")

@@ -8,7 +8,7 @@ import pytest
 from sim.world import ANSWERS, IGNORES, MANUAL, NODE, World, agent, queue
 
 from py_callcenter.config import Config, Tier
-from py_callcenter.config.models import Relaxation
+from py_callcenter.config.routing import Relaxation
 from py_callcenter.engine import EngineError
 from py_callcenter.engine.actions import SetVariables
 from py_callcenter.sim import Call, Step

@@ -193,6 +193,45 @@ def test_three_unanswered_offers_send_the_agent_on_a_break():
     assert world.all("agent-status")[-1].reason == "max-no-answer"
 
 
+@pytest.mark.parametrize(
+    ("behaviour", "settings", "status", "reason"),
+    [
+        (BUSY, {"max_busy": 2, "busy_delay_time": 5}, "On Break", "max-busy"),
+        (REFUSES, {"max_reject": 2, "reject_delay_time": 5}, "Logged Out", "max-reject"),
+        (Behaviour(outcome="not_found"), {"max_unregistered": 2}, "Logged Out", "max-unregistered"),
+    ],
+)
+def test_each_kind_of_failed_offer_has_its_limit(behaviour, settings, status, reason):
+    queues = [queue(agent_reject_status="Logged Out")]
+    world = World(everybody(queues, [agent("1000", unregistered_delay_time=5, **settings)]))
+    world.phone("1000", behaviour)
+
+    call = world.call()
+    world.run(4)
+    assert world.agent("1000").status == "Available"
+    world.run(120)
+
+    assert len(world.sent(Originate)) == 2
+    assert world.agent("1000").status == status
+    assert call.alive
+    changed = world.all("agent-status")[-1]
+    assert (changed.status, changed.reason) == (status, reason)
+
+
+@pytest.mark.parametrize(("compatible", "status"), [(False, "Available"), (True, "On Break")])
+def test_a_broken_path_counts_as_unanswered_only_as_in_mod_callcenter(compatible, status):
+    world = World(everybody([queue(compatible=compatible)], [agent("1000", max_no_answer=2)]))
+    world.phone("1000", Behaviour(outcome="error"))
+
+    world.call()
+    world.run(60)
+
+    assert world.agent("1000").status == status
+    assert {record.outcome for record in world.all("offer-ended")} == {
+        "no_answer" if compatible else "path_error"
+    }
+
+
 def test_a_busy_phone_is_left_alone_for_its_delay():
     world = one_agent(behaviour=BUSY, busy_delay_time=30)
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from random import Random
+
 import pytest
-from sim.world import ANSWERS, IGNORES, SECOND, World, agent, everybody, queue
+from sim.world import ANSWERS, IGNORES, SECOND, World, agent, everybody, queue, voicemail_plan
 
 from py_callcenter.config import Config
 from py_callcenter.engine.actions import Originate
-from py_callcenter.sim import Step
+from py_callcenter.sim import Call, Step
 
 pytestmark = pytest.mark.sim
 
@@ -94,6 +96,56 @@ def test_somebody_who_logs_in_stops_that_clock():
     world.run(60)
 
     assert call.alive
+    assert not world.all("call-left")
+
+
+def busy_for_hours(**settings) -> World:
+    """One agent, conversations of a minute, callers by chance; in the end one talks and two wait."""
+    plan = voicemail_plan()
+    steps = (Step("set", "cc_queue=support"), Step("set", "cc_priority=5"), Step("answer"), Step("park"))
+    plan.add("important", *steps)
+    world = World(everybody([queue(**settings)], [agent("1000", wrap_up_time=0)]), dialplan=plan)
+    world.phone("1000", ANSWERS)
+    chance = Random(7)
+    callers: list[Call] = []
+    for number in range(2000):
+        world.run(5)
+        talking = next((call for call in callers if world.talks_with(call)), None)
+        if talking is not None and chance.random() < 5 / 60:
+            world.does(talking.hang_up)
+            callers.remove(talking)
+        if len(callers) < 3 and chance.random() < 5 / 60:
+            callers.append(world.call(number=f"1555{number}"))
+    while len(callers) < 3:
+        callers.append(world.call())
+    world.run(5)
+    return world
+
+
+def test_who_would_wait_too_long_is_sent_on():
+    world = busy_for_hours(max_expected_wait=160, on_full="voicemail")
+    assert not world.all("call-left")
+    assert len(world.engine.view(world.now_us).calls) == 3
+    third = world.call(number="3")
+    fourth, important = world.call(number="4"), world.call("important", number="5")
+    world.run(1)
+
+    assert not reached(third, "voicemail")
+    assert reached(fourth, "voicemail")
+    assert not reached(important, "voicemail"), "goes before the others"
+    left = world.the("call-left")
+    assert (left.reason, left.target) == ("expected-wait", "voicemail@default")
+    assert fourth.leg.values["cc_cancel_reason"] == "EXPECTED_WAIT"
+    assert fourth.leg.values["cc_cause"] == "cancel"
+
+
+def test_nobody_is_sent_on_while_the_expected_wait_is_not_known():
+    world = World(everybody([queue(max_expected_wait=1)], [agent("1000")]))
+    world.phone("1000", ANSWERS)
+    callers = [world.call(number=str(number)) for number in range(10)]
+    world.run(10)
+
+    assert all(call.alive for call in callers)
     assert not world.all("call-left")
 
 

@@ -5,10 +5,22 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from sim.world import ANSWERS, IGNORES, KEY, MANUAL, SECOND, World, agent, everybody, queue
+from sim.world import (
+    ANSWERS,
+    BUSY,
+    IGNORES,
+    KEY,
+    MANUAL,
+    REFUSES,
+    SECOND,
+    World,
+    agent,
+    everybody,
+    queue,
+)
 
 from py_callcenter.engine.actions import Kill, Originate, SetVariables
-from py_callcenter.sim import Step
+from py_callcenter.sim import Behaviour, Step
 
 pytestmark = pytest.mark.sim
 
@@ -210,6 +222,48 @@ def test_no_answers_are_not_forgotten():
 
     assert world.agent("1000").status == "On Break"
     everybody_leaves(world, call)
+
+
+@pytest.mark.parametrize(
+    ("behaviour", "kind"),
+    [(BUSY, "busy"), (REFUSES, "reject"), (Behaviour(outcome="not_found"), "unregistered")],
+)
+def test_no_kind_of_failed_offer_is_forgotten(behaviour, kind):
+    settings = {f"max_{kind}": 2, f"{kind}_delay_time": 10}
+    world = World(everybody([queue(**{f"agent_{kind}_status": "On Break"})], [agent("1000", **settings)]))
+    world.phone("1000", behaviour)
+    call = world.call()
+    world.run(5)
+    assert world.agent("1000").status == "Available"
+
+    world.restart()
+    world.run(40)
+
+    assert world.agent("1000").status == "On Break"
+    everybody_leaves(world, call)
+
+
+@pytest.mark.parametrize(("reset", "calls"), [(False, 2), (True, 1)])
+def test_counters_that_begin_anew_with_available_do_so_after_a_restart_too(reset, calls):
+    world = World(everybody([queue()], [agent("1000", wrap_up_time=0, reset_counters=reset)]))
+    world.phone("1000", ANSWERS)
+    for number in range(2):
+        call = world.call(number=f"1555{number}")
+        world.run(30)
+        world.does(call.hang_up)
+        world.run(5)
+        if number == 0:
+            for status in ("On Break", "Available"):
+                world.carry_out(world.engine.set_agent_status("1000", status, world.now_us))
+    before = world.agent("1000")
+    assert before.calls_answered == calls
+
+    world.restart()
+    world.run(5)
+
+    after = world.agent("1000")
+    assert after.calls_answered == calls
+    assert abs(after.talk_us - before.talk_us) < SECOND
 
 
 def test_callers_of_the_same_microsecond_keep_their_order():

@@ -206,6 +206,37 @@ def test_a_caller_is_told_what_to_expect_once_enough_was_seen():
     assert view.queues[0].score.answers > 0
 
 
+def test_a_caller_moved_by_hand_stays_however_long_the_wait():
+    world = World(
+        Config(
+            queues=(queue(), queue("sales", max_expected_wait=1)),
+            agents=(agent("1000"), agent("1001", wrap_up_time=0)),
+            tiers=(Tier(queue="support", agent="1000"), Tier(queue="sales", agent="1001")),
+        )
+    )
+    world.phone("1000", MANUAL)
+    world.phone("1001", ANSWERS)
+    for number in range(30):
+        call = world.call("queue_sales", number=f"1555{number}")
+        world.run(2)
+        second = world.call("queue_sales", number=f"1666{number}")
+        world.run(60)
+        for one in (call, second):
+            world.does(one.hang_up)
+        world.run(60)
+    assert world.all("call-left")[-1].reason == "expected-wait"
+    told = len(world.all("call-left"))
+    world.call("queue_sales")
+    waiting = world.call()
+    world.run(10)
+
+    move(world, waiting, "sales")
+    world.run(5)
+
+    assert line(world, "sales") == [waiting.uuid]
+    assert [record.reason for record in world.all("call-left")[told:]] == ["moved"]
+
+
 def test_a_waiting_call_tells_why_it_has_no_agent():
     world = two_queues(sales_agent=False)
     first, second = world.call(), world.call()

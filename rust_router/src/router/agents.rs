@@ -2,7 +2,7 @@
 
 use super::Router;
 use super::arguments::{id, number, refused, text};
-use callcenter_core::router::{self as core, Remembered, Status};
+use callcenter_core::router::{self as core, Misses, Remembered, Status};
 use pyo3::prelude::*;
 
 /// A copy of what the core knows of one agent; documented in `py_callcenter/_router.pyi`.
@@ -43,7 +43,22 @@ impl AgentView {
 
     #[getter]
     fn no_answer_count(&self) -> i64 {
-        self.0.no_answer_count
+        self.0.missed.no_answer
+    }
+
+    #[getter]
+    fn busy_count(&self) -> i64 {
+        self.0.missed.busy
+    }
+
+    #[getter]
+    fn reject_count(&self) -> i64 {
+        self.0.missed.reject
+    }
+
+    #[getter]
+    fn unregistered_count(&self) -> i64 {
+        self.0.missed.unregistered
     }
 
     #[getter]
@@ -108,8 +123,9 @@ impl Router {
             .map_err(refused)
     }
 
-    #[pyo3(signature = (now_us, agent, *, idle_since_us, state_since_us, no_answer_count = 0, calls_answered = 0,
-                        talk_us = 0, served = false, rest_until_us = 0, wrap_up = false))]
+    #[pyo3(signature = (now_us, agent, *, idle_since_us, state_since_us, no_answer_count = 0, busy_count = 0,
+                        reject_count = 0, unregistered_count = 0, calls_answered = 0, talk_us = 0,
+                        served = false, rest_until_us = 0, wrap_up = false))]
     #[expect(
         clippy::too_many_arguments,
         reason = "as much as the books know of an agent"
@@ -121,6 +137,9 @@ impl Router {
         #[pyo3(from_py_with = number)] idle_since_us: i64,
         #[pyo3(from_py_with = number)] state_since_us: i64,
         #[pyo3(from_py_with = number)] no_answer_count: i64,
+        #[pyo3(from_py_with = number)] busy_count: i64,
+        #[pyo3(from_py_with = number)] reject_count: i64,
+        #[pyo3(from_py_with = number)] unregistered_count: i64,
         #[pyo3(from_py_with = number)] calls_answered: i64,
         #[pyo3(from_py_with = number)] talk_us: i64,
         served: bool,
@@ -130,7 +149,12 @@ impl Router {
         let was = Remembered {
             idle_since_us,
             state_since_us,
-            no_answer_count,
+            missed: Misses {
+                no_answer: no_answer_count,
+                busy: busy_count,
+                reject: reject_count,
+                unregistered: unregistered_count,
+            },
             calls_answered,
             talk_us,
             served,

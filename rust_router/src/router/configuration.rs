@@ -3,13 +3,24 @@
 use super::Router;
 use super::arguments::{Steps, id, number, refused, text};
 use crate::skills;
-use callcenter_core::router::{AgentSettings, QueueSettings, Status, Strategy, TierSettings};
+use callcenter_core::router::{
+    AgentSettings, Misses, QueueSettings, Status, Strategy, TierSettings,
+};
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
+/// `On Break` unless another is named.
+fn status(word: Option<&Bound<'_, PyAny>>) -> PyResult<Status> {
+    match word {
+        Some(word) => Status::parse(&text(word)?).map_err(refused),
+        None => Ok(Status::OnBreak),
+    }
+}
+
 #[pymethods]
 impl Router {
-    #[pyo3(signature = (now_us, name, strategy, *, no_answer_status = None,
+    #[pyo3(signature = (now_us, name, strategy, *, no_answer_status = None, busy_status = None,
+                        reject_status = None, unregistered_status = None,
                         ring_progressively_delay_us = 10_000_000, ring_count = 2,
                         occupancy_window_us = 1_800_000_000, tier_rules_apply = false,
                         tier_rule_wait_us = 0, tier_rule_wait_multiply_level = false,
@@ -17,7 +28,7 @@ impl Router {
                         skip_agents_with_external_calls = true, refusal_memory = true,
                         skills = None, queue_priority = 0, queue_weight = 1, service_level_us = 0,
                         overtaking_cap = None),
-           text_signature = "($self, now_us, name, strategy, *, no_answer_status='On Break', ring_progressively_delay_us=10000000, ring_count=2, occupancy_window_us=1800000000, tier_rules_apply=False, tier_rule_wait_us=0, tier_rule_wait_multiply_level=False, tier_rule_no_agent_no_wait=True, tier_rules_compatible=False, skip_agents_with_external_calls=True, refusal_memory=True, skills='any', queue_priority=0, queue_weight=1, service_level_us=0, overtaking_cap=None)")]
+           text_signature = "($self, now_us, name, strategy, *, no_answer_status='On Break', busy_status='On Break', reject_status='On Break', unregistered_status='On Break', ring_progressively_delay_us=10000000, ring_count=2, occupancy_window_us=1800000000, tier_rules_apply=False, tier_rule_wait_us=0, tier_rule_wait_multiply_level=False, tier_rule_no_agent_no_wait=True, tier_rules_compatible=False, skip_agents_with_external_calls=True, refusal_memory=True, skills='any', queue_priority=0, queue_weight=1, service_level_us=0, overtaking_cap=None)")]
     #[expect(
         clippy::too_many_arguments,
         clippy::fn_params_excessive_bools,
@@ -29,6 +40,9 @@ impl Router {
         #[pyo3(from_py_with = text)] name: String,
         #[pyo3(from_py_with = text)] strategy: String,
         no_answer_status: Option<Bound<'_, PyAny>>,
+        busy_status: Option<Bound<'_, PyAny>>,
+        reject_status: Option<Bound<'_, PyAny>>,
+        unregistered_status: Option<Bound<'_, PyAny>>,
         #[pyo3(from_py_with = number)] ring_progressively_delay_us: i64,
         #[pyo3(from_py_with = number)] ring_count: i64,
         #[pyo3(from_py_with = number)] occupancy_window_us: i64,
@@ -45,13 +59,14 @@ impl Router {
         #[pyo3(from_py_with = number)] service_level_us: i64,
         overtaking_cap: Option<Bound<'_, PyAny>>,
     ) -> PyResult<u64> {
-        let no_answer_status = match no_answer_status {
-            Some(word) => Status::parse(&text(&word)?).map_err(refused)?,
-            None => Status::OnBreak,
-        };
         let settings = QueueSettings {
             strategy: Strategy::parse(&strategy).map_err(refused)?,
-            no_answer_status,
+            miss_status: Misses {
+                no_answer: status(no_answer_status.as_ref())?,
+                busy: status(busy_status.as_ref())?,
+                reject: status(reject_status.as_ref())?,
+                unregistered: status(unregistered_status.as_ref())?,
+            },
             ring_progressively_delay_us,
             ring_count,
             occupancy_window_us,
@@ -86,9 +101,9 @@ impl Router {
 
     #[pyo3(signature = (now_us, name, *, wrap_up_us = 0, busy_delay_us = 0, reject_delay_us = 0,
                         no_answer_delay_us = 0, unregistered_delay_us = 5_000_000,
-                        path_error_delay_us = 5_000_000, max_no_answer = 0, reset_counters = false,
-                        skills = None),
-           text_signature = "($self, now_us, name, *, wrap_up_us=0, busy_delay_us=0, reject_delay_us=0, no_answer_delay_us=0, unregistered_delay_us=5000000, path_error_delay_us=5000000, max_no_answer=0, reset_counters=False, skills=None)")]
+                        path_error_delay_us = 5_000_000, max_no_answer = 0, max_busy = 0,
+                        max_reject = 0, max_unregistered = 0, reset_counters = false, skills = None),
+           text_signature = "($self, now_us, name, *, wrap_up_us=0, busy_delay_us=0, reject_delay_us=0, no_answer_delay_us=0, unregistered_delay_us=5000000, path_error_delay_us=5000000, max_no_answer=0, max_busy=0, max_reject=0, max_unregistered=0, reset_counters=False, skills=None)")]
     #[expect(
         clippy::too_many_arguments,
         reason = "an agent has as many settings as it has"
@@ -104,6 +119,9 @@ impl Router {
         #[pyo3(from_py_with = number)] unregistered_delay_us: i64,
         #[pyo3(from_py_with = number)] path_error_delay_us: i64,
         #[pyo3(from_py_with = number)] max_no_answer: i64,
+        #[pyo3(from_py_with = number)] max_busy: i64,
+        #[pyo3(from_py_with = number)] max_reject: i64,
+        #[pyo3(from_py_with = number)] max_unregistered: i64,
         reset_counters: bool,
         skills: Option<&Bound<'_, PyDict>>,
     ) -> PyResult<u64> {
@@ -114,7 +132,12 @@ impl Router {
             no_answer_delay_us,
             unregistered_delay_us,
             path_error_delay_us,
-            max_no_answer,
+            limits: Misses {
+                no_answer: max_no_answer,
+                busy: max_busy,
+                reject: max_reject,
+                unregistered: max_unregistered,
+            },
             reset_counters,
         };
         let levels = match skills {

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from py_callcenter.engine.actions import Originate, SetVariables
+from py_callcenter.engine.causes import LIMITS
 from py_callcenter.engine.transfers import FOR_AGENT_US
 
 if TYPE_CHECKING:
@@ -240,7 +241,7 @@ class Truth:
             worker = self.workers[record.agent]
             self._rests(worker, self.centre.plan.wrap_up_s)
             worker.idle_us = max(worker.idle_us, self.centre.now_us)
-        elif kind == "agent-status" and record.reason == "max-no-answer":
+        elif kind == "agent-status" and record.reason in LIMITS.values():
             self.status_set(record.agent, record.status)
         self.rules.record(record)
 

@@ -2,7 +2,15 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{MAX_NO_ANSWER, Offer, Phase, Readiness, Result, Router, RouterError, Status, types};
+use super::{Misses, Offer, Phase, Readiness, Result, Router, RouterError, Status, types};
+
+/// What the counts are called.
+pub(super) const COUNTS: Misses<&str> = Misses {
+    no_answer: "no_answer_count",
+    busy: "busy_count",
+    reject: "reject_count",
+    unregistered: "unregistered_count",
+};
 
 /// What the books know of an agent, beside the status.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -11,8 +19,8 @@ pub struct Remembered {
     pub idle_since_us: i64,
     /// Since when the agent is in the state that follows.
     pub state_since_us: i64,
-    /// Unanswered offers in a row.
-    pub no_answer_count: i64,
+    /// Offers that failed since the last conversation, by kind.
+    pub missed: Misses<i64>,
     /// Conversations.
     pub calls_answered: i64,
     /// Time in them.
@@ -34,7 +42,7 @@ impl Router {
         Self::check_time(now_us)?;
         types::duration("idle_since_us", was.idle_since_us)?;
         types::duration("state_since_us", was.state_since_us)?;
-        types::range("no_answer_count", was.no_answer_count, 0, MAX_NO_ANSWER)?;
+        was.missed.check(&COUNTS)?;
         types::duration("calls_answered", was.calls_answered)?;
         types::duration("talk_us", was.talk_us)?;
         types::duration("rest_until_us", was.rest_until_us)?;
@@ -44,7 +52,7 @@ impl Router {
         self.begin_rest(slot, was.rest_until_us - now_us, was.wrap_up)?;
         let agent = self.agents.get_mut(slot)?;
         agent.idle_since_us = was.idle_since_us.min(now_us);
-        agent.no_answer_count = was.no_answer_count;
+        agent.missed = was.missed;
         agent.calls_answered = was.calls_answered.unsigned_abs();
         agent.talk_us = was.talk_us;
         agent.served = was.served && agent.status == Status::OnDemand;
@@ -81,7 +89,7 @@ impl Router {
             made_us: now_us,
             phase: Phase::Reserved,
             withdrawn: false,
-            no_answer_status: queue.settings.no_answer_status,
+            miss_status: queue.settings.miss_status,
         })?;
         let trail = caller.trail_mut();
         trail.offers.push(offer_slot);
@@ -119,12 +127,12 @@ impl Router {
             phase: Phase::Talking { since_us },
             withdrawn: false,
             // Never asked for: a conversation can't fail.
-            no_answer_status: Status::OnBreak,
+            miss_status: Misses::ON_BREAK,
         })?;
         self.end_rest(agent_slot)?;
         let agent = self.agents.get_mut(agent_slot)?;
         agent.offer = Some(offer_slot);
-        agent.no_answer_count = 0;
+        agent.missed = Misses::default();
         agent.calls_answered = agent.calls_answered.saturating_add(u64::from(!counted));
         self.refresh_agent(agent_slot)?;
         self.agents.get_mut(agent_slot)?.state_since_us = since_us;

@@ -3,8 +3,8 @@
 use super::gates::count;
 use super::timers::Due;
 use super::{
-    Agent, AgentView, Fresh, MAX_EXTERNAL_CALLS, Phase, Queue, Readiness, Rest, Result, Router,
-    RouterError, State, Status, types,
+    Agent, AgentView, Fresh, MAX_EXTERNAL_CALLS, Misses, Phase, Queue, Readiness, Rest, Result,
+    Router, RouterError, State, Status, types,
 };
 
 impl Agent {
@@ -62,7 +62,7 @@ impl Router {
         let before = std::mem::replace(&mut agent.status, status);
         agent.served = false;
         if status != before && status == Status::Available {
-            agent.no_answer_count = 0;
+            agent.missed = Misses::default();
             if agent.settings.reset_counters {
                 agent.calls_answered = 0;
                 agent.talk_us = 0;
@@ -363,7 +363,7 @@ impl Router {
                 .rest
                 .map_or(0, |rest| rest.timer.0)
                 .max(agent.hold.map_or(0, |timer| timer.0)),
-            no_answer_count: agent.no_answer_count,
+            missed: agent.missed,
             calls_answered: agent.calls_answered,
             talk_us: agent.talk_us,
             external_calls: agent.external_calls,

@@ -8,9 +8,9 @@ use smallvec::SmallVec;
 
 use super::gates::count;
 use super::{
-    Agent, AgentSettings, ClassIndex, LadderId, LongRanked, ProfileId, Queue, QueueSettings,
-    Readiness, Ready, Result, Router, RouterError, Shield, State, Status, Strategy, Tier,
-    TierSettings, Work, types,
+    Agent, AgentSettings, ClassIndex, LadderId, LongRanked, Misses, ProfileId, Queue,
+    QueueSettings, Readiness, Ready, Result, Router, RouterError, Shield, State, Status, Strategy,
+    Tier, TierSettings, Work, types,
 };
 
 impl Queue {
@@ -103,7 +103,7 @@ impl Agent {
             external_calls: 0,
             offer: None,
             readiness: Readiness::None,
-            no_answer_count: 0,
+            missed: Misses::default(),
             calls_answered: 0,
             talk_us: 0,
             work: Work::default(),

@@ -263,7 +263,7 @@ impl Router {
             made_us: self.now_us,
             phase: Phase::Reserved,
             withdrawn: false,
-            no_answer_status: queue.settings.no_answer_status,
+            miss_status: queue.settings.miss_status,
         })?;
         if caller.trail.is_none() {
             caller.trail = self.spare_trails.pop();

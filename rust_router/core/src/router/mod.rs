@@ -51,9 +51,9 @@ pub use look::QueueView;
 pub use settings::{AgentSettings, QueueSettings, TierSettings};
 pub use snapshot::{SNAPSHOT_FORMAT, SnapshotError};
 pub use types::{
-    AgentView, Closed, Fault, MAX_EXTERNAL_CALLS, MAX_NAME, MAX_NO_ANSWER, MAX_PRIORITY,
+    AgentView, Closed, Fault, MAX_EXTERNAL_CALLS, MAX_MISSES, MAX_NAME, MAX_PRIORITY,
     MAX_RING_COUNT, MAX_TIER, MAX_TIER_WAIT_US, MAX_US, MAX_WEIGHT, MAX_WINDOW_US, MIN_WINDOW_US,
-    Proposal, Reason, State, Status, Strategy,
+    Misses, Proposal, Reason, State, Status, Strategy,
 };
 
 use crate::skills::{ClassIndex, DemandId, LadderId, ProfileId, Skills};
@@ -189,7 +189,7 @@ struct Agent {
     external_calls: i64,
     talk_us: i64,
     calls_answered: u64,
-    no_answer_count: i64,
+    missed: Misses<i64>,
     work: Work,
     settings: AgentSettings,
     name: String,
@@ -300,7 +300,7 @@ struct Offer {
     phase: Phase,
     /// Given to be withdrawn: can't win any more.
     withdrawn: bool,
-    no_answer_status: Status,
+    miss_status: Misses<Status>,
 }
 
 /// What a decision looks at; each gives the best open caller for whom somebody is ready.

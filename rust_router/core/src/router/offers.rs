@@ -2,7 +2,7 @@
 
 use crate::estimate::End;
 
-use super::{Fault, Offer, Phase, Result, Router, RouterError, Status};
+use super::{Fault, MAX_MISSES, Misses, Offer, Phase, Result, Router, RouterError, Status};
 
 impl Router {
     /// The phone rings. Nothing when it rang before or was answered.
@@ -65,12 +65,12 @@ impl Router {
         entry.phase = Phase::Talking { since_us };
         let agent_slot = entry.agent;
         let agent = self.agents.get_mut(agent_slot)?;
-        agent.no_answer_count = 0;
+        agent.missed = Misses::default();
         agent.calls_answered = agent.calls_answered.saturating_add(1);
         self.refresh_agent(agent_slot)
     }
 
-    /// End an offer without a conversation; give the new status when `max_no_answer` was reached.
+    /// End an offer without a conversation; give the new status when a limit was reached.
     ///
     /// # Errors
     /// `UnknownOffer`, `OutOfRange`; `WrongStep` for a conversation.
@@ -94,12 +94,12 @@ impl Router {
         let agent = self.agents.get_mut(entry.agent)?;
         let delay_us = agent.settings.delay_us(fault);
         let mut new_status = None;
-        if matches!(fault, Fault::NoAnswer | Fault::Unreachable) {
-            agent.no_answer_count = agent.no_answer_count.saturating_add(1);
-            let limit = agent.settings.max_no_answer;
+        if let Some(count) = agent.missed.of_mut(fault) {
+            *count = count.saturating_add(1).min(MAX_MISSES);
+            let limit = agent.settings.limits.of(fault).copied().unwrap_or(0);
             // An agent who went on break or home meanwhile has said more than silence does.
-            if limit > 0 && agent.no_answer_count >= limit && agent.status.takes_calls() {
-                new_status = Some(entry.no_answer_status);
+            if limit > 0 && *count >= limit && agent.status.takes_calls() {
+                new_status = entry.miss_status.of(fault).copied();
             }
         }
         if delay_us > 0 {

@@ -4,8 +4,8 @@ use serde::{Deserialize, Serialize};
 
 use super::error::Result;
 use super::types::{
-    Fault, MAX_NO_ANSWER, MAX_OVERTAKING, MAX_QUEUE_PRIORITY, MAX_QUEUE_WEIGHT, MAX_RING_COUNT,
-    MAX_TIER, MAX_TIER_WAIT_US, MAX_US, MAX_WEIGHT, MAX_WINDOW_US, MIN_WINDOW_US, Status, Strategy,
+    Fault, MAX_OVERTAKING, MAX_QUEUE_PRIORITY, MAX_QUEUE_WEIGHT, MAX_RING_COUNT, MAX_TIER,
+    MAX_TIER_WAIT_US, MAX_US, MAX_WEIGHT, MAX_WINDOW_US, MIN_WINDOW_US, Misses, Status, Strategy,
     duration, range,
 };
 
@@ -18,8 +18,8 @@ use super::types::{
 pub struct QueueSettings {
     /// How agents are picked.
     pub strategy: Strategy,
-    /// What an agent gets who reaches `max_no_answer`.
-    pub no_answer_status: Status,
+    /// What an agent gets who reaches a limit of failed offers.
+    pub miss_status: Misses<Status>,
     /// `ring-progressively`: time between two phones.
     pub ring_progressively_delay_us: i64,
     /// `ring-k`: phones at a time.
@@ -54,7 +54,7 @@ impl Default for QueueSettings {
     fn default() -> Self {
         Self {
             strategy: Strategy::LongestIdleAgent,
-            no_answer_status: Status::OnBreak,
+            miss_status: Misses::ON_BREAK,
             ring_progressively_delay_us: 10_000_000,
             ring_count: 2,
             occupancy_window_us: 1_800_000_000,
@@ -161,8 +161,8 @@ pub struct AgentSettings {
     pub unregistered_delay_us: i64,
     /// Rest after `path_error`.
     pub path_error_delay_us: i64,
-    /// Unanswered offers in a row that change the status; 0 = no limit.
-    pub max_no_answer: i64,
+    /// Failed offers without a conversation between them that change the status; 0 = no limit.
+    pub limits: Misses<i64>,
     /// Whether becoming Available clears calls and talk time, as in `mod_callcenter`.
     pub reset_counters: bool,
 }
@@ -176,7 +176,7 @@ impl Default for AgentSettings {
             no_answer_delay_us: 0,
             unregistered_delay_us: 5_000_000,
             path_error_delay_us: 5_000_000,
-            max_no_answer: 0,
+            limits: Misses::default(),
             reset_counters: false,
         }
     }
@@ -203,6 +203,11 @@ impl AgentSettings {
         duration("no_answer_delay_us", self.no_answer_delay_us)?;
         duration("unregistered_delay_us", self.unregistered_delay_us)?;
         duration("path_error_delay_us", self.path_error_delay_us)?;
-        range("max_no_answer", self.max_no_answer, 0, MAX_NO_ANSWER)
+        self.limits.check(&Misses {
+            no_answer: "max_no_answer",
+            busy: "max_busy",
+            reject: "max_reject",
+            unregistered: "max_unregistered",
+        })
     }
 }

@@ -150,7 +150,10 @@ pub(super) fn step() -> impl proptest::strategy::Strategy<Value = Step> {
 fn staff() -> AgentSettings {
     AgentSettings {
         wrap_up_us: 3 * SECOND,
-        max_no_answer: 2,
+        limits: Misses {
+            no_answer: 2,
+            ..Misses::default()
+        },
         ..AgentSettings::default()
     }
 }

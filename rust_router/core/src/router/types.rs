@@ -30,8 +30,8 @@ pub const MAX_QUEUE_PRIORITY: i64 = 100;
 pub const MAX_QUEUE_WEIGHT: i64 = 1_000;
 /// Largest overtaking cap.
 pub const MAX_OVERTAKING: i64 = 1_000;
-/// Largest limit of unanswered offers.
-pub const MAX_NO_ANSWER: i64 = 1_000_000;
+/// Largest limit of offers that failed in a row.
+pub const MAX_MISSES: i64 = 1_000_000;
 
 macro_rules! words {
     ($(#[$doc:meta])* $type:ident, $what:literal, { $($(#[$item:meta])* $variant:ident = $word:literal),+ $(,)? }) => {
@@ -230,6 +230,62 @@ impl Fault {
     }
 }
 
+/// One value for each kind of failed offer that has a limit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Misses<T> {
+    /// `no_answer` and `unreachable`.
+    pub no_answer: T,
+    /// `busy`.
+    pub busy: T,
+    /// `rejected`.
+    pub reject: T,
+    /// `unregistered`.
+    pub unregistered: T,
+}
+
+impl<T> Misses<T> {
+    /// The value of a fault; None for those without a limit.
+    pub(super) const fn of(&self, fault: Fault) -> Option<&T> {
+        match fault {
+            Fault::NoAnswer | Fault::Unreachable => Some(&self.no_answer),
+            Fault::Busy => Some(&self.busy),
+            Fault::Rejected => Some(&self.reject),
+            Fault::Unregistered => Some(&self.unregistered),
+            Fault::PathError | Fault::Withdrawn => None,
+        }
+    }
+
+    pub(super) const fn of_mut(&mut self, fault: Fault) -> Option<&mut T> {
+        match fault {
+            Fault::NoAnswer | Fault::Unreachable => Some(&mut self.no_answer),
+            Fault::Busy => Some(&mut self.busy),
+            Fault::Rejected => Some(&mut self.reject),
+            Fault::Unregistered => Some(&mut self.unregistered),
+            Fault::PathError | Fault::Withdrawn => None,
+        }
+    }
+}
+
+impl Misses<Status> {
+    /// `mod_callcenter`'s `agent-no-answer-status`, for all kinds.
+    pub(super) const ON_BREAK: Self = Self {
+        no_answer: Status::OnBreak,
+        busy: Status::OnBreak,
+        reject: Status::OnBreak,
+        unregistered: Status::OnBreak,
+    };
+}
+
+impl Misses<i64> {
+    /// Refuse what is out of range, by the name that `names` gives it.
+    pub(super) fn check(&self, names: &Misses<&'static str>) -> Result<()> {
+        range(names.no_answer, self.no_answer, 0, MAX_MISSES)?;
+        range(names.busy, self.busy, 0, MAX_MISSES)?;
+        range(names.reject, self.reject, 0, MAX_MISSES)?;
+        range(names.unregistered, self.unregistered, 0, MAX_MISSES)
+    }
+}
+
 /// A copy of what the core knows of one agent.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AgentView {
@@ -245,8 +301,8 @@ pub struct AgentView {
     pub idle_since_us: i64,
     /// End of a wrap-up or delay, or the moment set by hand, the later one; 0 when none runs.
     pub ready_at_us: i64,
-    /// Offers in a row that nobody answered.
-    pub no_answer_count: i64,
+    /// Offers that failed since the last conversation, by kind.
+    pub missed: Misses<i64>,
     /// Conversations so far.
     pub calls_answered: u64,
     /// Time in finished conversations.

@@ -22,7 +22,7 @@ pub use replay::{LogError, Replay};
 
 const MAGIC: &[u8; 8] = b"CCDECIDE";
 /// Changes with the format of snapshots and whenever calls do; no version reads another's.
-pub const LOG_FORMAT: u32 = 4;
+pub const LOG_FORMAT: u32 = 5;
 /// A log that nobody fetches ends here: some million calls.
 const MAX_UNFETCHED: usize = 64 << 20;
 /// Most bytes of calls to be kept.

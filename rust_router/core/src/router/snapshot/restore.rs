@@ -1,5 +1,6 @@
 //! From facts to a router. Nothing is believed: each number has its range and each id must be somebody's.
 
+use super::super::adopt::COUNTS;
 use super::super::callers::{REMEMBERED, key_priority};
 use super::super::timers::Due;
 use super::super::types::{self, range};
@@ -172,7 +173,7 @@ fn put_agent(router: &mut Router, row: AgentRow) -> Result<u32> {
         rest,
         hold_us,
         external_calls,
-        no_answer_count,
+        missed,
         calls_answered,
         talk_us,
         work,
@@ -183,7 +184,8 @@ fn put_agent(router: &mut Router, row: AgentRow) -> Result<u32> {
     past(state_since_us, router.now_us)?;
     past(idle_since_us, router.now_us)?;
     range("external_calls", external_calls, 0, MAX_EXTERNAL_CALLS)?;
-    must(no_answer_count >= 0 && talk_us >= 0, "a count below 0")?;
+    missed.check(&COUNTS)?;
+    must(talk_us >= 0, "a count below 0")?;
     must(calls_answered <= MAX_ID, "a count out of range")?;
     must(work.is_sound(router.now_us), "work at impossible times")?;
     let skills: Vec<(&str, i64)> = skills
@@ -200,7 +202,7 @@ fn put_agent(router: &mut Router, row: AgentRow) -> Result<u32> {
         external_calls,
         talk_us,
         calls_answered,
-        no_answer_count,
+        missed,
         work,
         ..Agent::new(name, settings, profile, router.now_us)
     };
@@ -333,7 +335,7 @@ fn put_offer(router: &mut Router, row: &OfferRow) -> Result<()> {
         made_us,
         phase,
         withdrawn,
-        no_answer_status,
+        miss_status,
     } = row;
     past(made_us, router.now_us)?;
     let agent_slot = router.agent_slot(agent)?;
@@ -354,7 +356,7 @@ fn put_offer(router: &mut Router, row: &OfferRow) -> Result<()> {
         made_us,
         phase,
         withdrawn,
-        no_answer_status,
+        miss_status,
     };
     let slot = router.offers.insert_again(id, offer)?;
     let slot = slot.ok_or(Contradiction("an offer's id that can't be"))?;

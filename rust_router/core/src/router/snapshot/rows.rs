@@ -8,8 +8,8 @@ use serde::{Deserialize, Serialize};
 
 use super::super::timers::Timers;
 use super::super::{
-    Agent, AgentSettings, Caller, CallerKey, NO_TRAIL, Offer, Phase, Queue, QueueSettings, Rest,
-    Result, Router, Status, Tier, TierSettings, Trail, Work,
+    Agent, AgentSettings, Caller, CallerKey, Misses, NO_TRAIL, Offer, Phase, Queue, QueueSettings,
+    Rest, Result, Router, Status, Tier, TierSettings, Trail, Work,
 };
 use crate::estimate::Ticket;
 
@@ -68,7 +68,7 @@ pub(super) struct AgentRow<'a> {
     pub(super) rest: Option<(i64, bool)>,
     pub(super) hold_us: Option<i64>,
     pub(super) external_calls: i64,
-    pub(super) no_answer_count: i64,
+    pub(super) missed: Misses<i64>,
     pub(super) calls_answered: u64,
     pub(super) talk_us: i64,
     pub(super) work: Work,
@@ -103,7 +103,7 @@ pub(super) struct OfferRow {
     pub(super) made_us: i64,
     pub(super) phase: Phase,
     pub(super) withdrawn: bool,
-    pub(super) no_answer_status: Status,
+    pub(super) miss_status: Misses<Status>,
 }
 
 impl<'a> Facts<'a> {
@@ -246,7 +246,7 @@ impl<'a> AgentRow<'a> {
             rest,
             hold,
             external_calls,
-            no_answer_count,
+            missed,
             calls_answered,
             talk_us,
             work,
@@ -287,7 +287,7 @@ impl<'a> AgentRow<'a> {
             ),
             hold_us: hold.map(|(until_us, _)| until_us),
             external_calls: *external_calls,
-            no_answer_count: *no_answer_count,
+            missed: *missed,
             calls_answered: *calls_answered,
             talk_us: *talk_us,
             work: work.clone(),
@@ -358,7 +358,7 @@ impl OfferRow {
             made_us,
             phase,
             withdrawn,
-            no_answer_status,
+            miss_status,
             // Follows from the order of ids.
             place: _,
         } = offer;
@@ -373,7 +373,7 @@ impl OfferRow {
             made_us: *made_us,
             phase: *phase,
             withdrawn: *withdrawn,
-            no_answer_status: *no_answer_status,
+            miss_status: *miss_status,
         })
     }
 }
