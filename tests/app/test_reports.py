@@ -6,6 +6,7 @@ import asyncio
 import csv
 import io
 from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
 from zoneinfo import ZoneInfo
 
 import httpx
@@ -19,7 +20,7 @@ from py_callcenter.api import create_app
 from py_callcenter.app.history import StoredHistory
 from py_callcenter.metrics import MetricsSnapshot, render
 from py_callcenter.reports import ReportError, ask
-from py_callcenter.reports.table import inert
+from py_callcenter.reports.table import inert, to_csv
 from py_callcenter.stats import FORMULAS, Live
 from py_callcenter.store import Store
 
@@ -319,6 +320,17 @@ def test_a_cell_that_a_spreadsheet_would_run_is_inert(cell):
     assert inert(cell) == f"'{cell}"
     assert inert("support") == "support"
     assert (inert(None), inert(0), inert(1.5)) == ("", 0, 1.5)
+
+
+def test_the_table_itself_holds_no_cell_that_runs():
+    """A queue's name is an operator's word; a spreadsheet must still not run it, nor split it into rows."""
+    name = '=HYPERLINK("http://x","y"),\r\n@SUM(A1)'
+    columns = ["queue", "begin", "end", "offered"]
+    rows = [{"queue": name, "begin": "2026-11-22", "end": "2026-11-23", "offered": -1}]
+    table = to_csv(SimpleNamespace(columns=columns, rows=rows, total={"offered": 1}))
+    cells = list(csv.reader(io.StringIO(table.decode("utf-8-sig"), newline="")))
+
+    assert cells == [columns, [f"'{name}", "2026-11-22", "2026-11-23", "-1"], ["total", "", "", "1"]]
 
 
 def test_a_controller_without_a_database_says_so():
