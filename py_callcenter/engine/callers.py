@@ -55,12 +55,15 @@ def arrived(state: State, node: str, event: Event) -> None:
     """First PARK of a channel that we don't know."""
     name = event.get("variable_cc_queue") or ""
     queue = state.queues.get(name)
-    stamp, stamped = looks.stamp_of(event), looks.is_stamped(state, event)
-    entered_us = min(stamp.entered_us, state.now_us) if stamped else state.now_us
-    call = call_from(node, event, entered_us)
+    stamped = looks.is_stamped(state, event)
     known = stamped or looks.was_ours(state, event)
+    call = call_from(node, event, state.now_us)
     if known:  # with another queue than before, it is another queue leg
+        stamp = looks.stamp_of(event)
         call.attempts, call.stays = stamp.attempt, stamp.leg - 1 if stamped else stamp.leg
+        if stamped:
+            call.first_us = min(stamp.entered_us, state.now_us)
+    entered_us = call.first_us
     state.calls[call.uuid] = call
     if not known and queue is not None:
         caller = state.sealer.caller(call.number)

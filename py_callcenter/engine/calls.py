@@ -123,9 +123,8 @@ class Offer:
     @property
     def legs_gone(self) -> bool:
         """Nothing of this offer can ring any more: all legs died, or the job ended and none lives."""
-        if all(leg.dead for leg in self.legs.values()):
-            return True
-        return self.job_done and all(leg.dead or not leg.created for leg in self.legs.values())
+        done = self.job_done
+        return all(leg.dead or (done and not leg.created) for leg in self.legs.values())
 
     def parked_leg(self) -> Leg | None:
         for leg in self.legs.values():

@@ -84,12 +84,20 @@ class Outcome:
         self._records: list[AnyRecord] = []
 
     @property
+    def untaken(self) -> bool:
+        """Whether the records aren't made yet."""
+        return self._take is not None
+
+    @property
     def records(self) -> list[AnyRecord]:
         """Made when they are first asked for, or else before the next input is taken."""
         take, self._take = self._take, None
         if take is not None:
             self._records = take()
         return self._records
+
+
+_NOTHING: Final = Outcome(quiet=True)
 
 
 class Engine:
@@ -152,10 +160,10 @@ class Engine:
         """An event of a switch. Events that concern nobody here are ignored."""
         handler = self._handlers.get(event.name)
         if handler is None:
-            return Outcome(quiet=True)
+            return _NOTHING
         late = self._advance(now_us)
-        if handler(node, event) and not late:
-            return Outcome(quiet=True)
+        if handler(node, event) and not late and self._state.is_still:
+            return self._pass()
         return self._finish()
 
     def on_failure(self, action: Action, error: str | None, now_us: int) -> Outcome:
@@ -166,10 +174,12 @@ class Engine:
 
     def on_probe(self, action: Probe, alive: bool, now_us: int) -> Outcome:
         """The answer to a `Probe`."""
-        self._advance(now_us)
+        late = self._advance(now_us)
         state = self._state
         if action.audit:
             audit.answered(state, action.uuid, alive=alive)
+            if alive and not late and state.is_still:
+                return self._pass()
         elif not alive:
             self._leg_gone(action.uuid, "UNSEEN", "")
         elif (offer := state.legs.get(action.uuid)) is not None:
@@ -460,23 +470,34 @@ class Engine:
 
     def _advance(self, now_us: int) -> bool:
         """Let time pass; whether that changed anything."""
-        _ = self._told.records  # so that no input has those of another
+        if self._told.untaken:
+            _ = self._told.records  # so that no input has those of another
         state = self._state
         state.now_us = max(state.now_us, now_us)
         return state.run_timers()
 
+    def _pass(self) -> Outcome:
+        """The core was told nothing and nothing is to be done, so there is nobody to match."""
+        if self._state.round.timer is None:
+            audit.wake(self._state)
+        return _NOTHING
+
     def _finish(self) -> Outcome:
         """Match callers and agents as they now stand; hand out what gathered."""
         state = self._state
-        audit.wake(state)
+        if state.round.timer is None:
+            audit.wake(state)
         self._ring()
         while state.spared:
             state.spared = False
             self._ring()
-        # Ringing a phone comes first: it has connections of its own, and the caller is waiting for it.
-        state.actions.sort(key=_rings_no_phone)
-        self._told = outcome = Outcome(state.actions, state.round.doubts, state.take_records)
-        state.actions = []
+        actions = state.actions
+        if len(actions) > 1:
+            # Ringing a phone comes first: it has connections of its own, and the caller is waiting for it.
+            actions.sort(key=_rings_no_phone)
+        self._told = outcome = Outcome(actions, state.round.doubts, state.take_records)
+        if actions:
+            state.actions = []
         if state.round.doubts:
             state.round.doubts = set()
         return outcome
@@ -495,7 +516,9 @@ class Engine:
         outside.look(state, node, live)
         resynchronise.resync(state, node, live.values())
 
-    def _on_create(self, node: str, event: Event) -> None:
+    # A handler that gives True has told the core nothing.
+
+    def _on_create(self, node: str, event: Event) -> bool:
         uuid = event.unique_id
         recovery.reappeared(self._state, node, uuid)
         offer = self._state.legs.get(uuid)
@@ -503,12 +526,14 @@ class Engine:
             offers.leg_created(self._state, offer, offer.legs[uuid])
         else:
             pacing.began(self._state, node)
-            outside.began(self._state, node, event)
+            told = outside.began(self._state, node, event)
             if uuid not in self._state.reach.standing_legs and uuid not in self._state.outside.consults:
                 strangers.began(self._state, node, uuid)
             if event.get("Call-Direction") == "inbound":
                 callers.expect(self._state, event)
             self._ghost(node, uuid)
+            return not told
+        return True
 
     def _on_progress(self, node: str, event: Event) -> None:
         uuid = event.unique_id
@@ -519,7 +544,7 @@ class Engine:
             self._ghost(node, uuid)
 
     def _on_answer(self, node: str, event: Event) -> bool:
-        """True: nothing is to be done. A caller's PARK stands behind it often, and is waited for."""
+        """A caller's PARK stands behind it often, and is waited for."""
         uuid = event.unique_id
         offer = self._state.legs.get(uuid)
         if offer is not None:
@@ -528,14 +553,13 @@ class Engine:
         if event.get("variable_cc_queue") and uuid not in self._state.calls:
             callers.expect(self._state, event)
             strangers.answered(self._state, node, uuid)
-        return not self._ghost(node, uuid)
+        self._ghost(node, uuid)
+        return True
 
-    def _ghost(self, node: str, uuid: str) -> bool:
+    def _ghost(self, node: str, uuid: str) -> None:
         """A leg that was called off before it existed (races R1, R2)."""
         if self._state.cancelled.pop(uuid, 0) > self._state.now_us:
             self._state.act(Kill(node, uuid, "ORIGINATOR_CANCEL"))
-            return True
-        return False
 
     def _on_park(self, node: str, event: Event) -> None:
         state = self._state
@@ -563,17 +587,19 @@ class Engine:
         elif event.get("variable_cc_queue") and uuid not in state.dead:
             callers.arrived(state, node, event)
 
-    def _on_unpark(self, _node: str, event: Event) -> None:
+    def _on_unpark(self, _node: str, event: Event) -> bool:
         call = self._state.calls.get(event.unique_id)
-        if call is not None:
-            call.news += 1
-            moves.unparked(self._state, call, event)
+        if call is None:
+            return True
+        call.news += 1
+        return not moves.unparked(self._state, call, event)
 
-    def _on_unbridge(self, _node: str, event: Event) -> None:
+    def _on_unbridge(self, _node: str, event: Event) -> bool:
         call = self._state.calls.get(event.unique_id)
-        if call is not None:
-            call.news += 1
-            moves.unbridged(self._state, call, event)
+        if call is None:
+            return True
+        call.news += 1
+        return not moves.unbridged(self._state, call, event)
 
     def _on_bridge(self, node: str, event: Event) -> None:
         recovery.reappeared(self._state, node, event.unique_id)
@@ -591,9 +617,9 @@ class Engine:
         if offer is not None:
             talk.unheld(self._state, offer)
 
-    def _on_hangup(self, _node: str, event: Event) -> None:
+    def _on_hangup(self, _node: str, event: Event) -> bool:
         uuid = event.unique_id
-        outside.ended(self._state, uuid)
+        told = outside.ended(self._state, uuid)
         strangers.known(self._state, uuid)
         cause = event.get("Hangup-Cause") or "NORMAL_UNSPECIFIED"
         call = self._state.calls.get(uuid)
@@ -604,12 +630,15 @@ class Engine:
             standby.gone(self._state, uuid)
         elif uuid in self._state.outside.consults:
             consults.gone(self._state, uuid, cause)
-        elif event.get("variable_cc_queue"):
-            self._state.bury(uuid)
+        else:
+            if event.get("variable_cc_queue"):
+                self._state.bury(uuid)
+            return not told
+        return False
 
-    def _on_destroy(self, node: str, event: Event) -> None:
+    def _on_destroy(self, node: str, event: Event) -> bool:
         pacing.ended(self._state, node)
-        self._on_hangup(node, event)
+        return self._on_hangup(node, event)
 
     def _on_heartbeat(self, node: str, event: Event) -> None:
         sessions, most, left = (
@@ -649,13 +678,14 @@ class Engine:
         elif event.get("Playback-Status") == "done":
             music.ended(self._state, call)
 
-    def _on_job(self, _node: str, event: Event) -> None:
+    def _on_job(self, _node: str, event: Event) -> bool:
         offer = self._state.jobs.get(event.get("Job-UUID") or "")
         if offer is not None:
-            offers.job_ended(self._state, offer, event)
-        elif (cause := cause_of_job(event.body)) is not None:
+            return offers.job_ended(self._state, offer, event)
+        if (cause := cause_of_job(event.body)) is not None:
             consults.job_failed(self._state, event.get("Job-UUID") or "", cause)
             standby.job_ended(self._state, event.get("Job-UUID") or "", failed=True)
+        return False
 
     def _on_custom(self, _node: str, event: Event) -> None:
         if event.subclass == "sofia::transferor":

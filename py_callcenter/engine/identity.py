@@ -79,7 +79,8 @@ class Sealer:
         return _tag(self._key, parts)
 
     def _caller(self, number: str) -> str:
-        digits = "".join(c for c in number if c.isascii() and c.isdigit())
+        plain = number.isascii() and number.isdigit()
+        digits = number if plain else "".join(c for c in number if c.isascii() and c.isdigit())
         if not number.lstrip().startswith("+"):
             digits = digits.removeprefix("00")
         return _tag(self._caller_key, ("caller-number", digits)) if len(digits) > _WITHHELD_DIGITS else ""

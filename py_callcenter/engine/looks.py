@@ -53,8 +53,9 @@ def stamp_of(dump: Event) -> Stamp:
 
 def is_stamped(state: State, dump: Event) -> bool:
     """Whether the stamps on a caller's channel are ours, for this channel and the queue that it names."""
-    return state.sealer.holds(
-        dump.get("variable_cc_tag"),
+    tag = dump.get("variable_cc_tag")
+    return tag is not None and state.sealer.holds(
+        tag,
         "caller",
         dump.unique_id,
         dump.get("variable_cc_call") or "",

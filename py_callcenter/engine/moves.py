@@ -50,10 +50,14 @@ def parked(call: Call, event: Event) -> bool:
     return True
 
 
-def unparked(state: State, call: Call, event: Event) -> None:
-    """A caller leaves the park: to the bridge that we asked for, to one that others made, or elsewhere."""
-    if moved(call, event):
-        departed(state, call)
+def unparked(state: State, call: Call, event: Event) -> bool:
+    """A caller leaves the park: to the bridge that we asked for, to one that others made, or elsewhere, which
+    is what True says.
+    """
+    if not moved(call, event):
+        return False
+    departed(state, call)
+    return True
 
 
 def departed(state: State, call: Call) -> None:
@@ -78,17 +82,17 @@ def _forsaken(state: State, call: Call) -> None:
         state.round.doubts.add(call.node)
 
 
-def unbridged(state: State, call: Call, event: Event) -> None:
-    """A caller leaves a conversation: with a transfer, somebody else cares for them from now on.
+def unbridged(state: State, call: Call, event: Event) -> bool:
+    """A caller leaves a conversation: with a transfer (True), somebody else cares for them from now on.
 
     The agent's leg is the switch's to end; it may have been sent elsewhere too, so nobody hangs it up.
     """
     if call.phase is Phase.AWAY and not moved(call, event):
         state.stop_timer(call.settle_timer)
         call.settle_timer = state.start_timer(FORSAKEN_US, _forsaken, call)
-        return
+        return False
     if call.phase not in (Phase.TALKING, Phase.PARTED) or not moved(call, event):
-        return
+        return False
     offer = call.winner
     if call.phase is Phase.TALKING:
         if offer is not None:
@@ -96,3 +100,4 @@ def unbridged(state: State, call: Call, event: Event) -> None:
         talk.end(state, call, "system", transferred=True)
     state.stop_timer(call.settle_timer)
     call.transferred = call.handed_on = True
+    return True

@@ -346,8 +346,8 @@ def record(state: State, call: Call, offer: Offer) -> None:
     state.note(RecordingStarted, call.node, call=call.id, agent=offer.agent.name, path=path)
 
 
-def job_ended(state: State, offer: Offer, event: Event) -> None:
-    """BACKGROUND_JOB of the originate: the only sign of a failure that made no leg."""
+def job_ended(state: State, offer: Offer, event: Event) -> bool:
+    """BACKGROUND_JOB of the originate: the only sign of a failure that made no leg. True: no news."""
     offer.job_done = True
     cause = cause_of_job(event.body)
     if cause is not None:
@@ -356,14 +356,15 @@ def job_ended(state: State, offer: Offer, event: Event) -> None:
             offer.nobody_to_blame = pacing.refused(state, offer, spare)
         if offer.legs_gone:
             _conclude(state, offer)
-        return
+        return False
     winner = offer.legs.get(event.body.decode("utf-8", "replace").removeprefix("+OK").strip())
     if winner is None or winner.dead or winner.parked:
-        return
+        return True
     if not winner.answered:
         leg_answered(state, offer, winner)
     if offer.state is OfferState.CLAIMED:
         state.start_timer(PARK_GRACE_US, _park_overdue, offer, winner)
+    return False
 
 
 def originate_refused(state: State, offer: Offer) -> None:

@@ -48,15 +48,17 @@ def phones(state: State, node: str, contact: str, dial_strings: Iterable[str]) -
         configure(state)
 
 
-def began(state: State, node: str, event: Event) -> None:
+def began(state: State, node: str, event: Event) -> bool:
     """A channel that isn't ours: is it an agent's?"""
     outside = state.outside
     if not outside.lines or event.unique_id in outside.channels:
-        return
+        return False
     names = outside.lines.get(_line(event))
-    if names and event.get("variable_cc_side") != "agent":
-        outside.channels[event.unique_id] = node, frozenset(names)
-        _count(state, names)
+    if not names or event.get("variable_cc_side") == "agent":
+        return False
+    outside.channels[event.unique_id] = node, frozenset(names)
+    _count(state, names)
+    return True
 
 
 def lent(state: State, node: str, uuid: str, agent: str) -> None:
@@ -72,11 +74,13 @@ def took(state: State, node: str, uuid: str, name: str) -> None:
     _count(state, {name})
 
 
-def ended(state: State, uuid: str) -> None:
-    """The channel is gone. Nothing when it was none of an agent's."""
+def ended(state: State, uuid: str) -> bool:
+    """The channel is gone. Nothing, and False, when it was none of an agent's."""
     found = state.outside.channels.pop(uuid, None)
-    if found is not None:
-        _count(state, found[1])
+    if found is None:
+        return False
+    _count(state, found[1])
+    return True
 
 
 def look(state: State, node: str, live: Mapping[str, Event]) -> None:

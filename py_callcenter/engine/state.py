@@ -173,6 +173,11 @@ class State:
         self._due: deque[int] = deque()
         self._timers: dict[int, tuple[Callable[..., None], tuple[Any, ...]]] = {}
 
+    @property
+    def is_still(self) -> bool:
+        """Whether nothing is to be done, told or looked at."""
+        return not (self.actions or self._notes.noted or self.round.doubts or self.spared)
+
     def touch(self, call: Call) -> None:
         """Mark that what is shown of a call changed, or its place in the order."""
         if self.marks.on:
@@ -188,6 +193,8 @@ class State:
     @property
     def records(self) -> list[AnyRecord]:
         """Those that nobody has taken yet."""
+        if not self._notes.noted:
+            return self._notes.records
         noted, self._notes.noted = self._notes.noted, []
         for kind, node, at_us, fields in noted:
             record = self._write(kind, node, at_us, fields)
@@ -229,9 +236,10 @@ class State:
     def run_timers(self) -> bool:
         """Run what is due at `now_us`, in order of deadline. False when nothing was."""
         # Kept in the state: should one of them raise, the others are run at the next input.
-        self._due.extend(self.router.advance(self.now_us))
-        if not self._due:
+        now_due = self.router.advance(self.now_us)
+        if not now_due and not self._due:
             return False
+        self._due.extend(now_due)
         while self._due:
             due = self._timers.pop(self._due.popleft(), None)
             if due is not None:

@@ -124,8 +124,9 @@ def _seal(line: str, headers: Sequence[tuple[str, str]] = ()) -> bytes:
         if name not in _HEADER_NAMES:
             raise CommandError("header", "a header of the built-in list")
         lines.append(f"{name}: {value}")
-    if any(has_control(text) for text in lines):
-        raise CommandError("command", "text without control characters and line separators")
+    for text in lines:
+        if has_control(text):
+            raise CommandError("command", "text without control characters and line separators")
     try:
         data = ("\n".join(lines) + "\n\n").encode()
     except UnicodeEncodeError:
