@@ -208,6 +208,16 @@ def test_nobody_is_overtaken_more_often_than_the_cap(staffed, cap, bias):
     assert overtakers(centre, 6).index("User") == cap
 
 
+def test_a_long_line_is_protected_like_a_short_one(staffed):
+    centre = staffed(sales={"queue_priority": 1}, support={"overtaking_cap": 2})
+    for number in range(80):
+        centre.call(f"User {number}", "support")
+        centre.call(f"Buyer {number}", "sales")
+    overtaking = ["Buyer 0", "Buyer 1", "User 0", "User 1"]
+    in_order = [f"{who} {number}" for number in range(2, 80) for who in ("User", "Buyer")]
+    assert [serve_next(centre) for _ in range(160)] == overtaking + in_order
+
+
 def test_service_levels_are_capped_too(staffed):
     centre = staffed(support={"service_level_us": 3600 * SECOND, "overtaking_cap": 2})
     centre.call("User", "support")

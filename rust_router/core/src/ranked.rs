@@ -12,14 +12,15 @@ const CHUNK: usize = 64;
 ///
 /// The first chunk, which most sets have alone, is one step away in memory, the first member none.
 #[derive(Debug)]
+#[repr(C)]
 pub(crate) struct Ranked<K> {
-    /// Empty only when the set is.
-    first: VecDeque<K>,
-    /// The others, none empty, each with a key above all before it and not above any in it.
-    rest: Vec<(K, VecDeque<K>)>,
-    len: usize,
     /// The first member.
     head: Option<K>,
+    /// Empty only when the set is.
+    first: VecDeque<K>,
+    len: usize,
+    /// The others, none empty, each with a key above all before it and not above any in it.
+    rest: Vec<(K, VecDeque<K>)>,
 }
 
 impl<K> Default for Ranked<K> {
@@ -236,6 +237,7 @@ const PART: usize = 8192;
 /// The same for long lines: parts of at most 8192 members each. With a million members a place costs a walk
 /// over some 200 lengths, and nothing moves more than a few kilobytes.
 #[derive(Debug)]
+#[repr(C)]
 pub(crate) struct LongRanked<K> {
     /// Empty only when the set is.
     first: Ranked<K>,

@@ -5,8 +5,9 @@ use std::ops::Bound;
 
 use rustc_hash::FxHashMap;
 
+use super::caps::Heads;
 use super::rank::Rank;
-use super::{Caller, CallerKey, Proposal, Queue, Result, Router, RouterError, Source, Spot};
+use super::{Agent, Caller, CallerKey, Proposal, Queue, Result, Router, RouterError, Source, Spot};
 
 /// Whom a source could have served.
 #[derive(Default)]
@@ -121,15 +122,17 @@ impl Router {
                 Ok(limits.head(free.then_some(rank)))
             }
             Source::Wanted(slot) | Source::Agent(slot) => {
-                self.capped_agent(slot, matches!(source, Source::Agent(_)))
+                let agent = self.agents.get(slot)?;
+                let heads = self.heads(agent)?;
+                self.capped_agent(agent, &heads, matches!(source, Source::Agent(_)))
             }
         }
     }
 
     /// The best of those whom this agent may take, or of those only who wait for nobody else.
-    pub(super) fn capped_agent(&self, slot: u32, anybody: bool) -> Result<Head> {
-        let agent = self.agents.get(slot)?;
-        let limit = self.limit(agent)?;
+    /// `heads` are the agent's.
+    pub(super) fn capped_agent(&self, agent: &Agent, heads: &Heads, anybody: bool) -> Result<Head> {
+        let limit = self.limit_among(agent, heads)?;
         let mut held_up_by = None;
         let mut best: Option<Rank> = None;
         let mut look_at = |key: CallerKey, queue: u32| -> Result<()> {
@@ -148,14 +151,8 @@ impl Router {
             }
         }
         if anybody {
-            let demands = self.skills.demands_for(agent.profile);
-            for tier in &agent.tiers {
-                let queue = self.queues.get(tier.queue)?;
-                if queue.takes(agent.readiness)
-                    && let Some(key) = queue.head_for(tier, &demands)
-                {
-                    look_at(key, tier.queue)?;
-                }
+            for (queue, key) in heads {
+                look_at(*key, *queue)?;
             }
         }
         Ok(Head {

@@ -10,23 +10,31 @@
 
 use std::collections::BTreeSet;
 
-use super::{Agent, Caller, CallerKey, DemandId, Queue, Result, Router, Shield};
+use smallvec::SmallVec;
+
+use super::{Agent, Caller, CallerKey, DemandId, FEW_TIERS, Queue, Result, Router, Shield};
+
+/// Slots of queues, and in each the best open caller whom an agent may take.
+pub(super) type Heads = SmallVec<[(u32, CallerKey); FEW_TIERS]>;
 
 impl Queue {
-    /// Callers up to this id are protected.
-    fn protected_to(&self) -> u64 {
-        self.shield.up_to(self.settings.overtaking_cap)
+    /// A cap has changed: who was overtaken before doesn't count.
+    pub(super) fn review_cap(&mut self) {
+        self.shield = Shield::after(self.settings.overtaking_cap, &[]);
+        self.sort_protected();
     }
 
-    /// Sort the open callers as a changed cap asks for; who was overtaken before doesn't count.
-    pub(super) fn review_cap(&mut self) {
-        let mut shield = Shield::default();
-        for (stage, (callers, _)) in self.open_stages().enumerate() {
-            for (key, demand) in callers.iter() {
-                shield.insert(self.settings.overtaking_cap, key, stage, DemandId(demand));
-            }
+    /// See to it that many open callers are kept by whether they are protected.
+    pub(super) fn sort_protected(&mut self) {
+        if self.settings.overtaking_cap.is_none() || !self.shield.wants_order(self.open) {
+            return;
         }
-        self.shield = shield;
+        let stages = std::iter::once(&self.newcomers).chain(&self.stages);
+        let open = stages.enumerate().flat_map(|(stage, callers)| {
+            let keys = callers.iter();
+            keys.map(move |(key, demand)| (key, stage, DemandId(demand)))
+        });
+        self.shield.sort(open);
     }
 }
 
@@ -38,11 +46,32 @@ impl Router {
 
     /// Whether this caller is protected.
     fn is_protected(&self, caller: &Caller) -> Result<bool> {
-        Ok(caller.key.id <= self.queues.get(caller.queue)?.protected_to())
+        Ok(caller.key.id <= self.queues.get(caller.queue)?.shield.up_to())
+    }
+
+    /// The best open caller of each queue whom this agent may take, those apart who wait for this agent only.
+    pub(super) fn heads(&self, agent: &Agent) -> Result<Heads> {
+        self.glance_at_heads(agent)?;
+        let demands = self.skills.demands_for(agent.profile);
+        let mut heads = Heads::new();
+        for tier in &agent.tiers {
+            let queue = self.queues.get(tier.queue)?;
+            if queue.takes(agent.readiness)
+                && let Some(head) = queue.head_for(tier, &demands)
+            {
+                heads.push((tier.queue, head));
+            }
+        }
+        Ok(heads)
     }
 
     /// The first protected caller in the order of callers whom this agent may take.
     pub(super) fn limit(&self, agent: &Agent) -> Result<Option<CallerKey>> {
+        self.limit_among(agent, &self.heads(agent)?)
+    }
+
+    /// The same when the heads are known.
+    pub(super) fn limit_among(&self, agent: &Agent, heads: &Heads) -> Result<Option<CallerKey>> {
         let mut first: Option<CallerKey> = None;
         for key in &agent.wanted {
             let caller = self.callers.get(key.slot)?;
@@ -51,16 +80,18 @@ impl Router {
                 break;
             }
         }
-        let demands = self.skills.demands_for(agent.profile);
-        for tier in &agent.tiers {
-            let queue = self.queues.get(tier.queue)?;
-            if !queue.takes(agent.readiness) {
+        for (queue_slot, head) in heads {
+            if first.is_some_and(|first| first < *head) {
                 continue;
             }
+            let queue = self.queues.get(*queue_slot)?;
             // Nobody is before the head; mostly it is the oldest caller, too.
-            let protected = match queue.head_for(tier, &demands) {
-                Some(head) if head.id > queue.protected_to() => queue.protected_for(tier, &demands),
-                head => head,
+            let protected = if head.id <= queue.shield.up_to() {
+                Some(*head)
+            } else if let Some(tier) = agent.tier(*queue_slot) {
+                queue.protected_for(tier, &self.skills.demands_for(agent.profile))
+            } else {
+                None
             };
             if let Some(key) = protected
                 && first.is_none_or(|first| key < first)
@@ -82,29 +113,27 @@ impl Router {
         Ok(limit.is_none_or(|first| caller <= first))
     }
 
-    /// Note which queues are passed over when this agent, still ready, is given to this caller.
+    /// Note which queues are passed over when this agent, still ready, is given to this caller. `heads` are the
+    /// agent's.
     pub(super) fn note_passed(
         &self,
-        agent: u32,
+        agent: &Agent,
+        heads: &Heads,
         caller_slot: u32,
         passed: &mut BTreeSet<u32>,
     ) -> Result<()> {
-        let agent = self.agents.get(agent)?;
         let Caller { key, queue, .. } = *self.callers.get(caller_slot)?;
-        let demands = self.skills.demands_for(agent.profile);
-        for tier in &agent.tiers {
-            let other = self.queues.get(tier.queue)?;
-            let capped = other.settings.overtaking_cap.is_some();
-            if !capped || tier.queue == queue || !other.takes(agent.readiness) {
+        let wanted = agent.wanted.iter().take_while(|wanted| **wanted < key);
+        let wanted =
+            wanted.map(|wanted| Result::Ok((self.callers.get(wanted.slot)?.queue, *wanted)));
+        for before in heads.iter().copied().map(Ok).chain(wanted) {
+            let (other, head) = before?;
+            if other == queue || key <= head {
                 continue;
             }
-            let head = other.head_for(tier, &demands);
-            let mut before = head.is_some_and(|head| head < key);
-            for wanted in agent.wanted.iter().take_while(|wanted| **wanted < key) {
-                before |= self.callers.get(wanted.slot)?.queue == tier.queue;
-            }
-            if before {
-                passed.insert(tier.queue);
+            let capped = self.queues.get(other)?.settings.overtaking_cap.is_some();
+            if capped && self.may_serve(agent, other)? {
+                passed.insert(other);
             }
         }
         Ok(())
@@ -122,3 +151,6 @@ impl Router {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -235,7 +235,9 @@ impl Router {
                 break;
             };
             if capped {
-                self.note_passed(best.slot, caller_slot, &mut passed)?;
+                let agent = self.agents.get(best.slot)?;
+                let heads = self.heads(agent)?;
+                self.note_passed(agent, &heads, caller_slot, &mut passed)?;
             }
             proposals.push(self.reserve(queue_slot, caller_slot, best)?);
         }

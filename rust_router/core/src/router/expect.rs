@@ -87,7 +87,8 @@ impl Router {
     /// A conversation has held its agent since the offer, and will until the wrap-up that is planned is over.
     pub(super) fn expect_held(&mut self, offer: &Offer, wrap_up_us: i64) {
         let (slot, id) = offer.queue;
-        if self.queues.slot(id) == Some(slot)
+        // The slot may be another queue's by now, or nobody's.
+        if self.queues.id(slot) == Ok(id)
             && let Ok(queue) = self.queues.get_mut(slot)
         {
             queue

@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 use super::decide::better;
 use super::rank::Rank;
 use super::ready::ReadyKey;
-use super::{CallerKey, Fresh, Proposal, Queue, Readiness, Result, Router, Spot, Tier};
+use super::{Agent, CallerKey, Fresh, Proposal, Queue, Readiness, Result, Router, Spot, Tier};
 
 impl Queue {
     /// The best open caller whom an agent may take if skills don't matter.
@@ -45,6 +45,27 @@ impl Router {
         Ok(())
     }
 
+    /// Read together who is first in each queue of an agent: memory answers all of it at once.
+    pub(super) fn glance_at_heads(&self, agent: &Agent) -> Result<()> {
+        let mut seen = 0;
+        for tier in &agent.tiers {
+            seen |= self.queues.get(tier.queue)?.open as u64;
+        }
+        // Without open callers there is nothing to wait for.
+        if seen == 0 {
+            return Ok(());
+        }
+        for tier in &agent.tiers {
+            let newcomers = &self.queues.get(tier.queue)?.newcomers;
+            if let Some((head, _)) = newcomers.first() {
+                seen ^= u64::from(self.callers.get(head.slot)?.queue);
+            }
+            seen ^= newcomers.front().map_or(0, |key| key.id);
+        }
+        std::hint::black_box(seen);
+        Ok(())
+    }
+
     /// Agents who could take a call of a queue now.
     pub(super) fn ready_in(&self, queue_slot: u32) -> Result<usize> {
         let queue = self.queues.get(queue_slot)?;
@@ -76,8 +97,9 @@ impl Router {
         let mut proposals = Vec::new();
         match fresh {
             Fresh::Agent(slot) => {
+                let mut passed = BTreeSet::new();
                 let head = if self.is_capped() {
-                    self.capped_head_of(slot)?
+                    self.capped_head_of(slot, &mut passed)?
                 } else {
                     self.fresh_head(slot)?
                 };
@@ -90,10 +112,6 @@ impl Router {
                     // A lot is drawn even when there is nobody else.
                     self.fresh = Some(fresh);
                     return Ok(None);
-                }
-                let mut passed = BTreeSet::new();
-                if self.is_capped() {
-                    self.note_passed(slot, rank.key.slot, &mut passed)?;
                 }
                 self.agents.get_mut(slot)?.readiness = Readiness::None;
                 let best = ReadyKey {
@@ -118,17 +136,21 @@ impl Router {
         Ok(Some(proposals))
     }
 
-    /// The same under overtaking caps.
-    fn capped_head_of(&self, slot: u32) -> Result<Option<(Rank, u32)>> {
-        let Some(rank) = self.capped_agent(slot, true)?.best else {
+    /// The same as `fresh_head` under overtaking caps, and which queues are passed over by it.
+    fn capped_head_of(&self, slot: u32, passed: &mut BTreeSet<u32>) -> Result<Option<(Rank, u32)>> {
+        let agent = self.agents.get(slot)?;
+        let heads = self.heads(agent)?;
+        let Some(rank) = self.capped_agent(agent, &heads, true)?.best else {
             return Ok(None);
         };
+        self.note_passed(agent, &heads, rank.key.slot, passed)?;
         Ok(Some((rank, self.callers.get(rank.key.slot)?.queue)))
     }
 
     /// The best open caller whom this agent may take, with the queue's slot.
     fn fresh_head(&self, slot: u32) -> Result<Option<(Rank, u32)>> {
         let agent = self.agents.get(slot)?;
+        self.glance_at_heads(agent)?;
         let mut best: Option<(Rank, u32)> = None;
         let mut look_at = |rank: Rank, queue: u32| {
             if best.is_none_or(|(best, _)| better(Some(best), rank) != best) {

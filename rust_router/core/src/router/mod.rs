@@ -29,6 +29,7 @@ mod skilled;
 mod slots;
 mod snapshot;
 mod stand;
+mod tiers;
 mod timers;
 mod types;
 mod work;
@@ -93,15 +94,17 @@ struct Queue {
     dirty: bool,
     /// What callers demand who bring no demand of their own.
     ladder: LadderId,
+    /// What the overtaking cap needs.
+    shield: Shield,
+    settings: QueueSettings,
+    /// Those who may be offered now and have passed no threshold, by demand.
+    newcomers: ClassIndex<CallerKey>,
     /// Agents who may be offered now, in the order of the strategy.
     ready: Ready,
-    settings: QueueSettings,
     /// All callers until they are bridged or leave.
     waiting: LongRanked<CallerKey>,
     /// Waits at which more agents open, ascending; none is 0.
     thresholds: Vec<i64>,
-    /// Those who may be offered now and have passed no threshold, by demand.
-    newcomers: ClassIndex<CallerKey>,
     /// Those who may be offered now and have passed one threshold, two, ….
     stages: Vec<ClassIndex<CallerKey>>,
     /// `least-occupied`: the moment that the order of `ready` was made for.
@@ -109,8 +112,6 @@ struct Queue {
     /// What is measured for the expected wait.
     estimator: Estimator,
     name: String,
-    /// What the overtaking cap needs.
-    shield: Shield,
     /// Tiers by level.
     levels: BTreeMap<i64, usize>,
     /// Tiers by opening delay.

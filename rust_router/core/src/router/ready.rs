@@ -119,25 +119,30 @@ impl Class {
         self.line.len() == 0 && self.profiles.is_empty()
     }
 
-    /// The first member from `start` on that is on an open level, meets the demand and is accepted.
+    /// The first member, from `start` on if given, that is on an open level, meets the demand and is accepted.
     fn first_from(
         &self,
-        start: ReadyKey,
+        start: Option<&ReadyKey>,
         wish: &Wish<'_>,
         orders: Orders,
         mut accept: impl FnMut(&ReadyKey) -> bool,
     ) -> Option<ReadyKey> {
         let level = wish.opening.level;
         if orders.profiles {
-            let from = Bound::Included(&start);
+            let from = start.map_or(Bound::Unbounded, Bound::Included);
             let (key, _) = self.profiles.best_from(&wish.profiles, from, accept)?;
             return Some(key).filter(|key| key.level <= level);
         }
-        self.line
-            .iter_from(start)
-            .take_while(|key| key.level <= level)
-            .find(|key| accept(key))
-            .copied()
+        let mut first = |keys: &mut dyn Iterator<Item = &ReadyKey>| {
+            let mut open = keys.take_while(|key| key.level <= level);
+            open.find(|key| accept(key)).copied()
+        };
+        if let Some(start) = start {
+            return first(&mut self.line.iter_from(*start));
+        }
+        // Mostly it is the first, which is at hand.
+        let head = self.line.first()?;
+        first(&mut std::iter::once(head)).or_else(|| first(&mut self.line.iter().skip(1)))
     }
 }
 
@@ -163,8 +168,6 @@ impl Default for Class {
         }
     }
 }
-
-const FIRST: ReadyKey = ReadyKey::from(0, i64::MIN, i64::MIN, 0);
 
 impl Ready {
     /// Nobody yet, to be kept in these orders.
@@ -279,7 +282,7 @@ impl Ready {
     pub(super) fn any(&self, wish: &Wish<'_>) -> bool {
         self.open(wish.opening).any(|class| {
             class
-                .first_from(FIRST, wish, self.orders, |_| true)
+                .first_from(None, wish, self.orders, |_| true)
                 .is_some()
         })
     }
@@ -292,7 +295,7 @@ impl Ready {
     ) -> Result<bool, E> {
         let mut found = Ok(false);
         for class in self.open(wish.opening) {
-            class.first_from(FIRST, wish, self.orders, |key| {
+            class.first_from(None, wish, self.orders, |key| {
                 // Who is on a closed level ends the search and isn't found by it.
                 key.level > wish.opening.level || {
                     let answer = accept(key);
@@ -316,13 +319,22 @@ impl Ready {
         wish: &Wish<'_>,
         accept: impl Fn(&ReadyKey) -> bool,
     ) -> Option<ReadyKey> {
-        self.best_from(FIRST, wish, accept)
+        self.best_of_all(None, wish, accept)
     }
 
     /// The best from `start` on.
     pub(super) fn best_from(
         &self,
         start: ReadyKey,
+        wish: &Wish<'_>,
+        accept: impl Fn(&ReadyKey) -> bool,
+    ) -> Option<ReadyKey> {
+        self.best_of_all(Some(&start), wish, accept)
+    }
+
+    fn best_of_all(
+        &self,
+        start: Option<&ReadyKey>,
         wish: &Wish<'_>,
         accept: impl Fn(&ReadyKey) -> bool,
     ) -> Option<ReadyKey> {

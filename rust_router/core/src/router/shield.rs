@@ -4,13 +4,26 @@ use std::collections::{BTreeMap, VecDeque};
 
 use super::{CallerKey, ClassIndex, DemandId};
 
-/// The protected open callers of one queue in order, and those who aren't by age. Empty without a cap.
+/// As long as no more callers are open, whoever is protected is looked for among all of them in order: there is
+/// nothing to keep then. Small in tests, so that small histories go both ways.
+const FEW: usize = if cfg!(test) { 2 } else { 64 };
+
+/// What the overtaking cap of one queue needs to know. Empty without a cap.
+#[derive(Debug, Default)]
+#[repr(C)]
+pub(super) struct Shield {
+    /// Callers up to this id are protected.
+    up_to: u64,
+    /// The newest caller's id at each of the last passings-over, as many as the cap; oldest first.
+    passes: VecDeque<u64>,
+    sorted: Option<Box<Sorted>>,
+}
+
+/// The protected open callers of one queue in order, and those who aren't by age.
 ///
 /// Protection only grows while a cap stands, and each caller is moved once: O(log n) a caller.
 #[derive(Debug, Default)]
-pub(super) struct Shield {
-    /// The newest caller's id at each of the last passings-over, as many as the cap; oldest first.
-    passes: VecDeque<u64>,
+struct Sorted {
     /// The protected ones by stage, as many stages as were needed.
     stages: Vec<ClassIndex<CallerKey>>,
     /// The others by id.
@@ -18,12 +31,14 @@ pub(super) struct Shield {
 }
 
 impl Shield {
-    /// With these passings-over, and nobody open.
-    pub(super) fn after(passes: &[u64]) -> Self {
-        Self {
+    /// Under this cap, with these passings-over, and nobody open.
+    pub(super) fn after(cap: Option<i64>, passes: &[u64]) -> Self {
+        let mut shield = Self {
             passes: passes.iter().copied().collect(),
             ..Self::default()
-        }
+        };
+        shield.up_to = shield.nth_last(cap);
+        shield
     }
 
     pub(super) fn passes(&self) -> Vec<u64> {
@@ -31,7 +46,12 @@ impl Shield {
     }
 
     /// Callers up to this id are protected.
-    pub(super) fn up_to(&self, cap: Option<i64>) -> u64 {
+    pub(super) const fn up_to(&self) -> u64 {
+        self.up_to
+    }
+
+    /// The id of the passing-over that makes the cap full.
+    fn nth_last(&self, cap: Option<i64>) -> u64 {
         match cap {
             None => 0,
             Some(0) => u64::MAX,
@@ -54,7 +74,56 @@ impl Shield {
         while self.passes.len() > most {
             self.passes.pop_front();
         }
-        let up_to = self.up_to(cap);
+        self.up_to = self.nth_last(cap);
+        if let Some(sorted) = &mut self.sorted {
+            sorted.protect_up_to(self.up_to);
+        }
+    }
+
+    /// Whether so many open callers are to be kept sorted and aren't.
+    pub(super) const fn wants_order(&self, open: usize) -> bool {
+        self.sorted.is_none() && open > FEW
+    }
+
+    /// Keep these open callers sorted from now on: key, stage and demand of each.
+    pub(super) fn sort(&mut self, open: impl Iterator<Item = (CallerKey, usize, DemandId)>) {
+        let mut sorted = Sorted::default();
+        for (key, stage, demand) in open {
+            sorted.insert(self.up_to, key, stage, demand);
+        }
+        self.sorted = Some(Box::new(sorted));
+    }
+
+    /// A caller is open now.
+    pub(super) fn insert(&mut self, key: CallerKey, stage: usize, demand: DemandId) {
+        if let Some(sorted) = &mut self.sorted {
+            sorted.insert(self.up_to, key, stage, demand);
+        }
+    }
+
+    /// A caller is no longer open; so many are.
+    pub(super) fn remove(&mut self, key: &CallerKey, stage: usize, open: usize) {
+        // Far enough from where they were sorted that somebody who comes and goes doesn't do so each time.
+        if open <= FEW / 2 {
+            self.sorted = None;
+        } else if let Some(sorted) = &mut self.sorted {
+            sorted.remove(key, stage);
+        }
+    }
+
+    /// Nobody is open; what was passed over stays.
+    pub(super) fn clear(&mut self) {
+        self.sorted = None;
+    }
+
+    /// The protected open callers of each stage; None when they aren't sorted.
+    pub(super) fn stages(&self) -> Option<&[ClassIndex<CallerKey>]> {
+        self.sorted.as_ref().map(|sorted| sorted.stages.as_slice())
+    }
+}
+
+impl Sorted {
+    fn protect_up_to(&mut self, up_to: u64) {
         while let Some(first) = self.young.first_entry()
             && *first.key() <= up_to
         {
@@ -72,41 +141,19 @@ impl Shield {
         }
     }
 
-    /// A caller is open now.
-    pub(super) fn insert(
-        &mut self,
-        cap: Option<i64>,
-        key: CallerKey,
-        stage: usize,
-        demand: DemandId,
-    ) {
-        if cap.is_none() {
-            return;
-        }
-        if key.id <= self.up_to(cap) {
+    fn insert(&mut self, up_to: u64, key: CallerKey, stage: usize, demand: DemandId) {
+        if key.id <= up_to {
             self.protect(key, stage, demand);
         } else {
             self.young.insert(key.id, (key, stage, demand));
         }
     }
 
-    /// A caller is no longer open.
-    pub(super) fn remove(&mut self, key: &CallerKey, stage: usize) {
+    fn remove(&mut self, key: &CallerKey, stage: usize) {
         if self.young.remove(&key.id).is_none()
             && let Some(callers) = self.stages.get_mut(stage)
         {
             callers.remove(key);
         }
-    }
-
-    /// Nobody is open; what was passed over stays.
-    pub(super) fn clear(&mut self) {
-        self.stages.clear();
-        self.young.clear();
-    }
-
-    /// The protected open callers of each stage.
-    pub(super) fn stages(&self) -> &[ClassIndex<CallerKey>] {
-        &self.stages
     }
 }

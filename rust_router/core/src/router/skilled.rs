@@ -1,5 +1,7 @@
 //! Skills of agents and demands of callers, in the router's own sets.
 
+use std::ops::Bound;
+
 use super::ready::{Orders, Ready};
 use super::{
     Agent, CallerKey, ClassIndex, DemandId, LadderId, ProfileId, Queue, Readiness, Result, Router,
@@ -21,25 +23,29 @@ impl Queue {
         if self.open == 0 {
             return None;
         }
-        self.head_among(self.open_stages(), tier, demands)
+        self.head_among(self.open_stages(), tier, demands, |_| true)
     }
 
     /// The same of the protected ones.
     pub(super) fn protected_for(&self, tier: &Tier, demands: &Filter<'_>) -> Option<CallerKey> {
-        let stages = self.shield.stages();
-        if stages.is_empty() {
+        let up_to = self.shield.up_to();
+        if up_to == 0 {
             return None;
         }
+        let Some(stages) = self.shield.stages() else {
+            return self.head_among(self.open_stages(), tier, demands, |key| key.id <= up_to);
+        };
         let waits = std::iter::once(0).chain(self.thresholds.iter().copied());
-        self.head_among(stages.iter().zip(waits), tier, demands)
+        self.head_among(stages.iter().zip(waits), tier, demands, |_| true)
     }
 
-    /// The best of some stages, each with the wait with which it begins.
+    /// The best of some stages, each with the wait with which it begins, who is accepted.
     fn head_among<'a>(
         &self,
         stages: impl Iterator<Item = (&'a ClassIndex<CallerKey>, i64)>,
         tier: &Tier,
         demands: &Filter<'_>,
+        accept: impl Fn(&CallerKey) -> bool,
     ) -> Option<CallerKey> {
         let mut best: Option<CallerKey> = None;
         for (callers, waited_us) in stages {
@@ -52,7 +58,7 @@ impl Queue {
             if tier.level > self.opening(waited_us).level {
                 continue;
             }
-            if let Some((head, _)) = callers.best(demands)
+            if let Some((head, _)) = callers.best_from(demands, Bound::Unbounded, &accept)
                 && best.is_none_or(|best| head < best)
             {
                 best = Some(head);

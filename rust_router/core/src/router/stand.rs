@@ -112,7 +112,9 @@ impl Router {
                     && callers.remove(&key).is_some()
                 {
                     queue.open -= 1;
-                    queue.shield.remove(&key, stage);
+                    if queue.settings.overtaking_cap.is_some() {
+                        queue.shield.remove(&key, stage, queue.open);
+                    }
                 }
             }
         }
@@ -132,8 +134,10 @@ impl Router {
                     .ok_or(RouterError::Defect("no such stage"))?;
                 callers.insert(key, demand.0);
                 queue.open += 1;
-                let cap = queue.settings.overtaking_cap;
-                queue.shield.insert(cap, key, stage, demand);
+                if queue.settings.overtaking_cap.is_some() {
+                    queue.shield.insert(key, stage, demand);
+                    queue.sort_protected();
+                }
                 self.mark_caller(slot, queue_slot)
             }
         }

@@ -143,7 +143,7 @@ pub(super) fn step() -> impl proptest::strategy::Strategy<Value = Step> {
         2 => (0usize..3, 0usize..4).prop_map(|(queue, demand)| Step::Demanding(queue, demand)),
         1 => (0usize..40, 0usize..5).prop_map(|(caller, demand)| Step::Demand(caller, demand)),
         1 => (0usize..6, 0usize..3).prop_map(|(agent, profile)| Step::Profile(agent, profile)),
-        1 => (0usize..3, 0usize..4, 0i64..3).prop_map(|(queue, demand, bias)| Step::Queue(queue, demand, bias)),
+        1 => (0usize..3, 0usize..4, 0i64..4).prop_map(|(queue, demand, bias)| Step::Queue(queue, demand, bias)),
     ]
 }
 
@@ -219,7 +219,7 @@ pub(super) fn apply(
             let settings = QueueSettings {
                 queue_priority: *bias - 1,
                 queue_weight: 1 + *bias,
-                service_level_us: (2 - *bias) * SECOND,
+                service_level_us: (3 - *bias) * SECOND,
                 overtaking_cap: (*bias > 0).then_some(*bias - 1),
                 ..plan(Strategy::Random)
             };

@@ -65,14 +65,15 @@ const fn any_class<K>(key: K) -> Item<K> {
 /// While there are few items, or all are of one class, which is what a queue without skills looks like, only one order
 /// is kept.
 #[derive(Debug)]
+#[repr(C)]
 pub struct ClassIndex<K> {
+    /// The class of all items, from the first one until there is one of another.
+    only: Option<u32>,
+    divided: bool,
     all: LongRanked<Item<K>>,
     /// Each class's items, while `divided`.
     classes: FxHashMap<u32, Members<K>>,
     occupied: IdSet,
-    divided: bool,
-    /// The class of all items, from the first one until there is one of another.
-    only: Option<u32>,
 }
 
 impl<K> Default for ClassIndex<K> {
@@ -280,7 +281,17 @@ impl<K: Ord + Copy> ClassIndex<K> {
             _ => TRIES,
         };
         let (mut looked, mut passed) = (0, None);
-        for (key, class) in self.from(from).take(tries) {
+        if tries > 0
+            && matches!(from, Bound::Unbounded)
+            && let Some((key, class)) = self.first()
+        {
+            // Mostly it is the first, which is at hand.
+            if (alike || filter.test(class)) && accept(&key) {
+                return Some((key, class));
+            }
+            (looked, passed) = (1, Some(key));
+        }
+        for (key, class) in self.from(from).take(tries).skip(looked) {
             if (alike || filter.test(class)) && accept(&key) {
                 return Some((key, class));
             }

@@ -3,7 +3,7 @@
 use super::catalogue::Skills;
 use super::error::{Result, SkillError};
 use super::matching::Test;
-use super::rows::Rows;
+use super::rows::{ProfileRow, Rows};
 use super::set::IdSet;
 use super::{DemandId, ProfileId};
 
@@ -46,7 +46,7 @@ impl Skills {
     pub fn demands_for(&self, profile: ProfileId) -> Filter<'_> {
         let side = match self.rows.profile(profile.0) {
             None => Side::Nothing,
-            Some(row) => Side::Demands(profile.0, &row.demands),
+            Some(row) => Side::Demands(profile.0, row),
         };
         Filter {
             rows: &self.rows,
@@ -109,7 +109,7 @@ enum Side<'a> {
     /// Classes are profiles, and each must be asked.
     Profiles(&'a Test),
     /// Classes are demands: the selective ones that a profile meets, and those of the broad ones that it does.
-    Demands(u32, &'a IdSet),
+    Demands(u32, &'a ProfileRow),
 }
 
 impl Filter<'_> {
@@ -126,7 +126,7 @@ impl Filter<'_> {
             Side::Everything | Side::Profiles(_) => usize::MAX,
             Side::Nothing => 0,
             Side::Known(classes) => classes.len(),
-            Side::Demands(_, selective) => selective.len() + self.rows.broad.len(),
+            Side::Demands(_, row) => row.demands.len() + self.rows.broad.len(),
         }
     }
 
@@ -141,10 +141,7 @@ impl Filter<'_> {
                 .rows
                 .profile(class)
                 .is_some_and(|row| test.holds(&row.entries)),
-            Side::Demands(profile, selective) => {
-                selective.contains(class)
-                    || self.rows.broad.contains(class) && self.rows.matches(profile, class)
-            }
+            Side::Demands(profile, row) => self.rows.meets(profile, row, class),
         }
     }
 
@@ -158,10 +155,10 @@ impl Filter<'_> {
                 .iter()
                 .filter(|class| self.test(*class))
                 .for_each(visit),
-            Side::Demands(profile, selective) => {
-                selective.each_common(classes, &mut visit);
+            Side::Demands(profile, row) => {
+                row.demands.each_common(classes, &mut visit);
                 self.rows.broad.each_common(classes, |class| {
-                    if self.rows.matches(profile, class) {
+                    if self.rows.meets(profile, row, class) {
                         visit(class);
                     }
                 });

@@ -22,6 +22,8 @@ const NEVER_BROAD: usize = if cfg!(test) { 3 } else { 64 };
 const ALWAYS_BROAD: usize = 2048;
 /// …and between them one that more than this part of all profiles meet.
 const BROAD_PART: usize = 16;
+/// A demand of so many terms is worked out for one profile sooner than a set is read from memory.
+const SHORT: usize = if cfg!(test) { 1 } else { 4 };
 /// Asking one profile costs about as much as so many words of whole sets.
 const ASK_WORDS: usize = if cfg!(test) { 1 } else { 8 };
 
@@ -47,6 +49,7 @@ pub(super) struct DemandRow {
     /// The profiles that meet it; None when there was no room: each question is worked out.
     pub(super) profiles: Option<IdSet>,
     broad: bool,
+    short: bool,
 }
 
 #[derive(Debug, Default)]
@@ -286,6 +289,7 @@ impl Rows {
             self.broad.insert(id);
         }
         let row = DemandRow {
+            short: test.terms() <= SHORT,
             test,
             anchor,
             profiles,
@@ -376,10 +380,17 @@ impl Rows {
     }
 
     pub(super) fn matches(&self, profile: u32, demand: u32) -> bool {
-        let (Some(skills), Some(row)) = (self.profile(profile), self.demand(demand)) else {
+        let skills = self.profile(profile);
+        skills.is_some_and(|skills| self.meets(profile, skills, demand))
+    }
+
+    /// The same for a profile that was looked up.
+    pub(super) fn meets(&self, profile: u32, skills: &ProfileRow, demand: u32) -> bool {
+        let Some(row) = self.demand(demand) else {
             return false;
         };
         match &row.profiles {
+            _ if row.short => row.test.holds(&skills.entries),
             _ if !row.broad => skills.demands.contains(demand),
             Some(profiles) => profiles.contains(profile),
             None => row.test.holds(&skills.entries),

@@ -23,6 +23,9 @@ impl Default for Items {
 /// Up to so many a list is never slower.
 const FEW: usize = 32;
 
+/// Bits when one number of so many is in it: up to four times a list's memory, and one step instead of a search.
+const DENSE: usize = 128;
+
 const fn split(at: u32) -> (usize, u64) {
     ((at / 64) as usize, 1 << (at % 64))
 }
@@ -88,7 +91,7 @@ impl IdSet {
             && list.len() > FEW
             && list
                 .last()
-                .is_some_and(|last| list.len() * 32 > *last as usize)
+                .is_some_and(|last| list.len() * DENSE > *last as usize)
         {
             let (mut words, mut summary) = (Vec::new(), Vec::new());
             for id in list.iter().rev() {
@@ -192,7 +195,7 @@ impl IdSet {
     /// The set of the bits of words.
     pub(super) fn from_words(words: Vec<u64>) -> Self {
         let len = words.iter().map(|word| word.count_ones() as usize).sum();
-        let items = if len <= FEW || len * 2 <= words.len() {
+        let items = if len <= FEW || len * DENSE <= words.len() * 64 {
             let all = (0u32..).zip(&words);
             Items::Sparse(all.flat_map(|(at, word)| ones(at, *word)).collect())
         } else {

@@ -2,7 +2,8 @@
 
 use thiserror::Error;
 
-use super::event::{MAX_EVENT_BYTES, MAX_EVENT_HEADERS};
+use super::event::MAX_EVENT_BYTES;
+use super::index::MAX_EVENT_HEADERS;
 
 /// The stream broke the framing; nothing after this place can be trusted.
 #[derive(Clone, Copy, Debug, Error, PartialEq, Eq)]

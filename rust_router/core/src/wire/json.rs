@@ -8,7 +8,7 @@ use serde_core::de::{
 };
 
 use super::error::EventError;
-use super::event::Index;
+use super::index::Index;
 
 /// The member in which FreeSWITCH puts the body.
 const BODY: &[u8] = b"_body";

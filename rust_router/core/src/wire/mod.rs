@@ -8,9 +8,12 @@
 mod error;
 mod event;
 mod frame;
+mod index;
 mod json;
+mod marks;
 mod percent;
 
 pub use error::{EventError, FrameError, FrameFault};
-pub use event::{Event, MAX_EVENT_BYTES, MAX_EVENT_HEADERS};
+pub use event::{Event, MAX_EVENT_BYTES};
 pub use frame::{Frame, FrameParser, Limits};
+pub use index::MAX_EVENT_HEADERS;

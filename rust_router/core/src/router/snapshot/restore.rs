@@ -130,7 +130,7 @@ fn put_queue(router: &mut Router, row: &QueueRow) -> Result<()> {
     )?;
     router.count_settings(&settings, true);
     let mut queue = Queue::new(name, settings, ladder);
-    queue.shield = Shield::after(passes);
+    queue.shield = Shield::after(settings.overtaking_cap, passes);
     queue.skilled |= skilled;
     queue.ready = Ready::in_orders(queue.orders());
     let slot = router.queues.insert_again(id, queue)?;
