@@ -262,8 +262,8 @@ def _take_up_caller(
     was = state.reach.given_up.get(node, {}).get(uuid)
     known = past is not None or was is not None or is_stamped(state, dump)
     if not dump.get("variable_cc_queue"):
-        if past is not None:  # on their way out or away: followed to the end
-            _take_up_elsewhere(state, node, dump, past)
+        if past is not None:
+            _take_up_leaving(state, node, dump, past)
         return
     if is_bridged(dump):
         if known:
@@ -281,6 +281,24 @@ def _take_up_caller(
                 _take_up_bridged(state, node, dump, past, apart)
                 return
         _take_up_parked(state, node, dump, past, asked)
+
+
+def _take_up_leaving(state: State, node: str, dump: Event, past: CallMemory) -> None:
+    """On their way out or away: followed to the end, or sent once more."""
+    if not _never_left(dump, past):
+        _take_up_elsewhere(state, node, dump, past)
+        return
+    queue = state.queues.get(past.queue)
+    to = state.config.controller.on_unknown_queue if queue is None else _exit_for(queue, past.reason)
+    exits.leave(state, _call(state, node, dump, past), None, to)
+
+
+def _never_left(dump: Event, past: CallMemory) -> bool:
+    """On the way to an exit by our word, and still in the park: the transfer or the hang-up was lost."""
+    ours = past.standing == "left" or (past.standing == "parted" and not past.transferred)
+    if not ours or not dump.get("variable_cc_queue_terminated_epoch") or moves.moved_since_stamped(dump):
+        return False
+    return is_parked(dump) or application(dump) == "playback"
 
 
 def _take_up_elsewhere(state: State, node: str, dump: Event, past: CallMemory) -> None:

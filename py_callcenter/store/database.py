@@ -23,6 +23,7 @@ from py_callcenter.store import arrivals, folding, keeping, rows, standing, vers
 from py_callcenter.store.connect import WRITES, as_store_error, engine_for
 from py_callcenter.store.counting import Counting
 from py_callcenter.store.errors import LostTransactionsError, StoreError
+from py_callcenter.store.expected import WRITER
 from py_callcenter.store.kept import StandingRow
 from py_callcenter.store.record import RecordLike, StoredRecord
 from py_callcenter.store.retention import Erased, Retention
@@ -33,8 +34,6 @@ ARRIVALS_S: Final = 5
 HOURS_LISTED: Final = 200
 """Pieces of work found at once."""
 WARN_EVERY_S: Final = 60
-WRITER: Final = "writer"
-"""Row of `cc_meta`: who folded last, and how many times they have written records."""
 
 _log = structlog.get_logger(__name__)
 
@@ -113,6 +112,17 @@ class Database:
     ) -> None:
         self.close()
 
+    @property
+    def stamp(self) -> str:
+        """Who we are in the database, and how many times we have written records."""
+        return f"{self._name} {self._turns}"
+
+    def expect(self, stamp: str) -> None:
+        """Go on as an earlier run of ours: what the database lacks of that one's is found out too."""
+        name, _, turns = stamp.partition(" ")
+        if turns.isdecimal():
+            self._name, self._turns = name, int(turns)
+
     # Configuration.
 
     def seed(self, first: Config, *, now_us: int) -> bool:
@@ -169,7 +179,7 @@ class Database:
         """First of all in a transaction that folds: nobody else folds until it ends."""
         last = connection.scalar(select(meta.c.value).where(meta.c.key == WRITER).with_for_update())
         name, _, turns = (last or "").partition(" ")
-        if name == self._name:
+        if name == self._name and turns.isdecimal():
             self._compare(int(turns))
         else:
             if self._warn_at_s is not None and time.monotonic() >= self._warn_at_s:
@@ -180,7 +190,7 @@ class Database:
                     " give each its own, or stop one",
                 )
             self._forget()
-            rows.put(connection, meta, [{"key": WRITER, "value": f"{self._name} {self._turns}"}])
+            rows.put(connection, meta, [{"key": WRITER, "value": self.stamp}])
         if self._warn_at_s is None:
             self._warn_at_s = 0.0
         if self._counting is None:

@@ -15,3 +15,6 @@ FOLDED: Final = ("folded", "2")
 from the records at the next start."""
 STANDING: Final = ("standing", "1")
 """Likewise for `store.standing`."""
+
+WRITER: Final = "writer"
+"""Row of `cc_meta`: who folded last, and how many times they have written records."""

@@ -17,7 +17,7 @@ from typing import Any, Final
 import orjson
 
 from py_callcenter.store.errors import StoreError
-from py_callcenter.store.expected import FOLDED, STANDING, VERSION, VERSION_TABLE
+from py_callcenter.store.expected import FOLDED, STANDING, VERSION, VERSION_TABLE, WRITER
 from py_callcenter.store.kept import StandingRow
 from py_callcenter.store.record import RecordLike
 
@@ -39,6 +39,14 @@ class First:
     routing: dict[str, Any]
     standing: list[StandingRow]
     known: frozenset[tuple[int, int, str]]
+    writer: str
+    """Who wrote last, and how often: `Database.stamp` of then."""
+
+    def lacks(self, stamp: str) -> bool:
+        """Whether the database knows of less than we wrote: another server has taken over."""
+        name, _, turns = stamp.partition(" ")
+        who, _, count = self.writer.partition(" ")
+        return bool(name) and (who != name or not count.isdecimal() or int(count) < int(turns))
 
 
 def read(url: str, about: Iterable[RecordLike] = ()) -> First | None:
@@ -107,6 +115,7 @@ def _read(ask: Ask, about: Iterable[RecordLike]) -> First | None:
         routing=orjson.loads(bytes(bodies[0][0])),
         standing=[(kind, name, orjson.loads(fields)) for kind, name, fields in rows],
         known=frozenset(_known(ask, about)),
+        writer=made.get(WRITER, ""),
     )
 
 

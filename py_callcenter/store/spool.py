@@ -2,7 +2,8 @@
 
 A line is `crc32 kind json`; the sum covers what follows it. A line that was torn by a kill or damaged costs
 itself, never its neighbours. Where the database is up to stands in the file `position`; when that file is
-lost, more is written to the database again, which changes nothing there.
+lost, more is written to the database again, which changes nothing there. Beside it stands how the database
+itself counts what was written: one that knows of less has lost transactions.
 
 Durability: a line survives the death of this process as soon as `append` returns (it is in the kernel's
 hands). A power cut may take what the disk has not written yet; `sync` is what bounds that.
@@ -13,6 +14,7 @@ from __future__ import annotations
 import os
 import threading
 import zlib
+from collections.abc import Callable
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -78,10 +80,12 @@ class Spool:
         self._turn = False
         self.damaged = 0
         """Lines that were passed over."""
+        self.stamp: Callable[[], str] = str
+        """How the database counts what was written: two words, or none while that isn't known."""
         try:
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             self._sizes = {int(path.stem): path.stat().st_size for path in folder.glob("[0-9]*.log")}
-            marked = self._read_position()
+            marked, self.marked = self._read_position()
         except (OSError, ValueError) as error:
             reason = getattr(error, "strerror", None) or error
             raise SpoolError(f"{folder} can't be used: {reason}") from error
@@ -92,6 +96,7 @@ class Spool:
         self.begin = min(max(marked, Position(first, 0)), self.end)
         """Where the database is up to."""
         self._kept_from = self.begin
+        self._again_from = Position(0, 0)
         self._bytes = sum(self._sizes.values())
         self._unwritten = self._between(self.begin, self.end)
 
@@ -123,8 +128,15 @@ class Spool:
 
     @property
     def kept_from(self) -> Position:
-        """From there on everything is still here, written or not."""
-        return min(self.begin, self._kept_from)
+        """From there on everything is still here, written or not, and may be written again."""
+        with self._lock:
+            oldest = Position(min(self._sizes, default=self.begin.segment), 0)
+        return max(self._again_from, min(self.begin, oldest))
+
+    def go_back(self) -> None:
+        """At a start: the database lacks some of what it had."""
+        self.begin = self.kept_from
+        self._unwritten = self._between(self.begin, self.end)
 
     def sync(self) -> None:
         """Have what was appended on the disk itself. Raises `SpoolError`."""
@@ -162,8 +174,9 @@ class Spool:
         self._tidy()
 
     def turn_over(self) -> None:
-        """Begin a new file with the next record: what is in this one is to go soon."""
+        """Begin a new file with the next record: what is in this one is to go soon, and never comes again."""
         self._turn = True
+        self._again_from = self.end
 
     def close(self) -> None:
         if self._file is not None:
@@ -253,7 +266,7 @@ class Spool:
         return self._folder / f"{number:09}.log"
 
     def _mark(self, position: Position) -> None:
-        text = b"%09d %012d" % position
+        text = (b"%09d %012d %s" % (*position, self.stamp().encode())).rstrip()
         try:
             file = os.open(self._folder / _POSITION, os.O_WRONLY | os.O_CREAT, 0o600)
             try:
@@ -263,11 +276,14 @@ class Spool:
         except OSError as error:  # then more is written again after the next start
             _log.warning("spool_position_not_kept", reason=error.strerror)
 
-    def _read_position(self) -> Position:
+    def _read_position(self) -> tuple[Position, str]:
+        """And the stamp. A shorter line than the last one leaves the end of that behind it."""
         try:
-            segment, offset, checksum = (self._folder / _POSITION).read_bytes().split()
-            if int(checksum, 16) == zlib.crc32(segment + b" " + offset):
-                return Position(int(segment), int(offset))
+            line = (self._folder / _POSITION).read_bytes().partition(b"\n")[0]
+            text, _, checksum = line.rpartition(b" ")
+            if int(checksum, 16) == zlib.crc32(text):
+                segment, offset, *stamp = text.decode().split()
+                return Position(int(segment), int(offset)), " ".join(stamp)
         except (FileNotFoundError, ValueError):
             pass
-        return Position(0, 0)
+        return Position(0, 0), ""

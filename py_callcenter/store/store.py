@@ -44,8 +44,10 @@ _log = structlog.get_logger(__name__)
 class LateDatabase:
     """A database that is opened when it is first needed, and again and again while that fails."""
 
-    def __init__(self, url: str, database: Database | None = None) -> None:
+    def __init__(self, url: str, database: Database | None = None, *, stamp: str = "") -> None:
+        """`stamp`: where an earlier run of ours left it."""
         self._url = url
+        self._stamp = stamp
         self._database = database
         self._lock = threading.Lock()
         self._may_open = threading.Event()
@@ -62,8 +64,14 @@ class LateDatabase:
 
             with self._lock:
                 if self._database is None:
-                    self._database = Database.open(self._url)
+                    database = Database.open(self._url)
+                    database.expect(self._stamp)
+                    self._database = database
         return self._database
+
+    def stamp(self) -> str:
+        """How it counts what was written; as it was left while it isn't open."""
+        return self._stamp if self._database is None else self._database.stamp
 
     def append(self, batch: Sequence[RecordLike]) -> None:
         self.get().append(batch)
@@ -97,7 +105,11 @@ class Store:
         self._state = state
         self._routing = routing
         self._memory = memory
+        self._kept_at = None if spool is None else spool.begin
+        """Where the copy before the last one was made."""
         self._saved: tuple[dict[str, Any] | None, Position | None] = (None, None)
+        if spool is not None:
+            spool.stamp = self._late.stamp
         self._writer = Writer(
             self._late,
             spool=spool,
@@ -124,6 +136,15 @@ class Store:
         found = kept = None
         try:
             found = first.read(url, tail)
+            if found is not None and found.lacks(spool.marked):
+                _log.error(
+                    "database_lost_transactions",
+                    hint="a server that lacked them has taken over; what is still on this disk is written"
+                    " again",
+                )
+                spool.go_back()
+                tail = list(_records(spool, spool.begin))
+                found = first.read(url, tail)
         except StoreError as error:
             kept = _copy(state, error)
         if found is None and kept is None:  # it is new, of another version, or perhaps only slow
@@ -139,7 +160,7 @@ class Store:
             routing, memory = found.routing, _memory(found.standing, tail, found.known)
         elif kept is not None:
             routing, memory = kept.routing, _memory(kept.standing, _records(spool, kept.position))
-        late = LateDatabase(url)
+        late = LateDatabase(url, stamp=spool.marked)
         return cls(late, retention, spool=spool, state=state, routing=routing, memory=memory)
 
     def seed(self, config: Config) -> bool:
@@ -276,7 +297,9 @@ class Store:
             _log.warning("copy_not_kept", reason=error.strerror)
             return
         self._saved = (routing, position)
-        self._spool.keep_from(position)
+        if self._kept_at is not None:
+            self._spool.keep_from(self._kept_at)  # one copy earlier: what another server may lack
+        self._kept_at = position
 
 
 def catch_up(database: Database, state: Path) -> None:

@@ -10,8 +10,7 @@ from sqlalchemy import create_engine, insert, inspect, text
 
 from py_callcenter.engine import records as r
 from py_callcenter.store import Database, StoreError, versions
-from py_callcenter.store.database import WRITER
-from py_callcenter.store.expected import VERSION, VERSION_TABLE
+from py_callcenter.store.expected import VERSION, VERSION_TABLE, WRITER
 from py_callcenter.store.schema import metadata
 
 pytestmark = pytest.mark.app

@@ -284,6 +284,32 @@ def test_what_a_database_forgot_when_another_server_took_over_is_written_again_i
     assert memory.agents["1000"].since_us == 2_000_000, "in order: no clock was set back"
 
 
+def test_what_a_database_forgot_while_no_controller_lived_is_known_at_the_next_start(tmp_path):
+    """F35, and the controller's machine died with the server: what it wrote last is known and comes again."""
+    file, url = tmp_path / "cc.db", f"sqlite:///{tmp_path / 'cc.db'}"
+    with Database.open(url) as database:
+        database.seed(configuration(), now_us=5)
+
+    def a_run(*records):
+        store = Store.open(url, state=tmp_path)
+        standing = store.memory().agents
+        store.warm_up()
+        store.put(records)
+        assert store.flush(20)
+        store.close()
+        for thread in store._writer._threads:
+            thread.join(20)
+        return standing
+
+    a_run(status(1, "1000", "Available", now_us()))
+    replica = file.read_bytes()
+    a_run(status(2, "1000", "On Break", now_us()))
+    file.write_bytes(replica)
+
+    assert a_run()["1000"].status == "On Break"
+    assert sorted(in_database(url)) == [1, 2]
+
+
 def test_a_database_that_forgot_is_told_from_one_whose_answer_was_lost(tmp_path):
     """The end of a transaction that nobody heard of is no loss."""
     with Database.open(f"sqlite:///{tmp_path}/cc.db") as database:

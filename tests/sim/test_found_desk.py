@@ -90,6 +90,13 @@ STORIES = {
     ),
     "a conversation with the second agent began while no controller lived, and was dated by that with the "
     "first": (100661, (*NOW, 37), ("standby", "consult", "transfer")),
+    "the order to hang up after a conversation was lost with a cable, and the next start left the caller in "
+    "the park": (101935, (*NOW, 37, 44), HABITS),
+    "an agent talked on, on a node that had been given up, for longer than anybody could know": (
+        101549,
+        (*NOW, 37, 44),
+        ("transfer",),
+    ),
     "a node was out of sight for minutes: calls that had ended in the books ended once more": (
         28,
         (1, 8, 36),

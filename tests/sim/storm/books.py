@@ -21,6 +21,8 @@ COMMIT_US = 3_000
 ROOM = 200_000
 SUM_CHARS = 9
 """Of a spool's line, before its kind."""
+ON_DISK_US = 60_000_000
+"""So long the spool keeps what was written, at the least."""
 COMMITS = 40
 """So many transactions at the most are lost when another server takes over."""
 
@@ -39,11 +41,10 @@ class Books:
         self.slow_us = 0
         self.room = ROOM
         self.dropped = 0
-        self.forgotten: set[str] = set()
-        """Ids of records that were committed and are gone (F35)."""
-        self._commits: list[list[Any]] = []
+        self._commits: list[tuple[int, list[Any]]] = []
+        """The last ones, with their moments."""
         self._lapsed: list[Any] = []
-        """What the database lacks and the controller that runs doesn't know yet."""
+        """What the database had and lacks, and nobody knows yet."""
         self.twice = 0
         """Ids that were written a second time with another content."""
         self.of_another_version = False
@@ -106,8 +107,7 @@ class Books:
         """A write under way never ends; what it was about is in the spool."""
         self._life += 1
         self._busy = False
-        if self._lapsed:
-            self._lose()
+        self.waiting, self._lapsed = self._lapsed + self.waiting, []
 
     def damage(self, rng: random.Random) -> None:
         """The last lines of the spool are torn or have a bit flipped: whatever reads it passes them over."""
@@ -131,23 +131,19 @@ class Books:
 
     def fail_over(self, rng: random.Random) -> None:
         """Another server takes the database over and lacks the last transactions, and with the records what
-        they came to, for both were written in one. A controller that lives finds out when it writes next, and
-        first writes again what is still on its disk (`store.Writer`); the next start knows of nothing.
+        they came to, for both were written in one. Whoever writes next, this controller or the next one,
+        finds out and first writes again what is still on this machine's disk (`store.Writer`, `store.First`).
         """
-        self._lapsed += [record for commit in self._commits[-rng.randint(1, COMMITS) :] for record in commit]
+        lost = [
+            record
+            for at_us, commit in self._commits[-rng.randint(1, COMMITS) :]
+            if self._centre.now_us - at_us < ON_DISK_US
+            for record in commit
+        ]
         del self._commits[:]
-        for record in self._lapsed:
-            self.kept.pop(record.id, None)
-        if self._centre.controller is None:
-            self._lose()
-
-    def _lose(self) -> None:
-        """Nobody is left who could find out."""
-        lost, self._lapsed = self._lapsed, []
-        self.forgotten |= {record.id for record in lost}
-        self._memory, self._standing = Memory(), {}
-        self._unfolded = [*self.kept.values(), *self.waiting]
-        self._centre.spy.forgotten({getattr(record, "call", "") for record in lost})
+        for record in lost:
+            del self.kept[record.id]
+        self._lapsed += lost
 
     def come_back(self) -> None:
         """The database works again."""
@@ -170,7 +166,7 @@ class Books:
             old = self.kept.setdefault(record.id, record)
             if old is not record and old != record:
                 self.twice += 1
-        self._commits.append(self.waiting)
+        self._commits.append((self._centre.now_us, self.waiting))
         if len(self._commits) > COMMITS:
             del self._commits[0]
         self.waiting = []

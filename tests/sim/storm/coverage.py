@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-FAULTS_NOT_YET: Final[dict[int, str]] = {
-    35: "what a database forgets while the controller dies too leaves holes in the books of those calls",
-}
+FAULTS_NOT_YET: Final[dict[int, str]] = {}
 """Faults that can be played and that the product doesn't survive yet."""
 
 LIMITS: Final[tuple[str, ...]] = (

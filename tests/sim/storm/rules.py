@@ -193,8 +193,6 @@ class Rules:
 
     def closed_twice(self, record: Any) -> None:
         """I12: the end of a queue leg that the records don't hold open."""
-        if record.call in self.truth.damaged:  # its beginning may be what the books lost
-            return
         self.broken(
             "I12", f"{record.call}/{record.leg}", f"{record.kind} of a queue leg that is over: {record}"
         )
@@ -399,11 +397,8 @@ class Rules:
                 "I12", "id", f"{centre.books.twice} records were written twice with different content"
             )
         crashed = bool(truth.crashes_us)
-        forgotten = truth.damaged if centre.books.forgotten else set()
-        """Calls of which a line may be missing in the middle, where the next start can't know of it."""
         kept = truth.records if centre.books.dropped else list(centre.books.kept.values())
         missing = {record.id for record in truth.records} - {record.id for record in kept}
-        missing -= centre.books.forgotten
         if missing:
             self.broken("I12", "kept", f"{len(missing)} records never reached the database")
         offered = Counter(r.call for r in kept if r.kind == "call-offered")
@@ -413,8 +408,7 @@ class Rules:
                 self.broken("I12", call, f"call {call} was offered {times} times")
         for uuid, caller in truth.callers.items():
             known = uuid in offered
-            unseen = uuid in truth.blind or uuid in truth.damaged
-            if not known and not unseen and self._should_know(caller):
+            if not known and uuid not in truth.blind and self._should_know(caller):
                 self.broken("I10", uuid, f"caller {uuid} reached PARK and is in no record")
         ends: Counter[tuple[str, int]] = Counter()
         for record in kept:
@@ -426,14 +420,12 @@ class Rules:
         for key, times in entries.items():
             if times > 1:
                 self.broken("I12", f"{key}", f"queue leg {key} was entered {times} times")
-            if ends[key] > 1 or (not ends[key] and key[0] not in forgotten):
+            if ends[key] != 1:
                 self.broken("I10", f"{key}", f"queue leg {key} has {ends[key]} ends")
         for key in ends.keys() - entries.keys():
-            if key[0] not in forgotten:
-                self.broken("I10", f"{key}", f"queue leg {key} ended without a beginning")
-        told = [record for record in kept if getattr(record, "call", "") not in forgotten]
-        made = Counter((r.call, r.attempt, r.agent) for r in told if r.kind == "offer-made")
-        over = Counter((r.call, r.attempt, r.agent) for r in told if r.kind == "offer-ended")
+            self.broken("I10", f"{key}", f"queue leg {key} ended without a beginning")
+        made = Counter((r.call, r.attempt, r.agent) for r in kept if r.kind == "offer-made")
+        over = Counter((r.call, r.attempt, r.agent) for r in kept if r.kind == "offer-ended")
         if made != over and not crashed:
             odd = (made - over) + (over - made)
             self.broken("I10", "offers", f"offers without an end or the reverse: {sorted(odd)[:3]}")
@@ -464,8 +456,6 @@ class Rules:
             )
         if undisturbed:
             for pair in spoke - said:
-                if pair[0] in truth.damaged:
-                    continue
                 self.broken(
                     "I10", f"talk {pair}", f"call {pair[0]} spoke with {pair[1]}, which no record says"
                 )

@@ -181,9 +181,6 @@ class Truth:
         self.controller = None
         for ring in self.living_rings.values():  # who is with them is known once their node is looked at
             ring.unseen = ring.unseen or ring.call in self.damaged
-        self._read_the_books()
-
-    def _read_the_books(self) -> None:
         # What was said and never reached the spool was never said.
         kept = [*self.centre.books.kept.values(), *self.centre.books.waiting]
         if len(kept) != len(self.records):
@@ -424,7 +421,7 @@ class Truth:
             plan = self.centre.plan
             rest_s = max(plan.delay_s, PATH_DELAY_S) if ring.talk is None else plan.wrap_up_s
             self._rests(worker, rest_s)
-            if ring.talk is not None:
+            if ring.talk is not None and not ring.unseen:  # else idle since the books said so
                 worker.idle_us = now
         caller = self.callers.get(ring.call)
         if caller is not None:
@@ -438,8 +435,6 @@ class Truth:
     def forgotten(self, calls: set[str]) -> None:
         """What the books said of these is lost, which matters to the next start."""
         self.damaged |= calls
-        if self.controller is None:
-            self._read_the_books()
 
     def given_up(self, node: int) -> None:
         """The controller counts on nothing there any more; whoever talks there may be rung elsewhere."""
