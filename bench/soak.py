@@ -1,17 +1,19 @@
 """Does anything grow? Memory and descriptors of the controller at a constant rate of calls.
 
     .venv/bin/python bench/soak.py virtual [--hours 24] [--rate 1]
-    .venv/bin/python bench/soak.py served [--minutes 20] [--rate 100]
+    .venv/bin/python bench/soak.py served [--minutes 30] [--rate 100]
 
 - **virtual**: the production controller, link by link, on a simulated switch in virtual time, all in this
   process, with a database that keeps nothing. Sampled each half virtual hour after a collection of garbage.
 - **served**: the simulated switch as an event-socket server in this process; `callcenter run` with SQLite is
   a process of its own, whose memory and descriptors are read from /proc every five seconds.
 
-The slope is that of a straight line through the samples after the warm-up. That takes a sixth of the time,
-and two virtual hours at least. Served, it takes three minutes at least, and until the stories of recent calls
-(the last 5 000) have been full for as long as they took to fill: what is bounded must be full before it can
-be seen that nothing else grows. A run that leaves less time than its warm-up takes is refused.
+The slope is that of a straight line through the samples after the warm-up. In virtual time that takes a
+sixth of the hours, and two at least. Served, it takes a third of the minutes (20 of 30 count), 3 at least,
+and until the stories of recent calls (the last 5 000) have been full for as long as they took to fill: what
+is bounded must be full before it can be seen that nothing else grows, and the allocator grows by steps until
+the worst mixture of living calls has been there once. A run that leaves less time than its warm-up takes is
+refused.
 
 The promise: at most 1 MB/h, and as many descriptors at the end as at its beginning.
 """
@@ -74,7 +76,7 @@ def processor_s(pid: int) -> float:
 
 
 def warm_up_min(minutes: float, rate: float) -> float:
-    return max(minutes / 6, 3.0, 2 * CALLS_KEPT / rate / 60)
+    return max(minutes / 3, 3.0, 2 * CALLS_KEPT / rate / 60)
 
 
 def judge(samples: Samples, warm_up_h: float, unit: str) -> bool:
@@ -297,7 +299,7 @@ def main() -> int:
     one.add_argument("--hours", type=float, default=24.0)
     one.add_argument("--rate", type=float, default=1.0, help="calls a second")
     two = parts.add_parser("served")
-    two.add_argument("--minutes", type=float, default=20.0)
+    two.add_argument("--minutes", type=float, default=30.0)
     two.add_argument("--rate", type=float, default=100.0, help="calls a second")
     options = parser.parse_args()
     print(f"py_callcenter {__version__}, Python {platform.python_version()}, {platform.machine()}")
