@@ -4,6 +4,11 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
+from typing import Final
+
+_WORD_MARKS: Final = re.compile(r"[ '{}\[\]]")
+_LEG_MARKS: Final = re.compile(r"[\[\]|,]")
 
 
 class DialError(ValueError):
@@ -39,30 +44,23 @@ class Request:
 def split_words(text: str) -> list[str]:
     """Split at spaces outside quotes and outside `{}` `[]`, as the switch does for arguments."""
     words: list[str] = []
-    word = ""
-    quote = ""
-    depth = 0
-    for character in text:
-        if quote:
-            word += character
-            if character == quote:
-                quote = ""
-            continue
+    start = depth = 0
+    quoted = False
+    for mark in _WORD_MARKS.finditer(text):
+        character = mark[0]
         if character == "'":
-            quote = character
+            quoted = not quoted
+        elif quoted:
+            continue
         elif character in "{[":
             depth += 1
         elif character in "}]":
             depth -= 1
-        if character == " " and depth <= 0 and not quote:
-            if word:
-                words.append(word)
-            word = ""
-            continue
-        word += character
-    if word:
-        words.append(word)
-    return words
+        elif depth <= 0:
+            words.append(text[start : mark.start()])
+            start = mark.end()
+    words.append(text[start:])
+    return [word for word in words if word]
 
 
 def parse_variables(text: str) -> tuple[tuple[str, str], ...]:
@@ -72,37 +70,39 @@ def parse_variables(text: str) -> tuple[tuple[str, str], ...]:
         separator, text = text[2], text[3:]
     pairs: list[tuple[str, str]] = []
     item = ""
-    quoted = escaped = False
-    for character in f"{text}{separator}":
-        if escaped:
-            item += character if character in {separator, "'", "\\"} else f"\\{character}"
-            escaped = False
-        elif character == "\\":
-            escaped = True
-        elif character == "'":
+    start = 0
+    quoted = False
+    for mark in _variable_marks(separator).finditer(f"{text}{separator}"):
+        item += text[start : mark.start()]
+        start = mark.end()
+        found = mark[0]
+        if found == "'":
             quoted = not quoted
-        elif character == separator and not quoted:
+        elif found[0] == "\\":
+            item += found[1] if found[1:] in {separator, "'", "\\"} else found
+        elif quoted:
+            item += separator
+        else:
             name, equals, value = item.partition("=")
             if equals and name.strip():
                 pairs.append((name.strip(), value))
             item = ""
-        else:
-            item += character
     return tuple(pairs)
+
+
+@lru_cache(maxsize=64)
+def _variable_marks(separator: str) -> re.Pattern[str]:
+    """What means something in a list of variables: an escape, a quote, the separator."""
+    return re.compile(r"\\.|'|" + re.escape(separator), re.DOTALL)
 
 
 def _take_block(text: str, opening: str, closing: str) -> tuple[str, str]:
     """The block at the start of `text` and what follows it."""
     if not text.startswith(opening):
         return "", text
-    end = -1
-    quoted = False
-    for position, character in enumerate(text):
-        if character == "'":
-            quoted = not quoted
-        elif character == closing and not quoted:
-            end = position
-            break
+    end = text.find(closing)
+    while end >= 0 and text.count("'", 0, end) % 2:
+        end = text.find(closing, end + 1)
     if end < 0:
         raise DialError("DESTINATION_OUT_OF_ORDER")
     return text[1:end], text[end + 1 :]
@@ -110,16 +110,14 @@ def _take_block(text: str, opening: str, closing: str) -> tuple[str, str]:
 
 def _split_legs(text: str, separator: str) -> list[str]:
     legs: list[str] = []
-    leg = ""
-    depth = 0
-    for character in text:
+    start = depth = 0
+    for place in _LEG_MARKS.finditer(text):
+        character = place[0]
         depth += (character == "[") - (character == "]")
         if character == separator and depth == 0:
-            legs.append(leg)
-            leg = ""
-        else:
-            leg += character
-    legs.append(leg)
+            legs.append(text[start : place.start()])
+            start = place.end()
+    legs.append(text[start:])
     return [leg.strip() for leg in legs if leg.strip()]
 
 

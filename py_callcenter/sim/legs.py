@@ -242,23 +242,24 @@ class Leg:
 
     def set(self, name: str, value: str) -> None:
         """Set a variable as the switch does: delete, then append. Empty values delete only."""
-        self.values.pop(name, None)
-        self._lines.pop(name, None)
+        values, lines = self.values, self._lines
+        if name in values:
+            del values[name], lines[name]
         if value:
-            self.values[name] = value
-            self._lines[name] = f"variable_{name}: {quote(value)}\n"
+            values[name] = value
+            lines[name] = f"variable_{name}: {quote(value)}\n"
 
     def set_checked(self, name: str, value: str) -> None:
         """As `set`, but a value with `${` in it is refused (and the old one stays), as for all SIP text."""
         if "${" not in value:
             self.set(name, value)
 
-    def set_encoded(self, name: str, value: str, line: str) -> None:
-        """As `set`, with a line that was rendered before."""
-        self.values.pop(name, None)
-        self._lines.pop(name, None)
-        self.values[name] = value
-        self._lines[name] = line
+    def set_encoded(self, values: dict[str, str], lines: dict[str, str]) -> None:
+        """As `set` for several, with lines that were rendered before."""
+        for name in self.values.keys() & values.keys():
+            del self.values[name], self._lines[name]
+        self.values.update(values)
+        self._lines.update(lines)
 
     def update(self, name: str, value: str) -> None:
         """Change a variable in place, for arrays that are pushed to."""

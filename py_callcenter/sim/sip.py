@@ -10,16 +10,16 @@ from py_callcenter.sim.legs import Leg
 
 _PORT = "5060"
 
-_PREPARED: dict[tuple[str, str], str] = {}
+_PREPARED: dict[tuple[tuple[str, str], ...], tuple[dict[str, str], dict[str, str]]] = {}
 
 
 def set_fixed(leg: Leg, *pairs: tuple[str, str]) -> None:
     """Set variables whose value is the same for every leg."""
-    for pair in pairs:
-        line = _PREPARED.get(pair)
-        if line is None:
-            line = _PREPARED[pair] = f"variable_{pair[0]}: {quote(pair[1])}\n"
-        leg.set_encoded(pair[0], pair[1], line)
+    prepared = _PREPARED.get(pairs)
+    if prepared is None:
+        lines = {name: f"variable_{name}: {quote(value)}\n" for name, value in pairs}
+        prepared = _PREPARED[pairs] = dict(pairs), lines
+    leg.set_encoded(*prepared)
 
 
 def _sdp(origin: str, port: str, lines: str) -> str:

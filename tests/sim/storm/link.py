@@ -41,6 +41,14 @@ SECOND = 1_000_000
 LEASE_S = NodeSettings("", "", 0, "").lease_s
 DEAD_MAN_EVERY_US = 5 * SECOND
 """Production renews each second, which costs a third more time here and shows nothing else."""
+DISARMED = (commands.disarm_dead_man(), commands.disarm_lease())
+ARMED = (
+    DISARMED[0],
+    commands.arm_dead_man(DEAD_MAN_S),
+    DISARMED[1],
+    commands.arm_lease(LEASE_S),
+    commands.set_global("cc_alive", "true"),
+)
 LIMITS = Limits()
 TIMINGS = Timings()
 KEEPALIVE_US = 19 * SECOND
@@ -559,17 +567,9 @@ class Link:
         quick = next((slot.line for slot in self.quick if slot.line), None)
         if self.stopped or self.centre.paused or quick is None or self.state is not State.UP:
             return
-        words = [commands.disarm_dead_man(), commands.disarm_lease()]
-        if self.centre.restless:
-            words = [
-                words[0],
-                commands.arm_dead_man(DEAD_MAN_S),
-                words[1],
-                commands.arm_lease(LEASE_S),
-                commands.set_global("cc_alive", "true"),
-            ]
-        elif not self._armed:
+        if not self.centre.restless and not self._armed:
             return
+        words = ARMED if self.centre.restless else DISARMED
         self._armed = self.centre.restless
         now_us = self.centre.now_us
         quick.pending += [(_no_matter, data, now_us) for data in words]
