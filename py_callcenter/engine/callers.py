@@ -22,7 +22,7 @@ from py_callcenter.engine import (
     wishes,
 )
 from py_callcenter.engine.actions import SetVariables
-from py_callcenter.engine.calls import Call, OfferState, Phase, Stay
+from py_callcenter.engine.calls import WISH_OVER, Call, OfferState, Phase, Stay
 from py_callcenter.engine.identity import job_uuid, leg_uuid
 from py_callcenter.engine.records import (
     AbandonPhase,
@@ -37,6 +37,8 @@ from py_callcenter.engine.state import State
 
 SETTLE_US: Final = 400_000
 """A PARK and the agent's HANGUP may swap; this long we wait for the second before deciding."""
+FOR_AGENT_US: Final = 60_000_000
+"""So long a caller who was transferred to an agent waits for that one."""
 SHORT_ABANDON_US: Final = 5_000_000
 """An abandoned call shorter than this is counted apart (`phase="short"`)."""
 
@@ -57,7 +59,7 @@ def arrived(state: State, node: str, event: Event) -> None:
     queue = state.queues.get(name)
     stamped = looks.is_stamped(state, event)
     known = stamped or looks.was_ours(state, event)
-    call = call_from(node, event, state.now_us)
+    call = call_from(state, node, event, state.now_us)
     if known:  # with another queue than before, it is another queue leg
         stamp = looks.stamp_of(event)
         call.attempts, call.stays = stamp.attempt, stamp.leg - 1 if stamped else stamp.leg
@@ -91,15 +93,18 @@ def arrived(state: State, node: str, event: Event) -> None:
         )
 
 
-def call_from(node: str, event: Event, first_us: int) -> Call:
+def call_from(state: State, node: str, event: Event, first_us: int) -> Call:
     """A call of the channel that an event or a dump tells of."""
+    wishes_ = wishes.read(event)
+    if _is_meant(state, event):
+        wishes_ = replace(wishes_, preferred_for_us=FOR_AGENT_US)
     return Call(
         id=event.unique_id,
         node=node,
         uuid=event.unique_id,
         name=event.get("variable_effective_caller_id_name") or event.get("Caller-Caller-ID-Name") or "",
         number=event.get("variable_effective_caller_id_number") or event.get("Caller-Caller-ID-Number") or "",
-        wishes=wishes.read(event),
+        wishes=wishes_,
         first_us=first_us,
         source=moves.source(event),
     )
@@ -251,6 +256,13 @@ def read_earlier(state: State, event: Event) -> int:
     number, _, tag = (event.get("variable_cc_earlier") or "").partition("/")
     earlier_us = looks.number_in(number)
     return earlier_us if state.sealer.holds(tag, "earlier", event.unique_id, earlier_us) else 0
+
+
+def _is_meant(state: State, event: Event) -> bool:
+    """Whether the agent whom the channel names is there by a transfer of ours, not by the dialplan's wish."""
+    tag = event.get("variable_cc_meant")
+    agent = event.get("variable_cc_preferred_agent") or ""
+    return tag is not None and state.sealer.holds(tag, "meant", event.unique_id, agent)
 
 
 # Parked again.
@@ -435,7 +447,8 @@ def go_on(state: State, call: Call) -> None:
     if queue is None:  # the configuration has changed meanwhile
         exits.unknown_queue(state, call, onward.queue)
         return
-    variables = (("cc_queue", queue.name), ("cc_preferred_agent", onward.agent))
+    meant = state.sealer.seal("meant", call.uuid, onward.agent) if onward.agent else ""
+    variables = (("cc_queue", queue.name), ("cc_preferred_agent", onward.agent), ("cc_meant", meant))
     state.act(SetVariables(call.node, call.uuid, variables))
     enter(state, call, queue, state.now_us, earlier_us=onward.earlier_us, sent=True)
 
@@ -447,6 +460,9 @@ def _moved(state: State, call: Call, event: Event) -> None:
         exits.note_left(state, call, stay, "transferred", "")
         exits.out_of_core(state, call, stay)
     call.wishes = wishes.read(event)
+    if _is_meant(state, event):  # it was for the queue leg before
+        state.act(SetVariables(call.node, call.uuid, WISH_OVER))
+        call.wishes = replace(call.wishes, preferred="")
     call.playing = False
     name = event.get("variable_cc_queue") or ""
     queue = state.queues.get(name)

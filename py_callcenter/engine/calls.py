@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import Enum, auto
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from py_callcenter._router import Event
 from py_callcenter.config import Agent, Exit, Queue
@@ -154,6 +154,10 @@ class Stay:
     """It is that of a place lost a moment ago."""
 
 
+WISH_OVER: Final = (("cc_preferred_agent", ""), ("cc_meant", ""))
+"""Clears what a transfer to an agent left on the caller's channel."""
+
+
 @dataclass(frozen=True, slots=True)
 class Wishes:
     """What the dialplan asked for at the first PARK of a queue leg: the operator's word."""
@@ -181,7 +185,7 @@ class Wishes:
     @property
     def of_ours(self) -> tuple[tuple[str, str], ...]:
         """What clears the wish that a transfer of ours left on the channel: it was for one queue leg."""
-        return (("cc_preferred_agent", ""),) if self.preferred_for_us else ()
+        return WISH_OVER if self.preferred_for_us else ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -319,7 +319,7 @@ def _hears_music(dump: Event, past: CallMemory) -> bool:
 def _call(state: State, node: str, dump: Event, past: CallMemory | None) -> Call:
     """The caller's channel as a call of ours again."""
     uuid = dump.unique_id
-    call = callers.call_from(node, dump, state.now_us)
+    call = callers.call_from(state, node, dump, state.now_us)
     stamp = stamp_of(dump)
     was = past or state.reach.given_up.get(node, {}).get(uuid)
     call.attempts = max(stamp.attempt, was.attempts if was is not None else 0)

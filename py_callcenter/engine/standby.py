@@ -12,10 +12,11 @@ from typing import Final
 
 from py_callcenter._router import Event
 from py_callcenter.config import Agent, Config
-from py_callcenter.engine import registrations
+from py_callcenter.engine import outside, registrations
 from py_callcenter.engine.actions import Device, Kill, Originate, SetVariables
 from py_callcenter.engine.errors import NeedsOneSwitch
 from py_callcenter.engine.identity import job_uuid, leg_uuid
+from py_callcenter.engine.looks import is_bridged
 from py_callcenter.engine.state import State
 
 TYPE: Final = "uuid-standby"
@@ -25,6 +26,8 @@ FIRST_LOOK_US: Final = 1_500_000
 """Before the first dialling of a run: the leg of the last run may be up."""
 PAUSE_US: Final = 1_000_000
 LONGEST_PAUSE_US: Final = 60_000_000
+LENT_US: Final = 30_000_000
+"""How often the switch is looked at while somebody else has such a leg: the end of that may not be told."""
 _KEPT: Final = frozenset({"Available", "Available (On Demand)", "On Break"})
 """Statuses in which the leg stays: on break the agent comes back to it."""
 
@@ -120,7 +123,10 @@ def freed(state: State, node: str, name: str) -> None:
 def parked(state: State, uuid: str) -> None:
     """The agent has picked up, or is back from a call that nobody here knows."""
     standing = state.reach.standing_legs.get(uuid)
-    if standing is None or standing.up:
+    if standing is None:
+        return
+    outside.ended(state, uuid)
+    if standing.up:
         return
     state.stop_timer(standing.timer)
     standing.timer = None
@@ -135,6 +141,14 @@ def gone(state: State, uuid: str) -> None:
     standing = state.reach.standing_legs.get(uuid)
     if standing is not None and standing.uuid == uuid:
         _lost(state, standing)
+
+
+def taken(state: State, uuid: str) -> None:
+    """Somebody else joined the leg with another: the agent is busy until it is parked again."""
+    standing = state.reach.standing_legs.get(uuid)
+    if standing is not None and standing.uuid == uuid and uuid not in state.legs:
+        _lend(state, standing)
+        state.round.doubts.add(standing.node)  # it may be old news
 
 
 def job_ended(state: State, job: str, *, failed: bool) -> None:
@@ -163,16 +177,7 @@ def look(state: State, node: str, live: dict[str, Event]) -> None:
             if uuid not in state.legs:
                 state.act(Kill(node, uuid, "NORMAL_CLEARING"))
         else:
-            dialled = not known.uuid  # by an earlier run
-            known.uuid, known.tag = uuid, dump.get("variable_cc_standby") or ""
-            state.reach.standing_legs[uuid] = known
-            if known.up:  # what seals it anew may have been lost on the way
-                _seal_anew(state, known)
-            if dump.get("Answer-State") == "answered":
-                parked(state, uuid)
-            elif dialled:
-                state.stop_timer(known.timer)
-                known.timer = state.start_timer(OVERDUE_US, _overdue, known, uuid)
+            _found(state, known, uuid, dump)
 
 
 def use_new_key(state: State) -> None:
@@ -194,6 +199,34 @@ def legs(state: State, node: str) -> list[str]:
 
 
 # Inside.
+
+
+def _found(state: State, known: Standing, uuid: str, dump: Event) -> None:
+    """A look shows the agent's leg."""
+    dialled = not known.uuid  # by an earlier run
+    known.uuid, known.tag = uuid, dump.get("variable_cc_standby") or ""
+    state.reach.standing_legs[uuid] = known
+    if known.up:  # what seals it anew may have been lost on the way
+        _seal_anew(state, known)
+    if dump.get("Answer-State") == "answered":
+        parked(state, uuid)
+        if is_bridged(dump) and uuid not in state.legs:
+            _lend(state, known)
+    elif dialled:
+        state.stop_timer(known.timer)
+        known.timer = state.start_timer(OVERDUE_US, _overdue, known, uuid)
+
+
+def _lend(state: State, standing: Standing) -> None:
+    if standing.uuid not in state.outside.channels:
+        state.start_timer(LENT_US, _still_lent, standing, standing.uuid)
+    outside.lent(state, standing.node, standing.uuid, standing.agent)
+
+
+def _still_lent(state: State, standing: Standing, uuid: str) -> None:
+    if uuid in state.outside.channels:
+        state.round.doubts.add(standing.node)
+        state.start_timer(LENT_US, _still_lent, standing, uuid)
 
 
 def _is_wanted(state: State, standing: Standing) -> bool:

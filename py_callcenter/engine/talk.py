@@ -7,7 +7,7 @@ from typing import Final, Literal
 
 from py_callcenter._router import Event
 from py_callcenter.config.rules import RuleError
-from py_callcenter.engine import arrival, consults, music, offers
+from py_callcenter.engine import arrival, consults, music, offers, standby
 from py_callcenter.engine.actions import SetVariables
 from py_callcenter.engine.calls import Call, Leg, Offer, OfferState, Phase, Stay
 from py_callcenter.engine.records import (
@@ -42,8 +42,13 @@ def bridged(state: State, first: str, second: str) -> None:
         call = state.calls.get(uuid)
         if call is not None and call.phase is not Phase.ENDED:
             _meets(state, call, partner)
-        elif partner not in state.calls and (offer := state.legs.get(uuid)) is not None:
+            continue
+        offer = state.legs.get(uuid)
+        if partner not in state.calls and offer is not None:
             consults.agent_bridged(state, offer, partner)
+            if offer.standing and offer.state is OfferState.RINGING:
+                offers.withdraw(state, offer, "ORIGINATOR_CANCEL")
+        standby.taken(state, uuid)
 
 
 def _meets(state: State, call: Call, partner: str) -> None:

@@ -8,7 +8,7 @@ with the wait so far, and after a while for anybody there.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final, Literal
+from typing import Literal
 
 from py_callcenter.config import Exit, Queue, shapes
 from py_callcenter.engine import callers, exits, music, offers, talk
@@ -17,9 +17,6 @@ from py_callcenter.engine.calls import Call, Onward, Phase, Stay
 from py_callcenter.engine.errors import BadTarget, NotNow, UnknownAgent, UnknownCall, UnknownQueueName
 from py_callcenter.engine.records import CallTransferred
 from py_callcenter.engine.state import State
-
-FOR_AGENT_US: Final = 60_000_000
-"""So long a caller who was transferred to an agent waits for that one."""
 
 TargetKind = Literal["queue", "agent", "extension", "number"]
 
@@ -97,7 +94,9 @@ def _way(state: State, call: Call, stay: Stay, target: Destination, *, keep_wait
         case "agent":
             queue = _queue_of(state, stay, target.name)
             _has_room(state, queue, stay)
-            return Onward(queue=queue.name, agent=target.name, agent_us=FOR_AGENT_US, earlier_us=earlier_us)
+            return Onward(
+                queue=queue.name, agent=target.name, agent_us=callers.FOR_AGENT_US, earlier_us=earlier_us
+            )
         case "extension":
             return Onward(exit=_place(target.name))
         case "number":

@@ -97,6 +97,21 @@ STORIES = {
         (*NOW, 37, 44),
         ("transfer",),
     ),
+    "somebody else joined two phones that stand by, and their conversation was broken for a caller": (
+        101528,
+        (*NOW, 37),
+        ("standby", "consult", "transfer"),
+    ),
+    "a caller meant for one agent was that one's for ever after a restart, in each queue they came to": (
+        102172,
+        (*NOW, 37),
+        ("standby", "consult", "transfer"),
+    ),
+    "a node was away when an agent was through, who was idle from its return for all we know": (
+        102564,
+        (*NOW, 37),
+        ("standby", "consult", "transfer"),
+    ),
     "a node was out of sight for minutes: calls that had ended in the books ended once more": (
         28,
         (1, 8, 36),

@@ -18,6 +18,7 @@ from py_callcenter.config import Config, Tier
 from py_callcenter.engine import exits, staffing
 from py_callcenter.engine.actions import Bridge, Kill, Look, Originate, PlayMusic, SetVariables, Transfer
 from py_callcenter.engine.memory import Memory
+from py_callcenter.engine.transfers import Destination
 from py_callcenter.esl.port import NOT_SENT
 from py_callcenter.sim import Behaviour, Step
 
@@ -678,6 +679,27 @@ def test_a_conversation_that_began_while_no_controller_lived_takes_no_time_from_
 
     assert world.all("call-answered")[-1].wait_us > 15 * SECOND
     assert world.all("conversation-ended")[-1].talk_us < 15 * SECOND
+
+
+def test_whom_a_transfer_meant_for_one_agent_is_everybody_s_in_the_next_queue_after_a_restart_too():
+    world = centre("1000", "2000", behaviour=ANSWERS)
+    set_status(world, "2000", "On Break")
+    call = world.call()
+    world.run(5)
+    assert world.talks_with(call) == "1000"
+    to = Destination("agent", "1000")
+    world.carry_out(world.engine.transfer(call.uuid, to, world.now_us, keep_wait=False))
+    world.run(0.5)
+
+    world.kill_controller()
+    world.start()
+    world.run(25)
+    assert world.talks_with(call) == "1000"
+    set_status(world, "2000", "Available")
+    world.does(lambda: world.phones["1000"].refer("queue_support"))
+    world.run(5)
+
+    assert world.talks_with(call) == "2000", "nobody waits for the first agent any more"
 
 
 def part_at_once(world: World, call) -> None:

@@ -8,7 +8,7 @@ from sim.world import ANSWERS, BUSY, KEY, MANUAL, SECOND, World, agent, everybod
 from py_callcenter.config import Node
 from py_callcenter.engine.actions import Kill, Originate, PlayMusic, SetVariables
 from py_callcenter.engine.identity import Sealer
-from py_callcenter.sim import Behaviour
+from py_callcenter.sim import Behaviour, Step
 
 pytestmark = pytest.mark.sim
 
@@ -317,6 +317,65 @@ def test_a_leg_whose_end_was_never_told_is_noticed():
     assert world.agent("1000").reachable
     assert len(living(world)) == 1
     home(world)
+
+
+def somebody_else_calls(world: World):
+    """A stranger's channel."""
+    world.switch.dialplan.add("elsewhere", Step("answer"), Step("park"))
+    return world.call("elsewhere")
+
+
+def joined_by_somebody_else(world: World):
+    """A stranger's channel, joined with the agent's leg by whoever may do that."""
+    [leg] = living(world)
+    stranger = somebody_else_calls(world)
+    world.does(lambda: world.switch.request_bridge(leg, stranger.leg))
+    world.run(1)
+    assert stranger.partner == leg.uuid
+    return stranger
+
+
+def test_an_agent_whose_leg_somebody_else_has_is_offered_nobody_until_it_is_parked_again():
+    world = at_work()
+    stranger = joined_by_somebody_else(world)
+
+    call = world.call()
+    world.run(40)
+    assert stranger.partner, "that conversation isn't broken"
+    assert not world.all("offer-made")
+    world.does(stranger.hang_up)
+    world.run(1)
+
+    assert world.talks_with(call) == "1000"
+
+
+def test_the_end_of_what_somebody_else_had_the_leg_for_is_noticed_though_it_was_never_told():
+    world = at_work()
+    stranger = joined_by_somebody_else(world)
+    call = world.call()
+    world.drop = lambda event: event.name == "CHANNEL_PARK"
+    world.does(stranger.hang_up)
+    world.run(1)
+    world.drop = lambda _event: False
+    world.run(35)
+
+    assert world.talks_with(call) == "1000"
+
+
+def test_a_caller_for_whom_the_tone_plays_waits_on_when_somebody_else_takes_the_leg():
+    world = at_work()
+    [leg] = living(world)
+    stranger = somebody_else_calls(world)
+    call = world.call()
+    assert world.all("offer-made")
+    world.does(lambda: world.switch.request_bridge(leg, stranger.leg))
+    world.run(5)
+
+    assert stranger.partner == leg.uuid
+    assert world.engine.view(world.now_us).calls[0].phase == "waiting"
+    world.does(stranger.hang_up)
+    world.run(2)
+    assert world.talks_with(call) == "1000"
 
 
 def test_taken_out_of_the_configuration_the_leg_is_hung_up():

@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from py_callcenter.engine.actions import Originate, SetVariables
+from py_callcenter.engine.callers import FOR_AGENT_US
 from py_callcenter.engine.causes import LIMITS
-from py_callcenter.engine.transfers import FOR_AGENT_US
 
 if TYPE_CHECKING:
     from sim.storm.centre import Centre
@@ -238,6 +238,10 @@ class Truth:
             worker = self.workers[record.agent]
             self._rests(worker, self.centre.plan.wrap_up_s)
             worker.idle_us = max(worker.idle_us, self.centre.now_us)
+        elif kind == "agent-wrap-up":
+            worker, now = self.workers[record.agent], self.centre.now_us
+            if not self.centre.health.calm(worker.last_node, now):
+                worker.idle_us = max(worker.idle_us, now)  # before, nobody knew that the phone is free
         elif kind == "agent-status" and record.reason in LIMITS.values():
             self.status_set(record.agent, record.status)
         self.rules.record(record)
