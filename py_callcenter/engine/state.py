@@ -111,8 +111,8 @@ class _Notes:
 
     sequence: int = 0
     """Of the last record."""
-    noted: list[tuple[type[AnyRecord], str, int, dict[str, Any]]] = field(default_factory=list)
-    """Kind, node, moment and fields."""
+    noted: list[tuple[type[AnyRecord], dict[str, Any]]] = field(default_factory=list)
+    """Kind and fields."""
     records: list[AnyRecord] = field(default_factory=list)
 
 
@@ -188,7 +188,8 @@ class State:
 
     def note(self, kind: type[AnyRecord], node: str = "", **fields: Any) -> None:
         """Append a record. It is made when somebody asks for it: first the phone of an agent rings."""
-        self._notes.noted.append((kind, node, self.now_us, fields))
+        fields["node"], fields["at_us"] = node, self.now_us
+        self._notes.noted.append((kind, fields))
 
     @property
     def records(self) -> list[AnyRecord]:
@@ -196,12 +197,13 @@ class State:
         if not self._notes.noted:
             return self._notes.records
         noted, self._notes.noted = self._notes.noted, []
-        for kind, node, at_us, fields in noted:
-            record = self._write(kind, node, at_us, fields)
-            broken = self.round.ledger.fold(record)
+        fold = self.round.ledger.fold
+        for kind, fields in noted:
+            record = self._write(kind, fields)
+            broken = fold(record)
             if broken:
-                call = getattr(record, "call", "")
-                self._write(InvariantViolated, node, at_us, {"rule": broken, "call": call})
+                what = {"rule": broken, "call": getattr(record, "call", "")}
+                self._write(InvariantViolated, {"node": record.node, "at_us": record.at_us, **what})
         return self._notes.records
 
     def take_records(self) -> list[AnyRecord]:
@@ -214,11 +216,13 @@ class State:
         _ = self.records
         return self.round.ledger
 
-    def _write(self, kind: type[AnyRecord], node: str, at_us: int, fields: dict[str, Any]) -> AnyRecord:
+    def _write(self, kind: type[AnyRecord], fields: dict[str, Any]) -> AnyRecord:
         """Ids are given here and nowhere else."""
-        self._notes.sequence += 1
-        record = kind(node=node, epoch=self.epoch, sequence=self._notes.sequence, at_us=at_us, **fields)
-        self._notes.records.append(record)
+        notes = self._notes
+        notes.sequence += 1
+        fields["epoch"], fields["sequence"] = self.epoch, notes.sequence
+        record = kind(**fields)
+        notes.records.append(record)
         return record
 
     def start_timer(self, after_us: int, run: Callable[..., None], *arguments: Any) -> int:

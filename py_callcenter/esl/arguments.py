@@ -84,6 +84,8 @@ _CHECKED_VALUES: Final = frozenset({"hold_hangup_xfer_exten", "hold_music", "tra
 _INVISIBLE_LETTERS = frozenset("\u115f\u1160\u3164\uffa0")
 
 
+# A call's id comes with each of its commands. Refusals aren't kept.
+@lru_cache(maxsize=4096)
 def identifier(value: str, argument: str = "id") -> str:
     """A channel's, job's or our own id: letters, digits, `_`, `.`, `-`, at most 64. Raises `CommandError`."""
     if not _ID.fullmatch(value):
