@@ -100,8 +100,10 @@ def expect(state: State, memory: Memory) -> None:
             continue
         state.past[uuid] = past
         if len(nodes) > 1:
-            busy = [*past.offers, past.agent] if past.standing == "talking" else list(past.offers)
-            for agent in busy:
+            was = memory.agents.get(past.agent)
+            ending = was is not None and was.finishing == uuid  # the leg was to be hung up
+            talks = past.standing == "talking" or ending
+            for agent in [*past.offers, past.agent] if talks else past.offers:
                 if agent in state.agent_ids:
                     was = memory.agents.get(agent)
                     held_until_us = 0 if was is None else was.held_until_us

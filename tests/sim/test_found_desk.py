@@ -92,6 +92,11 @@ STORIES = {
     "first": (100661, (*NOW, 37), ("standby", "consult", "transfer")),
     "the order to hang up after a conversation was lost with a cable, and the next start left the caller in "
     "the park": (101935, (*NOW, 37, 44), HABITS),
+    "an agent sent a caller on whose node was away, and a start on another node rang them in that talk": (
+        50087,
+        (1, 6, 8, 34, 36, 37, 44),
+        HABITS,
+    ),
     "an agent talked on, on a node that had been given up, for longer than anybody could know": (
         101549,
         (*NOW, 37, 44),
