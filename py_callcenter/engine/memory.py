@@ -59,6 +59,8 @@ class AgentMemory:
     """On Demand, and had the one call."""
     finishing: str = ""
     """The call whose conversation ended, until the end of the agent's legs is told."""
+    rung_on: str = ""
+    """The node on which a phone may ring: of an offer whose end isn't told, also when its call is over."""
 
     def forgive(self) -> None:
         """No failed offer counts any more."""
@@ -220,9 +222,11 @@ class Memory:
         if call is not None:
             call.attempts = max(call.attempts, record.attempt)
             call.offers[record.agent] = record.attempt
+        self._agent(record).rung_on = record.node
 
     def offer_ended(self, record: Any) -> None:
         agent = self._agent(record)
+        agent.rung_on = ""
         call = self._call(record)
         count = _COUNTS.get(record.outcome)
         if count is not None:

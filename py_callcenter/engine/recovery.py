@@ -91,6 +91,10 @@ def restore_agent(state: State, name: str, was: AgentMemory) -> None:
 def expect(state: State, memory: Memory) -> None:
     """Remember calls that the books leave open, and offer their agents nothing until their nodes are seen."""
     nodes = {node.name for node in state.config.nodes}
+    if len(nodes) > 1:
+        for agent, was in memory.agents.items():
+            if was.rung_on in nodes and agent in state.agent_ids:
+                _await(state, agent, was.rung_on, was)
     for uuid, past in memory.calls.items():
         if nodes and past.node not in nodes:
             _close_books(state, uuid, past)
@@ -105,11 +109,15 @@ def expect(state: State, memory: Memory) -> None:
             talks = past.standing == "talking" or ending
             for agent in [*past.offers, past.agent] if talks else past.offers:
                 if agent in state.agent_ids:
-                    was = memory.agents.get(agent)
-                    held_until_us = 0 if was is None else was.held_until_us
-                    state.awaited[agent] = past.node, held_until_us
-                    ready_us = max(held_until_us, state.now_us + HOLD_US)
-                    state.router.set_ready_at(state.now_us, state.agent_ids[agent], ready_us)
+                    _await(state, agent, past.node, memory.agents.get(agent))
+
+
+def _await(state: State, agent: str, node: str, was: AgentMemory | None) -> None:
+    """Offer an agent nothing until a node is seen, or for so long."""
+    held_until_us = 0 if was is None else was.held_until_us
+    state.awaited[agent] = node, held_until_us
+    ready_us = max(held_until_us, state.now_us + HOLD_US)
+    state.router.set_ready_at(state.now_us, state.agent_ids[agent], ready_us)
 
 
 def rung_elsewhere(state: State, agent: str) -> None:

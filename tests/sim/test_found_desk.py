@@ -117,6 +117,11 @@ STORIES = {
         (*NOW, 37),
         ("standby", "consult", "transfer"),
     ),
+    "of two callers who got agents at once, the second one's phone rang before the first one's was told": (
+        103046,
+        (*NOW, 37),
+        ("standby", "consult", "transfer"),
+    ),
     "a node was out of sight for minutes: calls that had ended in the books ended once more": (
         28,
         (1, 8, 36),

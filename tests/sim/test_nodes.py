@@ -408,6 +408,31 @@ def test_callers_whom_a_switch_brings_back_after_its_death_have_their_places(end
     assert not cluster.engine._state.reach.given_up
 
 
+def test_an_agent_whose_phone_may_still_ring_for_a_call_that_is_over_waits_for_that_node():
+    """The caller hung up, and the controller died before it was told of the end of the phone's leg."""
+    cluster = Cluster(office(agent("anna")))
+    for node in ("fs1", "fs2"):
+        cluster.phone(node, "sofia/internal/anna@127.0.0.1:5085", Behaviour(outcome="manual"))
+    call = cluster.call("fs1")
+    cluster.run(1)
+    call.hang_up()
+    cluster.settle()
+    rung = len(cluster.sent(Originate))
+    last = next(n for n, one in enumerate(cluster.records) if one.kind == "offer-ended")
+    del cluster.records[last:]
+
+    connect = cluster.connect
+    cluster.connect = lambda name: connect(name) if name == "fs2" else None  # the other one answers later
+    cluster.restart()
+    cluster.call("fs2")
+    cluster.run(1)
+    assert len(cluster.sent(Originate)) == rung
+    connect("fs1")
+    cluster.run(2)
+
+    assert len(cluster.sent(Originate)) == rung + 1
+
+
 def test_callers_whom_a_switch_brings_back_are_known_to_the_next_run_too():
     cluster = two_agents()
     first, second = two_wait(cluster)
