@@ -4,7 +4,7 @@ use proptest::prelude::*;
 
 use super::super::tests::{apply, step, three_queues_and_six_agents};
 use super::*;
-use crate::router::{Arrival, QueueSettings, Spot, Tier};
+use crate::router::{AgentSettings, Arrival, QueueSettings, Spot, Status, Tier, TierSettings};
 
 /// The first protected caller of a queue whom an agent may take, found the slow way.
 fn by_looking_at_everybody(
@@ -84,4 +84,36 @@ fn whoever_came_before_the_last_passing_over_but_one_is_protected() -> Result<()
     }
     assert!(protected(&router)?);
     check(&router)
+}
+
+#[test]
+fn an_agent_freed_by_the_end_of_a_talk_passes_queues_over_too() -> Result<()> {
+    let mut router = Router::new(0);
+    let urgent = QueueSettings {
+        queue_priority: 1,
+        ..QueueSettings::default()
+    };
+    let capped = QueueSettings {
+        overtaking_cap: Some(1),
+        ..QueueSettings::default()
+    };
+    let sales = router.put_queue(0, "sales", urgent)?;
+    let support = router.put_queue(0, "support", capped)?;
+    let agent = router.put_agent(0, "ann", AgentSettings::default())?;
+    for queue in [sales, support] {
+        router.put_tier(0, queue, agent, TierSettings::at(1, 1))?;
+    }
+    router.set_status(0, agent, Status::Available)?;
+    router.enqueue(0, sales, Arrival::at(0))?;
+    let offer = router.decide(0)?.first().map_or(0, |made| made.offer);
+    router.claim(0, offer)?;
+    router.bridged(0, offer)?;
+    let user = router.enqueue(0, support, Arrival::at(0))?;
+    let buyer = router.enqueue(0, sales, Arrival::at(0))?;
+    router.finish(1, offer)?;
+    let made = router.decide(1)?;
+    assert_eq!(made.first().map(|made| made.caller), Some(buyer));
+    let slot = router.queue_slot(support)?;
+    assert!(router.queues.get(slot)?.shield.up_to() >= user);
+    Ok(())
 }
