@@ -92,9 +92,9 @@ def expect(state: State, memory: Memory) -> None:
     """Remember calls that the books leave open, and offer their agents nothing until their nodes are seen."""
     nodes = {node.name for node in state.config.nodes}
     if len(nodes) > 1:
-        for agent, was in memory.agents.items():
-            if was.rung_on in nodes and agent in state.agent_ids:
-                _await(state, agent, was.rung_on, was)
+        for agent, known in memory.agents.items():
+            if known.rung_on in nodes and agent in state.agent_ids:
+                _await(state, agent, known.rung_on, known)
     for uuid, past in memory.calls.items():
         if nodes and past.node not in nodes:
             _close_books(state, uuid, past)
