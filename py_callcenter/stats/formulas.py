@@ -49,8 +49,8 @@ FORMULAS: Final[dict[str, Formula]] = {
         Formula("answered-only", "answered in time / answered", _IN_TIME, ("answered",)),
         Formula(
             "app_queue-sl2",
-            "(answered in time + abandoned in time) / (answered + abandoned + overflowed)",
-            ("answered_in_time", "abandoned_in_time"),
+            "(answered + abandoned + overflowed, each in time) / (answered + abandoned + overflowed)",
+            ("answered_in_time", "abandoned_in_time", "overflowed_in_time"),
             ("answered", "abandoned", "overflowed"),
         ),
         Formula(
@@ -70,6 +70,12 @@ FORMULAS: Final[dict[str, Formula]] = {
             "answered in time / (answered + abandoned - short abandons)",
             _IN_TIME,
             ("answered", "abandoned", "-abandoned_short"),
+        ),
+        Formula(
+            "genesys-flow-outs",
+            "answered in time / (answered + overflowed)",
+            _IN_TIME,
+            ("answered", "overflowed"),
         ),
         Formula(
             "genesys-all-without-short",
@@ -116,6 +122,10 @@ ALIASES: Final = {
     "wazo-qos": "answered-only",
     "uccx-handled": "answered-only",
     "genesys": "answered-only",
+    "genesys-all": "vonage",
+    "vicidial": "answered-only",
+    "queuemetrics-answered": "answered-only",
+    "webitel": "offered",
 }
 """Other systems' names for a formula above."""
 DEFAULT_FORMULA: Final = "callcenter"

@@ -3,7 +3,9 @@
 A line is `seconds|call|queue|agent|VERB|data…` as Asterisk's logger writes it; verbs and fields are those
 of app_queue.c (read at asterisk/asterisk f0c1c1a7b7). Without a counterpart: the caller's number (the
 second field of ENTERQUEUE is empty, no record holds numbers), the peer's channel (CONNECT names our offer,
-`cc_offer` of the agent's leg) and where a transfer went (the first two fields of BLINDTRANSFER are empty).
+`cc_offer` of the agent's leg) and where a phone sent the caller (the first two fields of BLINDTRANSFER are
+empty; of a transfer by the API they are extension and context, for a queue or an agent its name and `queue`
+or `agent`). Whether an agent asked somebody before is told after that line, so there is no ATTENDEDTRANSFER.
 A caller whom a full queue turns away is in no line, as app_queue has it. The place at which a call of an
 earlier run was entered is told as 1.
 """
@@ -16,7 +18,7 @@ from typing import Any, Final
 
 from py_callcenter.stats.fold import RecordLike
 
-ABANDONED_KEPT: Final = 1000
+GONE_KEPT: Final = 1000
 
 _SECOND_US: Final = 1_000_000
 _NONE: Final = "NONE"
@@ -31,9 +33,12 @@ class _Leg:
     wait_us: int = 0
     ring_us: int = 0
     attempt: int = 0
-    abandoned: bool = False
+    still_rings: str = ""
+    """The verb for a phone that rings while the caller goes: app_queue blames it at the wait's limit only."""
     joined: int = 0
     """Number of a conversation that the caller was joined to: app_queue knows of none."""
+    onward: tuple[str, str] = ("", "")
+    """Where the API sends the caller: extension and context."""
 
 
 class QueueLog:
@@ -43,8 +48,8 @@ class QueueLog:
         """`known`: calls of an earlier run that go on, by id: their queue, and their wait if they talk."""
         self._epoch: int | None = None
         self._legs = {call: _Leg(queue, 1, wait_us) for call, (queue, wait_us) in (known or {}).items()}
-        self._abandoned: dict[str, _Leg] = {}
-        """Calls that are gone, for phones that rang for them."""
+        self._gone: dict[str, _Leg] = {}
+        """Calls that are over, for phones that rang for them."""
         self._status: dict[str, tuple[str, int]] = {}
 
     def lines(self, record: RecordLike) -> list[str]:
@@ -71,15 +76,15 @@ class QueueLog:
         return []
 
     def offer_over(self, record: Any) -> list[str]:
-        leg = self._legs.get(record.call) or self._abandoned.get(record.call)
+        leg = self._legs.get(record.call) or self._gone.get(record.call)
         if leg is None:
             return []
         if record.outcome == "answered":
             leg.ring_us, leg.attempt = record.ring_us, record.attempt
             return []
         verb = "RINGNOANSWER" if record.outcome in _MISSED else ""
-        if record.outcome == "withdrawn" and leg.abandoned:
-            verb = "RINGCANCELED"
+        if record.outcome == "withdrawn":
+            verb = leg.still_rings
         if not verb:
             return []
         return [_line(record, record.call, record.queue, record.agent, verb, record.ring_us // 1000)]
@@ -96,7 +101,7 @@ class QueueLog:
         leg = self._legs.get(record.call)
         if leg is None:
             return []
-        leg.abandoned = True
+        leg.still_rings = "RINGCANCELED"
         position = getattr(record, "position", 0) or leg.position
         data = (position, leg.position, _seconds(record.wait_us))
         return [_line(record, record.call, record.queue, _NONE, "ABANDON", *data)]
@@ -108,11 +113,11 @@ class QueueLog:
         data: tuple[Any, ...] = (record.position, leg.position, _seconds(record.wait_us))
         match record.reason:
             case "timeout":
-                verb = "EXITWITHTIMEOUT"
+                verb, leg.still_rings = "EXITWITHTIMEOUT", "RINGNOANSWER"
             case "no-agent":
                 verb = "EXITEMPTY"
             case "exit-key":
-                verb, data = "EXITWITHKEY", (record.key, *data)
+                verb, data, leg.still_rings = "EXITWITHKEY", (record.key, *data), "RINGCANCELED"
             case _:
                 verb, data = "WITHDRAW", (*data, record.reason)
         return [_line(record, record.call, record.queue, _NONE, verb, *data)]
@@ -123,13 +128,21 @@ class QueueLog:
             leg.joined = record.leg
         return []
 
+    def sent_on(self, record: Any) -> list[str]:
+        leg = self._legs.get(record.call)
+        if leg is not None and record.agent:
+            extension, _, context = record.target.partition("@")
+            kind = record.to if record.to in ("queue", "agent") else ""
+            leg.onward = (record.target, kind) if kind else (extension, context)
+        return []
+
     def parted(self, record: Any) -> list[str]:
         leg = self._legs.get(record.call)
         if leg is None or leg.joined == record.leg:
             return []
         data: tuple[Any, ...] = (_seconds(leg.wait_us), _seconds(record.talk_us), leg.position)
         if record.transferred:
-            verb, data = "BLINDTRANSFER", ("", "", *data)
+            verb, data = "BLINDTRANSFER", (*leg.onward, *data)
         else:
             verb = "COMPLETEAGENT" if record.ended_by == "agent" else "COMPLETECALLER"
         return [_line(record, record.call, record.queue, record.agent, verb, *data)]
@@ -138,10 +151,10 @@ class QueueLog:
         leg = self._legs.get(record.call)
         if leg is not None:
             del self._legs[record.call]
-            if leg.abandoned:  # a phone that still rings has a line to come
-                self._abandoned[record.call] = leg
-                if len(self._abandoned) > ABANDONED_KEPT:
-                    del self._abandoned[next(iter(self._abandoned))]
+            if leg.still_rings:  # its phone may have a line to come
+                self._gone[record.call] = leg
+                if len(self._gone) > GONE_KEPT:
+                    del self._gone[next(iter(self._gone))]
         return []
 
     def status(self, record: Any) -> list[str]:
@@ -176,6 +189,7 @@ _STEPS: Final[dict[str, Callable[[QueueLog, Any], list[str]]]] = {
     "call-lost": QueueLog.abandoned,
     "call-left": QueueLog.left,
     "conversation-joined": QueueLog.joined,
+    "call-transferred": QueueLog.sent_on,
     "conversation-ended": QueueLog.parted,
     "call-ended": QueueLog.ended,
     "agent-status": QueueLog.status,

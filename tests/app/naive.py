@@ -104,10 +104,11 @@ def service_levels(found: dict[str, float]) -> dict[str, tuple[float, float]]:
     return {
         "callcenter": (good, over - short),
         "app_queue-sl": (good, a),
-        "app_queue-sl2": (good + gone, a + b + t),
+        "app_queue-sl2": (good + gone + found["overflowed_in_time"], a + b + t),
         "connect": (good + gone + found["callback_in_time"], over),
         "genesys-abandons": (good, a + b),
         "genesys-abandons-without-short": (good, a + b - short),
+        "genesys-flow-outs": (good, a + t),
         "genesys-all-without-short": (good, a + b + t - short),
         "cisco-ignore-abandons": (good, over - gone),
         "cisco-abandons-negative": (good, over),

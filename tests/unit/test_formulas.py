@@ -48,6 +48,8 @@ EXAMPLE = [
         ("genesys", 87.50),
         ("genesys-abandons", 73.68),
         ("genesys-abandons-without-short", 76.09),
+        ("genesys-flow-outs", 100 * 70 / 85),
+        ("genesys-all", 70.00),
         ("genesys-all-without-short", 72.16),
         ("cisco-ignore-abandons", 76.09),
         ("cisco-abandons-negative", 70.00),
@@ -56,6 +58,9 @@ EXAMPLE = [
         ("vonage", 70.00),
         ("xcally", 80.46),
         ("offered", 70.00),
+        ("vicidial", 87.50),
+        ("queuemetrics-answered", 87.50),
+        ("webitel", 70.00),
     ],
 )
 def test_the_worked_example(name, percent):
@@ -66,6 +71,13 @@ def test_every_formula_is_in_the_worked_example():
     names = {case[0] for case in test_the_worked_example.pytestmark[0].args[1]}
 
     assert names == FORMULAS.keys() | ALIASES.keys()
+
+
+def test_app_queue_takes_who_leaves_in_time_for_an_abandon_in_time():
+    """It counts timeouts, leave-empty and withdrawals as abandoned, within the threshold too."""
+    early = [*EXAMPLE, *[leg("overflowed", 12, detail="no-agent")] * 25]
+
+    assert formula_named("app_queue-sl2").percent(count(early, LIMITS)) == 100 * (78 + 25) / 125
 
 
 def test_no_calls_is_no_service_level_rather_than_a_bad_one():

@@ -107,6 +107,40 @@ def test_who_hangs_up_while_a_phone_rings_cancels_it(tape):
     assert tape.at(r.OfferEnded, **WHERE, **offer) == ["1008|c1|support|1000|RINGCANCELED|2500"]
 
 
+@pytest.mark.parametrize(("reason", "verb"), [("exit-key", "RINGCANCELED"), ("timeout", "RINGNOANSWER")])
+def test_who_leaves_while_a_phone_rings(tape, reason, verb):
+    """The agent let it ring only if the caller's time was up."""
+    entered(tape)
+    left = {"reason": reason, "target": "x", "position": 1, "key": "2", "wait_us": 40 * SECOND}
+    tape.at(r.CallLeft, 40, **LEG, **left)
+    offer = {"agent": "1000", "attempt": 1, "outcome": "withdrawn", "cause": "", "ring_us": 7 * SECOND}
+    assert tape.at(r.OfferEnded, **WHERE, **offer) == [f"1040|c1|support|1000|{verb}|7000"]
+
+
+def test_a_phone_that_another_agent_was_quicker_than_has_no_line(tape):
+    entered(tape)
+    offer = {"agent": "1000", "attempt": 1, "outcome": "withdrawn", "cause": "", "ring_us": 7 * SECOND}
+    assert tape.at(r.OfferEnded, **WHERE, **offer) == []
+
+
+@pytest.mark.parametrize(
+    ("to", "target", "says"),
+    [
+        ("extension", "voicemail@default", "voicemail|default"),
+        ("extension", "voicemail", "voicemail|"),
+        ("queue", "sales", "sales|queue"),
+        ("agent", "2000@example.org", "2000@example.org|agent"),
+        ("number", "", "|"),
+    ],
+)
+def test_where_a_transfer_by_the_api_went(tape, to, target, says):
+    entered(tape)
+    tape.at(r.CallTransferred, **LEG, agent="1000", to=to, target=target)
+    talk = {"agent": "1000", "talk_us": 5 * SECOND, "hold_us": 0, "ended_by": "agent"}
+    line = tape.at(r.ConversationEnded, **LEG, **talk, transferred=True)[0]
+    assert line.endswith(f"|BLINDTRANSFER|{says}|0|5|3")
+
+
 def test_a_full_queue_writes_nothing(tape):
     assert entered(tape, position=0) == []
     left = {"reason": "full", "target": "hangup", "wait_us": 0}
