@@ -63,11 +63,13 @@ profiles = among({}, {"fa": 1}, {"fa": 3}, {"billing": 2}, {"fa": 5, "billing": 
 # A history with skills in every queue shows little else.
 queue_demands = mostly("any", 3, demands)
 own_demands = mostly(None, 3, demands)
+# On Break is what a queue has that names none.
+statuses = among(*STATUSES, "Available (On Demand)", "Logged Out")
 queue_settings = some_of(
-    no_answer_status=among(*STATUSES),
-    busy_status=among(*STATUSES),
-    reject_status=among(*STATUSES),
-    unregistered_status=among(*STATUSES),
+    no_answer_status=statuses,
+    busy_status=statuses,
+    reject_status=statuses,
+    unregistered_status=statuses,
     ring_progressively_delay_us=among(SECOND, 2 * SECOND, 5 * SECOND),
     ring_count=whole(1, 3),
     occupancy_window_us=among(60 * SECOND, 3600 * SECOND),
@@ -193,7 +195,7 @@ class Histories(RuleBasedStateMachine):
             reject_delay_us=SECOND,
             no_answer_delay_us=delay * 2 * SECOND,
             max_no_answer=limit,
-            max_busy=2 * limit,
+            max_busy=limit and 1 + limit % 2,
             max_reject=limit and 4 - limit,
             max_unregistered=limit,
             reset_counters=wrap_up == 1,
