@@ -5,8 +5,9 @@ Read it in this order: `engine` (what comes in), `callers` (a caller's way), `of
 """
 
 from py_callcenter.engine.actions import Action
-from py_callcenter.engine.engine import Engine, Outcome
+from py_callcenter.engine.engine import Engine
 from py_callcenter.engine.errors import EngineError
+from py_callcenter.engine.outcome import Outcome
 from py_callcenter.engine.records import AnyRecord
 from py_callcenter.engine.view import View
 

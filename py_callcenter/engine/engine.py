@@ -5,33 +5,25 @@ No I/O, no clock, no randomness: the same inputs give the same outputs, byte for
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from collections.abc import Set as AbstractSet
-from typing import Final
+from collections.abc import Iterable, Mapping, Sequence
 
 from py_callcenter._router import Event, Router
 from py_callcenter.config import Config, Exit
 from py_callcenter.engine import (
     agents,
     audit,
-    callers,
     configure,
     consults,
     divert,
-    exits,
     holds,
-    moves,
-    music,
     offers,
     outside,
     pacing,
-    questions,
     recovery,
     registrations,
     standby,
     steer,
     strangers,
-    talk,
     transfers,
     view,
     watch,
@@ -41,63 +33,19 @@ from py_callcenter.engine import resync as resynchronise
 from py_callcenter.engine.actions import (
     Action,
     AskApplication,
-    Bridge,
     Kill,
     Look,
     Originate,
-    PlayMusic,
     Probe,
-    SetVariables,
-    Transfer,
 )
-from py_callcenter.engine.calls import Offer, OfferState
-from py_callcenter.engine.causes import cause_of_job
 from py_callcenter.engine.errors import UnknownCall, UnknownNode
+from py_callcenter.engine.events import HANDLERS, leg_gone
+from py_callcenter.engine.failures import failed
 from py_callcenter.engine.identity import Sealer
 from py_callcenter.engine.memory import Memory
-from py_callcenter.engine.records import AnyRecord, InvariantViolated
+from py_callcenter.engine.outcome import NOTHING, Outcome
+from py_callcenter.engine.records import InvariantViolated
 from py_callcenter.engine.state import State
-
-_AGAIN_US: Final = 5_000_000
-"""When to try again what had no way to the switch."""
-
-
-class Outcome:
-    """What one input led to: actions for the switches, in order per leg, records, and nodes to be looked at
-    afresh, for events of theirs were lost.
-    """
-
-    __slots__ = ("_records", "_take", "actions", "doubts", "quiet")
-
-    def __init__(
-        self,
-        actions: Sequence[Action] = (),
-        doubts: AbstractSet[str] = frozenset(),
-        take: Callable[[], list[AnyRecord]] = list,
-        *,
-        quiet: bool = False,
-    ) -> None:
-        """`take` makes the records. `quiet`: nothing came of it, but for a deadline perhaps."""
-        self.actions, self.doubts = actions, doubts
-        self.quiet = quiet
-        self._take: Callable[[], list[AnyRecord]] | None = take
-        self._records: list[AnyRecord] = []
-
-    @property
-    def untaken(self) -> bool:
-        """Whether the records aren't made yet."""
-        return self._take is not None
-
-    @property
-    def records(self) -> list[AnyRecord]:
-        """Made when they are first asked for, or else before the next input is taken."""
-        take, self._take = self._take, None
-        if take is not None:
-            self._records = take()
-        return self._records
-
-
-_NOTHING: Final = Outcome(quiet=True)
 
 
 class Engine:
@@ -127,25 +75,6 @@ class Engine:
         )
         self._told = Outcome()
         """The last one handed out."""
-        self._handlers: dict[str, Callable[[str, Event], bool | None]] = {
-            "CHANNEL_CREATE": self._on_create,
-            "CHANNEL_PROGRESS": self._on_progress,
-            "CHANNEL_PROGRESS_MEDIA": self._on_progress,
-            "CHANNEL_ANSWER": self._on_answer,
-            "CHANNEL_PARK": self._on_park,
-            "CHANNEL_UNPARK": self._on_unpark,
-            "CHANNEL_BRIDGE": self._on_bridge,
-            "CHANNEL_UNBRIDGE": self._on_unbridge,
-            "CHANNEL_HOLD": self._on_hold,
-            "CHANNEL_UNHOLD": self._on_unhold,
-            "CHANNEL_HANGUP": self._on_hangup,
-            "CHANNEL_DESTROY": self._on_destroy,
-            "DTMF": self._on_dtmf,
-            "PLAYBACK_STOP": self._on_playback_stop,
-            "BACKGROUND_JOB": self._on_job,
-            "CUSTOM": self._on_custom,
-            "HEARTBEAT": self._on_heartbeat,
-        }
         configure.apply(self._state, config, statuses or {}, memory)
         self._began = self._finish()
 
@@ -158,18 +87,18 @@ class Engine:
 
     def on_event(self, node: str, event: Event, now_us: int) -> Outcome:
         """An event of a switch. Events that concern nobody here are ignored."""
-        handler = self._handlers.get(event.name)
+        handler = HANDLERS.get(event.name)
         if handler is None:
-            return _NOTHING
+            return NOTHING
         late = self._advance(now_us)
-        if handler(node, event) and not late and self._state.is_still:
+        if handler(self._state, node, event) and not late and self._state.is_still:
             return self._pass()
         return self._finish()
 
     def on_failure(self, action: Action, error: str | None, now_us: int) -> Outcome:
         """A command was refused (`error`: the switch's words) or its outcome is unknown (None)."""
         self._advance(now_us)
-        self._failed(action, error)
+        failed(self._state, action, error)
         return self._finish()
 
     def on_probe(self, action: Probe, alive: bool, now_us: int) -> Outcome:
@@ -181,7 +110,7 @@ class Engine:
             if alive and not late and state.is_still:
                 return self._pass()
         elif not alive:
-            self._leg_gone(action.uuid, "UNSEEN", "")
+            leg_gone(state, action.uuid, "UNSEEN", "")
         elif (offer := state.legs.get(action.uuid)) is not None:
             offer.seen_alive = True
         return self._finish()
@@ -480,7 +409,7 @@ class Engine:
         """The core was told nothing and nothing is to be done, so there is nobody to match."""
         if self._state.round.timer is None:
             audit.wake(self._state)
-        return _NOTHING
+        return NOTHING
 
     def _finish(self) -> Outcome:
         """Match callers and agents as they now stand; hand out what gathered."""
@@ -515,245 +444,6 @@ class Engine:
         live = {dump.unique_id: dump for dump in dumps}
         outside.look(state, node, live)
         resynchronise.resync(state, node, live.values())
-
-    # A handler that gives True has told the core nothing.
-
-    def _on_create(self, node: str, event: Event) -> bool:
-        uuid = event.unique_id
-        recovery.reappeared(self._state, node, uuid)
-        offer = self._state.legs.get(uuid)
-        if offer is not None:
-            offers.leg_created(self._state, offer, offer.legs[uuid])
-        else:
-            pacing.began(self._state, node)
-            told = outside.began(self._state, node, event)
-            if uuid not in self._state.reach.standing_legs and uuid not in self._state.outside.consults:
-                strangers.began(self._state, node, uuid)
-            if event.get("Call-Direction") == "inbound":
-                callers.expect(self._state, event)
-            self._ghost(node, uuid)
-            return not told
-        return True
-
-    def _on_progress(self, node: str, event: Event) -> None:
-        uuid = event.unique_id
-        offer = self._state.legs.get(uuid)
-        if offer is not None:
-            offers.leg_rings(self._state, offer, offer.legs[uuid])
-        else:
-            self._ghost(node, uuid)
-
-    def _on_answer(self, node: str, event: Event) -> bool:
-        """A caller's PARK stands behind it often, and is waited for."""
-        uuid = event.unique_id
-        offer = self._state.legs.get(uuid)
-        if offer is not None:
-            offers.leg_answered(self._state, offer, offer.legs[uuid])
-            return False
-        if event.get("variable_cc_queue") and uuid not in self._state.calls:
-            callers.expect(self._state, event)
-            strangers.answered(self._state, node, uuid)
-        self._ghost(node, uuid)
-        return True
-
-    def _ghost(self, node: str, uuid: str) -> None:
-        """A leg that was called off before it existed (races R1, R2)."""
-        if self._state.cancelled.pop(uuid, 0) > self._state.now_us:
-            self._state.act(Kill(node, uuid, "ORIGINATOR_CANCEL"))
-
-    def _on_park(self, node: str, event: Event) -> None:
-        state = self._state
-        uuid = event.unique_id
-        strangers.known(state, uuid)
-        if recovery.reappeared(state, node, uuid):
-            return
-        offer = state.legs.get(uuid)
-        if offer is not None:
-            if not consults.agent_parked(state, offer):
-                offers.leg_parked(state, offer, offer.legs[uuid])
-            return
-        call = state.calls.get(uuid)
-        if call is not None:
-            call.news += 1
-            callers.parked_again(state, call, event)
-        elif uuid in state.reach.standing_legs:
-            standby.parked(state, uuid)
-        elif uuid in state.outside.consults:
-            consults.parked(state, uuid)
-        elif event.get("variable_cc_side") == "agent":
-            recovery.orphan(state, node, uuid, event)
-        elif event.get("variable_cc_side") == "consult":
-            questions.end(state, node, questions.found(state, {uuid: event}))
-        elif event.get("variable_cc_queue") and uuid not in state.dead:
-            callers.arrived(state, node, event)
-
-    def _on_unpark(self, _node: str, event: Event) -> bool:
-        call = self._state.calls.get(event.unique_id)
-        if call is None:
-            return True
-        call.news += 1
-        return not moves.unparked(self._state, call, event)
-
-    def _on_unbridge(self, _node: str, event: Event) -> bool:
-        call = self._state.calls.get(event.unique_id)
-        if call is None:
-            return True
-        call.news += 1
-        return not moves.unbridged(self._state, call, event)
-
-    def _on_bridge(self, node: str, event: Event) -> None:
-        recovery.reappeared(self._state, node, event.unique_id)
-        talk.bridged(
-            self._state, event.get("Bridge-A-Unique-ID") or "", event.get("Bridge-B-Unique-ID") or ""
-        )
-
-    def _on_hold(self, _node: str, event: Event) -> None:
-        offer = self._state.legs.get(event.unique_id)
-        if offer is not None:
-            talk.held(self._state, offer)
-
-    def _on_unhold(self, _node: str, event: Event) -> None:
-        offer = self._state.legs.get(event.unique_id)
-        if offer is not None:
-            talk.unheld(self._state, offer)
-
-    def _on_hangup(self, _node: str, event: Event) -> bool:
-        uuid = event.unique_id
-        told = outside.ended(self._state, uuid)
-        strangers.known(self._state, uuid)
-        cause = event.get("Hangup-Cause") or "NORMAL_UNSPECIFIED"
-        call = self._state.calls.get(uuid)
-        if call is not None:
-            callers.gone(self._state, call, cause)
-        elif uuid in self._state.legs or uuid in self._state.reach.standing_legs:
-            self._leg_gone(uuid, cause, talk.transferred_by(event))
-            standby.gone(self._state, uuid)
-        elif uuid in self._state.outside.consults:
-            consults.gone(self._state, uuid, cause)
-        else:
-            if event.get("variable_cc_queue"):
-                self._state.bury(uuid)
-            return not told
-        return False
-
-    def _on_destroy(self, node: str, event: Event) -> bool:
-        pacing.ended(self._state, node)
-        return self._on_hangup(node, event)
-
-    def _on_heartbeat(self, node: str, event: Event) -> None:
-        sessions, most, left = (
-            int(text) if text.isdecimal() and len(text) < 10 else 0
-            for text in (
-                event.get(name) or "" for name in ("Session-Count", "Max-Sessions", "Session-Per-Sec")
-            )
-        )
-        pacing.heartbeat(self._state, node, sessions=sessions, max_sessions=most, per_second=left)
-
-    def _leg_gone(self, uuid: str, cause: str, transfer: talk.Transferred) -> None:
-        state = self._state
-        offer = state.legs.get(uuid)
-        if offer is None:
-            state.cancelled.pop(uuid, None)
-        elif offer.state is OfferState.TALKING and offer.talk_leg == uuid:
-            talk.agent_gone(state, offer, offer.legs[uuid], cause, transfer)
-            callers.parted(state, offer.call)
-        else:
-            offers.leg_gone(state, offer, offer.legs[uuid], cause)
-
-    def _on_dtmf(self, _node: str, event: Event) -> None:
-        call = self._state.calls.get(event.unique_id)
-        if call is not None:
-            exits.pressed(self._state, call, event.get("DTMF-Digit") or "")
-
-    def _on_playback_stop(self, _node: str, event: Event) -> None:
-        call = self._state.calls.get(event.unique_id)
-        if call is None:
-            offer = self._state.legs.get(event.unique_id)
-            if offer is not None and not (offer.standing and event.get("Playback-Status") == "break"):
-                offers.toned(self._state, offer)  # a broken tone was that of a caller who has left
-            return
-        if moves.moved(call, event):  # what stopped the music was a transfer
-            call.news += 1
-            moves.unparked(self._state, call, event)
-        elif event.get("Playback-Status") == "done":
-            music.ended(self._state, call)
-
-    def _on_job(self, _node: str, event: Event) -> bool:
-        offer = self._state.jobs.get(event.get("Job-UUID") or "")
-        if offer is not None:
-            return offers.job_ended(self._state, offer, event)
-        if (cause := cause_of_job(event.body)) is not None:
-            consults.job_failed(self._state, event.get("Job-UUID") or "", cause)
-            standby.job_ended(self._state, event.get("Job-UUID") or "", failed=True)
-        return False
-
-    def _on_custom(self, _node: str, event: Event) -> None:
-        if event.subclass == "sofia::transferor":
-            offer = self._state.legs.get(event.unique_id)
-            if offer is not None and offer.talk_leg == event.unique_id:
-                offer.transferring = True
-
-    def _failed(self, action: Action, error: str | None) -> None:
-        state = self._state
-        call = state.calls.get(getattr(action, "uuid", ""))
-        match action:
-            case Originate() if error is not None:
-                self._not_dialled(action.job)
-            case Bridge(agent=leg) if leg in state.legs:
-                self._not_bridged(state.legs[leg], error)
-            case Bridge(agent=leg) if leg in state.outside.consults:
-                consults.not_joined(state, leg, error)
-            case PlayMusic() if error is not None:
-                self._not_played(action, error)
-            case Transfer() if call is not None:
-                exits.failed(state, call, refused=error is not None)
-            case SetVariables() | PlayMusic() if call is not None:
-                call.unstamped |= isinstance(action, SetVariables)
-                state.start_timer(offers.ASK_AFTER_US, offers.ask, call)
-            case SetVariables(uuid=leg) if leg in state.legs:
-                offers.not_described(state, state.legs[leg], leg, error)
-            case AskApplication() if error is not None:
-                strangers.known(state, action.uuid)
-            case Look() if call is not None:
-                state.start_timer(_AGAIN_US, offers.ask, call)
-            case _:
-                pass  # a kill that found nothing, or a question: the watchdogs ask again
-
-    def _not_bridged(self, offer: Offer, error: str | None) -> None:
-        if offer.state is not OfferState.BRIDGING:
-            return
-        if error is not None and error.startswith("-"):  # the switch's own words
-            offers.bridge_failed(self._state, offer)
-        else:
-            offer.unsure = True
-
-    def _not_played(self, action: PlayMusic, error: str) -> None:
-        if action.uuid in self._state.calls:
-            self._play_something_else(action.uuid, action.source)
-        elif error.startswith("-"):  # no tone for an agent whose leg should be there
-            self._leg_gone(action.uuid, "UNSEEN", "")
-            standby.gone(self._state, action.uuid)
-        elif (offer := self._state.legs.get(action.uuid)) is not None:
-            offers.toned(self._state, offer)
-
-    def _not_dialled(self, job: str) -> None:
-        offer = self._state.jobs.get(job)
-        if offer is not None:
-            offers.originate_refused(self._state, offer)
-        else:
-            consults.job_failed(self._state, job, "ORIGINATE_REFUSED")
-            standby.refused(self._state, job)
-
-    def _play_something_else(self, uuid: str, source: str) -> None:
-        """An override that can't be played falls back to the queue's own music."""
-        state = self._state
-        call = state.calls[uuid]
-        call.playing = False
-        if source == call.wishes.moh_override and call.stay is not None:
-            call.wishes = configure.without_override(call.wishes)
-            music.start(state, call)
-        else:
-            state.start_timer(_AGAIN_US, offers.ask, call)
 
 
 def _rings_no_phone(action: Action) -> bool:
