@@ -79,6 +79,10 @@ STORIES = {
         (38,),
     ),
     "the wall clock had been set back: agents' rest lay in the future, and they got no calls": (110, (38,)),
+    "a cable failed for less than a second while a node was dialled, between two looks of the checker": (
+        400032,
+        (*NOW, 35, 37, 44),
+    ),
 }
 
 

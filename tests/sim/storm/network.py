@@ -39,6 +39,8 @@ class Network:
         self._bits = self.base_us.bit_length()
         self.stalled = 0
         """Packets vanish, which TCP makes good when they come through again."""
+        self.healed_us = 0
+        """When they last came through again."""
         self.troubled = 0
         """Faults under way that may keep a connection from proving itself."""
         self.late_us = 0
@@ -84,6 +86,7 @@ class Network:
         """Packets come through again; what TCP held back comes now, in order."""
         self.stalled -= 1
         if not self.stalled:
+            self.healed_us = self.centre.now_us
             waiting, self._waiting = self._waiting, []
             for deliver, arguments in waiting:
                 deliver(*arguments)

@@ -29,8 +29,10 @@ PHANTOM_CALM_US: Final = SECOND
 GHOST_CALM_US: Final = 2 * SECOND
 STUCK_CALM_US: Final = 15 * SECOND
 BUSY: Final = frozenset({"reserved", "receiving", "in_a_queue_call"})
-RECOVER_US: Final = 4 * SECOND
-RECOVER_LONG_US: Final = 14 * SECOND
+RECOVER_US: Final = round(4.5 * SECOND)
+"""A dial whose packets vanished is given up after 3 s, the pause is 1 s at most, the rest takes moments."""
+RECOVER_LONG_US: Final = round(14.5 * SECOND)
+"""The same with the longest pause to a node that has been away for long."""
 STEADY_US: Final = round(Timings().steady_s * SECOND)
 QUEUE_MOST: Final = 10_000
 VOCABULARY: Final = frozenset({
@@ -339,6 +341,8 @@ class Rules:
             up = bool(centre.links) and centre.links[node].state is State.UP
             if not free or network.troubled:
                 self._reach_us[node] = now
+            # Packets may have vanished between two of these looks.
+            self._reach_us[node] = max(self._reach_us[node], network.healed_us)
             if up:
                 self._reach_us[node] = now
                 since_us = self._up_us[node]
