@@ -157,13 +157,17 @@ class Channels(Core):
         self._end_loops(leg)
 
     def break_playback(self, leg: Leg, *, everything: bool) -> None:
-        """`uuid_break`: takes effect in the leg's thread."""
+        """`uuid_break`: takes effect in the leg's thread, on what plays now.
+
+        What begins afterwards isn't touched: each application clears the flag when it starts (CF_BREAK in
+        `switch_core_session_exec`, CF_STOP_BROADCAST in `switch_ivr_parse_event`).
+        """
         if everything:
             leg.broadcasts.clear()
-        self.wake(self._break, leg)
+        self.wake(self._break, leg, leg.playback)
 
-    def _break(self, leg: Leg) -> None:
-        if leg.alive:
+    def _break(self, leg: Leg, playback: Playback | None) -> None:
+        if leg.alive and leg.playback is playback:
             self.stop_playback(leg, "break")
 
     # -- recording

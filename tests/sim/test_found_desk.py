@@ -122,6 +122,11 @@ STORIES = {
         (*NOW, 37),
         ("standby", "consult", "transfer"),
     ),
+    "callers came to the same phones that stand by at once, and the last tone was broken with the first": (
+        200828,
+        (*NOW, 35, 37, 44),
+        HABITS,
+    ),
     "a node was out of sight for minutes: calls that had ended in the books ended once more": (
         28,
         (1, 8, 36),

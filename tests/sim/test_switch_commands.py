@@ -262,6 +262,19 @@ def test_a_star_stops_music_unless_terminators_are_none():
         assert len(desk.story()) == stops
 
 
+def test_a_break_ends_what_plays_and_not_what_begins_afterwards():
+    desk = Desk("PLAYBACK_STOP")
+    call = desk.caller()
+    desk.api(f"uuid_broadcast {call.uuid} tone_stream://%(3000,0,640) aleg")
+    desk.wait(0.2)
+    for tone in ("%(2000,0,640)", "%(300,0,640)"):
+        desk.api(f"uuid_break {call.uuid} all")
+        desk.api(f"uuid_broadcast {call.uuid} tone_stream://{tone} aleg")
+    desk.wait(1)
+    assert [f.get("Playback-Status") for f in desk.seen] == ["break", "done"]
+    assert "300," in desk.seen[-1].get("Playback-File-Path")
+
+
 def test_a_restart_forgets_everything_but_the_phones():
     desk = Desk()
     call, phone = desk.conversation()
