@@ -112,6 +112,8 @@ class Spool:
     def append(self, data: bytes) -> Position:
         """Put whole lines at the end; the position behind them. Raises `SpoolError`, having put nothing."""
         if self._bytes + len(data) > self._max_bytes:
+            self._tidy(self.begin)  # what is only kept goes before anything new is refused
+        if self._bytes + len(data) > self._max_bytes:
             raise SpoolError(f"the spool holds {self._bytes >> 20} MiB, which is all it may")
         try:
             if self._file is None or self._turn or self.end.offset >= self._segment_bytes:
@@ -166,12 +168,12 @@ class Spool:
             self._unwritten -= self._between(self.begin, position)
             self.begin = position
         self._mark(position)
-        self._tidy()
+        self._tidy(min(position, self._kept_from))
 
     def keep_from(self, position: Position) -> None:
         """Leave everything from there on, written or not."""
         self._kept_from = position
-        self._tidy()
+        self._tidy(min(self.begin, position))
 
     def turn_over(self) -> None:
         """Begin a new file with the next record: what is in this one is to go soon, and never comes again."""
@@ -250,17 +252,17 @@ class Spool:
         middle = sum(self._sizes.get(number, 0) for number in range(start.segment + 1, end.segment))
         return self._sizes.get(start.segment, 0) - start.offset + middle + end.offset
 
-    def _tidy(self) -> None:
-        needed = min(self.begin, self._kept_from).segment
+    def _tidy(self, needed: Position) -> None:
+        """Of both threads: each file's size is taken off once."""
         with self._lock:
-            old = [number for number in self._sizes if number < needed]
+            old = [number for number in self._sizes if number < needed.segment]
         for number in old:
             try:
                 self._path(number).unlink(missing_ok=True)
             except OSError as error:
                 _log.warning("spool_file_stays", file=str(self._path(number)), reason=error.strerror)
             with self._lock:
-                self._bytes -= self._sizes.pop(number)
+                self._bytes -= self._sizes.pop(number, 0)
 
     def _path(self, number: int) -> Path:
         return self._folder / f"{number:09}.log"

@@ -45,6 +45,9 @@ SYNC_S: Final = 1.0
 """How often the disk is told to write for good what only the spool has: as much a power cut may take."""
 REFUSED_S: Final = 1.0
 """So long the disk is left alone after it refused."""
+LATE_S: Final = 10.0
+"""So much later than it should a regular task is done though there are always records: on a busy site there
+is no moment without any."""
 HANGS_S: Final = 3.0
 """A database that doesn't answer for so long counts as away."""
 
@@ -320,11 +323,14 @@ class Writer:
             self._at_end()
 
     def _serve(self) -> None:
+        for regular in self._every:
+            regular.due_s = time.monotonic()
         while True:
             records, end, held = self._next_records()
             if records:
                 if not self._write(records, end, held) and self._spool is not None:
                     return  # stopping; the next run reads them from the spool
+                self._do_regularly(late_s=LATE_S)
                 continue
             if not self._head:
                 self._oldest_us = None
@@ -466,9 +472,9 @@ class Writer:
             self._append_some(records[:half])
             self._append_some(records[half:])
 
-    def _do_regularly(self) -> None:
+    def _do_regularly(self, *, late_s: float = 0.0) -> None:
         for regular in self._every:
-            if self._stopping.is_set() or time.monotonic() < regular.due_s:
+            if self._stopping.is_set() or time.monotonic() < regular.due_s + late_s:
                 continue
             regular.due_s = time.monotonic() + regular.seconds
             try:

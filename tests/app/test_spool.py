@@ -136,6 +136,21 @@ def test_a_lost_mark_means_that_everything_is_read_again(tmp_path):
     assert numbers(read_all(Spool(tmp_path))) == [1, 2]
 
 
+def test_what_is_only_kept_goes_before_a_new_record_is_refused(tmp_path):
+    one = len(lines(entered(1)))
+    spool = Spool(tmp_path, max_bytes=3 * one, segment_bytes=1)
+    for number in (1, 2, 3):
+        end = spool.append(lines(entered(number)))
+        if number == 2:
+            spool.written(end)
+    assert spool.bytes_on_disk == 3 * one
+
+    spool.append(lines(entered(4)))
+    assert (spool.bytes_on_disk, numbers(read_all(spool))) == (3 * one, [3, 4])
+    with pytest.raises(SpoolError, match="all it may"):
+        spool.append(lines(entered(5)))
+
+
 def test_a_spool_never_grows_over_its_bound(tmp_path):
     one = len(lines(entered(1)))
     spool = Spool(tmp_path, max_bytes=3 * one)

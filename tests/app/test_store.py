@@ -10,6 +10,7 @@ from sqlalchemy import create_engine, text
 from py_callcenter.config import Config, Queue
 from py_callcenter.engine import records as r
 from py_callcenter.store import Database, Store, StoreError, Writer
+from py_callcenter.store.spool import Spool
 
 pytestmark = pytest.mark.app
 
@@ -182,6 +183,40 @@ def test_housekeeping_is_done_at_the_start_and_may_fail(quick):
     assert writer.flush(5)
     assert (writer.failing, len(away.written)) == ("", 1)
     writer.stop()
+
+
+def test_housekeeping_is_done_where_there_are_always_records(tmp_path, monkeypatch):
+    monkeypatch.setattr("py_callcenter.store.writer.LATE_S", 0.0)
+    monkeypatch.setattr("py_callcenter.store.writer.GATHER_SECONDS", 0.0)
+    spool = Spool(tmp_path)
+    over = threading.Event()
+    amid = []
+
+    class Busy:
+        written = 0
+
+        def append(self, batch):
+            self.written += len(batch)
+            if amid or self.written == 200:
+                over.set()
+                return
+            end = spool.end
+            writer.put([entered(self.written + 1)])
+            while spool.end == end:
+                time.sleep(0.001)
+
+    def tidy():
+        if 0 < busy.written < 200:
+            amid.append(busy.written)
+
+    busy = Busy()
+    writer = Writer(busy, spool=spool, every=[(0.01, tidy)])
+    writer.put([entered(1)])
+    writer.start()
+
+    assert over.wait(50)
+    writer.stop()
+    assert amid
 
 
 def test_a_question_is_answered_after_what_was_put_in_before(url):
