@@ -23,9 +23,9 @@ from gevent.event import Event as Signal
 from py_callcenter._router import Event, Proposal, Router
 from py_callcenter.app.clock import Clock
 from py_callcenter.app.decisions import DecisionLog
-from py_callcenter.app.live import LiveFigures
+from py_callcenter.app.live import LiveFigures, as_left
 from py_callcenter.app.orders import Orders
-from py_callcenter.app.queue_log import QueueLogFile, waits
+from py_callcenter.app.queue_log import QueueLogFile
 from py_callcenter.app.registrations import Registrations
 from py_callcenter.app.secrets import Keys, forget_seals
 from py_callcenter.app.traces import Traces
@@ -124,9 +124,10 @@ class Controller:
         """`orders_in`: the folder that keeps operators' standing orders; None keeps them in mind only."""
         self.clock = clock or Clock()
         self.figures = Figures()
-        self.live = LiveFigures()
+        names = (agent.name for agent in config.agents)
+        self.live = LiveFigures(as_left(memory, names, self.clock.now_us()))
         path = config.controller.queue_log
-        self._queue_log = None if path is None else QueueLogFile(Path(path), waits(memory))
+        self._queue_log = None if path is None else QueueLogFile(Path(path), memory)
         self.traces = Traces()
         self.started_us = self.clock.now_us()
         self.faults = 0

@@ -8,14 +8,15 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, Final
 
 import structlog
 
 from py_callcenter.engine import AnyRecord
-from py_callcenter.stats import Live
+from py_callcenter.engine.memory import Memory
+from py_callcenter.stats import AgentLine, Live
 
 TIDY_S: Final = 1.0
 
@@ -25,9 +26,10 @@ _log = structlog.get_logger(__name__)
 class LiveFigures:
     """`put` and `configure` are the hub's and never wait; `reading` is for every other thread."""
 
-    def __init__(self) -> None:
+    def __init__(self, lines: Mapping[str, AgentLine] | None = None) -> None:
+        """`lines`: agents as an earlier run left them (`as_left`)."""
         self._new: deque[Sequence[AnyRecord] | Mapping[str, int]] = deque()
-        self._live = Live()
+        self._live = Live(lines)
         self._lock = threading.Lock()
         self._stopping = threading.Event()
         self._thread: threading.Thread | None = None
@@ -69,3 +71,19 @@ class LiveFigures:
                     pass
             except Exception:  # noqa: BLE001 - one record that can't be counted must not stop the counting
                 _log.exception("figures_failed")
+
+
+def as_left(memory: Memory, names: Iterable[str], now_us: int) -> dict[str, AgentLine]:
+    """These agents as an earlier run left them, counted from now on. Calls that go on have records."""
+    lines = {}
+    for name in names:
+        was = memory.agents.get(name)
+        if was is None or not was.status:
+            continue
+        line = lines[name] = AgentLine(name, was.status, now_us, "logged_out", now_us)
+        line.state = line.base()
+        if line.state == "waiting" and was.rest_until_us > now_us:
+            line.state, line.until_us = "wrap_up", was.rest_until_us
+        elif line.state == "waiting" and was.served:
+            line.state = line.rested()
+    return lines

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import queue
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
@@ -26,10 +26,10 @@ _log = structlog.get_logger(__name__)
 class QueueLogFile:
     """`put` is the hub's and never waits. What the disk refuses is said once and goes into the file later."""
 
-    def __init__(self, path: Path, known: Mapping[str, tuple[str, int]] | None = None) -> None:
-        """`known`: calls that go on from an earlier run (`QueueLog`)."""
+    def __init__(self, path: Path, memory: Memory | None = None) -> None:
+        """`memory`: what goes on from an earlier run."""
         self._path = path
-        self._fold = QueueLog(known)
+        self._fold = queue_log(memory or Memory())
         self._queue: queue.SimpleQueue[Sequence[AnyRecord] | None] = queue.SimpleQueue()
         self._unwritten: list[str] = []
         self._failing = False
@@ -65,9 +65,15 @@ class QueueLogFile:
             self._failing = False
 
 
-def waits(memory: Memory) -> dict[str, tuple[str, int]]:
-    """Calls that go on from an earlier run: their queue, and the wait of those who talk."""
-    return {
+def queue_log(memory: Memory) -> QueueLog:
+    """The fold, with calls and agents' sessions that go on from an earlier run."""
+    calls = {
         name: (call.queue, max(0, call.talk_since_us - call.entered_us) if call.talk_since_us else 0)
         for name, call in memory.calls.items()
     }
+    agents = {
+        name: (agent.status, agent.login_us or agent.since_us)
+        for name, agent in memory.agents.items()
+        if agent.status
+    }
+    return QueueLog(calls, agents)

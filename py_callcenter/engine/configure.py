@@ -10,6 +10,7 @@ from py_callcenter.engine import agents, outside, pacing, recovery, registration
 from py_callcenter.engine.calls import Wishes
 from py_callcenter.engine.errors import NotNow
 from py_callcenter.engine.memory import Memory
+from py_callcenter.engine.records import AgentElsewhere
 from py_callcenter.engine.state import State
 
 
@@ -126,6 +127,8 @@ def _begin(state: State, new: Iterable[Agent], statuses: Mapping[str, str], memo
         agents.set_status(state, agent.name, status, "initial", known=known)
         if was is not None:
             recovery.restore_agent(state, agent.name, was)
+            if was.elsewhere:  # who still has such a call is found anew
+                state.note(AgentElsewhere, agent=agent.name, elsewhere=False)
     recovery.expect(state, memory)
 
 

@@ -41,6 +41,10 @@ class AgentMemory:
     """Empty: no record tells it."""
     since_us: int
     """When the status last changed, a conversation ended or a wrap-up began."""
+    login_us: int = 0
+    """When they last logged in."""
+    elsewhere: bool = False
+    """They have a call that isn't the queues'."""
     idle_since_us: int = 0
     rest_until_us: int = 0
     """End of the last wrap-up."""
@@ -131,6 +135,7 @@ class Memory:
         self._touched.update(("call", uuid) for uuid in self.calls)
         for agent in self.agents.values():
             agent.since_us = max(0, agent.since_us - ahead_us)
+            agent.login_us = max(0, agent.login_us - ahead_us)
             agent.idle_since_us = max(0, agent.idle_since_us - ahead_us)
             agent.rest_until_us = max(0, agent.rest_until_us - ahead_us)
             agent.held_until_us = max(0, agent.held_until_us - ahead_us)
@@ -192,10 +197,13 @@ class Memory:
         agent.served = False
         agent.since_us = record.at_us
         if before in {"", "Logged Out"} and record.status != "Logged Out":
-            agent.idle_since_us = record.at_us
+            agent.login_us = agent.idle_since_us = record.at_us
         if record.status == "Available":
             agent.forgive()
             agent.fresh_calls = agent.fresh_talk_us = 0
+
+    def elsewhere(self, record: Any) -> None:
+        self._agent(record).elsewhere = record.elsewhere
 
     def entered(self, record: Any) -> None:
         """A queue leg begins, of a new call or of one that was in a queue before."""
@@ -317,6 +325,7 @@ def _known(kind: type[Any], values: Mapping[str, Any]) -> dict[str, Any]:
 
 _STEPS: Final[dict[str, Callable[[Memory, Any], None]]] = {
     "agent-status": Memory.status,
+    "agent-elsewhere": Memory.elsewhere,
     "queue-entered": Memory.entered,
     "queue-resumed": Memory.resumed,
     "offer-made": Memory.offered,

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Mapping
 from typing import Final
 
 from py_callcenter._router import Event
+from py_callcenter.engine.records import AgentElsewhere
 from py_callcenter.engine.registrations import PREFIX
 from py_callcenter.engine.state import State
 
@@ -34,6 +35,7 @@ def configure(state: State) -> None:
         else:
             _add(state, contact, keys)
     outside.by_hand = {name: n for name, n in outside.by_hand.items() if name in state.agents}
+    outside.busy &= state.agents.keys()
     for uuid, (_node, names) in list(outside.channels.items()):
         if not names & state.agents.keys():
             del outside.channels[uuid]
@@ -110,7 +112,11 @@ def _count(state: State, names: Iterable[str]) -> None:
         agent_id = state.agent_ids.get(name)
         if agent_id is not None:
             seen = sum(name in owners for _node, owners in outside.channels.values())
-            state.router.set_external_calls(state.now_us, agent_id, outside.by_hand.get(name, 0) + seen)
+            calls = outside.by_hand.get(name, 0) + seen
+            state.router.set_external_calls(state.now_us, agent_id, calls)
+            if (calls > 0) != (name in outside.busy):
+                outside.busy ^= {name}
+                state.note(AgentElsewhere, agent=name, elsewhere=calls > 0)
 
 
 def _line(event: Event) -> str:

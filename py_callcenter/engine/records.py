@@ -376,6 +376,16 @@ class AgentReachable(Record):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class AgentElsewhere(Record):
+    """An agent's first call that isn't the queues' began (True), or the last one ended."""
+
+    kind: ClassVar[str] = "agent-elsewhere"
+
+    agent: str
+    elsewhere: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class QueueDiverted(Record):
     """An operator diverted a queue to `target`, or took that back (empty). `waiting`: who was in it then."""
 
@@ -480,6 +490,7 @@ AnyRecord = (
     | RecordingStarted
     | UnknownQueue
     | AgentReachable
+    | AgentElsewhere
     | QueueDiverted
     | NodeHeld
     | NodeReleased

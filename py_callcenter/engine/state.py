@@ -76,6 +76,8 @@ class Outside:
     channels: dict[str, tuple[str, frozenset[str]]] = field(default_factory=dict)
     """Node and agents of each channel, by its uuid."""
     by_hand: dict[str, int] = field(default_factory=dict)
+    busy: set[str] = field(default_factory=set)
+    """Agents with such calls, as the records have it."""
     consults: dict[str, Consult] = field(default_factory=dict)
     """By leg, and by job, of those whom agents consult; see `consults`."""
     strangers: dict[str, str] = field(default_factory=dict)

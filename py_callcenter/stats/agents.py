@@ -2,8 +2,8 @@
 
 Each agent is in exactly one state at any moment, so the states add up to the time by construction. What the
 records tell: a phone is rung, it rang so long, a conversation began and ended, a wrap-up runs until then, the
-status changed. After a start of ours each agent's status is written anew, which ends whatever the last run
-left open; until then an agent stays in the state that the last run saw.
+status changed, calls that aren't the queues' began and ended. A start of ours takes up what the last run left
+and writes down what ended meanwhile; until then an agent stays in the state that the last run saw.
 """
 
 from __future__ import annotations
@@ -72,6 +72,8 @@ class AgentTimes:
         self._slots: dict[tuple[str, int], AgentSlot] = {}
         self._touched: set[str] = set()
         self._wrap_ups: list[tuple[str, int]] = []
+        self._elsewhere = {line.agent for line in self.lines.values() if line.state == "busy_elsewhere"}
+        """Agents with calls that aren't the queues'; who isn't seen so in `lines` is taken for free."""
 
     def fold(self, record: RecordLike) -> None:
         step = _STEPS.get(record.kind)
@@ -87,7 +89,7 @@ class AgentTimes:
             return None
         state, since_us = line.state, line.since_us
         if state == "wrap_up" and line.until_us:
-            state, since_us = line.base(), line.until_us
+            state, since_us = self._base(line), line.until_us
         return max(0, record.at_us - since_us) if state == "waiting" else None
 
     def take(self) -> tuple[list[AgentLine], list[AgentSlot]]:
@@ -111,12 +113,23 @@ class AgentTimes:
             return  # old news
         self._settle(line, record.at_us)
         line.status, line.changed_us = record.status, record.at_us
+        if record.reason == "initial":  # who is on a call is found anew
+            self._elsewhere.discard(line.agent)
         keeps = line.state == "in_a_queue_call" or (
             line.state in ("reserved", "wrap_up") and line.base() == "waiting"
         )
         if record.reason == "initial" or not keeps:
-            self._move(line, line.base(), record.at_us)
+            self._move(line, self._base(line), record.at_us)
         self._touched.add(line.agent)
+
+    def elsewhere(self, record: Any) -> None:
+        line = self._line(record)
+        if record.elsewhere:
+            self._elsewhere.add(line.agent)
+        else:
+            self._elsewhere.discard(line.agent)
+        if line.state in ("waiting", "busy_elsewhere"):
+            self._move(line, self._base(line), record.at_us)
 
     def offered(self, record: Any) -> None:
         line = self._line(record)
@@ -135,12 +148,14 @@ class AgentTimes:
             return
         if record.ring_us > 0:
             self._move(line, "receiving", max(line.since_us, record.at_us - record.ring_us))
-        self._move(line, "in_a_queue_call" if record.outcome == "answered" else line.base(), record.at_us)
+        self._move(
+            line, "in_a_queue_call" if record.outcome == "answered" else self._base(line), record.at_us
+        )
 
     def parted(self, record: Any) -> None:
         line = self._line(record)
         if line.state == "in_a_queue_call":
-            self._move(line, line.rested(), record.at_us)
+            self._move(line, self.rested(line), record.at_us)
 
     def joined(self, record: Any) -> None:
         """The agent goes on with another caller, who was connected to them."""
@@ -149,11 +164,11 @@ class AgentTimes:
     def undone(self, record: Any) -> None:
         line = self._line(record)
         if line.state == "in_a_queue_call":
-            self._move(line, line.base(), record.at_us)
+            self._move(line, self._base(line), record.at_us)
 
     def wrap_up(self, record: Any) -> None:
         line = self._line(record)
-        if line.state not in ("waiting", "idle", "wrap_up"):
+        if line.state not in ("waiting", "idle", "wrap_up", "busy_elsewhere"):
             return
         if record.until_us <= record.at_us:
             if line.state == "wrap_up":
@@ -179,7 +194,15 @@ class AgentTimes:
             self._after_wrap_up(line, line.until_us)
 
     def _after_wrap_up(self, line: AgentLine, at_us: int) -> None:
-        self._move(line, line.rested(), at_us)
+        self._move(line, self.rested(line), at_us)
+
+    def _base(self, line: AgentLine) -> AgentState:
+        state = line.base()
+        return "busy_elsewhere" if state == "waiting" and line.agent in self._elsewhere else state
+
+    def rested(self, line: AgentLine) -> AgentState:
+        """The state that follows on a wrap-up."""
+        return "idle" if line.rested() == "idle" else self._base(line)
 
     def _move(self, line: AgentLine, state: AgentState, at_us: int) -> None:
         at_us = max(at_us, line.since_us)  # a clock that went back between two runs
@@ -211,7 +234,9 @@ def quarters(from_us: int, to_us: int) -> Iterator[tuple[int, int]]:
 
 
 def open_spans(line: AgentLine, now_us: int) -> Iterator[tuple[AgentState, int, int]]:
-    """What an agent did since the last change that is in the quarters: state, from, to."""
+    """What an agent did since the last change that is in the quarters: state, from, to. Who has another call
+    after a wrap-up is taken for free until the next record.
+    """
     if line.state == "wrap_up" and line.until_us < now_us:
         yield "wrap_up", line.since_us, line.until_us
         yield line.rested(), line.until_us, now_us
@@ -228,6 +253,7 @@ _STEPS: Final[dict[str, Callable[[AgentTimes, Any], None]]] = {
     "conversation-joined": AgentTimes.joined,
     "bridge-undone": AgentTimes.undone,
     "agent-wrap-up": AgentTimes.wrap_up,
+    "agent-elsewhere": AgentTimes.elsewhere,
 }
 
 __all__ = [

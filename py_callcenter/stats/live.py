@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from itertools import chain
 from typing import Final
 
-from py_callcenter.stats.agents import AGENT_STATES, LOGGED_IN_STATES, AgentState, AgentTimes
+from py_callcenter.stats.agents import AGENT_STATES, LOGGED_IN_STATES, AgentLine, AgentState, AgentTimes
 from py_callcenter.stats.fold import RecordLike, Stats
 
 AT_ONCE: Final = 1000
@@ -30,9 +30,10 @@ class LiveAgents:
 class Live:
     """Feed records in order to `fold`; they are counted once, here, for every reader."""
 
-    def __init__(self) -> None:
+    def __init__(self, lines: Mapping[str, AgentLine] | None = None) -> None:
+        """`lines`: agents as an earlier run left them; no record tells their status again."""
         self.stats = Stats()
-        self._times = AgentTimes()
+        self._times = AgentTimes(dict(lines or {}))
         self._spent_us: dict[AgentState, int] = dict.fromkeys(LOGGED_IN_STATES, 0)
 
     def fold(self, records: Sequence[RecordLike]) -> None:
@@ -57,7 +58,7 @@ class Live:
             state, since_us = line.state, line.since_us
             if state == "wrap_up" and line.until_us < now_us:  # over, and nothing happened since
                 spent_us[state] += line.until_us - since_us
-                state, since_us = line.rested(), line.until_us
+                state, since_us = self._times.rested(line), line.until_us
             if state not in ("reserved", "logged_out") and since_us < now_us:
                 spent_us[state] += now_us - since_us
             queues = queues_of.get(name)

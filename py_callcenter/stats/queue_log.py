@@ -44,13 +44,20 @@ class _Leg:
 class QueueLog:
     """Feed every record once, in order, to `lines`."""
 
-    def __init__(self, known: Mapping[str, tuple[str, int]] | None = None) -> None:
-        """`known`: calls of an earlier run that go on, by id: their queue, and their wait if they talk."""
+    def __init__(
+        self,
+        known: Mapping[str, tuple[str, int]] | None = None,
+        agents: Mapping[str, tuple[str, int]] | None = None,
+    ) -> None:
+        """What goes on from an earlier run. `known`: calls by id, their queue, and their wait if they talk.
+        `agents`: their status, and when they logged in.
+        """
         self._epoch: int | None = None
         self._legs = {call: _Leg(queue, 1, wait_us) for call, (queue, wait_us) in (known or {}).items()}
         self._gone: dict[str, _Leg] = {}
         """Calls that are over, for phones that rang for them."""
-        self._status: dict[str, tuple[str, int]] = {}
+        self._status = dict(agents or {})
+        """And when they logged in."""
 
     def lines(self, record: RecordLike) -> list[str]:
         """The lines, without line ends, that one record comes to."""

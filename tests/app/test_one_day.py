@@ -21,13 +21,13 @@ from sim.world import KEY, START_US
 from py_callcenter.api import create_app
 from py_callcenter.app.history import StoredHistory
 from py_callcenter.app.picture import queue_figures
-from py_callcenter.app.queue_log import waits
+from py_callcenter.app.queue_log import queue_log
 from py_callcenter.config import ServiceLevel
 from py_callcenter.engine.memory import Memory
 from py_callcenter.metrics import MetricsSnapshot, render
 from py_callcenter.reports.mail.facts import Wish, gather
 from py_callcenter.reports.mail.periods import Period
-from py_callcenter.stats import Live, QueueLog
+from py_callcenter.stats import Live
 from py_callcenter.store import Store
 
 pytestmark = pytest.mark.app
@@ -190,13 +190,23 @@ def test_queue_log_over_all_runs(day, records, legs):
     lines = []
     memory = Memory()
     for epoch in range(1, day.epoch + 1):
-        log = QueueLog(waits(memory))
+        log = queue_log(memory)
         for record in day.records:
             if record.epoch == epoch:
                 lines += [line.split("|") for line in log.lines(record)]
                 memory.fold(record)
     verbs = Counter((line[2], line[4]) for line in lines)
     assert sum(line[4] == "QUEUESTART" for line in lines) == day.epoch
+    sessions = Counter()
+    for line in lines:
+        sessions[line[3]] += {"AGENTLOGIN": 1, "AGENTLOGOFF": -1}.get(line[4], 0)
+        sessions[line[3], "break"] += {"PAUSEALL": 1, "UNPAUSEALL": -1}.get(line[4], 0)
+        assert sessions[line[3]] in (0, 1), "a session ends before another begins, over starts too"
+        assert sessions[line[3], "break"] in (0, 1)
+    status = {record["agent"]: record["status"] for record in records if record["kind"] == "agent-status"}
+    assert {agent: sessions[agent] for agent in status} == {
+        agent: int(last != "Logged Out") for agent, last in status.items()
+    }
     for queue in TARGETS:
         mine = [leg for leg in legs if leg["queue"] == queue]
         some = naive.figures(mine, 20)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import pytest
-from sim.world import ANSWERS, IGNORES, NODE, START_US, World, agent, everybody, queue
+from sim.world import ANSWERS, IGNORES, NODE, SECOND, START_US, World, agent, everybody, queue
 
 from py_callcenter._router import Event, Router
 from py_callcenter.engine import Engine
 from py_callcenter.engine.actions import Originate, Probe
+from py_callcenter.engine.records import OfferEnded, OfferMade
+from py_callcenter.stats import AgentTimes, Live
 
 pytestmark = pytest.mark.sim
 
@@ -26,10 +28,10 @@ class Desk:
     def __init__(self, contact: str = ANNA, **settings: object) -> None:
         config = everybody([queue(**settings)], [agent("anna", contacts=(contact,))])
         self.engine = Engine(config, Router(), key=b"k" * 32, epoch=1, start_us=START_US)
-        self.engine.start()
+        self.records = [*self.engine.start().records]
 
     def __call__(self, name: str, uuid: str = "x", **headers: str) -> str:
-        self.engine.on_event(NODE, channel(name, uuid, **headers), START_US)
+        self.records += self.engine.on_event(NODE, channel(name, uuid, **headers), START_US).records
         return self.state
 
     @property
@@ -112,6 +114,64 @@ def test_an_agent_busy_elsewhere_is_not_rung_and_then_is():
     world.carry_out(world.engine.on_event(NODE, free, world.now_us))
     world.run(4)
     assert len(world.all("call-answered")) == 1
+
+
+def anna_on_the_phone(world, *names):
+    for name in names:
+        world.carry_out(world.engine.on_event(NODE, channel(name, "x", **TO_ANNA), world.now_us))
+
+
+def test_time_on_other_calls_is_told_as_such_and_the_states_still_add_up():
+    """Before, in and after a conversation of a queue that rings who is on the phone; over a start."""
+    world = World(everybody([queue(skip_agents_with_external_calls=False)], [agent("anna", wrap_up_time=10)]))
+    world.swallow = lambda action: isinstance(action, Probe)
+    world.phone("anna", ANSWERS)
+    began_us = world.now_us
+    world.run(5)
+    anna_on_the_phone(world, "CHANNEL_CREATE", "CHANNEL_CREATE")
+    world.run(20)
+    call = world.call()
+    world.run(30)
+    world.does(call.hang_up)
+    world.run(40)
+    assert world.agent("anna").state == "busy_elsewhere"
+    anna_on_the_phone(world, "CHANNEL_HANGUP", "CHANNEL_DESTROY")
+    world.run(7)
+    assert [r.elsewhere for r in world.all("agent-elsewhere")] == [True, False]
+
+    live = Live()
+    live.fold(world.records)
+    spent = live.agents(world.now_us, {"anna": ["support"]}).spent_us
+    assert sum(spent.values()) == world.now_us - began_us
+    assert spent["waiting"] == pytest.approx(12 * SECOND, abs=SECOND)
+    assert spent["busy_elsewhere"] == pytest.approx(50 * SECOND, abs=SECOND)
+    assert spent["wrap_up"] == 10 * SECOND
+
+    anna_on_the_phone(world, "CHANNEL_CREATE")
+    world.run(5)
+    world.restart(2)
+    world.run(5)
+    lines = AgentTimes()
+    for record in world.records:
+        lines.fold(record)
+    assert lines.lines["anna"].state == world.agent("anna").state == "waiting", (
+        "the switch has no such channel"
+    )
+
+
+def test_a_fold_that_goes_on_from_kept_lines_knows_who_is_on_another_call():
+    desk = Desk()
+    desk("CHANNEL_CREATE", **DIALLED)
+    first = AgentTimes()
+    for record in desk.records:
+        first.fold(record)
+    assert first.lines["anna"].state == "busy_elsewhere"
+    later = AgentTimes(dict(first.lines))
+    head = {"node": NODE, "epoch": 1, "call": "c", "queue": "support", "agent": "anna", "attempt": 1}
+    later.fold(OfferMade(**head, sequence=90, at_us=START_US + SECOND))
+    ended = {"outcome": "no_answer", "cause": "", "ring_us": SECOND}
+    later.fold(OfferEnded(**head, **ended, sequence=91, at_us=START_US + 3 * SECOND))
+    assert later.lines["anna"].state == "busy_elsewhere"
 
 
 def test_a_queue_may_ring_agents_who_are_on_other_calls():

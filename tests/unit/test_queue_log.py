@@ -219,6 +219,14 @@ def test_agents_log_in_pause_and_log_off(tape):
     assert status(10, "Logged Out") == ["1040|NONE|NONE|1000|AGENTLOGOFF|1000|40"]
 
 
+def test_a_session_goes_on_over_a_start_of_the_controller(tape):
+    tape.log = QueueLog(agents={"1000": ("On Break", 400 * SECOND), "1001": ("Logged Out", 0)})
+    out = tape.at(r.AgentStatusChanged, agent="1000", status="Logged Out", reason="set")
+    assert out[1:] == ["1000|NONE|NONE|1000|UNPAUSEALL|", "1000|NONE|NONE|1000|AGENTLOGOFF|1000|600"]
+    back = tape.at(r.AgentStatusChanged, agent="1001", status="Available", reason="set")
+    assert back == ["1000|NONE|NONE|1001|AGENTLOGIN|1001"]
+
+
 def test_a_start_of_the_controller_is_a_start_of_the_queues(tape):
     assert tape.at(r.CallEnded, call="z", cause="X", epoch=2) == ["1000|NONE|NONE|NONE|QUEUESTART|"]
     assert tape.at(r.CallEnded, call="z", cause="X", epoch=2) == []

@@ -1,0 +1,50 @@
+"""Live figures of a run begin with where the run before it left everybody: no record tells that again."""
+
+from __future__ import annotations
+
+import pytest
+from sim.world import ANSWERS, SECOND, World, agent, everybody, queue
+
+from py_callcenter.app.live import LiveFigures, as_left
+from py_callcenter.engine.memory import Memory
+
+pytestmark = pytest.mark.sim
+
+NAMES = ("resting", "talking", "waiting", "break", "out")
+
+
+def test_agents_by_queue_and_state_are_right_from_the_first_moment():
+    """Or an alert would say that nobody serves a queue whose agents had nothing to do since the start."""
+    world = World(everybody([queue()], [agent(name, wrap_up_time=60) for name in NAMES]))
+    for name in NAMES:
+        world.phone(name, ANSWERS)
+        if name not in ("resting", "talking"):
+            world.carry_out(world.engine.set_agent_status(name, "Logged Out", world.now_us))
+    first, _second = world.call(), world.call()
+    world.run(10)
+    rests = world.talks_with(first)
+    talks = ({"resting", "talking"} - {rests}).pop()
+    for name, status in (("waiting", "Available"), ("break", "On Break")):
+        world.carry_out(world.engine.set_agent_status(name, status, world.now_us))
+    world.does(first.hang_up)
+    world.run(5)
+
+    memory = Memory()
+    for record in world.records:
+        memory.fold(record)
+    before = len(world.records)
+    world.restart(2)
+    live = LiveFigures(as_left(memory, NAMES, world.now_us))
+    live.put(world.records[before:])
+    world.run(10)
+    with live.reading() as figures:
+        found = figures.agents(world.now_us, {name: ["support"] for name in NAMES})
+    seen = {view.name: view.state for view in world.engine.view(world.now_us).agents}
+    assert seen == {
+        rests: "wrap_up", talks: "in_a_queue_call", "waiting": "waiting", "break": "on_break",
+        "out": "logged_out",
+    }  # fmt: skip
+    assert {state: by["support"] for state, by in found.by_state.items() if by["support"]} == dict.fromkeys(
+        seen.values(), 1
+    )
+    assert sum(found.spent_us.values()) == pytest.approx(4 * 10 * SECOND, abs=SECOND)
