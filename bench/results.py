@@ -11,8 +11,10 @@ from __future__ import annotations
 import argparse
 import os
 import platform
+import re
 import subprocess
 import sys
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -62,6 +64,9 @@ LIVE = (
     ("A real FreeSWITCH: connections cut, switch killed", ["bench/live/cut.py"]),
 )
 
+SHIPPED = {"GLIBC_TUNABLES": "glibc.malloc.hugetlb=1"}
+"""The environment of the controller as deploy/ starts it. The benches run in it, but for those that start a
+switch or a database beside it: these would have it, too."""
 
 REPORTS = ("Reports out of a year of 20 million calls, on PostgreSQL", ["bench/python/bench_reports.py"])
 """Takes twenty minutes and 20 GB of disk: only when asked for."""
@@ -89,18 +94,26 @@ hold a figure against what it should be at most, on a quiet machine.
 """
 
 
+def pages(environment: Mapping[str, str]) -> str:
+    """Whether the allocator asks for huge pages, and whether this machine gives any."""
+    offered = Path("/sys/kernel/mm/transparent_hugepage/enabled")
+    given = re.search(r"\[(\w+)\]", offered.read_text("ascii")) if offered.exists() else None
+    asked = "glibc.malloc.hugetlb=1" in environment.get("GLIBC_TUNABLES", "")
+    mode = given[1] if given else "not known"
+    return f"Huge pages: {'asked for' if asked else 'not asked for'}, the kernel's mode is {mode}"
+
+
 def measure(title: str, command: list[str], commit: str) -> tuple[str, bool]:
     """A section of the file, and whether the bench ended well."""
     print(f"{title} …", flush=True)
     program = command if command[0] == "cargo" else [sys.executable, *command]
-    done = subprocess.run(
-        program, capture_output=True, text=True, cwd=ROOT, check=False,
-        env={**os.environ, "PYTHONPATH": str(ROOT / "tests")},
-    )  # fmt: skip
+    alone = (title, command) in BENCHES
+    environment = {**os.environ, **(SHIPPED if alone else {}), "PYTHONPATH": str(ROOT / "tests")}
+    done = subprocess.run(program, capture_output=True, text=True, cwd=ROOT, check=False, env=environment)
     good = done.returncode == 0
     verdict = "" if good else f"\n(ended with {done.returncode})\n{done.stderr[-2000:]}"
     shown = " ".join(command if program is command else ["python", *command])
-    when = f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC, commit {commit}. {machine()}."
+    when = f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC, commit {commit}. {machine()}. {pages(environment)}."
     return f"## {title}\n\n`{shown}`\n\n{when}\n\n```\n{done.stdout.strip()}{verdict}\n```\n", good
 
 

@@ -68,8 +68,9 @@ fn both<T>(
 
 fn decisions(c: &mut Criterion) {
     println!(
-        "clock: {} ns for two readings, within each time\n",
-        measure::clock()
+        "clock: {} ns for two readings, within each time; GLIBC_TUNABLES: {}\n",
+        measure::clock(),
+        std::env::var("GLIBC_TUNABLES").unwrap_or_else(|_| "none".to_owned())
     );
     let cases = [
         ("longest-idle-agent", plan(Strategy::LongestIdleAgent)),

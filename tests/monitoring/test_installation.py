@@ -154,6 +154,15 @@ def test_the_unit_and_the_container_run_the_same_command():
     assert f"CMD {json.dumps(words[1:])}" in container
 
 
+def test_what_is_shipped_is_what_is_measured():
+    """Unit, container and `make bench` ask the allocator for the same pages."""
+    setting = directives()["Environment"]
+    assert re.fullmatch(r"GLIBC_TUNABLES=\S+", setting)
+    assert f"ENV {setting}\n" in (DEPLOY / "Dockerfile").read_text("utf-8")
+    name, value = setting.split("=", 1)
+    assert f'SHIPPED = {{"{name}": "{value}"}}' in (ROOT / "bench/results.py").read_text("utf-8")
+
+
 @pytest.mark.skipif(
     shutil.which("systemd-analyze") is None, reason="no systemd on this machine to judge the unit"
 )
