@@ -699,7 +699,9 @@ class Router:
 
     def explain(self, caller: int) -> Explanation:
         """Why the next `decide` gives a waiting caller whom it gives, by the last `now_us` that was told: for
-        the moment at which the caller's turn comes, with those served who are before. Changes nothing.
+        the moment at which the caller's turn comes, with those served who are before. Who wants several
+        phones at once may have those, too, who are kept for protected callers then and free when these have
+        been served in the same decision. Changes nothing.
 
         O(agents of the queue) right after `decide`; O(everything) when something happened since.
         """

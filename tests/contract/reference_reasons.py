@@ -35,7 +35,9 @@ def explain(router: Router, number: int) -> Explanation:
     """Serve those who are before the caller, on a copy; then ask each agent."""
     demands = [queue.ladder for queue in router._queues.values()]
     demands += [caller.ladder for caller in router._callers.values() if caller.ladder]
-    router = copy.deepcopy(router, {id(ladder): ladder for ladder in demands})  # they never change
+    unchanging = {id(ladder): ladder for ladder in demands}
+    whole = copy.deepcopy(router, dict(unchanging))
+    router = copy.deepcopy(router, unchanging)
     known = set(router._offers)
     caller = router._callers[number]
     while not _serve_before(router, caller):
@@ -51,9 +53,14 @@ def explain(router: Router, number: int) -> Explanation:
     if closed is None and not router._is_open(caller):
         closed = "ringing"
     strategies = {"ring-all": len(members), "ring-k": queue.ring_count - rings}
-    candidates = [
-        Candidate(agent, None, refused=agent in refused) for agent in _row(router, caller, eligible)
-    ]
+    row = _row(router, caller, eligible)
+    if any(one.reason == "overtaking_cap" for one in out.values()) and queue.strategy in strategies:
+        # Another turn of the same decision, once those are served for whom these were kept.
+        for made in whole.decide(whole._now_us):
+            if made.caller == number and out[made.agent].reason == "overtaking_cap":
+                row.append(made.agent)
+                out[made.agent] = Candidate(made.agent, None)
+    candidates = [Candidate(agent, None, refused=agent in refused) for agent in row]
     candidates += [
         Candidate(one.agent, one.reason, one.until_us, one.other, agent in refused)
         for agent, one in sorted(out.items())

@@ -322,6 +322,23 @@ def test_who_goes_first_leaves_the_agent_whom_a_protected_one_needs(staffed):
     assert centre.decide() == [("Buyer", "Cid"), ("User", "Bob")]
 
 
+def test_who_is_behind_somebody_held_up_goes_first_to_an_agent_kept_for_nobody(staffed):
+    """So many agents come back at once that the queues are walked instead."""
+    centre = staffed(sales={"queue_priority": 1}, support={"overtaking_cap": 0})
+    for number in range(20):
+        centre.agent(f"Bob {number}", "sales", "support", skills={"fa": 1})
+        centre.status(f"Bob {number}", "On Break")
+    centre.agent("Cid", "sales", skills={"de": 1})
+    centre.status("Cid", "On Break")
+    centre.call("User", "support", entered=centre.now - 5)
+    centre.call("First buyer", "sales", skills="fa")
+    centre.call("Second buyer", "sales", skills="de")
+    assert centre.decide() == []
+    for name in ("Cid", *(f"Bob {number}" for number in range(20))):
+        centre.status(name, "Available")
+    assert centre.decide() == [("Second buyer", "Cid"), ("User", "Bob 0"), ("First buyer", "Bob 1")]
+
+
 def test_who_waits_for_one_agent_is_overtaken_by_others_whom_the_agent_takes(staffed):
     centre = staffed(sales={"queue_priority": 1}, support={"overtaking_cap": 2})
     centre.call("User", "support", preferred="Ann", preferred_for=600)

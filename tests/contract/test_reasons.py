@@ -268,3 +268,27 @@ def test_a_decision_from_the_log_of_last_week():
     assert replay.run() == 2
     assert replay.offers() == []
     assert replay.explain_offer(proposal.offer) is None
+
+
+def test_phones_that_are_kept_for_somebody_at_first_are_told_when_they_ring_in_the_same_decision(centre, why):
+    """Two phones are to ring: one at once, the other when the protected caller has got an agent."""
+    centre.queue("sales", "ring-k", ring_count=2, queue_priority=1)
+    centre.queue("support", overtaking_cap=0)
+    centre.agent("Ann", "sales")
+    for name in ("Bob", "Cid"):
+        centre.wait(1)
+        centre.agent(name, "sales", "support")
+    centre.call("User", "support", entered=centre.now - 5)
+    centre.call("Buyer", "sales")
+    assert why("Buyer") == {"Ann": None, "Cid": None, "Bob": "overtaking_cap"}
+    assert centre.decide() == [("Buyer", "Ann"), ("User", "Bob"), ("Buyer", "Cid")]
+
+
+def test_who_waits_for_an_agent_kept_for_somebody_else_is_told_that_the_other_gets_the_agent(centre, why):
+    centre.queue("sales", queue_priority=1)
+    centre.queue("support", overtaking_cap=0)
+    centre.agent("Ann", "sales", "support")
+    centre.call("User", "support", entered=centre.now - 5)
+    centre.call("Buyer", "sales", preferred="Ann", preferred_for=60)
+    assert why("Buyer") == {"Ann": "other_caller"}
+    assert centre.decide() == [("User", "Ann")]

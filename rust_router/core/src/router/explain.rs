@@ -8,7 +8,8 @@ use super::ready::{ReadyKey, Wish};
 use super::snapshot::SnapshotError;
 use super::types::{Closed, Reason};
 use super::{
-    Agent, Caller, DemandId, Phase, Queue, Result, Router, RouterError, Status, Strategy, Tier,
+    Agent, Caller, DemandId, Phase, Proposal, Queue, Result, Router, RouterError, Status, Strategy,
+    Tier,
 };
 
 /// Where a caller stands with each agent of the queue.
@@ -96,8 +97,17 @@ impl Router {
         let last_offer = self.offers.last_id();
         let caller = self.callers.get(slot)?;
         let place = self.rank_of(caller.key, caller.queue)?;
+        let strategy = self.queues.get(caller.queue)?.settings.strategy;
+        let at_once = matches!(strategy, Strategy::RingAll | Strategy::RingK);
+        let whole = (at_once && self.is_capped()).then(|| self.copied());
         self.match_before(Some(place))?;
-        self.explain_at(slot, last_offer)
+        let mut found = self.explain_at(slot, last_offer)?;
+        if let Some(whole) = whole
+            && found.is_short_of_kept_agents()
+        {
+            found.add_later_turns(&whole?.match_before(None)?);
+        }
+        Ok(found)
     }
 
     fn explain_at(&self, slot: u32, last_offer: u64) -> Result<Explanation> {
@@ -288,6 +298,42 @@ impl Router {
         let (ReadyKey { id, .. }, _) =
             self.by_lot(view.queue, &view.wish, level, &left_out, allowed)?;
         Ok(Some(id))
+    }
+}
+
+impl Explanation {
+    /// Whether there may be another turn: fewer may be had now than are looked for, others are kept for somebody.
+    fn is_short_of_kept_agents(&self) -> bool {
+        let free = self.free();
+        let kept = |candidate: &Candidate| candidate.reason == Some(Reason::OvertakingCap);
+        free < self.wanted && self.candidates.iter().any(kept)
+    }
+
+    /// How many may be had.
+    fn free(&self) -> usize {
+        let mut candidates = self.candidates.iter();
+        candidates
+            .position(|candidate| candidate.reason.is_some())
+            .unwrap_or(self.candidates.len())
+    }
+
+    /// Who wants several phones at once may have those, too, who were kept for protected callers when the turn
+    /// came and are free once these have been served. `made` is the whole decision.
+    fn add_later_turns(&mut self, made: &[Proposal]) {
+        for proposal in made.iter().filter(|made| made.caller == self.caller) {
+            let kept = self.candidates.iter().position(|candidate| {
+                candidate.agent == proposal.agent && candidate.reason == Some(Reason::OvertakingCap)
+            });
+            if let Some(place) = kept {
+                let candidate = self.candidates.remove(place);
+                let had = Candidate {
+                    reason: None,
+                    other: None,
+                    ..candidate
+                };
+                self.candidates.insert(self.free(), had);
+            }
+        }
     }
 }
 

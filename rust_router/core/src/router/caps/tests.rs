@@ -2,9 +2,11 @@
 
 use proptest::prelude::*;
 
-use super::super::tests::{apply, step, three_queues_and_six_agents};
+use super::super::tests::{Step, apply, step, three_queues_and_six_agents};
 use super::*;
-use crate::router::{AgentSettings, Arrival, QueueSettings, Spot, Status, Tier, TierSettings};
+use crate::router::{
+    AgentSettings, Arrival, Proposal, QueueSettings, RouterError, Spot, Status, Tier, TierSettings,
+};
 
 /// The first protected caller of a queue whom an agent may take, found the slow way.
 fn by_looking_at_everybody(
@@ -32,7 +34,100 @@ fn by_looking_at_everybody(
     Ok(None)
 }
 
+/// The first protected caller whom an agent may take, found the slow way.
+fn limit_by_looking_at_everybody(router: &Router, slot: u32) -> Result<Option<CallerKey>> {
+    let agent = router.agents.get(slot)?;
+    let mut all = Vec::new();
+    for tier in &agent.tiers {
+        let queue = router.queues.get(tier.queue)?;
+        if queue.takes(agent.readiness) {
+            all.extend(by_looking_at_everybody(router, queue, slot, tier)?);
+        }
+    }
+    for key in &agent.wanted {
+        let caller = router.callers.get(key.slot)?;
+        if router.may_serve(agent, caller.queue)? && router.is_protected(caller)? {
+            all.push(*key);
+        }
+    }
+    Ok(all.into_iter().min())
+}
+
+/// What a decision does by its definition: all callers in order, from the first again after each protected one.
+fn decided_by_walking(router: &mut Router) -> Result<Vec<Proposal>> {
+    let mut made = Vec::new();
+    loop {
+        let mut callers = Vec::new();
+        for id in 1..=3 {
+            let slot = router.queue_slot(id)?;
+            for key in router.queues.get(slot)?.waiting.iter() {
+                callers.push(router.rank_of(*key, slot)?);
+            }
+        }
+        callers.sort_unstable();
+        let mut again = false;
+        for rank in callers {
+            let caller = router.callers.get(rank.key.slot)?;
+            let (open, protected) = (caller.spot != Spot::None, router.is_protected(caller)?);
+            let before = made.len();
+            if open {
+                router.serve(rank.key.slot, &mut made)?;
+            }
+            if protected && made.len() > before {
+                again = true;
+                break;
+            }
+        }
+        if !again {
+            return Ok(made);
+        }
+    }
+}
+
+/// Decide; it has to give what walking gives, and what every third caller was told before.
+fn check_decision(router: &mut Router, now: i64) -> Result<Vec<u64>> {
+    router.advance(now)?;
+    let (mut asked, mut foretold) = (BTreeSet::new(), BTreeSet::new());
+    let turn = router.offers.last_id() % 3;
+    for id in 1..=3 {
+        for key in router.queues.get(router.queue_slot(id)?)?.waiting.iter() {
+            if key.id % 3 != turn {
+                continue;
+            }
+            asked.insert(key.id);
+            let found = router.explain(key.id)?;
+            let had = found.candidates.iter().filter(|one| one.reason.is_none());
+            foretold.extend(had.take(found.wanted).map(|one| (key.id, one.agent)));
+        }
+    }
+    let snapshot = router.snapshot()?;
+    let mut copy = Router::restore(&snapshot).map_err(|_| RouterError::Defect("no copy"))?;
+    copy.put_fresh()?;
+    let expected = decided_by_walking(&mut copy)?;
+    let made = router.decide(now)?;
+    assert_eq!(made, expected);
+    let theirs = made.iter().filter(|made| asked.contains(&made.caller));
+    let pairs: BTreeSet<_> = theirs.map(|made| (made.caller, made.agent)).collect();
+    assert_eq!(pairs, foretold);
+    Ok(made.iter().map(|made| made.offer).collect())
+}
+
+/// Steps in which several wait and several are free at once.
+fn busy() -> impl proptest::strategy::Strategy<Value = Step> {
+    let open = (0usize..3).prop_map(|queue| Step::Enqueue(queue, 0));
+    let ended = (0usize..12, 0usize..7).prop_map(|(offer, fault)| Step::Fail(offer, fault));
+    let back = (0usize..6).prop_map(|agent| Step::Status(agent, 0));
+    prop_oneof![2 => open, 2 => ended, 1 => back, 1 => Just(Step::Advance(1)), 5 => step()]
+}
+
 fn check(router: &Router) -> Result<()> {
+    for id in 1..=6 {
+        let slot = router.agent_slot(id)?;
+        assert_eq!(
+            router.limit(router.agents.get(slot)?)?,
+            limit_by_looking_at_everybody(router, slot)?
+        );
+    }
     for id in 1..=3 {
         let queue_slot = router.queue_slot(id)?;
         let queue = router.queues.get(queue_slot)?;
@@ -53,11 +148,21 @@ fn check(router: &Router) -> Result<()> {
 
 proptest! {
     #[test]
-    fn the_first_protected_caller_is_found(steps in prop::collection::vec(step(), 1..150)) {
+    fn capped_decisions_are_those_of_looking_at_everybody(
+        queues in prop::collection::vec((0usize..4, 1i64..4), 3),
+        steps in prop::collection::vec(busy(), 1..150),
+    ) {
         let mut router = three_queues_and_six_agents()?;
         let (mut now, mut seen) = (0, (Vec::new(), Vec::new()));
+        for (queue, &(demand, bias)) in queues.iter().enumerate() {
+            apply(&mut router, &Step::Queue(queue, demand, bias), &mut now, &mut seen)?;
+        }
         for step in &steps {
-            let _ = apply(&mut router, step, &mut now, &mut seen);
+            if matches!(step, Step::Decide) && router.is_capped() {
+                seen.1.extend(check_decision(&mut router, now)?);
+            } else {
+                let _ = apply(&mut router, step, &mut now, &mut seen);
+            }
             router.put_fresh()?;
             check(&router)?;
         }
@@ -79,10 +184,14 @@ fn whoever_came_before_the_last_passing_over_but_one_is_protected() -> Result<()
     for _ in 0..2 {
         assert!(!protected(&router)?);
         router.pass_over(&BTreeSet::from([slot]))?;
+        assert!(router.queues.get(slot)?.shield.passes().len() <= 2);
         let late = router.enqueue(0, 1, Arrival::at(0))?;
         assert!(router.queues.get(slot)?.shield.up_to() < late);
     }
     assert!(protected(&router)?);
+    router.pass_over(&BTreeSet::from([slot]))?;
+    let kept = router.queues.get(slot)?.shield.passes();
+    assert_eq!(kept.len(), 2, "older ones never count again");
     check(&router)
 }
 
