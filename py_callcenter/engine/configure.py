@@ -10,7 +10,7 @@ from py_callcenter.engine import agents, outside, pacing, recovery, registration
 from py_callcenter.engine.calls import Wishes
 from py_callcenter.engine.errors import NotNow
 from py_callcenter.engine.memory import Memory
-from py_callcenter.engine.records import AgentElsewhere
+from py_callcenter.engine.records import AgentElsewhere, AgentStatusChanged
 from py_callcenter.engine.state import State
 
 
@@ -42,7 +42,7 @@ def apply(state: State, config: Config, statuses: Mapping[str, str], memory: Mem
         router.remove_queue(now_us, state.queue_ids.pop(name))
         state.no_agent_since_us.pop(name, None)
     for name in sorted(gone_agents):
-        router.remove_agent(now_us, state.agent_ids.pop(name))
+        _remove(state, name)
     state.queues = {queue.name: queue for queue in config.queues}
     state.regulars.agents_wanted = any(queue.last_agent_wait_us > 0 for queue in config.queues)
     for queue in config.queues:
@@ -120,6 +120,9 @@ def _begin(state: State, new: Iterable[Agent], statuses: Mapping[str, str], memo
     """New agents get their status, or what is known of them."""
     memory = memory or Memory()
     memory.bring_before(state.now_us)
+    for name, old in memory.agents.items():
+        if name not in state.agent_ids and old.status not in ("", "Logged Out"):
+            _logged_out_for_good(state, name)
     for agent in new:
         was = memory.agents.get(agent.name)
         known = was is not None and was.status != ""
@@ -130,6 +133,18 @@ def _begin(state: State, new: Iterable[Agent], statuses: Mapping[str, str], memo
             if was.elsewhere:  # who still has such a call is found anew
                 state.note(AgentElsewhere, agent=agent.name, elsewhere=False)
     recovery.expect(state, memory)
+
+
+def _remove(state: State, agent: str) -> None:
+    agent_id = state.agent_ids.pop(agent)
+    if state.router.agent(agent_id).status != "Logged Out":
+        _logged_out_for_good(state, agent)
+    state.router.remove_agent(state.now_us, agent_id)
+
+
+def _logged_out_for_good(state: State, agent: str) -> None:
+    """Or the agent's time would run on for ever."""
+    state.note(AgentStatusChanged, agent=agent, status="Logged Out", reason="removed")
 
 
 def without_override(wishes: Wishes) -> Wishes:

@@ -188,6 +188,10 @@ class Memory:
         return found
 
     def status(self, record: Any) -> None:
+        if record.reason == "removed":  # who comes back is new
+            self._touched.add(("agent", record.agent))
+            self.agents.pop(record.agent, None)
+            return
         agent = self._agent(record)
         before, agent.status = agent.status, record.status
         if record.status == before:

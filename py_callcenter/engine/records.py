@@ -29,8 +29,11 @@ LeftReason = Literal[
     "diverted",
 ]
 Side = Literal["caller", "agent", "system"]
-StatusReason = Literal["initial", "set", "max-no-answer", "max-busy", "max-reject", "max-unregistered"]
-"""Why an agent's status changed; the last four are the limits of failed offers."""
+StatusReason = Literal[
+    "initial", "set", "removed", "max-no-answer", "max-busy", "max-reject", "max-unregistered"
+]
+"""Why an agent's status changed; `removed`: the agent left the configuration and is logged out for good; the
+last four are the limits of failed offers."""
 IgnoredWish = Literal["cc_skills", "cc_language", "cc_preferred_agent", "cc_outbound_announce"]
 
 

@@ -113,7 +113,7 @@ class AgentTimes:
             return  # old news
         self._settle(line, record.at_us)
         line.status, line.changed_us = record.status, record.at_us
-        if record.reason == "initial":  # who is on a call is found anew
+        if record.reason in ("initial", "removed"):  # who is on a call is found anew
             self._elsewhere.discard(line.agent)
         keeps = line.state == "in_a_queue_call" or (
             line.state in ("reserved", "wrap_up") and line.base() == "waiting"

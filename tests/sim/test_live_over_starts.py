@@ -7,6 +7,7 @@ from sim.world import ANSWERS, SECOND, World, agent, everybody, queue
 
 from py_callcenter.app.live import LiveFigures, as_left
 from py_callcenter.engine.memory import Memory
+from py_callcenter.stats import AgentTimes, QueueLog
 
 pytestmark = pytest.mark.sim
 
@@ -48,3 +49,37 @@ def test_agents_by_queue_and_state_are_right_from_the_first_moment():
         seen.values(), 1
     )
     assert sum(found.spent_us.values()) == pytest.approx(4 * 10 * SECOND, abs=SECOND)
+
+
+@pytest.mark.parametrize("while_it_runs", [True, False])
+def test_an_agent_who_is_removed_is_logged_out_in_the_books(while_it_runs):
+    """And one of that name who comes back is new. Or a report would have them logged in for ever."""
+    world = World(everybody([queue()], [agent("stays"), agent("goes")]))
+    world.run(30)
+    both, one = world.config, everybody([queue()], [agent("stays")])
+    if while_it_runs:
+        world.carry_out(world.engine.apply(one, world.now_us))
+    else:
+        world.config = one
+        world.restart(2)
+    gone_us = world.now_us
+    world.run(60)
+    told = world.all("agent-status")[-1]
+    assert (told.agent, told.status, told.reason) == ("goes", "Logged Out", "removed")
+
+    times, log = AgentTimes(), QueueLog()
+    lines = []
+    for record in world.records:
+        times.fold(record)
+        lines += log.lines(record)
+    assert times.lines["goes"].state == "logged_out"
+    spent = sum(sum(slot.spent_us.values()) for slot in times.take()[1] if slot.agent == "goes")
+    assert spent == pytest.approx(30 * SECOND, abs=4 * SECOND)
+    assert times.lines["goes"].since_us <= gone_us
+    assert lines[-1].split("|")[3:5] == ["goes", "AGENTLOGOFF"]
+
+    world.config = both
+    world.restart(2)
+    assert world.agent("goes").status == "Available"
+    assert world.all("agent-status")[-1].reason == "initial"
+    assert len(world.all("agent-status")) == 4
