@@ -210,7 +210,7 @@ class CallLost(Record):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConversationEnded(Record):
-    """Agent and caller parted."""
+    """Agent and caller parted. `attended`: by a transfer to somebody whom its maker talked to first."""
 
     kind: ClassVar[str] = "conversation-ended"
 
@@ -222,6 +222,7 @@ class ConversationEnded(Record):
     hold_us: int
     ended_by: Side
     transferred: bool
+    attended: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

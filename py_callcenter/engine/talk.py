@@ -153,7 +153,13 @@ def close_stay(state: State, call: Call) -> None:
 
 
 def end(
-    state: State, call: Call, ended_by: Side, *, transferred: bool = False, hang_up: bool = False
+    state: State,
+    call: Call,
+    ended_by: Side,
+    *,
+    transferred: bool = False,
+    attended: bool = False,
+    hang_up: bool = False,
 ) -> None:
     """Caller and agent have parted; the agent is freed when the legs are gone."""
     offer = call.winner
@@ -173,6 +179,7 @@ def end(
         hold_us=offer.hold_us,
         ended_by=ended_by,
         transferred=transferred,
+        attended=attended,
     )
     call.winner = None
     call.phase = Phase.PARTED
@@ -206,7 +213,8 @@ def agent_gone(state: State, offer: Offer, leg: Leg, cause: str, transfer: Trans
     call = offer.call
     blind = transfer == "blind"
     handed_over = consults.agent_gone(state, call)
-    end(state, call, "agent", transferred=transfer != "" or offer.transferring or handed_over)
+    transferred = transfer != "" or offer.transferring or handed_over
+    end(state, call, "agent", transferred=transferred, attended=handed_over or transfer == "attended")
     call.transferred, call.handed_on = blind, transfer != "" or handed_over
     offers.leg_gone(state, offer, leg, cause)
     if call.phase is Phase.PARTED and not call.handed_on and call.parked_by is None:
@@ -253,7 +261,7 @@ def _handed_over(state: State, call: Call, offer: Offer) -> None:
     before = offer.call
     if offer.state is OfferState.TALKING:
         consults.parted(state, before)  # first: the leg goes on, so it isn't hung up
-        end(state, before, "caller", transferred=True)
+        end(state, before, "caller", transferred=True, attended=True)
         before.transferred = False  # whoever rang is done: the usual way after a conversation
         # Who heard music meanwhile is parked already, and no PARK follows.
         state.stop_timer(before.settle_timer)
@@ -314,7 +322,7 @@ def _let_go(state: State, call: Call) -> None:
     stay = call.stay
     state.touch(call)
     if call.phase is Phase.TALKING:
-        end(state, call, "agent", transferred=True)
+        end(state, call, "agent", transferred=True, attended=True)
     elif stay is not None and stay.open:
         position = state.router.position(stay.caller_id)
         for offer_id in state.router.leave(state.now_us, stay.caller_id):

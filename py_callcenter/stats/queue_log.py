@@ -5,9 +5,9 @@ of app_queue.c (read at asterisk/asterisk f0c1c1a7b7). Without a counterpart: th
 second field of ENTERQUEUE is empty, no record holds numbers), the peer's channel (CONNECT names our offer,
 `cc_offer` of the agent's leg) and where a phone sent the caller (the first two fields of BLINDTRANSFER are
 empty; of a transfer by the API they are extension and context, for a queue or an agent its name and `queue`
-or `agent`). Whether an agent asked somebody before is told after that line, so there is no ATTENDEDTRANSFER.
-A caller whom a full queue turns away is in no line, as app_queue has it. The place at which a call of an
-earlier run was entered is told as 1.
+or `agent`). The bridge after an ATTENDEDTRANSFER has no name on a switch that has legs only: BRIDGE and an
+empty field. A caller whom a full queue turns away is in no line, as app_queue has it. The place at which a
+call of an earlier run was entered is told as 1.
 """
 
 from __future__ import annotations
@@ -148,7 +148,9 @@ class QueueLog:
         if leg is None or leg.joined == record.leg:
             return []
         data: tuple[Any, ...] = (_seconds(leg.wait_us), _seconds(record.talk_us), leg.position)
-        if record.transferred:
+        if record.attended:
+            verb, data = "ATTENDEDTRANSFER", ("BRIDGE", "", *data)
+        elif record.transferred:
             verb, data = "BLINDTRANSFER", (*leg.onward, *data)
         else:
             verb = "COMPLETEAGENT" if record.ended_by == "agent" else "COMPLETECALLER"

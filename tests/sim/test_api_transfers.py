@@ -63,7 +63,8 @@ def test_to_another_queue_with_the_wait_so_far():
     assert not any(leg.alive for leg in world.phones["1000"].legs)
     told = world.the("call-transferred")
     assert (told.queue, told.agent, told.to, told.target) == ("support", "1000", "queue", "sales")
-    assert world.the("conversation-ended").transferred
+    ended = world.the("conversation-ended")
+    assert (ended.transferred, ended.attended) == (True, False)
     entered = world.all("queue-entered")
     assert [(r.queue, r.leg) for r in entered] == [("support", 1), ("sales", 2)]
     assert 1.9 * SECOND < entered[1].earlier_us < 2.2 * SECOND, "the wait before the talk, not the talk"

@@ -123,7 +123,7 @@ def test_the_agent_hands_the_caller_over(who, how):
 
     assert world.talks_with(call) == ("2000" if who == "agent" else "outside")
     assert world.agent("1000").state == "wrap_up"
-    assert world.the("conversation-ended").transferred
+    assert world.the("conversation-ended").attended
     assert world.the("consultation-ended").outcome == "completed"
     if who == "agent":
         assert world.agent("2000").state == "busy_elsewhere"

@@ -314,7 +314,7 @@ def test_the_talk_after_an_attended_transfer_into_a_queue_is_in_the_books_and_on
     world.does(call.hang_up)
     world.run(1)
 
-    talks = [(r.call, r.agent, r.queue, r.transferred) for r in world.all("conversation-ended")]
+    talks = [(r.call, r.agent, r.queue, r.attended) for r in world.all("conversation-ended")]
     assert talks == [
         (call.uuid, "1000", "support", True),
         (colleague.uuid, "2000", "billing", True),

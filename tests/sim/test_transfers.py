@@ -29,6 +29,12 @@ def two_queues(poked: bool = True, **settings) -> World:
     return world
 
 
+def told(world: World) -> tuple[bool, bool]:
+    """Of a transfer, and of one to somebody who was asked before."""
+    end = world.the("conversation-ended")
+    return end.transferred, end.attended
+
+
 def test_a_blind_transfer_to_another_queue_is_another_queue_leg_of_the_same_call(poked):
     world = two_queues(poked)
     call = world.call()
@@ -38,7 +44,7 @@ def test_a_blind_transfer_to_another_queue_is_another_queue_leg_of_the_same_call
     world.run(0.5)
 
     assert world.agent("1000").state == "wrap_up"
-    assert world.the("conversation-ended").transferred
+    assert told(world) == (True, False)
 
     world.run(4)
 
@@ -103,7 +109,7 @@ def test_an_attended_transfer_frees_the_agent_and_keeps_the_two_others_talking(p
     assert call.alive
     assert call.partner
     assert world.agent("1000").state == "wrap_up"
-    assert world.the("conversation-ended").transferred
+    assert told(world) == (True, True)
 
     world.does(call.hang_up)
     world.run(20)

@@ -14,7 +14,8 @@ SECOND = 1_000_000
 FIELDS = {
     "QUEUESTART": 1, "ENTERQUEUE": 3, "RINGNOANSWER": 1, "RINGCANCELED": 1, "CONNECT": 3, "ABANDON": 3,
     "EXITWITHTIMEOUT": 3, "EXITEMPTY": 3, "EXITWITHKEY": 4, "WITHDRAW": 4, "COMPLETECALLER": 3,
-    "COMPLETEAGENT": 3, "BLINDTRANSFER": 5, "AGENTLOGIN": 1, "AGENTLOGOFF": 2, "PAUSEALL": 1, "UNPAUSEALL": 1,
+    "COMPLETEAGENT": 3, "BLINDTRANSFER": 5, "ATTENDEDTRANSFER": 5, "AGENTLOGIN": 1, "AGENTLOGOFF": 2,
+    "PAUSEALL": 1, "UNPAUSEALL": 1,
 }  # fmt: skip
 """How many data fields app_queue and app_agent_pool write after each verb."""
 
@@ -79,6 +80,8 @@ def test_the_agent_hangs_up_or_transfers(tape):
     entered(tape)
     assert tape.at(r.ConversationEnded, **LEG, **talk, transferred=False)[0].endswith("|COMPLETEAGENT|0|5|3")
     assert tape.at(r.ConversationEnded, **LEG, **talk, transferred=True)[0].endswith("|BLINDTRANSFER|||0|5|3")
+    asked = tape.at(r.ConversationEnded, **LEG, **talk, transferred=True, attended=True)[0]
+    assert asked.endswith("|ATTENDEDTRANSFER|BRIDGE||0|5|3")
 
 
 @pytest.mark.parametrize(
@@ -184,6 +187,11 @@ def test_every_verb_is_written_with_the_fields_that_app_queue_gives_it(tape):
             tape.at(r.ConversationEnded, **talk, ended_by="agent", transferred=True),
             "BLINDTRANSFER",
             ["", "", "17", "61", "3"],
+        ),
+        (
+            tape.at(r.ConversationEnded, **talk, ended_by="agent", transferred=True, attended=True),
+            "ATTENDEDTRANSFER",
+            ["BRIDGE", "", "17", "61", "3"],
         ),
         (tape.at(r.CallLeft, **left, reason="timeout"), "EXITWITHTIMEOUT", ["2", "3", "40"]),
         (tape.at(r.CallLeft, **left, reason="no-agent"), "EXITEMPTY", ["2", "3", "40"]),
