@@ -28,7 +28,7 @@ def test_an_agent_asks_and_hands_over(who):
     call = consulting(world, who)
     complete(world, call)
     world.run(1)
-    assert verbs_of(world, call) == ["ENTERQUEUE", "CONNECT", "BLINDTRANSFER"]
+    assert verbs_of(world, call) == ["ENTERQUEUE", "CONNECT", "ATTENDEDTRANSFER"]
     home(world, call)
 
 

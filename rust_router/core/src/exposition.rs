@@ -151,18 +151,23 @@ fn write_real(out: &mut String, number: f64) {
         let begin = out.len();
         let written = write!(out, "{number:?}");
         if let Some(decimals) = doubtful(out.get(begin..).unwrap_or_default()) {
-            out.truncate(begin);
-            write!(out, "{number:.decimals$}")
-        } else {
-            written
+            let even = format!("{number:.decimals$}");
+            if reads_as(&even, number) {
+                out.truncate(begin);
+                out.push_str(&even);
+            }
         }
+        written
     } else if number.is_infinite() {
         write!(out, "{number}")
     } else {
         let mut text = format!("{number:e}");
         let digits = text.split_once('e').map_or("", |parts| parts.0);
         if let Some(decimals) = doubtful(digits) {
-            text = format!("{number:.decimals$e}");
+            let even = format!("{number:.decimals$e}");
+            if reads_as(&even, number) {
+                text = even;
+            }
         }
         let (digits, exponent) = text.split_once('e').unwrap_or((&text, "0"));
         let (sign, exponent) = exponent
@@ -173,10 +178,16 @@ fn write_real(out: &mut String, number: f64) {
 }
 
 /// Digits behind the point of a number with so many in all that two may be equally near. The shortest form then
-/// ends in the larger one, as many digits given ends in the even one, and so does Python.
+/// ends in the larger one, as many digits given ends in the even one, and so does Python, unless only the larger
+/// one reads back as the number (at powers of two, which have nearer neighbours below).
 fn doubtful(text: &str) -> Option<usize> {
     let decimals = text.split_once('.')?.1.len();
     (text.len() > 15).then_some(decimals)
+}
+
+fn reads_as(text: &str, number: f64) -> bool {
+    text.parse::<f64>()
+        .is_ok_and(|read| read.to_bits() == number.to_bits())
 }
 
 #[cfg(test)]
@@ -205,6 +216,7 @@ mod tests {
             (562_949_953_421_312.3, "562949953421312.2"),
             (-562_949_953_421_312.8, "-562949953421312.8"),
             (1_790_000_000.003_906_3, "1790000000.0039062"),
+            (5.960_464_477_539_063e-8, "5.960464477539063e-08"), // 2^-24
             (1e16, "1e+16"),
             (1.5e300, "1.5e+300"),
             (f64::NAN, "nan"),
