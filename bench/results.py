@@ -36,10 +36,8 @@ BENCHES = (
             "router",
             "--",
             "--noplot",
-            "--warm-up-time",
-            "0.5",
-            "--measurement-time",
-            "1",
+            "--warm-up-time=0.5",  # with a space, the bench takes the number for the name of a bench
+            "--measurement-time=1",
         ],
     ),
     ("Decisions of the core, through Python", ["bench/python/bench_router.py"]),
