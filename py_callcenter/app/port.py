@@ -86,6 +86,20 @@ class HubPort:
         except (TimeoutError, RuntimeError) as error:
             raise PortError(503, "the controller doesn't answer", "see its log; try again") from error
 
+    async def _order(self, wish: Callable[[], object]) -> None:
+        """Have something done, and what it led to on disk: a "yes" must be right after a crash too (I16)."""
+        await self._ask(wish)
+        try:
+            kept = await asyncio.wait_for(asyncio.wrap_future(self._store.kept()), WRITE_S)
+        except (StoreError, TimeoutError):
+            kept = False
+        if not kept:
+            raise PortError(
+                503,
+                "the order is in force, but not kept for the next start: the disk takes nothing",
+                "see to the controller's state folder and repeat the order",
+            )
+
     async def snapshot(self) -> Snapshot:
         async with self._looking:
             nodes = await self._bring_up_to_date()
@@ -183,23 +197,23 @@ class HubPort:
             page.set()
 
     async def set_agent_status(self, agent: str, status: str) -> AgentRow:
-        await self._ask(partial(self._controller.set_agent_status, agent, status))
+        await self._order(partial(self._controller.set_agent_status, agent, status))
         return await self._agent(agent)
 
     async def end_wrap_up(self, agent: str) -> AgentRow:
-        await self._ask(partial(self._controller.end_wrap_up, agent))
+        await self._order(partial(self._controller.end_wrap_up, agent))
         return await self._agent(agent)
 
     async def set_wrap_up(self, agent: str, seconds: float) -> AgentRow:
-        await self._ask(partial(self._controller.set_wrap_up, agent, seconds))
+        await self._order(partial(self._controller.set_wrap_up, agent, seconds))
         return await self._agent(agent)
 
     async def hold_agent(self, agent: str, seconds: float) -> AgentRow:
-        await self._ask(partial(self._controller.hold_agent, agent, seconds))
+        await self._order(partial(self._controller.hold_agent, agent, seconds))
         return await self._agent(agent)
 
     async def set_external_calls(self, agent: str, count: int) -> AgentRow:
-        await self._ask(partial(self._controller.set_external_calls, agent, count))
+        await self._order(partial(self._controller.set_external_calls, agent, count))
         return await self._agent(agent)
 
     async def move_call(self, call: str, queue: str, *, keep_wait: bool) -> CallRow:

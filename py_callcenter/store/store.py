@@ -192,6 +192,10 @@ class Store:
         """Keep records soon. False when there was no room; they are counted in `dropped` then."""
         return self._writer.put(records)
 
+    def kept(self) -> Future[bool]:
+        """Comes when what was put before outlives this process; False: the disk refuses it."""
+        return self._writer.kept()
+
     def apply(self, config: Config) -> Future[int]:
         """Make queues, agents and tiers the ones in force at the next start; its version when it is done."""
         return self._writer.ask(partial(self._apply, config))

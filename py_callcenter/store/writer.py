@@ -55,6 +55,8 @@ _log = structlog.get_logger(__name__)
 
 T = TypeVar("T")
 Task = Callable[[], object]
+_Item = Sequence[RecordLike] | Task | Future[bool] | None
+"""What the hub puts in: records, a task, somebody who waits for what is before them, the end."""
 
 
 class Books(Protocol):
@@ -110,7 +112,7 @@ class Writer:
         self._every = [_Regular(seconds, task) for seconds, task in every]
         self._patience_s = min((seconds for seconds, _ in every), default=None)
         self._max_pending = max_pending
-        self._inbox: queue.SimpleQueue[Sequence[RecordLike] | Task | None] = queue.SimpleQueue()
+        self._inbox: queue.SimpleQueue[_Item] = queue.SimpleQueue()
         self._queue: queue.SimpleQueue[Batch | Job | None] = queue.SimpleQueue()
         self._head: list[Batch | Job | None] = []
         """What was taken from the queue and is not done yet: one thing at most."""
@@ -210,6 +212,16 @@ class Writer:
         self.do(run)
         return future
 
+    def kept(self) -> Future[bool]:
+        """Comes when what was put in before is where a killed process doesn't take it along; False: the disk
+        refuses it. Without a spool that is the database.
+        """
+        if self._spool is None:
+            return self.ask(lambda: True)
+        future: Future[bool] = Future()
+        self._take_in(future)
+        return future
+
     def flush(self, timeout_seconds: float) -> bool:
         """Wait until everything taken so far is written; False when time ran out."""
         with self._idle:
@@ -229,14 +241,14 @@ class Writer:
         for thread in reversed(self._threads):
             thread.join(max(0.0, deadline_s - time.monotonic()))
 
-    def _take_in(self, item: Sequence[RecordLike] | Task | None) -> None:
+    def _take_in(self, item: _Item) -> None:
         if self._spool is not None:
             self._inbox.put(item)
         elif item is None:
             self._queue.put(None)
         elif callable(item):
             self._queue_job(item, self._next)
-        else:
+        elif not isinstance(item, Future):
             self._queue.put(Batch(item, self._next, None))
 
     def _queue_unsafe(self, records: Sequence[RecordLike], at: Position) -> None:
@@ -252,7 +264,7 @@ class Writer:
     def _spool_all(self) -> None:
         assert self._spool is not None  # noqa: S101 - the thread is there only with one
         refused_until_s = synced_s = 0.0
-        item: Sequence[RecordLike] | Task | None = ()
+        item: _Item = ()
         while item is not None:
             records, item = self._from_inbox()
             if records:
@@ -260,7 +272,10 @@ class Writer:
                     refused_until_s = time.monotonic() + REFUSED_S
                 elif time.monotonic() < refused_until_s:
                     self._queue_unsafe(records, self._spool.end)
-            if callable(item):
+            if isinstance(item, Future):
+                if item.set_running_or_notify_cancel():
+                    item.set_result(not self.spool_failing)
+            elif callable(item):
                 self._queue_job(item, self._spool.end)
             if not self.working and time.monotonic() - synced_s > SYNC_S:
                 synced_s = time.monotonic()
@@ -270,12 +285,14 @@ class Writer:
         self._sync(self._spool)
         self._queue.put(None)
 
-    def _from_inbox(self) -> tuple[list[RecordLike], Sequence[RecordLike] | Task | None]:
-        """All records that are there, and what stands behind them: a task, the end (None) or nothing."""
+    def _from_inbox(self) -> tuple[list[RecordLike], _Item]:
+        """All records that are there, and what stands behind them: a task, one who waits, the end (None) or
+        nothing.
+        """
         records: list[RecordLike] = []
         with suppress(queue.Empty):
             item = self._inbox.get(timeout=SYNC_S)
-            while item is not None and not callable(item):
+            while item is not None and not callable(item) and not isinstance(item, Future):
                 records += item
                 item = self._inbox.get_nowait()
             return records, item

@@ -87,7 +87,7 @@ class Postgres:
         raise AssertionError((self.folder / "log").read_text()[-2000:])
 
     def _answers(self, process: subprocess.Popen[bytes]) -> bool:
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + 60
         while process.poll() is None and time.monotonic() < deadline:
             try:
                 socket.create_connection(("127.0.0.1", self.port), 1).close()
@@ -123,7 +123,7 @@ class Postgres:
     def kill(self) -> None:
         """As when its machine loses power."""
         self.process.send_signal(signal.SIGQUIT)
-        self.process.wait(20)
+        self.process.wait(60)
 
     def start_again(self) -> None:
         """At the same address."""
@@ -139,7 +139,7 @@ class Postgres:
         """Immediate shutdown: what it holds is thrown away anyhow."""
         if self.process.poll() is None:
             self.process.send_signal(signal.SIGQUIT)
-            self.process.wait(20)
+            self.process.wait(60)
         shutil.rmtree(self.folder, ignore_errors=True)
 
 

@@ -7,11 +7,11 @@ import signal
 import httpx
 import pytest
 from app.postgres import running_postgres
-from app.test_process import ANSWERS, Office, place_call, server, until
+from app.test_process import ANSWERS, SLOW_S, Office, place_call, server, until
 
 from py_callcenter.store import Database
 
-pytestmark = [pytest.mark.app, pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.app, pytest.mark.timeout(300)]
 
 _ = server  # the fixture
 
@@ -55,7 +55,7 @@ def test_calls_go_on_without_the_database_over_a_crash_and_are_in_the_books_once
             f"{place.url}/api/v1/config",
             json=routing,
             headers={"authorization": f"Bearer {token}"},
-            timeout=10,
+            timeout=SLOW_S,
             trust_env=False,
         )
         assert answer.status_code == 503, answer.text

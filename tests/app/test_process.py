@@ -21,14 +21,16 @@ import pytest
 from py_callcenter.sim import Behaviour, Switch
 from py_callcenter.sim.server import SwitchServer, in_thread
 
-pytestmark = [pytest.mark.app, pytest.mark.timeout(90)]
+pytestmark = [pytest.mark.app, pytest.mark.timeout(240)]
 
 SECOND = 1_000_000
 CALLCENTER = Path(sys.executable).parent / "callcenter"
 ANSWERS = Behaviour(answer_after_us=300_000)
+SLOW_S = 60.0
+"""What takes a moment may take that long on a busy machine."""
 
 
-def until(look: Callable[[], Any], what: str, wait_s: float = 15.0) -> Any:
+def until(look: Callable[[], Any], what: str, wait_s: float = SLOW_S) -> Any:
     deadline = time.monotonic() + wait_s
     while time.monotonic() < deadline:
         found = look()
@@ -94,7 +96,7 @@ agent = "1000"
         return (self.folder / "log").read_text("utf-8")
 
     def get(self, path: str) -> httpx.Response:
-        return httpx.get(self.url + path, timeout=5, trust_env=False)
+        return httpx.get(self.url + path, timeout=SLOW_S, trust_env=False)
 
     def calls(self) -> list[dict[str, Any]]:
         return self.get("/api/v1/calls").json()
@@ -109,7 +111,7 @@ agent = "1000"
 
     def command(self, *words: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
-            [CALLCENTER, *words], capture_output=True, text=True, cwd=self.folder, timeout=20, check=False
+            [CALLCENTER, *words], capture_output=True, text=True, cwd=self.folder, timeout=SLOW_S, check=False
         )
 
     def must(self, *words: str) -> None:
@@ -119,7 +121,7 @@ agent = "1000"
     def end(self, how: signal.Signals = signal.SIGTERM) -> int:
         assert self.process is not None
         self.process.send_signal(how)
-        code = self.process.wait(15)
+        code = self.process.wait(SLOW_S)
         self.process = None
         return code
 
@@ -242,7 +244,8 @@ def test_a_killed_controller_keeps_the_order_and_the_status_of_its_agents(tmp_pa
         place.must("agent", "set", "1000", "status", "On Break")
         calls = [place_call(server, str(number)) for number in range(5)]
         until(lambda: len(place.calls()) == 5, "five wait")
-        time.sleep(0.5)  # the records' way to the disk
+        legs = server.switch.legs
+        until(lambda: server.call(lambda: all("cc_tag" in legs[c.uuid].values for c in calls)), "stamped")
 
         place.end(signal.SIGKILL)
         place.start()
@@ -263,11 +266,9 @@ def test_cut_connections_come_back_with_everybody_in_place(tmp_path, server):
         until(place.calls, "one waits")
 
         server.call(server.cut_all)
-        begun = time.monotonic()
         second = place_call(server, "15552")
         until(lambda: len(place.calls()) == 2, "both wait")
 
-        assert time.monotonic() - begun < 5  # the figure itself is bench/live's business
         assert [row["id"] for row in place.calls()] == [first.uuid, second.uuid]
         assert place.metric('callcenter_esl_up{node="fs1"}') == 1
 
@@ -317,12 +318,12 @@ def test_the_demo_prints_its_address_and_has_calls(tmp_path):
             lambda: re.search(r"(http://[0-9.:]+)", log.read_text("utf-8")), "it prints the address"
         )
         until(
-            lambda: len(httpx.get(f"{found[1]}/api/v1/calls", trust_env=False).json()) >= 5,
+            lambda: len(httpx.get(f"{found[1]}/api/v1/calls", timeout=SLOW_S, trust_env=False).json()) >= 5,
             "five calls are in it",
         )
-        assert httpx.get(found[1], trust_env=False).status_code == 200
+        assert httpx.get(found[1], timeout=SLOW_S, trust_env=False).status_code == 200
         demo.send_signal(signal.SIGINT)
-        assert demo.wait(15) == 0
+        assert demo.wait(SLOW_S) == 0
     finally:
         demo.kill()
         demo.wait(10)

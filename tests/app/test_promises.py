@@ -64,6 +64,44 @@ def test_a_refused_configuration_that_can_not_be_taken_back_is_told(fails_at, to
     assert broken == told
 
 
+@pytest.mark.parametrize("order", ["set_agent_status", "end_wrap_up", "set_wrap_up", "hold_agent"])
+def test_an_order_about_an_agent_is_answered_when_it_is_on_disk(order):
+    """I16: who kills the controller right after the "yes" finds the order obeyed by the next one."""
+    steps = []
+
+    async def ask(what):
+        what()
+
+    async def row(_agent):
+        steps.append("yes")
+
+    def kept():
+        steps.append("on its way")
+        return future
+
+    hub = object.__new__(port.HubPort)
+    hub._ask, hub._agent = ask, row
+    hub._controller = SimpleNamespace(**{order: lambda *_words: steps.append("done")})
+    hub._store = SimpleNamespace(kept=kept)
+    words = {"set_agent_status": ("On Break",), "end_wrap_up": ()}.get(order, (5,))
+
+    async def give():
+        asyncio.get_running_loop().call_later(
+            0.05, lambda: (steps.append("on disk"), future.set_result(True))
+        )
+        await getattr(hub, order)("1000", *words)
+
+    future = Future()
+    asyncio.run(give())
+    assert steps == ["done", "on its way", "on disk", "yes"]
+
+    future = Future()
+    future.set_result(False)
+    with pytest.raises(PortError, match="in force, but not kept") as refused:
+        asyncio.run(getattr(hub, order)("1000", *words))
+    assert refused.value.status == 503
+
+
 @pytest.mark.parametrize(("took_s", "told"), [(4.9, []), (5.1, [("I14", "fs1")])])
 def test_a_switch_that_is_in_step_too_late_is_told(took_s, told):
     broken = []

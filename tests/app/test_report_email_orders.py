@@ -221,10 +221,10 @@ def test_a_stop_does_not_wait_for_a_mail_server_that_says_nothing(running, mail_
     mail_server.go_on.clear()
     running.ask("POST", "/api/v1/report-emails", json=ORDER)
     running.mails.start()
-    assert mail_server.entered.wait(10)
+    assert mail_server.entered.wait(45)
     done = threading.Thread(target=running.mails.stop)
     done.start()
-    done.join(10)
+    done.join(45)
 
     assert not done.is_alive()
     assert running.rows()["boss", str(YESTERDAY)]["state"] == "sending"  # and later unknown

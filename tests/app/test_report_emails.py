@@ -273,7 +273,7 @@ def test_a_database_that_fails_after_the_server_took_it_costs_no_second_copy(off
     office.server.go_on.clear()
     with ThreadPoolExecutor(1) as pool:
         turn = pool.submit(courier.turn)
-        assert office.server.entered.wait(10)
+        assert office.server.entered.wait(45)
         office.broken = True
         office.server.go_on.set()
         with pytest.raises(StoreError):

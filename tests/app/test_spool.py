@@ -22,8 +22,12 @@ from py_callcenter.store import Database, Store, StoreError, Writer
 from py_callcenter.store.errors import RecordRefused
 from py_callcenter.store.spool import Position, Spool, SpoolError, decode, encode
 from py_callcenter.store.store import catch_up
+from py_callcenter.store.writer import HANGS_S
 
-pytestmark = pytest.mark.app
+pytestmark = [pytest.mark.app, pytest.mark.timeout(180)]
+
+SLOW_S = 45
+"""What takes a moment may take that long on a busy machine."""
 
 _ = quick  # the fixture
 
@@ -44,7 +48,7 @@ def numbers(records):
     return [record.sequence for record in records]
 
 
-def until(look, what, wait_s=20.0):
+def until(look, what, wait_s=SLOW_S):
     deadline = time.monotonic() + wait_s
     while not look():
         assert time.monotonic() < deadline, what
@@ -179,13 +183,28 @@ def test_records_are_on_disk_before_the_database_has_them(away_writer):
     away, spool, writer = away_writer
     writer.put([entered(1), entered(2)])
     until(lambda: spool.bytes_unwritten, "they are on disk")
-    assert away.failed.wait(5)
+    assert away.failed.wait(SLOW_S)
     assert not writer.working
 
     away.back.set()
-    assert writer.flush(5)
+    assert writer.flush(SLOW_S)
     assert (numbers(away.written), spool.bytes_unwritten, writer.dropped) == ([1, 2], 0, 0)
     until(lambda: writer.oldest_us is None, "nothing is old")
+
+
+def test_who_waits_is_told_when_records_are_on_disk_whatever_the_database_does(away_writer):
+    _away, spool, writer = away_writer
+    writer.put([entered(1), entered(2)])
+    assert writer.kept().result(SLOW_S)
+    assert numbers(read_all(spool)) == [1, 2]
+
+
+def test_without_a_spool_who_waits_is_told_when_they_are_in_the_database(tmp_path):
+    store = Store.open(f"sqlite:///{tmp_path}/cc.db")
+    store.put([entered(1)])
+    assert store.kept().result(SLOW_S)
+    assert in_database(f"sqlite:///{tmp_path}/cc.db") == [1]
+    store.close()
 
 
 def test_what_piles_up_is_read_from_disk_in_order(away_writer, monkeypatch):
@@ -194,17 +213,17 @@ def test_what_piles_up_is_read_from_disk_in_order(away_writer, monkeypatch):
     for number in range(1, 101):
         writer.put([entered(number), entered(1000 + number)])
         time.sleep(0.001)
-    assert away.failed.wait(5)
+    assert away.failed.wait(SLOW_S)
     assert writer.pending == 200
     done = []
     writer.do(lambda: done.append(len(away.written)))
     away.back.set()
 
-    assert writer.flush(10)
+    assert writer.flush(SLOW_S)
     assert away.written == [entered(n) for number in range(1, 101) for n in (number, 1000 + number)]
     assert done == [200], "a task comes after what was put in before it"
     writer.put([entered(500)])
-    assert writer.flush(5)
+    assert writer.flush(SLOW_S)
     assert away.written[-1] == entered(500)
 
 
@@ -226,7 +245,7 @@ def test_records_are_gathered_but_nobody_waits_for_that(tmp_path, monkeypatch):
 
     assert writer.ask(lambda: list(batches)).result(20) == [[1, 2, 3]], "a question comes after them"
     writer.put([entered(4)])
-    assert writer.flush(20)
+    assert writer.flush(SLOW_S)
     assert batches[-1] == [4]
     writer.put([entered(5)])
     writer.stop(20)
@@ -262,7 +281,7 @@ def test_the_next_run_writes_what_the_last_one_could_not(tmp_path, quick):
     second = Writer(away, spool=Spool(tmp_path))
     second.start()
     second.put([entered(50)])
-    assert second.flush(5)
+    assert second.flush(SLOW_S)
     assert numbers(away.written) == list(range(1, 51))
     second.stop()
 
@@ -274,19 +293,19 @@ def test_what_a_database_forgot_when_another_server_took_over_is_written_again_i
     writer = Writer(database, spool=Spool(tmp_path / "spool"))
     writer.start()
     writer.put([status(1, "1000", "Available", 1_000_000), entered(2)])
-    assert writer.flush(5)
+    assert writer.flush(SLOW_S)
     database.close()
     replica = file.read_bytes()
     writer.put([status(3, "1000", "On Break", 2_000_000)])
-    assert writer.flush(5)
+    assert writer.flush(SLOW_S)
     writer.put([status(4, "1001", "Available", 2_500_000)])
-    assert writer.flush(5)
+    assert writer.flush(SLOW_S)
 
     database.close()
     file.write_bytes(replica)
     assert sorted(in_database(url)) == [1, 2]
     writer.put([entered(5, "call-2", 3_000_000)])
-    assert writer.flush(5)
+    assert writer.flush(SLOW_S)
     writer.stop()
 
     assert sorted(in_database(url)) == [1, 2, 3, 4, 5]
@@ -310,7 +329,7 @@ def test_what_a_database_forgot_while_no_controller_lived_is_known_at_the_next_s
         standing = store.memory().agents
         store.warm_up()
         store.put(records)
-        assert store.flush(20)
+        assert store.flush(SLOW_S)
         store.close()
         for thread in store._writer._threads:
             thread.join(20)
@@ -347,7 +366,7 @@ def test_a_record_that_the_database_can_never_take_does_not_stop_the_others(tmp_
     writer = Writer(picky, spool=Spool(tmp_path))
     writer.start()
     writer.put([entered(n) for n in range(1, 31)])
-    assert writer.flush(5)
+    assert writer.flush(SLOW_S)
     assert numbers(picky.written) == [n for n in range(1, 31) if n != 13]
     assert (writer.dropped, writer.written, writer.failing) == (1, 29, "")
     writer.stop()
@@ -363,6 +382,7 @@ def test_on_a_full_disk_records_wait_in_memory_and_nothing_is_torn(away_writer):
         writer.put([entered(2)])
         until(lambda: writer.spool_failing, "it says so")
         assert "refuses" in writer.spool_failing
+        assert not writer.kept().result(SLOW_S), "who waits is told that it isn't"
         writer.put([entered(3)])
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
@@ -371,7 +391,7 @@ def test_on_a_full_disk_records_wait_in_memory_and_nothing_is_torn(away_writer):
     until(lambda: not writer.spool_failing, "it works again")
     assert numbers(read_all(spool, Position(1, 0))) == [1, 4]
     away.back.set()
-    assert writer.flush(5)
+    assert writer.flush(SLOW_S)
     assert numbers(away.written) == [1, 2, 3, 4]
 
 
@@ -393,7 +413,7 @@ def test_a_database_that_is_read_only_for_a_while_gets_everything_later(tmp_path
     assert store.keeping
     until(lambda: store.spooled_bytes, "they are on disk")
     may_write.set()
-    assert store.flush(10)
+    assert store.flush(SLOW_S)
     assert (store.spooled_bytes, store.dropped, store.working) == (0, 0, True)
     store.close()
     assert in_database(url) == [1, 2, 3, 4, 5]
@@ -408,7 +428,7 @@ import py_callcenter.store.writer as writer
 
 store = Store.open(sys.argv[1], state=Path(sys.argv[2]))
 store.put([entered(1, at_us=now_us())])
-assert store.flush(10)
+assert store.flush(30)
 writer.GATHER_SECONDS = 3600
 store.put([entered(n, at_us=now_us()) for n in range(2, 200)])
 time.sleep(0.05)
@@ -425,7 +445,7 @@ def test_a_killed_process_loses_nothing_that_it_was_still_gathering(url, tmp_pat
     assert in_database(url) == [1]
 
     store = Store.open(url, state=tmp_path)
-    assert store.flush(10)
+    assert store.flush(SLOW_S)
     store.close()
     assert in_database(url) == list(range(1, 200))
     with Database.open(url) as database:
@@ -443,7 +463,7 @@ def test_the_memory_of_a_start_has_what_only_the_spool_knows(url, tmp_path):
     store = Store.open(url, state=tmp_path)
     agents = store.memory().agents
     assert {name: agent.status for name, agent in agents.items()} == {"1000": "On Break", "1001": "Available"}
-    assert store.flush(10)
+    assert store.flush(SLOW_S)
     assert store.database.statuses() == {"1000": "On Break", "1001": "Available"}
     store.close()
 
@@ -472,19 +492,19 @@ def test_a_paused_database_delays_nobody_and_a_start_without_it_knows_what_count
     store = Store.open(url, state=tmp_path)
     store.seed(configuration())
     store.put([status(1, "1000", "Available", now_us())])
-    assert store.flush(10)
+    assert store.flush(SLOW_S)
     store.close()
     store = Store.open(url, state=tmp_path)
     store.warm_up()
     store.put([status(2, "1000", "On Break", now_us())])
-    assert store.flush(10)
+    assert store.flush(SLOW_S)
     until((tmp_path / "kept.json").exists, "the copy is made")
 
     server.pause()
     try:
         begun_s = time.monotonic()
         store.put([status(3, "1001", "Available", now_us())])
-        assert time.monotonic() - begun_s < 1
+        assert time.monotonic() - begun_s < HANGS_S, "nobody waits for the database"
         until(lambda: not store.working, "it is noticed")
         assert store.keeping
         until(lambda: store.spooled_bytes, "it is on disk")
@@ -497,7 +517,7 @@ def test_a_paused_database_delays_nobody_and_a_start_without_it_knows_what_count
         store.put([status(4, "1001", "On Break", now_us())])
     finally:
         server.go_on()
-    assert store.flush(20)
+    assert store.flush(SLOW_S)
     assert store.database.statuses() == {"1000": "On Break", "1001": "On Break"}
     store.close()
     assert in_database(url) == [1, 2, 3, 4]
@@ -513,7 +533,7 @@ def test_a_database_that_dies_and_returns_has_each_record_once(server, tmp_path,
             server.start_again()
         store.put([entered(number, at_us=now_us())])
         time.sleep(0.001)
-    assert store.flush(20)
+    assert store.flush(SLOW_S)
     assert (store.dropped, store.pending) == (0, 0)
     store.close()
     assert in_database(url) == list(range(1, 1001))

@@ -40,12 +40,12 @@ def place(tmp_path):
     store = Store.open(url, state=tmp_path)
     store.seed(configuration())
     store.put([status(1, "1000", "Available")])
-    assert store.flush(10)
+    assert store.flush(45)
     store.close()
     store = Store.open(url, state=tmp_path)
     store.warm_up()
     store.put([status(2, "1000", "On Break")])
-    assert store.flush(10)
+    assert store.flush(45)
     until((tmp_path / "kept.json").exists, "the copy is made")
     store.close()
     return tmp_path
@@ -95,7 +95,7 @@ def test_a_start_goes_on_with_the_copy_and_writes_down_later(place, harm):
         assert store.keeping
     finally:
         mend()
-    assert store.flush(30)
+    assert store.flush(45)
     store.close()
     with Database.open(url) as database:
         assert database.statuses() == {"1000": "Available"}

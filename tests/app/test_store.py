@@ -145,12 +145,12 @@ def test_a_database_that_was_away_gets_everything_in_order(quick):
     writer = Writer(away)
     writer.start()
     writer.put([entered(1)])
-    assert away.failed.wait(5)
+    assert away.failed.wait(45)
     writer.put([entered(2)])
     assert "away" in writer.failing
     away.back.set()
 
-    assert writer.flush(5)
+    assert writer.flush(45)
     assert ([record.sequence for record in away.written], writer.failing, writer.dropped) == ([1, 2], "", 0)
     writer.stop()
 
@@ -178,9 +178,9 @@ def test_housekeeping_is_done_at_the_start_and_may_fail(quick):
     away.back.set()
     writer = Writer(away, every=[(0.01, tidy)])
     writer.start()
-    assert done.wait(5)
+    assert done.wait(45)
     writer.put([entered(1)])
-    assert writer.flush(5)
+    assert writer.flush(45)
     assert (writer.failing, len(away.written)) == ("", 1)
     writer.stop()
 

@@ -21,6 +21,7 @@ CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shuti
 
 pytestmark = [
     pytest.mark.browser,
+    pytest.mark.timeout(180),
     pytest.mark.skipif(CHROMIUM is None, reason="no Chromium: install the package `chromium`"),
 ]
 
@@ -57,7 +58,7 @@ def test_a_day_is_shown_in_figures_plots_and_rows_and_nonsense_is_explained(plac
             executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu", "--no-first-run"]
         )
         page = browser.new_context(viewport={"width": 1300, "height": 1000}).new_page()
-        page.set_default_timeout(10_000)
+        page.set_default_timeout(30_000)
         errors = []
         page.on("pageerror", lambda error: errors.append(str(error)))
         page.goto(f"{server.url}/reports")

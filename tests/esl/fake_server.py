@@ -203,8 +203,8 @@ class FakeSwitch:
                 peer.write(reply("-ERR command not found"))
 
 
-def wait_for(condition: Callable[[], object], limit_s: float = 5.0) -> None:
-    """Let the hub turn until something is true."""
+def wait_for(condition: Callable[[], object], limit_s: float = 30.0) -> None:
+    """Let the hub turn until something is true; a slow machine may take its time."""
     with gevent.Timeout(limit_s):
         while not condition():
             gevent.sleep(0.002)

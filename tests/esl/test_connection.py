@@ -35,7 +35,10 @@ pytestmark = pytest.mark.esl
 U1 = "4ed3197a-40f7-4fd7-85ee-b66a612c0200"
 GREETING = b"Content-Type: auth/request\n\n"
 ACCEPTED = reply("+OK accepted")
-SHORT = Limits(connect_s=0.5, auth_s=0.3, command_s=0.3, write_stall_s=0.3, frame_s=0.3)
+SHORT = Limits(command_s=0.3, write_stall_s=0.3, frame_s=0.3)
+IMPATIENT = Limits(connect_s=0.5, auth_s=0.3)
+SLOW_S = 20
+"""What takes a moment may take that long on a busy machine."""
 
 
 def opened(switch: FakeSwitch, **changes: object) -> Connection:
@@ -140,10 +143,9 @@ def test_a_poke_is_a_bare_newline_and_shifts_no_reply():
         poker.want(True)
         wait_for(lambda: switch.peers[0].pokes > 20)
         poker.stop()
-        gevent.sleep(0.02)
-        stopped = switch.peers[0].pokes
+        wait_for(lambda: switch.peers[0].pokes == poker.sent)
         gevent.sleep(0.05)
-        assert switch.peers[0].pokes == stopped
+        assert switch.peers[0].pokes == poker.sent
         connection.stop()
 
 
@@ -214,9 +216,16 @@ def test_g19_a_switch_that_says_nothing_costs_five_seconds_at_most():
         begun = time.monotonic()
         with pytest.raises(UnknownOutcome):
             connection.send(commands.uuid_exists(U1))
-        assert 0.25 < time.monotonic() - begun < 1.0
+        assert 0.25 < time.monotonic() - begun < Limits().command_s
         assert connection.closed.get().reason == "command-timeout"
     assert Limits().command_s == 5.0
+
+
+def test_g19_greenswitch_waits_for_ever():
+    with FakeSwitch() as switch, bare(switch) as client:
+        client.connect()
+        switch.answers["api uuid_exists"] = None
+        assert hangs(lambda: client.send(f"api uuid_exists {U1}"))
 
 
 def test_g18_a_late_reply_after_a_timeout_reaches_nobody_else():
@@ -285,7 +294,7 @@ def test_g18_commands_of_many_greenlets_never_mix_on_a_full_line():
         done: list[int] = []
         for n, command in enumerate(sent):
             connection.submit(command, lambda _r, _e, n=n: done.append(n))
-        wait_for(lambda: len(done) == len(sent), 20)
+        wait_for(lambda: len(done) == len(sent))
         assert lines == [command[:-2] for command in sent]
         assert done == list(range(len(sent)))
         connection.stop()
@@ -303,7 +312,7 @@ def test_a_switch_that_takes_no_bytes_is_left():
             if not connection.connected:
                 break
             connection.submit(commands.get_global("x" * 60), lambda _r, _e: None)
-        assert connection.closed.get(timeout=2).reason == "write-stall"
+        assert connection.closed.get(timeout=SLOW_S).reason == "write-stall"
 
 
 # G11, A26: the end comes at any place.
@@ -342,7 +351,7 @@ def test_a26_a_hostile_stream_ends_the_connection_and_nothing_else(stream, reaso
     seen = []
     with FakeSwitch(serve=conversation(0.02, stream)) as switch:
         connection = opened(switch, on_event=seen.append)
-        assert connection.closed.get(timeout=2).reason == reason
+        assert connection.closed.get(timeout=SLOW_S).reason == reason
     assert seen == []
 
 
@@ -360,7 +369,7 @@ def test_a26_a_frame_that_never_ends_is_given_up():
     stream = b"Content-Type: text/event-plain\nContent-Length: 1000\n\n"
     with FakeSwitch(serve=conversation(stream, *drip)) as switch:
         connection = opened(switch, limits=SHORT)
-        assert connection.closed.get(timeout=2).reason == "frame-timeout"
+        assert connection.closed.get(timeout=SLOW_S).reason == "frame-timeout"
 
 
 def test_g11_the_end_inside_a_body_doesnt_stop_the_hub():
@@ -368,8 +377,8 @@ def test_g11_the_end_inside_a_body_doesnt_stop_the_hub():
     with FakeSwitch(serve=conversation(b"Content-Type: log/data\nContent-Length: 100\n\nhalf")) as switch:
         connection = opened(switch)
         ticker = gevent.spawn(lambda: [(gevent.sleep(0.01), ticks.append(1)) for _ in range(10)])
-        connection.closed.get(timeout=1)
-        ticker.join(timeout=1)
+        connection.closed.get(timeout=SLOW_S)
+        ticker.join(timeout=SLOW_S)
     assert len(ticks) == 10
 
 
@@ -467,7 +476,7 @@ def test_g15_beyond_the_hard_limit_the_connection_cuts_itself():
         connection = opened(switch, on_event=lambda _e: release.wait(), limits=Limits(hard_frames=100))
         connection.send(commands.subscribe())
         switch.fire(event("CHANNEL_PARK") * 500)
-        assert connection.closed.get(timeout=2).reason == "backlog"
+        assert connection.closed.get(timeout=SLOW_S).reason == "backlog"
         assert connection.backlog == 0
         release.set()
 
@@ -477,7 +486,7 @@ def test_g15_a_handler_that_never_returns_ends_the_connection():
         connection = opened(switch, on_event=lambda _e: gevent.sleep(5), limits=Limits(hard_lag_s=0.2))
         connection.send(commands.subscribe())
         switch.fire(event("CHANNEL_PARK") * 2)
-        assert connection.closed.get(timeout=2).reason == "backlog"
+        assert connection.closed.get(timeout=SLOW_S).reason == "backlog"
 
 
 def test_g15_greenswitch_keeps_everything():
@@ -614,7 +623,7 @@ def test_g21_stop_returns_at_once_even_from_a_handler():
         connection.on_event = lambda _e: connection.stop()
         connection.send(commands.subscribe())
         switch.fire(event("CHANNEL_PARK"))
-        assert connection.closed.get(timeout=1).reason == "stopped"
+        assert connection.closed.get(timeout=SLOW_S).reason == "stopped"
         wait_for(lambda: "exit" in switch.commands)
         connection.stop()
         assert connection.sock.fileno() == -1
@@ -695,13 +704,22 @@ def test_g23_a_hundred_failures_leave_no_file_open():
     assert open_files() <= before
 
 
+def test_g23_greenswitch_leaves_the_socket_open():
+    with FakeSwitch() as switch:
+        pass
+    with bare(switch) as client:
+        with pytest.raises(ConnectionRefusedError):
+            client.connect()
+        assert client.sock.fileno() != -1
+
+
 def test_g24_an_open_port_with_a_frozen_switch_behind_it_is_given_up():
     with FakeSwitch(serve=lambda _sock: gevent.sleep(3)) as switch:
         begun = time.monotonic()
         with pytest.raises(ConnectionFailed) as failed:
-            opened(switch, limits=SHORT)
+            opened(switch, limits=IMPATIENT)
         assert failed.value.reason == "no-greeting"
-        assert time.monotonic() - begun < 1.0
+        assert time.monotonic() - begun < Limits().auth_s
 
 
 def test_g24_greenswitch_waits_for_ever():
@@ -713,7 +731,7 @@ def test_g24_a_login_that_gets_no_answer_is_given_up():
     with FakeSwitch() as switch:
         switch.answers["auth"] = None
         with pytest.raises(ConnectionFailed) as failed:
-            opened(switch, limits=SHORT)
+            opened(switch, limits=IMPATIENT)
         assert failed.value.reason == "no-login"
 
 
@@ -744,7 +762,7 @@ def test_the_access_list_is_told_apart_from_a_wrong_password():
 
 def test_a_host_that_doesnt_exist_is_a_network_matter():
     with pytest.raises(ConnectionFailed) as failed:
-        Connection("no-such-host.invalid", 8021, "x", limits=SHORT).connect()
+        Connection("no-such-host.invalid", 8021, "x", limits=IMPATIENT).connect()
     assert failed.value.reason == "name"
 
 
@@ -765,6 +783,13 @@ def test_g27_the_socket_has_no_delay_and_notices_a_dead_peer():
             ) == (10, 3, 3)
             assert option(socket.TCP_USER_TIMEOUT) == 10_000
         connection.stop()
+
+
+def test_g27_greenswitch_waits_for_more_to_send_and_notices_no_dead_peer():
+    with FakeSwitch() as switch, bare(switch) as client:
+        client.connect()
+        assert not client.sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+        assert not client.sock.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE)
 
 
 def test_the_receive_buffer_is_never_made_smaller_than_the_kernels_own(monkeypatch):

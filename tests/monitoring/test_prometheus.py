@@ -22,7 +22,7 @@ from monitoring.catalogue import DEPLOY, RULES
 
 pytestmark = [
     pytest.mark.app,
-    pytest.mark.timeout(200),
+    pytest.mark.timeout(400),
     pytest.mark.skipif(
         shutil.which("prometheus") is None,
         reason="no Prometheus on this machine; hint: apt-get install prometheus",
@@ -70,11 +70,13 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
             preexec_fn=die_with_us,  # noqa: PLW1509 - one system call, no lock to wait for
         )  # fmt: skip
     try:
-        found = until(lambda: re.search(r"http://([0-9.:]+)", log.read_text("utf-8")), "the demo runs", 20)
+        found = until(
+            lambda: re.search(r"http://([0-9.:]+)", log.read_text("utf-8")), "the demo runs", PATIENCE_S
+        )
         time.sleep(FIRST_LOOK_S)
         yield found[1]
         process.send_signal(signal.SIGINT)
-        assert process.wait(20) == 0, log.read_text("utf-8")[-2000:]
+        assert process.wait(60) == 0, log.read_text("utf-8")[-2000:]
     finally:
         process.kill()
         process.wait(10)
@@ -96,7 +98,7 @@ class Prometheus:
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             port = probe.getsockname()[1]
-        self._http = httpx.Client(base_url=f"http://127.0.0.1:{port}/api/v1", timeout=10, trust_env=False)
+        self._http = httpx.Client(base_url=f"http://127.0.0.1:{port}/api/v1", timeout=60, trust_env=False)
         with (folder / "log").open("wb") as log:
             self._process = subprocess.Popen(
                 [
@@ -108,7 +110,7 @@ class Prometheus:
                 stdout=log, stderr=log,
                 preexec_fn=die_with_us,  # noqa: PLW1509 - likewise
             )  # fmt: skip
-        until(self._ready, "Prometheus answers", 30)
+        until(self._ready, "Prometheus answers", PATIENCE_S)
 
     def _ready(self) -> bool:
         assert self._process.poll() is None, (self._folder / "log").read_text("utf-8")[-2000:]
@@ -199,7 +201,7 @@ def test_prometheus_and_the_page_have_the_same_service_level(prometheus, demo):
 
     def apart() -> dict[str, tuple[float, float]]:
         """Queues in which the two differ by more than three calls."""
-        rows = httpx.get(f"http://{demo}/api/v1/queues", trust_env=False).json()
+        rows = httpx.get(f"http://{demo}/api/v1/queues", timeout=60, trust_env=False).json()
         counts = {}
         for name in JUDGED:
             where = '{phase!="short"}' if name == "abandoned" else ""
@@ -213,7 +215,7 @@ def test_prometheus_and_the_page_have_the_same_service_level(prometheus, demo):
                 found[queue] = percent, 100 * in_time[queue] / judged
         return found
 
-    until(lambda: not apart(), f"page and Prometheus agree: {apart()}", 20)
+    until(lambda: not apart(), f"page and Prometheus agree: {apart()}", PATIENCE_S)
     rule = "queue:callcenter_service_level:ratio_rate30m"
     queues = prometheus.by_queue(IN_TIME).keys()
     until(

@@ -15,7 +15,7 @@ class Client:
     """A blocking event-socket client, just enough to look at frames."""
 
     def __init__(self, port):
-        self.socket = socket.create_connection(("127.0.0.1", port), timeout=5)
+        self.socket = socket.create_connection(("127.0.0.1", port), timeout=30)
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.buffer = b""
 
@@ -101,7 +101,7 @@ def test_time_moves_by_the_clock(client):
     first = int(client.event("HEARTBEAT")["Event-Date-Timestamp"])
     second = int(client.event("HEARTBEAT")["Event-Date-Timestamp"])
     assert 100_000 <= second - first <= 400_000
-    assert abs(second - time.time_ns() // 1000) < 1_000_000
+    assert abs(second - time.time_ns() // 1000) < 30_000_000
 
 
 def test_a_wrong_password_ends_the_connection(client):
@@ -141,7 +141,7 @@ def test_a_restart_cuts_the_line_and_the_next_one_meets_another_core(switch, ser
 def test_a_cut_line_is_forgotten_by_the_switch(switch, server, client):
     client.login()
     client.close()
-    deadline = time.monotonic() + 5
+    deadline = time.monotonic() + 30
     while server.call(lambda: len(switch.connections)) and time.monotonic() < deadline:
         time.sleep(0.01)
     assert server.call(lambda: len(switch.connections)) == 0
