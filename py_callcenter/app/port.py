@@ -427,6 +427,7 @@ class HubPort:
         oldest_us = self._store.oldest_us
         taken = MetricsSnapshot(
             stats=Stats(),
+            at_us=now_us,
             agents=dict(controller.engine.agents_by_state()),
             nodes={
                 name: NodeMetrics(

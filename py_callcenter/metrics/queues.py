@@ -106,12 +106,12 @@ def lines(snapshot: MetricsSnapshot, *, openmetrics: bool) -> Iterator[bytes]:
     names = sorted(snapshot.stats.queues)
     queues = [snapshot.stats.queues[name] for name in names]
     series = SeriesText([text.labels(queue=name) for name in names])
-    yield from _counted(series, queues, head)
+    yield from _counted(snapshot.at_us, series, queues, head)
     yield from _configured(snapshot, head)
     yield from expected.lines(snapshot, series, queues, head)
 
 
-def _counted(series: SeriesText, queues: list[QueueStats], head: text.Head) -> Iterator[bytes]:
+def _counted(at_us: int, series: SeriesText, queues: list[QueueStats], head: text.Head) -> Iterator[bytes]:
     """What the records tell."""
     name = "callcenter_queue_calls_waiting"
     yield head(name, "gauge", "Callers in the queue: until they are bridged with an agent, or leave.")
@@ -119,6 +119,9 @@ def _counted(series: SeriesText, queues: list[QueueStats], head: text.Head) -> I
     name = "callcenter_queue_calls_connected"
     yield head(name, "gauge", "Callers bridged with an agent whose answer doesn't count yet: a second.")
     yield from series.samples(name, [("", [len(queue.connected) for queue in queues])])
+    name = "callcenter_queue_calls_waiting_late"
+    yield head(name, "gauge", "Callers who still wait two seconds after the queue's service-level time.")
+    yield from series.samples(name, [("", [queue.late(at_us) for queue in queues])])
     name = "callcenter_queue_oldest_joined_timestamp_seconds"
     yield head(name, "gauge", "When the longest waiting caller came; absent while nobody waits.")
     oldest = (queue.oldest_entered_us for queue in queues)

@@ -88,6 +88,8 @@ class MetricsSnapshot:
     stats: Stats
     agents: Mapping[str, int]
     """Agents by state, as the core has them."""
+    at_us: int = 0
+    """The moment."""
     live_agents: LiveAgents = field(default_factory=lambda: LiveAgents({}, {}))
     targets: Mapping[str, Target] = field(default_factory=dict)
     """Of the configured queues."""

@@ -58,11 +58,12 @@ class Query:
     def limits(self, thresholds_us: Mapping[str, int]) -> Limits:
         """With the thresholds of the configured queues."""
         if self.threshold_us is not None:
-            return Limits(self.threshold_us, self.short_abandon_us, self.short_answer_us)
+            return Limits(self.threshold_us, self.short_abandon_us, self.short_answer_us, now_us=self.now_us)
         return Limits(
             short_abandon_us=self.short_abandon_us,
             short_answer_us=self.short_answer_us,
             thresholds_us=thresholds_us,
+            now_us=self.now_us,
         )
 
 

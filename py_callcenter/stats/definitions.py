@@ -5,7 +5,8 @@ A definition is a condition on a queue leg or a call (`calls.LegRow`, `calls.Cal
 Counts and sums are kept; ratios are computed when somebody reads (`columns`).
 
 Whoever is offered in an interval is counted there, with the outcome known at reading: so in every interval
-offered = answered + abandoned + overflowed + callback + lost + waiting.
+offered = answered + abandoned + overflowed + callback + lost + waiting. Of those who wait, `waiting_late` are
+beyond the threshold; they stand in that same interval, and stay in it when the wait ends.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Final, Self
 
 from py_callcenter.stats.calls import OUTCOMES
+from py_callcenter.stats.service_level import late_since
 
 DEFAULT_THRESHOLD_US: Final = 20_000_000
 DEFAULT_SHORT_ABANDON_US: Final = 5_000_000
@@ -34,6 +36,8 @@ class Limits:
     short_answer_us: int = DEFAULT_SHORT_ANSWER_US
     thresholds_us: Mapping[str, int] = field(default_factory=dict)
     """Of queues with another threshold than `threshold_us`."""
+    now_us: int = 0
+    """Moment of reading, by which waits are late or not yet."""
 
     def threshold(self, row: Any) -> Any:
         """The threshold that counts for a row."""
@@ -56,6 +60,12 @@ def _is(outcome: str) -> Condition:
 def _is_over(row: Any, _limits: Limits) -> Any:
     """Answered, and the conversation is over."""
     return (row.outcome == "answered") & (row.ended_by != "")
+
+
+def _waits_late(began: str) -> Condition:
+    return lambda row, limits: (
+        (row.outcome == "waiting") & (late_since(getattr(row, began), limits.threshold(row)) < limits.now_us)
+    )
 
 
 SORTED: Final[dict[str, tuple[str, Condition]]] = {
@@ -87,6 +97,9 @@ def _within(name: str) -> Condition:
     return lambda row, limits: condition(row, limits) & (getattr(row, column) <= limit(row, limits))
 
 
+AT_READING: Final = "waiting_late"
+"""The count that depends on the moment of reading too, so it can't be counted beforehand."""
+
 COUNTS: Final[dict[str, Condition]] = {
     **{outcome: _is(outcome) for outcome in OUTCOMES},
     **{name: _within(name) for name in WITHIN},
@@ -98,6 +111,7 @@ COUNTS: Final[dict[str, Condition]] = {
 """How many rows. `talked`: conversations that are over."""
 
 LEG_COUNTS: Final[dict[str, Condition]] = {
+    AT_READING: _waits_late("entered_us"),
     "abandoned_ringing": lambda row, _: (row.outcome == "abandoned") & (row.detail == "ringing"),
     "overflowed_timeout": lambda row, _: (row.outcome == "overflowed") & (row.detail == "timeout"),
     "overflowed_no_agent": lambda row, _: (row.outcome == "overflowed") & (row.detail == "no-agent"),
@@ -113,6 +127,9 @@ LEG_COUNTS: Final[dict[str, Condition]] = {
     "transferred": lambda row, _: row.transferred == True,  # noqa: E712 - a column too
 }
 """Of queue legs only."""
+
+CALL_COUNTS: Final[dict[str, Condition]] = {AT_READING: _waits_late("offered_us")}
+"""Of whole calls only."""
 
 SUMS: Final[dict[str, tuple[str, Condition]]] = {
     "answered_wait_us": ("wait_us", _is("answered")),
@@ -158,6 +175,11 @@ class Family:
     maxima: Mapping[str, tuple[str, Condition]]
 
     @property
+    def beforehand(self) -> tuple[str, ...]:
+        """Counts that neither limits nor the moment of reading change."""
+        return tuple(name for name in self.counts if name not in WITHIN and name != AT_READING)
+
+    @property
     def times(self) -> tuple[str, ...]:
         """Names in `SORTED` that its counts need."""
         needed = {WITHIN[name][0] for name in self.counts if name in WITHIN}
@@ -165,7 +187,7 @@ class Family:
 
 
 LEGS: Final = Family({**COUNTS, **LEG_COUNTS}, {**SUMS, **LEG_SUMS}, MAXIMA)
-CALLS: Final = Family(COUNTS, SUMS, MAXIMA)
+CALLS: Final = Family({**COUNTS, **CALL_COUNTS}, SUMS, MAXIMA)
 _TALKS: Final = (
     "answered", "answered_short", "hung_up_by_caller", "hung_up_by_agent", "hung_up_by_system", "talked",
     "transferred",

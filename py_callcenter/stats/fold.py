@@ -8,11 +8,12 @@ callback + lost + waiting + connected.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from itertools import chain
 from typing import Any, Final, Protocol
 
 from py_callcenter.stats.histogram import ERROR_BOUNDS_US, FAST_BOUNDS_US, WAIT_BOUNDS_US, Histogram
 from py_callcenter.stats.recent import Recent
-from py_callcenter.stats.service_level import ServiceLevelWindow
+from py_callcenter.stats.service_level import ServiceLevelWindow, late_since
 
 PHASES: Final = ("short", "queued", "ringing")
 WAIT_OUTCOMES: Final = ("answered", "abandoned", "overflowed", "callback", "lost")
@@ -96,6 +97,11 @@ class QueueStats:
     def oldest_entered_us(self) -> int | None:
         """When the longest waiting caller came; None while nobody waits."""
         return min((entered_us for _, entered_us in self.waiting.values()), default=None)
+
+    def late(self, now_us: int) -> int:
+        """Calls whose wait isn't over though the threshold is (`late_since`)."""
+        waits = chain(self.waiting.values(), self.connected.values())
+        return sum(late_since(entered_us, self.target_us) < now_us for _, entered_us in waits)
 
     def copy(self) -> QueueStats:
         """What is to go on counting, while this one stays as it is. What is about the last half hour isn't

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from py_callcenter.stats.columns import Columns, summed
-from py_callcenter.stats.definitions import OFFERED, Figures
+from py_callcenter.stats.definitions import AT_READING, OFFERED, Figures
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +36,10 @@ class Formula:
 
 _ENDED: Final = ("answered", "abandoned", "overflowed", "callback", "lost")
 _IN_TIME: Final = ("answered_in_time",)
+_JUDGED: Final = (*_ENDED, AT_READING)
+"""Those with a "service level event" as Cisco has it: answered, gone, or the threshold is over. When a late
+wait ends, it is in `_ENDED` instead, so no percentage jumps."""
+_JUDGED_TEXT: Final = "all whose wait is over or longer than the threshold"
 
 FORMULAS: Final[dict[str, Formula]] = {
     formula.name: formula
@@ -85,16 +89,16 @@ FORMULAS: Final[dict[str, Formula]] = {
         ),
         Formula(
             "cisco-ignore-abandons",
-            "answered in time / (all whose wait is over - abandoned in time)",
+            f"answered in time / ({_JUDGED_TEXT} - abandoned in time)",
             _IN_TIME,
-            (*_ENDED, "-abandoned_in_time"),
+            (*_JUDGED, "-abandoned_in_time"),
         ),
-        Formula("cisco-abandons-negative", "answered in time / all whose wait is over", _IN_TIME, _ENDED),
+        Formula("cisco-abandons-negative", f"answered in time / {_JUDGED_TEXT}", _IN_TIME, _JUDGED),
         Formula(
             "cisco-abandons-positive",
-            "(answered in time + abandoned in time) / all whose wait is over",
+            f"(answered in time + abandoned in time) / {_JUDGED_TEXT}",
             ("answered_in_time", "abandoned_in_time"),
-            _ENDED,
+            _JUDGED,
         ),
         Formula(
             "queuemetrics-inclusive",

@@ -1,19 +1,28 @@
-"""Service level over a sliding window.
+"""Service level over a sliding window, and when a wait that isn't over is beyond the threshold.
 
-The formula, named because a bare "service level" means nothing: queue legs answered within the target ÷
-(answered + abandoned + left + lost), short abandons left out. A queue leg counts when its wait ends.
+The window's formula, named because a bare "service level" means nothing: queue legs answered within the
+target ÷ (answered + abandoned + left + lost), short abandons left out. A queue leg counts when its wait ends.
 """
 
 from __future__ import annotations
 
 from collections import deque
-from typing import Final
+from typing import Any, Final
 
 WINDOW_SECONDS: Final = 1800
 FORMULA: Final = "answered in time / (answered + abandoned + left + lost), short abandons left out"
 
+SETTLED_US: Final = 2_000_000
+"""An answer in time is told a second after the bridge, when it counts, and is in the database soon after.
+Until then nobody knows that it was in time, so a wait is late only so long after the threshold."""
+
 _SLOT_US: Final = 60_000_000
 _SLOTS: Final = WINDOW_SECONDS * 1_000_000 // _SLOT_US
+
+
+def late_since(entered_us: Any, threshold_us: Any) -> Any:
+    """After which moment a wait that still isn't over counts as longer than the threshold; of columns too."""
+    return entered_us + threshold_us + SETTLED_US
 
 
 class ServiceLevelWindow:

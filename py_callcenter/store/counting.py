@@ -36,7 +36,6 @@ from py_callcenter.stats.definitions import (
     OFFERED,
     SORTED,
     TALKS,
-    WITHIN,
     Family,
     Limits,
 )
@@ -206,9 +205,8 @@ class _Slots:
     def _columns(self, connection: Connection) -> dict[str, Any]:
         row, free = self.table.c, Limits()
         columns: dict[str, Any] = {OFFERED: func.count()}
-        for figure, condition in self.family.counts.items():
-            if figure not in WITHIN:
-                columns[figure] = func.count().filter(condition(row, free))
+        for figure in self.family.beforehand:
+            columns[figure] = func.count().filter(self.family.counts[figure](row, free))
         for figure, (column, condition) in self.family.sums.items():
             columns[figure] = func.coalesce(func.sum(row[column]).filter(condition(row, free)), 0)
         for figure, (column, condition) in self.family.maxima.items():

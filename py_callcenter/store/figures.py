@@ -10,10 +10,10 @@ from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from typing import Any, Final
 
-from sqlalchemy import BigInteger, Connection, Table, case, cast, func, select
+from sqlalchemy import BigInteger, Connection, Table, case, cast, func, literal, select
 
 from py_callcenter.stats import Intervals, Limits
-from py_callcenter.stats.definitions import CALLS, LEGS, OFFERED, TALKS, WITHIN, Family
+from py_callcenter.stats.definitions import AT_READING, CALLS, LEGS, OFFERED, TALKS, WITHIN, Family
 from py_callcenter.store.places import Pieces, at_most, conditions, pieces_of, place, sort_rows
 from py_callcenter.store.schema import call_slots, calls, leg_slots, legs, talk_slots
 from py_callcenter.store.sheet import MAX_ROWS, Sheet
@@ -77,20 +77,24 @@ class _Counted:
         self._only = only
         self._family = family
         self._limits = _SqlLimits(
-            limits.threshold_us, limits.short_abandon_us, limits.short_answer_us, limits.thresholds_us
+            limits.threshold_us,
+            limits.short_abandon_us,
+            limits.short_answer_us,
+            limits.thresholds_us,
+            limits.now_us,
         )
         names = (OFFERED, *family.counts, *family.sums, *family.maxima)
         self._sheet = Sheet(names, len(family.maxima))
         sort_rows(connection, wanted=False)
 
     def all(self, table: Table, slots: Table, by: str, where: Pieces) -> Sheet:
+        at = legs.c.entered_us if table is legs else calls.c.offered_us
         for minutes, ranges in ((60, where.hours), (15, where.quarters)):
             single = one_each(self._intervals, minutes)
             for condition in conditions(slots.c.slot_us, ranges):
                 size = (slots.c.minutes == minutes,) if "minutes" in slots.c else ()
-                columns = self._of_slots(slots, single=single)
+                columns = self._of_slots(slots, table, at, single=single)
                 self._count(slots.c.slot_us, slots.c[by], columns, condition, *size, single=single)
-        at = legs.c.entered_us if table is legs else calls.c.offered_us
         for condition in conditions(at, where.rows):
             self._count(at, table.c[by], self._of_rows(table), condition, table.c[by] != "")
         return self._sheet
@@ -105,7 +109,7 @@ class _Counted:
         for column, condition in self._family.maxima.values():
             yield func.coalesce(func.max(row[column]).filter(condition(row, limits)), 0)
 
-    def _of_slots(self, slots: Table, *, single: bool) -> Iterator[Any]:
+    def _of_slots(self, slots: Table, table: Table, at: Any, *, single: bool) -> Iterator[Any]:
         def added(value: Any) -> Any:
             return value if single else whole_sum(func.sum(value))
 
@@ -115,12 +119,22 @@ class _Counted:
                 times, limit = WITHIN[name]
                 number = at_most(self._connection, slots.c[times], limit(slots.c, self._limits))
                 yield added(func.coalesce(number, 0))
+            elif name == AT_READING:
+                yield added(self._of_those_waiting(slots, table, at))
             else:
                 yield added(slots.c[name])
         for name in self._family.sums:
             yield added(slots.c[name])
         for name in self._family.maxima:
             yield slots.c[name] if single else func.max(slots.c[name])
+
+    def _of_those_waiting(self, slots: Table, table: Table, at: Any) -> Any:
+        """Rows are looked at only where somebody waits since that hour, which is hardly ever."""
+        until_us = slots.c.slot_us + slots.c.minutes * literal(MINUTE_US, BigInteger)
+        late = self._family.counts[AT_READING](table.c, self._limits)
+        same = (table.c.queue == slots.c.queue) & (at >= slots.c.slot_us) & (at < until_us)
+        those = select(func.count()).select_from(table).where(same & late).correlate(slots)
+        return case((slots.c.waiting == 0, 0), else_=those.scalar_subquery())
 
     def _count(self, at: Any, key: Any, columns: Iterator[Any], *where: Any, single: bool = False) -> None:
         number = place(self._connection, at, self._intervals).label("place")

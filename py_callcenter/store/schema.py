@@ -21,7 +21,7 @@ from sqlalchemy import (
 )
 
 from py_callcenter.stats import LOGGED_IN_STATES, OFFER_OUTCOMES, CallRow, LegRow
-from py_callcenter.stats.definitions import CALLS, LEGS, OFFERED, TALKS, WITHIN, Family
+from py_callcenter.stats.definitions import CALLS, LEGS, OFFERED, TALKS, Family
 
 metadata = MetaData()
 
@@ -163,10 +163,9 @@ REPEAT_TIMES: Final = ("gaps_before", "answered_gaps_before", "answered_gaps")
 
 
 def _summed(family: Family) -> list[Column[Any]]:
-    """What doesn't depend on any limit, and the times that limits are compared with."""
-    counts = [OFFERED, *(name for name in family.counts if name not in WITHIN)]
+    """What doesn't depend on any limit or moment, and the times that limits are compared with."""
     return [
-        *(Column(name, Integer, nullable=False) for name in counts),
+        *(Column(name, Integer, nullable=False) for name in (OFFERED, *family.beforehand)),
         *(Column(name, BigInteger, nullable=False) for name in (*family.sums, *family.maxima)),
         *(Column(name, Times) for name in family.times),
     ]

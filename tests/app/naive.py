@@ -68,8 +68,10 @@ def queue_legs(records: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return list(legs.values())
 
 
-def figures(legs: list[dict[str, Any]], threshold_s: float) -> dict[str, float]:
-    """What a report says of these legs; short is below 5 s waited or 10 s talked."""
+def figures(legs: list[dict[str, Any]], threshold_s: float, now_us: int = 0) -> dict[str, float]:
+    """What a report says of these legs; short is below 5 s waited or 10 s talked, late two seconds more than
+    the threshold waited and still waiting.
+    """
     out: dict[str, float] = {"offered": len(legs), "missed": 0, "offers": 0, "voice_seconds": 0.0}
     for end in ENDS:
         some = [leg for leg in legs if leg["end"] == end]
@@ -78,6 +80,9 @@ def figures(legs: list[dict[str, Any]], threshold_s: float) -> dict[str, float]:
             out[f"{end}_in_time"] = sum(leg["wait"] <= threshold_s * SECOND for leg in some)
         if end in {"answered", "abandoned", "overflowed"}:
             out[f"{end}_wait_seconds"] = sum(leg["wait"] for leg in some) / SECOND
+    out["waiting_late"] = sum(
+        leg["end"] == "waiting" and now_us - leg["at"] > (threshold_s + 2) * SECOND for leg in legs
+    )
     gave_up = [leg for leg in legs if leg["end"] == "abandoned"]
     talks = [leg for leg in legs if leg.get("by")]
     out["abandoned_short"] = sum(leg["wait"] < 5 * SECOND for leg in gave_up)
@@ -100,6 +105,7 @@ def service_levels(found: dict[str, float]) -> dict[str, tuple[float, float]]:
     """Numerator and denominator of formulas, from reference tables of other systems."""
     a, b, t = found["answered"], found["abandoned"], found["overflowed"]
     over = a + b + t + found["callback"] + found["lost"]
+    judged = over + found["waiting_late"]
     good, gone, short = found["answered_in_time"], found["abandoned_in_time"], found["abandoned_short"]
     return {
         "callcenter": (good, over - short),
@@ -110,9 +116,9 @@ def service_levels(found: dict[str, float]) -> dict[str, tuple[float, float]]:
         "genesys-abandons-without-short": (good, a + b - short),
         "genesys-flow-outs": (good, a + t),
         "genesys-all-without-short": (good, a + b + t - short),
-        "cisco-ignore-abandons": (good, over - gone),
-        "cisco-abandons-negative": (good, over),
-        "cisco-abandons-positive": (good + gone, over),
+        "cisco-ignore-abandons": (good, judged - gone),
+        "cisco-abandons-negative": (good, judged),
+        "cisco-abandons-positive": (good + gone, judged),
         "queuemetrics-inclusive": (good, over),
         "vonage": (good, a + b + t),
         "xcally": (good, a + (b - gone)),

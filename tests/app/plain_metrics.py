@@ -57,6 +57,10 @@ def _lines(snapshot: MetricsSnapshot) -> Iterator[str]:
     for name, queue in counted:
         yield line("callcenter_queue_calls_connected", len(queue.connected), queue=name)
     for name, queue in counted:
+        waits = [*queue.waiting.values(), *queue.connected.values()]
+        late = [at_us for _, at_us in waits if snapshot.at_us - at_us > queue.target_us + 2_000_000]
+        yield line("callcenter_queue_calls_waiting_late", len(late), queue=name)
+    for name, queue in counted:
         if queue.waiting:
             oldest_us = min(entered_us for _, entered_us in queue.waiting.values())
             yield line("callcenter_queue_oldest_joined_timestamp_seconds", oldest_us / 1e6, queue=name)

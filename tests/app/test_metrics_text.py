@@ -112,6 +112,7 @@ def test_both_write_the_same_bytes(rng, accept):
     snapshot = MetricsSnapshot(
         stats=stats,
         agents={},
+        at_us=rng.randrange(10**15),
         live_agents=LiveAgents({}, {state: some(whole) for state in AGENT_STATES}),
         targets=some(lambda: Target(whole(), 100 * rng.random())),
         expected=some(

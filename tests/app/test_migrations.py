@@ -8,14 +8,19 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import create_engine, insert, inspect, text
 
+from py_callcenter.config import Config, Queue
 from py_callcenter.engine import records as r
 from py_callcenter.store import Database, StoreError, versions
+from py_callcenter.store.deliveries import Deliveries, Delivery
 from py_callcenter.store.expected import VERSION, VERSION_TABLE, WRITER
 from py_callcenter.store.schema import metadata
 
 pytestmark = pytest.mark.app
 
 SECOND = 1_000_000
+LATER_US = 4 * 3600 * SECOND
+COUNTED = {"cc_counted", "cc_leg_slots", "cc_call_slots", "cc_talk_slots", "cc_agent_hours"}
+"""Tables that are counted anew in the background."""
 
 
 def story():
@@ -43,6 +48,16 @@ def story():
             node="cli", epoch=20, sequence=5, at_us=20 * SECOND, agent="1000", status="On Break", reason="set"
         ),
     ]  # fmt: skip
+
+
+def emails():
+    """One that arrived, one that may have, one that is still due."""
+    days = {"first": "2026-11-21", "last": "2026-11-21", "due_us": 5, "next_us": 5, "changed_us": 6}
+    ends = {"lead": "sent", "owner": "unknown", "board": "waiting"}
+    return [
+        Delivery(recipient=who, report="daily", state=state, attempts=1, **days)
+        for who, state in ends.items()
+    ]
 
 
 def contents(url):
@@ -78,17 +93,48 @@ def test_the_steps_lead_to_exactly_the_tables_that_the_program_uses(url):
 
 
 def test_down_and_up_again_loses_nothing(url):
+    """With rows in every table, and by every step on the way."""
     with Database.open(url) as database:
+        database.seed(Config(queues=(Queue(name="support"),)), now_us=SECOND)
+        database.apply(Config(), now_us=2 * SECOND)
         database.append(story())
+        again = {"epoch": 7, "sequence": 90, "at_us": 90 * SECOND, "call": "c2", "caller": "abc"}
+        database.append([r.CallOffered(node="fs1", queue="support", **again)])
+        assert database.count_hours(now_us=LATER_US, at_most_s=60)
+        Deliveries(database.transact, "courier").add(emails())
         before_records = [stored.load() for stored in database.read()]
     before = contents(url)
+    assert set(before) == metadata.tables.keys()
+    assert [name for name, rows in before.items() if not rows] == []
 
-    assert Database.migrate(url, "0001")
-    assert set(contents(url)) == {"cc_meta", "cc_config", "cc_records", "cc_agents"}
+    for version in reversed(versions.versions()[:-1]):
+        assert Database.migrate(url, version)
+    kept = {"cc_meta", "cc_config", "cc_records", "cc_agents", "cc_report_emails"}
+    assert set(contents(url)) == kept
     assert by_alembic(url, versions.found) == "0001"
     with Database.open(url) as database:
         assert [stored.load() for stored in database.read()] == before_records
+        now = contents(url)
+        assert {name: now[name] for name in now.keys() - COUNTED} == {
+            name: before[name] for name in before.keys() - COUNTED
+        }
+        assert database.count_hours(now_us=LATER_US, at_most_s=60)
     assert contents(url) == before
+
+
+def test_an_email_is_not_sent_twice_for_an_older_program_s_sake(url):
+    """The list of what was sent is made of nothing else, so it outlives the way back and forth."""
+    with Database.open(url) as database:
+        Deliveries(database.transact, "courier").add(emails())
+    for version in ("0004", "0001"):
+        Database.migrate(url, version)
+        with Database.open(url) as database:
+            courier = Deliveries(database.transact, "another")
+            assert [row.recipient for row in courier.ready(["lead", "owner", "board"], now_us=9)] == ["board"]
+            assert set(courier.newest()) == {("lead", "daily"), ("owner", "daily"), ("board", "daily")}
+            sent, doubtful, _due = emails()
+            assert courier.request(sent, again=False, now_us=9).state == "sent"
+            assert courier.request(doubtful, again=False, now_us=9).state == "unknown"
 
 
 def test_all_the_way_down_leaves_nothing(url):

@@ -101,11 +101,38 @@ def test_the_short_limit_can_be_chosen_afterwards():
     assert short == {3: 0, 4: 3, 16: 8}
 
 
-def test_waiting_callers_hurt_no_formula_but_the_one_that_says_so():
-    waiting = [*EXAMPLE, *[leg("waiting", 0)] * 50]
-    for name, formula in FORMULAS.items():
-        changed = formula.percent(count(waiting, LIMITS)) != formula.percent(count(EXAMPLE, LIMITS))
-        assert changed == (name == "offered")
+CISCO = {"cisco-ignore-abandons", "cisco-abandons-negative", "cisco-abandons-positive"}
+
+
+def changed_by(more, now_s):
+    """Formulas that some more rows change at a moment; those of the example have all ended."""
+    now = replace(LIMITS, now_us=round(now_s * SECOND))
+    return {
+        name
+        for name, formula in FORMULAS.items()
+        if formula.percent(count([*EXAMPLE, *more], now)) != formula.percent(count(EXAMPLE, now))
+    }
+
+
+def test_waiting_callers_hurt_no_formula_but_those_that_say_so():
+    """All came at 0; the threshold is 20 s, and an answer in time is known two seconds later."""
+    waiting = [leg("waiting", 0)] * 50
+
+    assert changed_by(waiting, 0) == changed_by(waiting, 22) == {"offered"}
+    assert changed_by(waiting, 22.000001) == changed_by(waiting, 90_000) == {"offered", *CISCO}
+    assert count(waiting, LIMITS)["waiting_late"] == 0, "no moment was asked for"
+
+
+@pytest.mark.parametrize("outcome", ["answered", "abandoned", "overflowed", "callback", "lost"])
+def test_no_percentage_jumps_when_a_late_wait_ends(outcome):
+    """Who waits past the threshold has had the service-level event; how the wait ends changes nothing."""
+    end = leg(outcome, 22)
+    now = replace(LIMITS, now_us=23 * SECOND)
+    for name in CISCO:
+        before, after = (
+            formula_named(name).percent(count([*EXAMPLE, last], now)) for last in (leg("waiting", 0), end)
+        )
+        assert before == after < formula_named(name).percent(count(EXAMPLE, now))
 
 
 def test_talk_hold_wrap_up_and_who_hung_up():
