@@ -9,6 +9,8 @@ from deploy.dashboards.parts import Query, Row, Steps, bars, board, lines, numbe
 
 SPENT = "callcenter_agent_state_seconds_total"
 OFFERS = "callcenter_agent_offers_total"
+CHANGES = "callcenter_agent_status_changes_total"
+BY_A_LIMIT = 'reason=~"max-no-answer|max-busy|max-reject|max-unregistered"'
 PRESENT = 'state!="logged_out"'
 
 
@@ -102,6 +104,14 @@ def _offers() -> Row:
                     "answered",
                 ),
                 most=1,
+            ),
+            lines(
+                "Taken out by a limit",
+                "Agents who got another status because offers failed: unanswered ones in a row, busy phones,"
+                " refused calls, phones not registered. They keep it until somebody sets another.",
+                "cpm",
+                Query(f"60 * {rate(CHANGES, 'reason', BY_A_LIMIT)}", "{{reason}}"),
+                width=24, stacked=True,
             ),
             lines(
                 "Ringing until the answer", "Half and nineteen in twenty answered sooner.", "s",

@@ -143,7 +143,7 @@ def _level() -> Row:
             ),
             lines(
                 "Gave up", "Share that hung up waiting in 30 minutes, short ones left out.", "percentunit",
-                Query(f"queue:callcenter_abandoned:ratio_rate30m{{{OF}}}", "{{queue}}"), most=1,
+                Query(f"queue:callcenter_abandoned:ratio_rate30m{{{OF}}}", "{{queue}}"), width=8, most=1,
             ),
             lines(
                 "Gave up within the promised time",
@@ -153,6 +153,14 @@ def _level() -> Row:
                     _a_minute("callcenter_queue_calls_abandoned_within_service_level_total", "queue"),
                     "{{queue}}",
                 ),
+                width=8,
+            ),
+            lines(
+                "Wait too long already",
+                "Callers who still wait though the service level's seconds are over, by two seconds or more.",
+                "short",
+                Query(total(f"callcenter_queue_calls_waiting_late{{{OF}}}", "queue"), "{{queue}}"),
+                width=8, stacked=True,
             ),
         ),
     )  # fmt: skip

@@ -16,6 +16,7 @@ from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
 from py_callcenter.config import Strategy
+from py_callcenter.engine.records import StatusReason
 from py_callcenter.metrics import http, switches
 from py_callcenter.metrics.snapshot import MetricsSnapshot
 from py_callcenter.stats import AGENT_STATES, LOGGED_IN_STATES, Histogram
@@ -30,6 +31,7 @@ RECONNECT_REASONS: Final = (
     "frame-timeout", "command-timeout", "no-greeting", "no-login", "name", "access-list", "wrong-password",
 )  # fmt: skip
 """Words of `esl.errors.ConnectionFailed`; others would show as soon as they are counted."""
+STATUS_REASONS: Final[tuple[str, ...]] = tuple(r for r in get_args(StatusReason) if r != "initial")
 STRATEGIES: Final[tuple[str, ...]] = get_args(Strategy)
 WISHES: Final = ("cc_skills", "cc_language", "cc_preferred_agent", "cc_outbound_announce")
 VIOLATION_RULES: Final = (
@@ -89,6 +91,13 @@ def _agent_metrics(snapshot: MetricsSnapshot) -> Iterator[Metric]:
         "How long agents' phones rang, by what came of it.",
         ["outcome"],
         (((outcome,), found) for outcome, found in snapshot.stats.ring.items()),
+    )
+    yield _counter(
+        "callcenter_agent_status_changes",
+        "Changes of agents' statuses by why: set by somebody, removed from the configuration, or a limit of "
+        "failed offers; statuses at a start are none.",
+        ["reason"],
+        (((reason,), n) for reason, n in _with_zeros(snapshot.stats.status_changes, STATUS_REASONS)),
     )
     spent = CounterMetricFamily(
         "callcenter_agent_state_seconds",

@@ -145,6 +145,8 @@ class Stats:
         """How long phones rang, by what came of it."""
         self.idle = Histogram(WAIT_BOUNDS_US)
         """How long agents had waited for a call when one was offered."""
+        self.status_changes: dict[str, int] = {}
+        """Agents' statuses that changed while the controller runs, by why."""
         self.unknown_queue = 0
         self.ignored_wishes: dict[str, int] = {}
         self.violations: dict[str, int] = {}
@@ -203,6 +205,7 @@ class Stats:
         other.offers = self.offers.copy()
         other.ring = {outcome: histogram.copy() for outcome, histogram in self.ring.items()}
         other.idle = self.idle.copy()
+        other.status_changes = self.status_changes.copy()
         other.unknown_queue = self.unknown_queue
         other.ignored_wishes = self.ignored_wishes.copy()
         other.violations = self.violations.copy()
@@ -328,6 +331,10 @@ class Stats:
         queue.transferred += record.transferred
         self._last_queue[record.agent] = record.queue
 
+    def _status(self, record: Any) -> None:
+        if record.reason != "initial":
+            self.status_changes[record.reason] = self.status_changes.get(record.reason, 0) + 1
+
     def _unknown_queue(self, _record: Any) -> None:
         self.unknown_queue += 1
 
@@ -360,6 +367,7 @@ _STEPS: Final[dict[str, Callable[[Stats, Any], None]]] = {
     "bridge-undone": Stats._undone,  # noqa: SLF001
     "conversation-joined": Stats._conversation_joined,  # noqa: SLF001
     "conversation-ended": Stats._conversation_ended,  # noqa: SLF001
+    "agent-status": Stats._status,  # noqa: SLF001
     "unknown-queue": Stats._unknown_queue,  # noqa: SLF001
     "wish-ignored": Stats._wish_ignored,  # noqa: SLF001
     "invariant-violated": Stats._violated,  # noqa: SLF001

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from typing import get_args
+
 import pytest
 from monitoring.catalogue import exported, values
+
+from py_callcenter.engine.records import StatusReason
 
 pytestmark = pytest.mark.unit
 
@@ -31,6 +35,7 @@ callcenter_queue_expected_wait_error_seconds_bucket queue direction
 callcenter_agents state
 callcenter_agent_state_seconds_total state
 callcenter_agent_offers_total outcome
+callcenter_agent_status_changes_total reason
 callcenter_agent_idle_seconds_bucket
 callcenter_talk_seconds_bucket queue
 callcenter_wrapup_seconds_bucket queue
@@ -60,3 +65,9 @@ def test_every_strategy_has_a_series_before_its_first_offer():
     assert {"longest-idle-agent", "ring-all", "weighted-random"} <= values()[
         "callcenter_router_offers_total", "strategy"
     ]
+
+
+def test_every_reason_for_a_status_has_a_series_and_no_other_value_can_come():
+    reasons = set(get_args(StatusReason)) - {"initial"}
+
+    assert values()["callcenter_agent_status_changes_total", "reason"] == reasons

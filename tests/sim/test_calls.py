@@ -7,6 +7,7 @@ from sim.world import ANSWERS, BUSY, IGNORES, MANUAL, REFUSES, SECOND, World, ag
 
 from py_callcenter.engine.actions import Kill, Originate, PlayMusic, StartRecording, StopMusic
 from py_callcenter.sim import Behaviour
+from py_callcenter.stats import Stats
 
 pytestmark = pytest.mark.sim
 
@@ -216,6 +217,10 @@ def test_each_kind_of_failed_offer_has_its_limit(behaviour, settings, status, re
     assert call.alive
     changed = world.all("agent-status")[-1]
     assert (changed.status, changed.reason) == (status, reason)
+    stats = Stats()
+    for record in world.records:
+        stats.fold(record)
+    assert stats.status_changes == stats.copy().status_changes == {reason: 1}, "the one at the start is none"
 
 
 @pytest.mark.parametrize(("compatible", "status"), [(False, "Available"), (True, "On Break")])
