@@ -153,7 +153,7 @@ def enter(
         _note_entered(state, call, stay, 0)
         divert.turned_away(state, call)
         return
-    told = _queue_up(state, call, stay, new=not counted)
+    too_long = _queue_up(state, call, stay, new=not counted, sent=sent)
     if not counted:
         for wish in call.wishes.unreadable:
             arrival.ignored(state, call, queue, wish)
@@ -166,7 +166,7 @@ def enter(
             leg=stay.index,
             entered_us=stay.entered_us,
         )
-    elif not sent and told is not None and 0 < queue.max_expected_wait_us < told.p50_us:
+    elif too_long:
         exits.leave(state, call, "expected-wait", queue.on_full)
         return
     # In the next turn: the caller waits for a phone to ring, and for nothing else.
@@ -198,8 +198,10 @@ def _note_entered(state: State, call: Call, stay: Stay, position: int, told: Est
     )
 
 
-def _queue_up(state: State, call: Call, stay: Stay, *, new: bool) -> Estimate | None:
-    """`new`: the records don't know this queue leg yet. Gives the expected wait that they are told."""
+def _queue_up(state: State, call: Call, stay: Stay, *, new: bool, sent: bool = False) -> bool:
+    """`new`: the records don't know this queue leg yet. Tells whether the expected wait is longer than the
+    queue allows; then the leg gets no place in the records either.
+    """
     router = state.router
     kept_waiting = router.calls_waiting(stay.queue_id) > 0 or router.can_serve(stay.queue_id) == 0
     stay.caller_id = arrival.enqueue(state, call, stay)
@@ -207,16 +209,17 @@ def _queue_up(state: State, call: Call, stay: Stay, *, new: bool) -> Estimate | 
     state.waiting[stay.caller_id] = (call, stay)
     state.touch(call)
     holds.queued(state, call.node, stay)
-    told = None
+    too_long = False
     if new:
         told = router.expected_wait_of(state.now_us, stay.caller_id) if kept_waiting else None
-        _note_entered(state, call, stay, router.position(stay.caller_id), told)
+        too_long = not sent and told is not None and 0 < stay.queue.max_expected_wait_us < told.p50_us
+        _note_entered(state, call, stay, 0 if too_long else router.position(stay.caller_id), told)
     limit_us = stay.queue.max_wait_time_us
     if limit_us > 0:
         left_us = max(0, stay.entered_us + limit_us - state.now_us)
         stay.wait_timer = state.start_timer(left_us, exits.wait_over, call, stay)
     staffing.watch(state, call, stay, exits.no_agent_over)
-    return told
+    return too_long
 
 
 def _stamps(state: State, call: Call, stay: Stay) -> tuple[tuple[str, str], ...]:

@@ -75,7 +75,8 @@ class CallOffered(Record):
 class QueueEntered(Record):
     """A queue leg began. `leg` counts the call's queue legs from 1; a transfer makes a new one.
 
-    `position`: the place it began at, 1 = next; 0 where it got none (full). `earlier_us`: time before it that
+    `position`: the place it began at, 1 = next; 0 where it got none (full,
+    diverted, or too long a wait to be expected). `earlier_us`: time before it that
     counts as wait in the order; `resumed`: as the caller had lost a place here a moment ago.
     `expected_us`: the wait that half of such callers stay below, as it was known then; eight in ten wait
     between `expected_low_us` and `expected_high_us`. All 0: not known, or somebody was free.

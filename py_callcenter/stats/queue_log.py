@@ -6,8 +6,9 @@ second field of ENTERQUEUE is empty, no record holds numbers), the peer's channe
 `cc_offer` of the agent's leg) and where a phone sent the caller (the first two fields of BLINDTRANSFER are
 empty; of a transfer by the API they are extension and context, for a queue or an agent its name and `queue`
 or `agent`). The bridge after an ATTENDEDTRANSFER has no name on a switch that has legs only: BRIDGE and an
-empty field. A caller whom a full queue turns away is in no line, as app_queue has it. The place at which a
-call of an earlier run was entered is told as 1.
+empty field. A caller whom a queue turns away at once (full, diverted, too long a wait to be expected) is in
+no line of it, as app_queue's `join_queue` has it. The place at which a call of an earlier run was entered is
+told as 1.
 """
 
 from __future__ import annotations
@@ -72,7 +73,8 @@ class QueueLog:
         return out
 
     def entered(self, record: Any) -> list[str]:
-        if record.position == 0:  # turned away by a full queue
+        if record.position == 0:  # turned away at once: what comes next is no way out of the queue before
+            self._forget(record.call)
             return []
         self._legs[record.call] = _Leg(record.queue, record.position)
         data = ("", "", record.position)
@@ -115,7 +117,7 @@ class QueueLog:
 
     def left(self, record: Any) -> list[str]:
         leg = self._legs.get(record.call)
-        if leg is None or record.reason == "full":
+        if leg is None:
             return []
         data: tuple[Any, ...] = (record.position, leg.position, _seconds(record.wait_us))
         match record.reason:
@@ -157,14 +159,15 @@ class QueueLog:
         return [_line(record, record.call, record.queue, record.agent, verb, *data)]
 
     def ended(self, record: Any) -> list[str]:
-        leg = self._legs.get(record.call)
-        if leg is not None:
-            del self._legs[record.call]
-            if leg.still_rings:  # its phone may have a line to come
-                self._gone[record.call] = leg
-                if len(self._gone) > GONE_KEPT:
-                    del self._gone[next(iter(self._gone))]
+        self._forget(record.call)
         return []
+
+    def _forget(self, call: str) -> None:
+        leg = self._legs.pop(call, None)
+        if leg is not None and leg.still_rings:  # its phone may have a line to come
+            self._gone[call] = leg
+            if len(self._gone) > GONE_KEPT:
+                del self._gone[next(iter(self._gone))]
 
     def status(self, record: Any) -> list[str]:
         """Logged in and out as agents of a pool, breaks as a pause in all queues."""

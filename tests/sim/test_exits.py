@@ -10,6 +10,7 @@ from sim.world import ANSWERS, IGNORES, SECOND, World, agent, everybody, queue, 
 from py_callcenter.config import Config
 from py_callcenter.engine.actions import Originate
 from py_callcenter.sim import Call, Step
+from py_callcenter.stats import QueueLog
 
 pytestmark = pytest.mark.sim
 
@@ -135,6 +136,11 @@ def test_who_would_wait_too_long_is_sent_on():
     assert not reached(important, "voicemail"), "goes before the others"
     left = world.the("call-left")
     assert (left.reason, left.target) == ("expected-wait", "voicemail@default")
+    log = QueueLog()
+    lines = [line.split("|") for record in world.records for line in log.lines(record)]
+    assert not [line for line in lines if line[1] == fourth.uuid], "as app_queue: refused before it joined"
+    assert [line[4] for line in lines if line[1] == third.uuid] == ["ENTERQUEUE"]
+    assert not [line for line in lines if line[4] == "WITHDRAW"]
     assert fourth.leg.values["cc_cancel_reason"] == "EXPECTED_WAIT"
     assert fourth.leg.values["cc_cause"] == "cancel"
 

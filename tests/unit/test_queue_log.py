@@ -144,10 +144,29 @@ def test_where_a_transfer_by_the_api_went(tape, to, target, says):
     assert line.endswith(f"|BLINDTRANSFER|{says}|0|5|3")
 
 
-def test_a_full_queue_writes_nothing(tape):
+TURNED_AWAY = pytest.mark.parametrize("reason", ["full", "expected-wait", "diverted"])
+
+
+@TURNED_AWAY
+def test_who_is_turned_away_at_once_has_no_line(tape, reason):
     assert entered(tape, position=0) == []
-    left = {"reason": "full", "target": "hangup", "wait_us": 0}
+    left = {"reason": reason, "target": "hangup", "wait_us": 0}
     assert tape.at(r.CallLeft, **LEG, **left) == []
+    assert tape.at(r.CallEnded, call="c1", cause="X") == []
+
+
+@TURNED_AWAY
+def test_who_is_turned_away_by_a_second_queue_has_no_line_of_it(tape, reason):
+    """The first one is over; a phone of it that still rang has its line."""
+    entered(tape)
+    moved = {"reason": "exit-key", "key": "1", "target": "x", "wait_us": SECOND, "position": 3}
+    assert tape.at(r.CallLeft, **LEG, **moved)[0].endswith("EXITWITHKEY|1|3|3|1")
+    second = {"call": "c1", "queue": "sales", "leg": 2}
+    assert tape.at(r.QueueEntered, **second, priority=0, position=0) == []
+    assert tape.at(r.CallLeft, **second, reason=reason, target="hangup", wait_us=0) == []
+    offer = {"agent": "1000", "attempt": 1, "outcome": "withdrawn", "cause": "", "ring_us": SECOND}
+    assert tape.at(r.OfferEnded, **WHERE, **offer) == ["1000|c1|support|1000|RINGCANCELED|1000"]
+    assert tape.at(r.CallAbandoned, **second, wait_us=0, phase="queued", position=0) == []
 
 
 def test_a_call_that_an_earlier_run_left_goes_on(tape):
