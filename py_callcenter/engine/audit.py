@@ -11,7 +11,7 @@ from typing import Final
 
 from py_callcenter.engine import callers, offers, outside, standby, strangers, sweep, talk
 from py_callcenter.engine.actions import Probe
-from py_callcenter.engine.calls import OfferState
+from py_callcenter.engine.calls import OfferState, Phase
 from py_callcenter.engine.records import EndMissed
 from py_callcenter.engine.state import State
 
@@ -19,6 +19,8 @@ STEP_US: Final = 1_000_000
 STEPS: Final = 30
 """One round over all channels takes so many steps, so a channel is asked about twice a minute."""
 AGAIN_US: Final = 3_000_000
+_WITH_OTHERS: Final = frozenset({Phase.PARTED, Phase.AWAY})
+"""In somebody else's care, who tells nothing of it."""
 
 
 def wake(state: State) -> None:
@@ -71,13 +73,15 @@ def answered(state: State, uuid: str, *, alive: bool) -> None:
     suspected_us = state.round.suspects.pop(uuid, None)
     ours = (state.calls, state.legs, state.outside.channels, state.reach.standing_legs)
     known = any(uuid in where for where in ours)
+    call, offer = state.calls.get(uuid), state.legs.get(uuid)
+    if alive and call is not None and call.phase in _WITH_OTHERS:
+        offers.ask(state, call)  # back in a queue, and the PARK that told so was lost?
     if alive or not known:
         return
     if suspected_us is None or state.now_us - suspected_us < AGAIN_US:
         state.round.suspects[uuid] = state.now_us if suspected_us is None else suspected_us
         state.start_timer(AGAIN_US, _ask, uuid)
         return
-    call, offer = state.calls.get(uuid), state.legs.get(uuid)
     if call is not None:
         state.note(EndMissed, call.node, call=call.id, side="caller")
         callers.gone(state, call, "UNSEEN", lost=True)

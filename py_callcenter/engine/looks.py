@@ -103,6 +103,13 @@ def is_bridged(dump: Event) -> bool:
     return state in _BRIDGED_STATES or (in_dialplan and bool(dump.get("variable_bridge_to")))
 
 
+def is_on_the_way(dump: Event) -> bool:
+    """Whether a caller's transfer has begun and the bridge's thread has yet to notice: the profile is the new
+    one already, the state still the bridge's. That takes a media tick, or two.
+    """
+    return dump.get("Channel-State") in _BRIDGED_STATES and moves.moved_since_stamped(dump)
+
+
 def is_parked(dump: Event) -> bool:
     """Parked, or hearing our music while parked. A caller who has talked may hear somebody else's."""
     if dump.get("Channel-State") == "CS_PARK":

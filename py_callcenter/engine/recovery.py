@@ -32,6 +32,7 @@ from py_callcenter.engine.looks import (
     OfferSeal,
     application,
     is_bridged,
+    is_on_the_way,
     is_parked,
     is_stamped,
     offer_seal,
@@ -277,7 +278,8 @@ def _take_up_caller(
         return
     if is_bridged(dump):
         if known:
-            _take_up_bridged(state, node, dump, past, legs.pop(partner_of(dump), None))
+            take_up = _take_up_transferred if is_on_the_way(dump) else _take_up_bridged
+            take_up(state, node, dump, past, legs.pop(partner_of(dump), None))
     elif not is_parked(dump) and not (past is not None and _hears_music(dump, past)):
         if past is not None:
             _take_up_elsewhere(state, node, dump, past)
@@ -473,6 +475,18 @@ def _take_up_bridged(
     state.note(
         OfferTakenUp, node, call=uuid, queue=queue.name, agent=seal.agent, attempt=seal.attempt, talking=True
     )
+
+
+def _take_up_transferred(
+    state: State, node: str, dump: Event, past: CallMemory | None, _partner: Event | None
+) -> None:
+    """Sent into the dialplan a moment ago, which may park them in a queue: as if we had seen it."""
+    call = _call(state, node, dump, past)
+    _close_in_books(state, call.uuid, past)
+    call.source = ""  # the PARK that follows is the first of this transfer
+    call.parked = False
+    call.phase = Phase.PARTED
+    call.transferred = call.handed_on = True
 
 
 def _take_up_with_others(state: State, call: Call, dump: Event, past: CallMemory | None) -> None:

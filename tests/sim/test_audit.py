@@ -60,6 +60,22 @@ def test_an_agent_is_free_although_every_end_of_the_conversation_is_lost(who):
         world.assert_quiet()
 
 
+def test_a_transferred_caller_whose_park_is_lost_is_found_in_the_next_queue():
+    world = World(everybody([queue(), queue("billing")], [agent("1000")]))
+    world.phone("1000")
+    call = world.call()
+    world.run(5)
+    deaf_to(world, "CHANNEL_PARK")
+    world.does(lambda: world.phones["1000"].refer("queue_billing"))
+    world.run(1)
+    assert [record.queue for record in world.all("queue-entered")] == ["support"]
+
+    world.run(60)
+
+    assert [record.queue for record in world.all("queue-entered")] == ["support", "billing"]
+    assert world.talks_with(call) == "1000"
+
+
 def test_a_hangup_that_is_only_late_is_believed_rather_than_the_silence():
     """The switch no longer knows the channel, and its HANGUP comes a second later: nobody was lost."""
     world = centre("1000")

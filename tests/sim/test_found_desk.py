@@ -132,6 +132,21 @@ STORIES = {
         (1, 8, 36),
         ("consult",),
     ),
+    "a start looked at a caller in the very moment of a transfer, and took the PARK that followed for old": (
+        305288,
+        (*NOW, 35, 37, 44),
+        HABITS,
+    ),
+    "an agent transferred a caller, the PARK in the next queue was lost, and nobody asked where they were": (
+        304624,
+        (*NOW, 35, 37, 44),
+        HABITS,
+    ),
+    "an agent was busy on a node out of sight and then on another, and the checker took it for one doubt": (
+        305215,
+        (*NOW, 35, 37, 44),
+        HABITS,
+    ),
 }
 
 

@@ -347,6 +347,25 @@ def test_a_caller_transferred_to_another_queue_meanwhile_begins_another_leg_ther
     everybody_leaves(world, call)
 
 
+@pytest.mark.parametrize("after_ms", range(0, 60, 4))
+def test_a_start_in_the_moment_of_a_transfer_loses_nobody(after_ms):
+    """Between the agent's REFER and the end of the bridge the channel shows both."""
+    world = centre("1000")
+    call = world.call()
+    world.run(5)
+
+    world.kill_controller()
+    world.does_alone(lambda: world.phones["1000"].refer("queue_billing"))
+    world.rest(after_ms / 1000)
+    world.start()
+    world.run(1)
+
+    entered = world.all("queue-entered")
+    assert [(record.queue, record.leg) for record in entered] == [("support", 1), ("billing", 2)]
+    assert world.the("conversation-ended").transferred
+    everybody_leaves(world, call)
+
+
 def test_whoever_was_taken_elsewhere_is_not_put_back_into_the_queue():
     """The clear of `cc_queue` was lost, the controller died, and then the other party hung up."""
     world = centre("1000", behaviour=IGNORES, after_call="voicemail")

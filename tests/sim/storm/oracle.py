@@ -161,7 +161,6 @@ def unmatched(rules: Rules, now: int) -> None:
     workers = [worker for worker in truth.workers.values() if free(worker, now)]
     if not workers:
         return
-    reading = centre.health.all.read(now)
     for caller in truth.living.values():
         if not waits(rules, caller, now):
             continue
@@ -179,7 +178,7 @@ def unmatched(rules: Rules, now: int) -> None:
                     f"{worker.name} is free and {caller.uuid} waits",
                 )
             key = f"{worker.name} {worker.free_us} {caller.uuid} {since_us(caller)}"
-            if reading - rules._doubts.setdefault(("I3", key), reading) > STUCK_US:
+            if rules.aged_everywhere("I3", key, now) > STUCK_US:
                 rules.broken(
                     "I3",
                     worker.name,

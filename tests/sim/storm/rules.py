@@ -73,7 +73,7 @@ class Rules:
         self._reach_us: list[int] = []
         self._away_us: list[int] = []
         self._up_us: list[int | None] = []
-        self._doubts: dict[tuple[str, str], int] = {}
+        self._doubts: dict[tuple[str, str], tuple[int, int]] = {}
         self._lines: list[AgentLine] | None = None
         """What the page shows of the agents, while one sweep lasts."""
 
@@ -215,8 +215,19 @@ class Rules:
 
     def aged(self, rule: str, key: str, node: int, now: int) -> int:
         """Healthy microseconds since this was first seen; call `well` when it is no longer so."""
-        reading = self.centre.health.nodes[node].read(now)
-        return reading - self._doubts.setdefault((rule, key), reading)
+        return self._aged((rule, key), node, self.centre.health.nodes[node].read(now))
+
+    def aged_everywhere(self, rule: str, key: str, now: int) -> int:
+        """The same by the time in which all nodes were well."""
+        return self._aged((rule, key), -1, self.centre.health.all.read(now))
+
+    def _aged(self, doubt: tuple[str, str], clock: int, reading: int) -> int:
+        """By one clock: two nodes haven't been well for equally long."""
+        before, first = self._doubts.setdefault(doubt, (clock, reading))
+        if before != clock:
+            first = reading
+            self._doubts[doubt] = clock, first
+        return reading - first
 
     def well(self, rule: str, key: str) -> None:
         """No longer in doubt."""
