@@ -219,3 +219,37 @@ def test_bytes_that_are_none_of_ours_are_refused_or_harmless(garbage, place, byt
     assert answer is None or 0 <= answer.p10_us <= answer.p90_us <= 10**17
     estimator.score()
     estimator.rates()
+
+
+def test_callers_who_come_as_talks_end_are_told_right_together_but_not_each():
+    """One agent, talks of 60 s, callers only 18 s before the end of one and while nobody waits, sometimes
+    several. The first waits 18 s, each other one a whole talk more. One rate for both kinds of step lies
+    between them: too long for the first, too short for the others. The range is as wide as that is wrong.
+    """
+    estimator = Estimator()
+    estimator.agents(0, 1, 0)
+    waiting = []
+    told = {0: [], 1: [], 2: []}
+    for number in range(3000):
+        ends_us = (number + 1) * 60 * SECOND
+        comes_us = ends_us - 18 * SECOND
+        if not waiting:
+            for ahead in range((1, 1, 2, 1, 1, 3, 1)[number % 7]):
+                answer = estimator.estimate(comes_us, ahead)
+                waiting.append((comes_us, ahead, answer, estimator.joined(comes_us, ahead)))
+        since_us, ahead, answer, ticket = waiting.pop(0)
+        estimator.started(ends_us, ticket)
+        estimator.ended(60 * SECOND)
+        if answer is not None:
+            told[ahead].append((answer, ends_us - since_us))
+
+    def bias(some):
+        return sum(answer.mean_us for answer, _ in some) / sum(wait_us for _, wait_us in some) - 1
+
+    everybody = [pair for some in told.values() for pair in some]
+    inside = sum(answer.p10_us <= wait_us <= answer.p90_us for answer, wait_us in everybody)
+    assert abs(bias(everybody)) < 0.05
+    assert bias(told[0]) > 0.5
+    assert -0.3 < bias(told[1]) < -0.1
+    assert -0.5 < bias(told[2]) < -0.3
+    assert inside / len(everybody) > 0.8
