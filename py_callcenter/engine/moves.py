@@ -25,6 +25,11 @@ def source(event: Event) -> str:
     return event.get("Caller-Transfer-Source") or ""
 
 
+def by_transfer(event: Event) -> bool:
+    """Whether the channel came where it is by a transfer."""
+    return _BY_TRANSFER in source(event)
+
+
 def moved(call: Call, event: Event) -> bool:
     """Whether somebody sent the caller into the dialplan since the PARK that we know of."""
     mark = source(event)

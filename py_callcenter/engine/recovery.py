@@ -319,7 +319,14 @@ def _take_up_elsewhere(state: State, node: str, dump: Event, past: CallMemory) -
     _part_in_books(state, uuid, past, transferred=True)
     if past.standing == "waiting":
         _note_left(state, uuid, past, "taken-elsewhere")
-    _call(state, node, dump, past).phase = Phase.AWAY
+    _with_others(_call(state, node, dump, past), dump)
+
+
+def _with_others(call: Call, dump: Event) -> None:
+    """Somebody else cares for the caller; if the dialplan does, a PARK that it comes to is news."""
+    call.phase = Phase.AWAY
+    if moves.by_transfer(dump):
+        call.source = ""
 
 
 def _hears_music(dump: Event, past: CallMemory) -> bool:
@@ -445,11 +452,12 @@ def _take_up_bridged(
         since_us = past.talk_since_us
     else:
         since_us = 0 if anew else stamp.answered_us
-        since_us = since_us or state.now_us
+        # The stamp is in whole seconds, and the agent may have come from another caller meanwhile.
+        since_us = max(since_us or state.now_us, state.router.agent(agent_id).idle_since_us)
     since_us = max(entered_us, min(since_us, state.now_us))
     if not _free(state, agent_id):  # the agent is another caller's by now
         _close_in_books(state, uuid, past)
-        call.phase = Phase.AWAY
+        _with_others(call, dump)
         return
     offer_id = state.router.adopt_conversation(state.now_us, agent_id, since_us=since_us, counted=counted)
     leg = Leg(partner.unique_id, created=True, answered=True, described=offers.is_described(partner))
@@ -498,7 +506,7 @@ def _take_up_with_others(state: State, call: Call, dump: Event, past: CallMemory
         call.phase = Phase.PARTED
         call.settle_timer = state.start_timer(talk.PARTED_DEADLINE_US, talk.still_parted, call)
     else:
-        call.phase = Phase.AWAY
+        _with_others(call, dump)
         state.act(SetVariables(call.node, call.uuid, talk.NO_LONGER_OURS))
 
 
@@ -660,6 +668,9 @@ def _part_in_books(state: State, uuid: str, past: CallMemory, *, transferred: bo
         transferred=transferred,
     )
     agent_id = state.agent_ids.get(past.agent)
+    for offer in state.offers.values():
+        if offer.agent_id == agent_id and offer.talk_since_us:  # with the next caller, as far as the books go
+            offer.talk_since_us = max(offer.talk_since_us, state.now_us)
     if agent_id is not None and _free(state, agent_id):
         offer_id = state.router.adopt_conversation(
             state.now_us, agent_id, since_us=min(since_us, state.now_us), counted=past.counted

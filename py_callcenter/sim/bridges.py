@@ -109,6 +109,8 @@ class Bridges(Channels):
         leg.partner = left.partner = None
         leg.unset("bridge_to")
         left.unset("bridge_to")
+        if leg.holding:
+            self._let_go_of_the_held(leg, left)
         if not left.alive or left.bridging is not None:
             self.fire_unbridge(leg, left)
         elif leg.leads_bridge:
@@ -119,6 +121,19 @@ class Bridges(Channels):
         else:
             self.fire_unbridge(left, leg)
             self._after_bridge(left)
+
+    def _let_go_of_the_held(self, leg: Leg, left: Leg) -> None:
+        """914-935: whoever leaves a bridge while holding takes the other along, or names the place for them;
+        the hold music ends.
+        """
+        if left.alive and left.bridging is None and left.routing is None:
+            extension = leg.values.get("hold_hangup_xfer_exten")
+            if extension is not None:
+                left.set("transfer_after_bridge", extension)
+            else:
+                self._hang_up_at_once(left, "NORMAL_CLEARING")
+            self.stop_playback(left)
+        self.unhold(leg, "phone-unhold")
 
     def left_second(self, leg: Leg) -> None:
         """The first leg went elsewhere: the second parks if it may, else its thread hangs it up."""

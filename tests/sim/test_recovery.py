@@ -366,6 +366,50 @@ def test_a_start_in_the_moment_of_a_transfer_loses_nobody(after_ms):
     everybody_leaves(world, call)
 
 
+def test_a_start_while_a_transferred_caller_hears_a_welcome_loses_nobody():
+    """The extension parks them afterwards, by the transfer that the start has seen."""
+    world = centre("1000")
+    steps = Step("playback", "/tones/hello.wav", seconds=5), Step("set", "cc_queue=billing"), Step("park")
+    world.switch.dialplan.add("welcome", *steps)
+    call = world.call()
+    world.run(5)
+
+    world.kill_controller()
+    world.does_alone(lambda: world.phones["1000"].refer("welcome"))
+    world.rest(1)
+    world.start()
+    world.run(8)
+
+    assert [(r.queue, r.leg) for r in world.all("queue-entered")] == [("support", 1), ("billing", 2)]
+    everybody_leaves(world, call)
+
+
+@pytest.mark.parametrize("older", [0, 1], ids=["the elder first", "the younger first"])
+def test_an_agent_who_was_joined_with_another_caller_is_in_one_conversation_at_a_time(older):
+    """The lines that told of it were lost with the controller."""
+    world = centre("1000")
+    calls = [world.call(number=str(number)) for number in range(2)]
+    if older:
+        world.carry_out(world.engine.rank_call(calls[1].uuid, world.now_us, priority=9))
+    world.run(5)
+    talks = next(call for call in calls if call.partner)
+    waits = next(call for call in calls if call is not talks)
+    known = len(world.records)
+    world.does(lambda: world.console(f"uuid_bridge {talks.partner} {waits.uuid}"))
+    world.run(2.5)
+    assert waits.partner
+    del world.records[known:]
+    world.restart(after=0.5)
+    world.run(5)
+
+    everybody_leaves(world, *calls)
+
+    spans = sorted((r.at_us - r.talk_us, r.at_us) for r in world.all("conversation-ended"))
+    assert len(spans) == 2
+    assert spans[0][1] <= spans[1][0]
+    assert not world.all("invariant-violated")
+
+
 def test_whoever_was_taken_elsewhere_is_not_put_back_into_the_queue():
     """The clear of `cc_queue` was lost, the controller died, and then the other party hung up."""
     world = centre("1000", behaviour=IGNORES, after_call="voicemail")

@@ -311,3 +311,32 @@ def test_music_stops_before_the_bridge():
     story = desk.story(call.uuid)
     assert story[:4] == ["PLAYBACK_STOP", "EXECUTE_COMPLETE playback", "UNPARK", "EXECUTE_COMPLETE park"]
     assert "BRIDGE" in story
+
+
+def held_by_the_agent(*variables):
+    """A conversation of which the agent's phone holds the caller, who hears music."""
+    desk = Desk()
+    call, phone = desk.conversation()
+    for variable in variables:
+        desk.api(f"uuid_setvar_multi a1 {variable}")
+    phone.hold()
+    desk.wait(0.5)
+    assert desk.story(call.uuid)[-1] == "PLAYBACK_START"
+    other = desk.caller()
+    desk.seen.clear()
+    return desk, call, other
+
+
+def test_whoever_is_taken_from_a_bridge_while_holding_takes_the_other_along():
+    desk, call, other = held_by_the_agent()
+    desk.bridge(other, "a1")
+    assert not call.alive
+    assert "PLAYBACK_STOP" in desk.story(call.uuid)
+    assert other.partner == "a1"
+
+
+def test_with_a_place_for_the_held_they_stay_and_the_music_ends():
+    desk, call, other = held_by_the_agent(HOLD_EXIT)
+    desk.bridge(other, "a1")
+    assert desk.story(call.uuid) == ["PLAYBACK_STOP", "EXECUTE_COMPLETE playback", "UNBRIDGE", "PARK"]
+    assert call.alive

@@ -251,6 +251,8 @@ class Centre:
         self.paused -= 1
         if self.paused:
             return
+        for node in range(self.plan.nodes):  # it may have stood still for longer than the fault was planned
+            self.health.touch(node, self.now_us)
         inbox, self._inbox = self._inbox, deque()
         while inbox:
             if self.paused:

@@ -68,8 +68,10 @@ def _stands_by(worker: Worker) -> bool:
 
 
 def _known(rules: Rules, worker: Worker, now: int) -> bool:
-    """The controller must have heard how the last call of this agent ended."""
-    return rules.centre.health.calm(worker.last_node, now, 2 * SECOND)
+    """The controller must have heard how the last call of this agent ended, the queues' or another."""
+    calm = rules.centre.health.calm
+    elsewhere = worker.others_node is None or calm(worker.others_node, now, 2 * SECOND)
+    return elsewhere and calm(worker.last_node, now, 2 * SECOND)
 
 
 def judge(rules: Rules, node: int, caller: Caller, worker: Worker, queue: str) -> None:

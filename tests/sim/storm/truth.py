@@ -116,6 +116,8 @@ class Worker:
     """Living legs."""
     others: dict[str, Leg] = field(default_factory=dict)
     """Channels of their phone that aren't the queues'."""
+    others_node: int | None = None
+    """Where the last of these began or ended."""
     promised_us: int = 0
     """When they were last chosen for a caller: the phone rings a little later."""
     stands: bool = False
@@ -287,17 +289,18 @@ class Truth:
         if leg.values.get("cc_standby"):
             self._stands(kind, leg)
         elif kind in {"create", "hangup"} and not leg.values.get("cc_offer"):
-            self._on_another_call(kind, leg)
+            self._on_another_call(node, kind, leg)
         step = _STEPS.get(kind)
         if step is not None:
             step(self, node, leg)
 
-    def _on_another_call(self, kind: str, leg: Leg) -> None:
+    def _on_another_call(self, node: int, kind: str, leg: Leg) -> None:
         """A channel of an agent's phone that isn't the queues': busy while it lives."""
         name = leg.profile.channel_name.rpartition("/")[2].partition("@")[0].partition("-")[0]
         worker = self.workers.get(name)
         if worker is not None:
             worker.others[leg.uuid] = leg
+            worker.others_node = node
             if kind == "hangup":
                 del worker.others[leg.uuid]
                 worker.free_us = max(worker.free_us, self.centre.now_us)

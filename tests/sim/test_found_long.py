@@ -1,0 +1,35 @@
+"""What the long runs found, in the product, in the simulated switch and in the checker: with everything that
+may go wrong and everything that people do. Each seed is kept with its story, as in `test_found`.
+"""
+
+from __future__ import annotations
+
+import pytest
+from sim.storm.plan import HABITS, draw
+from sim.storm.run import simulate
+from sim.test_found import NOW
+
+from py_callcenter.app import controller
+
+pytestmark = pytest.mark.sim
+
+EVERYTHING = (*NOW, 35, 37, 44)
+
+STORIES = {
+    "a start lacked the line that told of a joined conversation, and the agent was in two at once": 304351,
+    "a colleague held the agent when they were parted, and the simulated switch's music played on": 301904,
+    "the controller stood still for two minutes, which the checker took for the seconds that were planned": (
+        302641
+    ),
+    "the same with other people": 304864,
+    "a colleague's call ended behind a cut cable, and the checker thought that everybody knew": 302693,
+}
+
+
+@pytest.mark.parametrize("story", STORIES)
+def test_what_a_long_run_found_stays_mended(story, monkeypatch):
+    monkeypatch.setattr(controller, "_NOTABLE", {})
+
+    result = simulate(draw(STORIES[story], EVERYTHING, HABITS))
+
+    assert not result.violations, "\n".join(map(str, result.violations))
