@@ -217,6 +217,8 @@ class Call:
     """Where the last PARK came from, by the switch's mark (`moves.source`)."""
     news: int = 0
     """Counts what was told of where the channel is."""
+    seen_at: int = 0
+    """`Event-Sequence` of the last look at the channel: the switch counts its events and its dumps alike."""
     parked: bool = True
     playing: bool = False
     music_since_us: int = 0

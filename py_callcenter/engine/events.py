@@ -24,6 +24,7 @@ from py_callcenter.engine import (
 from py_callcenter.engine.actions import Kill
 from py_callcenter.engine.calls import OfferState
 from py_callcenter.engine.causes import cause_of_job
+from py_callcenter.engine.looks import sequence_of
 from py_callcenter.engine.state import State
 
 Handler = Callable[[State, str, Event], bool | None]
@@ -121,7 +122,10 @@ def _on_unbridge(state: State, _node: str, event: Event) -> bool:
 
 def _on_bridge(state: State, node: str, event: Event) -> None:
     recovery.reappeared(state, node, event.unique_id)
-    talk.bridged(state, event.get("Bridge-A-Unique-ID") or "", event.get("Bridge-B-Unique-ID") or "")
+    legs = event.get("Bridge-A-Unique-ID") or "", event.get("Bridge-B-Unique-ID") or ""
+    calls = [call for call in map(state.calls.get, legs) if call is not None]
+    if all(call.seen_at <= sequence_of(event) for call in calls):  # what we saw since is newer
+        talk.bridged(state, *legs)
 
 
 def _on_hold(state: State, _node: str, event: Event) -> None:

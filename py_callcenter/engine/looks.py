@@ -86,6 +86,11 @@ def offer_seal(state: State, dump: Event) -> OfferSeal | None:
     return OfferSeal(call, number_in(attempt), agent)
 
 
+def sequence_of(event: Event) -> int:
+    """Where an event or a dump stands among all those of its switch since that started."""
+    return number_in(event.get("Event-Sequence"))
+
+
 def partner_of(dump: Event) -> str:
     """The leg that a bridged channel is bridged with; empty when the dump doesn't say."""
     return dump.get("variable_signal_bond") or dump.get("Other-Leg-Unique-ID") or ""

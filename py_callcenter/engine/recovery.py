@@ -37,6 +37,7 @@ from py_callcenter.engine.looks import (
     is_stamped,
     offer_seal,
     partner_of,
+    sequence_of,
     stamp_of,
 )
 from py_callcenter.engine.memory import GIVEN_UP_FOR_US, OUT_OF_SIGHT, AgentMemory, CallMemory, Memory
@@ -339,6 +340,7 @@ def _call(state: State, node: str, dump: Event, past: CallMemory | None) -> Call
     """The caller's channel as a call of ours again."""
     uuid = dump.unique_id
     call = callers.call_from(state, node, dump, state.now_us)
+    call.seen_at = sequence_of(dump)
     stamp = stamp_of(dump)
     was = past or state.reach.given_up.get(node, {}).get(uuid)
     call.attempts = max(stamp.attempt, was.attempts if was is not None else 0)

@@ -13,7 +13,14 @@ from typing import Final
 from py_callcenter._router import Event
 from py_callcenter.engine import callers, consults, exits, moves, offers, recovery, standby, talk
 from py_callcenter.engine.calls import Call, OfferState, Phase
-from py_callcenter.engine.looks import in_dialplan, in_the_park, is_bridged, is_parked, partner_of
+from py_callcenter.engine.looks import (
+    in_dialplan,
+    in_the_park,
+    is_bridged,
+    is_parked,
+    partner_of,
+    sequence_of,
+)
 from py_callcenter.engine.state import State
 
 ON_ITS_WAY_US: Final = 800_000
@@ -103,6 +110,7 @@ def _parked_caller(state: State, call: Call, dump: Event) -> None:
 
 def _caller_leg(state: State, uuid: str, dump: Event) -> None:
     call = state.calls[uuid]
+    call.seen_at = sequence_of(dump)
     if moves.moved(call, dump) and not in_the_park(dump):
         moves.departed(state, call)  # while nobody was looking
     if is_bridged(dump):

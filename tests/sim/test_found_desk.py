@@ -142,6 +142,11 @@ STORIES = {
         (*NOW, 35, 37, 44),
         HABITS,
     ),
+    "a BRIDGE came twenty seconds late, of a conversation that a look had told of and that was over": (
+        307296,
+        (*NOW, 35, 37, 44),
+        HABITS,
+    ),
     "an agent was busy on a node out of sight and then on another, and the checker took it for one doubt": (
         305215,
         (*NOW, 35, 37, 44),
