@@ -43,13 +43,17 @@ class Erasure(BaseModel):
 
 
 class ReportAnswer(BaseModel):
-    """Rows in order of interval and name. Counts, seconds, ratios from 0 to 1, service levels in percent."""
+    """Rows in order of interval and name. Counts, seconds, ratios from 0 to 1, service levels in percent.
+
+    `begins`: of every interval, also of those in which nothing happened and which have no row.
+    """
 
     report: str
     zone: str
     interval: str
     formula: str
     formula_text: str
+    begins: list[str]
     columns: list[str]
     rows: list[dict[str, Any]]
     total: dict[str, Any]
@@ -65,6 +69,16 @@ def _history(request: Request) -> History:
     return history
 
 
+def _known_once(request: Request) -> None:
+    """A slip of the pen must not be answered with another report than was asked for."""
+    known = [field.alias for field in request.scope["route"].dependant.query_params]
+    for name in request.query_params:
+        if name not in known:
+            raise PortError(400, f"there is no parameter `{name[:32]}`", f"one of {', '.join(known)}")
+        if name != "name" and len(request.query_params.getlist(name)) > 1:
+            raise PortError(400, f"`{name}` is given more than once", "only `name` may be")
+
+
 HistoryDep = Annotated[History, Depends(_history)]
 Number = Annotated[float | None, Query(ge=0)]
 
@@ -72,6 +86,7 @@ Number = Annotated[float | None, Query(ge=0)]
 @history_v1.get(
     "/reports/{what}",
     tags=["reports"],
+    dependencies=[Depends(_known_once)],
     response_model=ReportAnswer,
     responses={
         200: {"content": {"text/csv": {}}},

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import date, time
+from decimal import ROUND_HALF_UP, Decimal
 from functools import cache
 from typing import Final, Literal
 
@@ -60,7 +61,7 @@ class Language:
             return NOTHING
         shape = "#,##0." + "#" * places if places else "#,##0"
         return self._digits(
-            format_decimal(round(value, places), shape, self._locale, numbering_system="default")
+            format_decimal(_rounded(value, places), shape, self._locale, numbering_system="default")
         )
 
     def percent(self, value: float | None) -> str:
@@ -70,10 +71,10 @@ class Language:
         return self.number(value, places=1) + _PERCENT_SIGNS.get(self.code, "%")
 
     def span(self, seconds: float | None) -> str:
-        """A duration as 2:03 or 1:02:03, rounded to seconds."""
+        """A duration as 2:03 or 1:02:03, rounded to seconds, halves up as the page does."""
         if seconds is None:
             return NOTHING
-        minutes, rest = divmod(round(seconds), 60)
+        minutes, rest = divmod(int(seconds + 0.5), 60)
         hours, minutes = divmod(minutes, 60)
         return self._digits(f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}")
 
@@ -112,3 +113,8 @@ def language_named(code: str) -> Language:
     if code not in LANGUAGES:
         raise KeyError(code)
     return Language(code)
+
+
+def _rounded(value: float, places: int) -> Decimal:
+    """Halves go up, as the page's do: one figure must not read 6.2 here and 6.3 there."""
+    return Decimal(value).quantize(Decimal(1).scaleb(-places), ROUND_HALF_UP)

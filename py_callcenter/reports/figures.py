@@ -1,7 +1,8 @@
 """Reports out of the database: one row a queue or agent and interval, one for all of them together.
 
-Counts are counts; times are seconds, rounded to milliseconds; ratios are 0 to 1, service levels percent. What
-can't be divided is None.
+Counts are counts; times are seconds, rounded to milliseconds; ratios are 0 to 1, service levels percent. Both
+have more places than anybody shows: to round a rounded figure would show another. What can't be divided is
+None.
 """
 
 from __future__ import annotations
@@ -36,6 +37,8 @@ class Report:
     columns: tuple[str, ...]
     rows: list[Row]
     total: Row
+    begins: list[str]
+    """Of all intervals, those without a row too; local, with the distance from UTC."""
 
 
 def build(database: Database, query: Query, thresholds_us: Mapping[str, int]) -> Report:
@@ -84,7 +87,7 @@ def _report(
     rows = [
         dict(zip(names, values, strict=True)) for values in zip(*head.values(), *cells.values(), strict=True)
     ]
-    return Report(query, names, rows, bottom)
+    return Report(query, names, rows, bottom, bounds[:-1])
 
 
 def _queues(query: Query, columns: Columns, family: Family = LEGS) -> Cells:
@@ -92,7 +95,7 @@ def _queues(query: Query, columns: Columns, family: Family = LEGS) -> Cells:
     for name in (OFFERED, *family.counts, *family.sums, *family.maxima):
         cells |= _told(name, columns[name])
     cells["service_level_percent"] = [
-        None if percent is None else round(percent, 2) for percent in query.formula.percents(columns)
+        None if percent is None else round(percent, 4) for percent in query.formula.percents(columns)
     ]
     for name, ratio in AVERAGES.items():
         if name != "average_voice" or "voice_us" in columns:

@@ -99,6 +99,11 @@ def ask(
         raise ReportError(
             f"there is no formula `{formula[:64]}`", f"one of {', '.join([*FORMULAS, *ALIASES])}"
         )
+    for name in only:
+        if min(name, default="\0") < " ":
+            raise ReportError(
+                f"`{ascii(name[:32])[1:-1]}` is no name", "a queue's or an agent's, or none for all"
+            )
     if len(only) > MAX_NAMES:
         raise ReportError(f"{len(only)} names are too many", f"at most {MAX_NAMES}, or none for all")
     usual = Limits()
@@ -132,7 +137,7 @@ def _cut(zone: ZoneInfo, size: Size, begin: date, end: date, today: date) -> Int
     if days > MAX_DAYS[size]:
         allowed = ", ".join(f"{name} {most}" for name, most in MAX_DAYS.items())
         raise ReportError(
-            f"{days} days are too many by the {size}",
+            f"{days} days are too many{'' if size == 'all' else f' by the {size}'}",
             f"at most so many days: {allowed}; {end - timedelta(days=MAX_DAYS[size] - 1)} to {end} would do",
         )
     return cut(zone, size, begin, end)
@@ -150,7 +155,7 @@ def _day(name: str, text: str) -> date:
         day = date.fromisoformat(text)
     except ValueError:
         day = date.min
-    if not date(2000, 1, 1) <= day <= date(2200, 1, 1) or len(text) != len("2026-11-22"):
+    if not date(2000, 1, 1) <= day <= date(2200, 1, 1) or text != day.isoformat():
         raise ReportError(f"`{name}` must be a day, not `{text[:32]}`", "write it as 2026-11-22")
     return day
 

@@ -21,6 +21,7 @@ def to_dict(report: Report) -> dict[str, Any]:
         "interval": query.intervals.size,
         "formula": query.formula.name,
         "formula_text": query.formula.text,
+        "begins": report.begins,
         "columns": report.columns,
         "rows": report.rows,
         "total": report.total,

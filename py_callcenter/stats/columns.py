@@ -30,7 +30,7 @@ class Ratio:
     over: tuple[str, ...]
     under: tuple[str, ...]
 
-    def of(self, columns: Columns, scale: int = 1, digits: int = 4) -> list[float | None]:
+    def of(self, columns: Columns, scale: int = 1, digits: int = 6) -> list[float | None]:
         """Divided by `scale` and rounded; None where there is nothing to divide by."""
         return [
             round(part / whole / scale, digits) if whole else None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, Final
@@ -60,6 +61,22 @@ def as_store_error() -> Iterator[None]:
         line = str(cause).partition("\n")[0][:200]
         kind = RecordRefused if isinstance(error, DataError | IntegrityError) else StoreError
         raise kind(f"the database failed: {type(cause).__name__}: {line}") from error
+
+
+STEPS_BETWEEN_LOOKS: Final = 50_000
+"""Of SQLite's virtual machine: about a millisecond."""
+
+
+@contextmanager
+def given_up_after(connection: Connection, seconds: int) -> Iterator[None]:
+    """SQLite interrupts what takes longer; PostgreSQL has a setting for it."""
+    driver: Any = connection.connection.driver_connection
+    end_s = time.monotonic() + seconds
+    driver.set_progress_handler(lambda: time.monotonic() > end_s, STEPS_BETWEEN_LOOKS)
+    try:
+        yield
+    finally:
+        driver.set_progress_handler(None, 0)
 
 
 def _tune_sqlite(connection: Any, _record: object) -> None:

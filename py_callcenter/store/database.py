@@ -20,7 +20,7 @@ from py_callcenter.engine.memory import Memory
 from py_callcenter.engine.records import CallOffered
 from py_callcenter.stats import AgentLine
 from py_callcenter.store import arrivals, folding, keeping, rows, standing, versions
-from py_callcenter.store.connect import WRITES, as_store_error, engine_for
+from py_callcenter.store.connect import WRITES, as_store_error, engine_for, given_up_after
 from py_callcenter.store.counting import Counting
 from py_callcenter.store.errors import LostTransactionsError, StoreError
 from py_callcenter.store.expected import WRITER
@@ -307,7 +307,7 @@ class Database:
 
     @contextmanager
     def reading(self, *, at_most_s: int = 0) -> Iterator[Connection]:
-        """A transaction that only reads; a server gives a query up that takes longer than `at_most_s`."""
+        """A transaction that only reads; what takes longer than `at_most_s` is given up."""
         with as_store_error(), self._engine.begin() as connection:
             if at_most_s and connection.dialect.name == "postgresql":
                 # One moment for all that is read: what is counted beforehand changes meanwhile.
@@ -316,6 +316,10 @@ class Database:
                 # Compiling takes longer than counting a month; sums of a month fit into this memory.
                 connection.execute(text("SET LOCAL jit = off"))
                 connection.execute(text("SET LOCAL work_mem = '64MB'"))
+            elif at_most_s:
+                with given_up_after(connection, at_most_s):
+                    yield connection
+                return
             yield connection
 
     def transact(self, work: Callable[[Connection], T], /) -> T:

@@ -1,7 +1,15 @@
 // Two plots as SVG: bars in parts, and a line from 0 to a top. Text and colours come from the style sheet.
 
 const SVG = "http://www.w3.org/2000/svg";
-const WIDTH = 640, HEIGHT = 220, LEFT = 44, BOTTOM = 24, TOP = 8;
+const HEIGHT = 220, LEFT = 48, BOTTOM = 24, TOP = 8;
+const LETTER = 6.4; // Width of a digit of the labels, generously.
+const ROUND = [1, 1.5, 2, 2.5, 3, 4, 5, 6, 8, 10];
+
+// As wide as there is room: letters of a plot that is scaled down can't be read on a phone.
+let WIDTH = 640;
+export function fit(width) {
+  WIDTH = Math.max(260, Math.min(640, width));
+}
 
 function make(name, attributes, ...inside) {
   const element = document.createElementNS(SVG, name);
@@ -14,7 +22,7 @@ function make(name, attributes, ...inside) {
 export function roundTop(value) {
   if (!(value > 0)) return 1;
   const power = 10 ** Math.floor(Math.log10(value));
-  return [1, 2, 2.5, 5, 10].map((step) => step * power).find((top) => top >= value);
+  return ROUND.map((step) => step * power).find((top) => top >= value);
 }
 
 function frame(title, labels, top, unit) {
@@ -26,7 +34,8 @@ function frame(title, labels, top, unit) {
     svg.append(make("line", { class: "grid", x1: LEFT, x2: WIDTH, y1: y(top * part), y2: y(top * part) }));
     svg.append(make("text", { x: LEFT - 6, y: y(top * part) + 4, "text-anchor": "end" }, `${+(top * part).toFixed(2)}${unit}`));
   }
-  const every = Math.ceil(labels.length / 12);
+  const longest = labels.reduce((most, label) => Math.max(most, label.length), 1);
+  const every = Math.ceil((labels.length * (longest * LETTER + 10)) / (WIDTH - LEFT));
   labels.forEach((label, n) => {
     if (n % every === 0) svg.append(make("text", { x: LEFT + step * (n + 0.5), y: HEIGHT - 6, "text-anchor": "middle" }, label));
   });
@@ -52,8 +61,9 @@ function figure(title, svg, key) {
   return element;
 }
 
-// `parts`: [class, word, values]; a bar's parts stand on each other.
-export function bars(title, labels, parts, unit = "") {
+// `all`: [class, word, values]; a bar's parts stand on each other. What there is nothing of isn't named.
+export function bars(title, labels, all, unit = "") {
+  const parts = all.filter(([, , values]) => values.some((value) => value > 0));
   const sums = labels.map((_, n) => parts.reduce((sum, [, , values]) => sum + values[n], 0));
   const { svg, y, step } = frame(title, labels, roundTop(Math.max(0, ...sums)), unit);
   labels.forEach((label, n) => {

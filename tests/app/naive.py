@@ -158,12 +158,19 @@ def talked(records: list[dict[str, Any]]) -> dict[str, int]:
     return out
 
 
-def logged_in(records: list[dict[str, Any]], until_us: int) -> dict[str, int]:
-    """Microseconds logged in by agent; whoever logs out while talking finishes first."""
-    out: dict[str, int] = {}
+Span = tuple[int, int]
+
+
+def logged_in(records: list[dict[str, Any]], until_us: int) -> dict[str, list[Span]]:
+    """From when to when each agent was logged in; whoever logs out while talking finishes first."""
+    out: dict[str, list[Span]] = {}
     since: dict[str, int] = {}
     talks: dict[str, bool] = {}
     leaving: set[str] = set()
+
+    def ends(agent: str, at_us: int) -> None:
+        out.setdefault(agent, []).append((since.pop(agent), at_us))
+
     for record in records:
         agent, kind = record.get("agent", ""), record["kind"]
         if kind == "offer-ended" and record["outcome"] == "answered":
@@ -172,7 +179,7 @@ def logged_in(records: list[dict[str, Any]], until_us: int) -> dict[str, int]:
             talks[agent] = False
             if agent in leaving:
                 leaving.discard(agent)
-                out[agent] = out.get(agent, 0) + record["at"] - since.pop(agent)
+                ends(agent, record["at"])
         elif kind == "agent-status":
             if record["status"] != "Logged Out":
                 leaving.discard(agent)
@@ -181,7 +188,30 @@ def logged_in(records: list[dict[str, Any]], until_us: int) -> dict[str, int]:
                 if talks.get(agent) and record["reason"] != "initial":
                     leaving.add(agent)
                 else:
-                    out[agent] = out.get(agent, 0) + record["at"] - since.pop(agent)
-    for agent, at in since.items():
-        out[agent] = out.get(agent, 0) + until_us - at
+                    ends(agent, record["at"])
+    for agent in list(since):
+        ends(agent, until_us)
     return out
+
+
+def on_calls(records: list[dict[str, Any]]) -> dict[str, list[Span]]:
+    """From when to when each agent had a caller on the line: from the phone's answer to the end."""
+    out: dict[str, list[Span]] = {}
+    since: dict[str, int] = {}
+    for record in records:
+        agent, kind = record.get("agent", ""), record["kind"]
+        if kind == "offer-ended" and record["outcome"] == "answered":
+            since[agent] = record["at"]
+        elif kind in {"conversation-ended", "bridge-undone"} and agent in since:
+            out.setdefault(agent, []).append((since.pop(agent), record["at"]))
+    return out
+
+
+def overlap(spans: list[Span], begin_us: int, end_us: int) -> int:
+    """Microseconds of the spans between two moments."""
+    return sum(max(0, min(end, end_us) - max(begin, begin_us)) for begin, end in spans)
+
+
+def moment(text: str) -> int:
+    """What a report writes as begin or end, in microseconds."""
+    return int(datetime.fromisoformat(text).timestamp()) * SECOND

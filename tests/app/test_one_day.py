@@ -1,6 +1,7 @@
 """One day by page, API, CSV, Prometheus, e-mail and `queue_log`: all tell what the raw records tell.
 
-In a second world the controller is killed three times on that day.
+Callers give up, are sent away, put on hold and transferred with and without asking. In other worlds the
+controller is killed meanwhile, and the clocks go back or forward in that night.
 """
 
 from __future__ import annotations
@@ -8,7 +9,9 @@ from __future__ import annotations
 import csv
 import io
 from collections import Counter
+from dataclasses import dataclass
 from datetime import datetime, timedelta
+from html import escape
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -24,8 +27,10 @@ from py_callcenter.app.picture import queue_figures
 from py_callcenter.app.queue_log import queue_log
 from py_callcenter.config import ServiceLevel
 from py_callcenter.engine.memory import Memory
+from py_callcenter.languages import LANGUAGES, language_named
 from py_callcenter.metrics import MetricsSnapshot, render
 from py_callcenter.reports.mail.facts import Wish, gather
+from py_callcenter.reports.mail.letter import write
 from py_callcenter.reports.mail.periods import Period
 from py_callcenter.stats import Live
 from py_callcenter.store import Store
@@ -34,17 +39,52 @@ pytestmark = pytest.mark.app
 
 SECOND = naive.SECOND
 DAY_US = 86_400 * SECOND
-TEHRAN = ZoneInfo("Asia/Tehran")
-"""Its hours begin in the middle of ours."""
-FIRST = datetime.fromtimestamp(START_US / 1e6, TEHRAN).date()
-RANGE = {"from": str(FIRST), "to": str(FIRST + timedelta(days=1)), "zone": "Asia/Tehran"}
 TARGETS = {name: ServiceLevel(seconds=20, percent=80) for name in ("support", "billing")}
 
 
-@pytest.fixture(scope="module", params=["a quiet machine", "killed three times"])
-def day(request):
-    dies = (120, 333, 501) if request.param != "a quiet machine" else ()
-    return busy_day(moments=700, seed=21, pause_s=65, closes=True, dies=dies)
+@dataclass(frozen=True)
+class Case:
+    """A day that begins at a moment, told in a zone; `dies`: when the controller is killed."""
+
+    zone: ZoneInfo
+    start_us: int = START_US
+    dies: tuple[int, ...] = ()
+    clocks_h: int = 0
+    """How many hours more than 24 its first or second day has."""
+
+    @property
+    def first(self):
+        return datetime.fromtimestamp(self.start_us / 1e6, self.zone).date()
+
+    @property
+    def asked(self):
+        return {"from": str(self.first), "to": str(self.first + timedelta(days=1)), "zone": self.zone.key}
+
+
+def evening(year, month, day):
+    return int(datetime(year, month, day, 22, tzinfo=ZoneInfo("UTC")).timestamp()) * SECOND
+
+
+BERLIN = ZoneInfo("Europe/Berlin")
+CASES = {
+    "hours that begin in the middle of ours": Case(ZoneInfo("Asia/Tehran")),
+    "killed three times while the clocks go back": Case(
+        BERLIN, evening(2026, 10, 24), (120, 333, 501), clocks_h=1
+    ),
+    "killed while the clocks go forward": Case(BERLIN, evening(2027, 3, 27), (200,), clocks_h=-1),
+}
+
+
+@pytest.fixture(scope="module", params=CASES.values(), ids=CASES)
+def case(request):
+    return request.param
+
+
+@pytest.fixture(scope="module")
+def day(case):
+    return busy_day(
+        moments=700, seed=21, pause_s=65, closes=True, dies=case.dies, start_us=case.start_us, transfers=True
+    )
 
 
 @pytest.fixture(scope="module")
@@ -72,15 +112,17 @@ def legs(records):
 
 
 @pytest.fixture(scope="module")
-def api(day, store):
-    history = StoredHistory(Controller(day.now_us + DAY_US), store, KEY)
-    return Api(create_app(Controller(day.now_us), token="a-token-for-tests-only", history=history))
+def asked(case, day, store):
+    """Asks the API about the day."""
+    history = StoredHistory(Controller(day.now_us + 2 * DAY_US), store, KEY)
+    api = Api(create_app(Controller(day.now_us), token="a-token-for-tests-only", history=history))
 
+    def ask(what, **query):
+        got = api.get(f"/api/v1/reports/{what}", params={**case.asked, **query})
+        assert got.status_code == 200, got.text
+        return got
 
-def asked(api, what, **query):
-    got = api.get(f"/api/v1/reports/{what}", params={**RANGE, **query})
-    assert got.status_code == 200, got.text
-    return got
+    return ask
 
 
 def agrees(row, expected):
@@ -89,16 +131,28 @@ def agrees(row, expected):
         assert told == pytest.approx(value, abs=0.0011), (name, told, value)
 
 
-def test_every_hour_and_the_whole_day_by_api_and_csv(api, legs):
+def test_the_day_has_everything_that_is_told_of_it(records, legs):
+    """Or the comparisons below would compare nothing with nothing."""
+    talks = [record for record in records if record["kind"] == "conversation-ended"]
+
+    assert {leg["end"] for leg in legs} >= {"answered", "abandoned", "overflowed"}
+    assert {(talk["transferred"], talk["attended"]) for talk in talks} == {
+        (False, False), (True, False), (True, True),
+    }  # fmt: skip
+    assert any(talk["hold_us"] for talk in talks)
+    assert max(Counter(leg["call"] for leg in legs).values()) > 1, "some call has several legs"
+
+
+def test_every_hour_and_the_whole_day_by_api_and_csv(case, asked, legs):
     expected = {}
     for leg in legs:
-        key = (leg["queue"], naive.hour_of(leg["at"], TEHRAN))
+        key = (leg["queue"], naive.hour_of(leg["at"], case.zone))
         expected.setdefault(key, []).append(leg)
     for threshold in (20, 7.5):
         query = {"interval": "hour", "threshold": threshold}
-        found = asked(api, "queues", **query).json()
+        found = asked("queues", **query).json()
         table = csv.DictReader(
-            io.StringIO(asked(api, "queues", **query, format="csv").content.decode("utf-8-sig"))
+            io.StringIO(asked("queues", **query, format="csv").content.decode("utf-8-sig"))
         )
         lines = {(line["queue"], line["begin"]): line for line in table}
         assert {(row["queue"], row["begin"]) for row in found["rows"]} == expected.keys()
@@ -112,48 +166,96 @@ def test_every_hour_and_the_whole_day_by_api_and_csv(api, legs):
         agrees(lines["total", ""], naive.figures(legs, threshold))
 
 
-def test_every_formula(api, legs):
+def test_a_day_is_as_long_as_the_clocks_make_it(case, asked):
+    """An hour that comes twice has two rows, told apart by how far it is from UTC; one that doesn't, none."""
+    rows = asked("agents", interval="hour").json()["rows"]
+    begins = {row["begin"] for row in rows if row["begin"][:13].endswith("T02")}
+    spans = {
+        naive.moment(row["end"]) - naive.moment(row["begin"])
+        for row in asked("agents", interval="day").json()["rows"]
+    }
+
+    assert all(naive.moment(row["end"]) - naive.moment(row["begin"]) == 3600 * SECOND for row in rows)
+    assert spans == {DAY_US, DAY_US + case.clocks_h * 3600 * SECOND}
+    if case.clocks_h:
+        both = {"2026-10-25T02:00:00+02:00", "2026-10-25T02:00:00+01:00"}
+        night = {begin for begin in begins if begin[:10] in ("2026-10-25", "2027-03-28")}
+        assert night == (both if case.clocks_h > 0 else set())
+
+
+def test_every_formula(asked, legs):
     for threshold in (3, 20):
         levels = naive.service_levels(naive.figures(legs, threshold))
         for formula, (over, under) in levels.items():
-            found = asked(api, "queues", interval="all", threshold=threshold, formula=formula).json()
+            found = asked("queues", interval="all", threshold=threshold, formula=formula).json()
             assert found["total"]["service_level_percent"] == pytest.approx(100 * over / under, abs=0.006)
 
 
-def test_calls_over_all_their_legs_and_who_came_again(api, records, legs):
+def test_calls_over_all_their_legs_and_who_came_again(asked, records, legs):
     for days in (7, 0.02):
-        total = asked(api, "calls", interval="all", **{"repeat-days": days}).json()["total"]
+        total = asked("calls", interval="all", **{"repeat-days": days}).json()["total"]
         again = naive.callers_again(records, legs, days)
         assert total["offered"] == sum(record["kind"] == "call-offered" for record in records)
         assert total["offered"] == sum(total[end] for end in naive.ENDS)
         assert (total["known_callers"], total["repeated"]) == (again["known"], again["repeated"])
-        assert total["first_call_resolution"] == round(again["resolved"] / again["first"], 4)
+        assert total["first_call_resolution"] == round(again["resolved"] / again["first"], 6)
 
 
-def test_agents_states_add_up_to_the_time_logged_in(api, day, records):
-    until_us = day.now_us + DAY_US
-    found = asked(api, "agents", interval="hour").json()
-    for row in [*found["rows"], found["total"]]:
+def test_agents_states_add_up_to_the_time_logged_in(asked, day, records):
+    """In every hour, and after every crash."""
+    found = asked("agents", interval="hour").json()
+    whole = asked("agents", interval="all").json()
+    until_us = min(day.now_us + 2 * DAY_US, naive.moment(whole["rows"][0]["end"]))
+    logged_in, on_calls = naive.logged_in(records, until_us), naive.on_calls(records)
+    assert {row["agent"] for row in whole["rows"]} == logged_in.keys()
+    for row in [*found["rows"], *whole["rows"]]:
+        name, span = row["agent"], (naive.moment(row["begin"]), naive.moment(row["end"]))
         states = sum(value for name, value in row.items() if name.startswith("state_"))
         assert row["logged_in_seconds"] == pytest.approx(states, abs=0.01)
-        if "begin" in row:
-            assert row["logged_in_seconds"] <= 3600.01
-    whole = asked(api, "agents", interval="all").json()
-    end_us = min(until_us, int(datetime.fromisoformat(whole["rows"][0]["end"]).timestamp()) * SECOND)
-    expected = naive.logged_in(records, end_us)
-    assert {row["agent"] for row in whole["rows"]} == expected.keys()
+        assert states == pytest.approx(naive.overlap(logged_in[name], *span) / SECOND, abs=0.01)
+        assert row["state_in_a_queue_call_seconds"] == pytest.approx(
+            naive.overlap(on_calls[name], *span) / SECOND, abs=0.01
+        )
     for row in whole["rows"]:
-        assert row["logged_in_seconds"] == pytest.approx(expected[row["agent"]] / SECOND, abs=0.01)
         assert row["talk_seconds"] == pytest.approx(naive.talked(records)[row["agent"]] / SECOND, abs=0.001)
 
 
-def test_the_email(store, day, legs, records):
-    period = Period("weekly", FIRST, FIRST + timedelta(days=1))
-    wish = Wish(period=period, zone="Asia/Tehran")
-    facts = gather(store.database, wish, TARGETS, now_us=day.now_us + DAY_US)
-
+@pytest.mark.parametrize("code", LANGUAGES)
+def test_the_email(case, store, day, legs, records, code):
+    """The words of the letter itself, in the reader's digits."""
+    period = Period("weekly", case.first, case.first + timedelta(days=1))
+    wish = Wish(period=period, zone=case.zone.key)
+    facts = gather(store.database, wish, TARGETS, now_us=day.now_us + 2 * DAY_US)
     agrees(facts.queues.total, naive.figures(legs, 20))
-    assert facts.calls.total["offered"] == sum(record["kind"] == "call-offered" for record in records)
+    language = language_named(code)
+    letter = write(facts, language, language.own_calendar)
+
+    def told(label):
+        """What stands behind a label: of all, then queue by queue or agent by agent."""
+        label = language.tr(label)
+        found = [
+            line.split(": ", 1)[1] for line in letter.text.splitlines() if line.startswith(f"  {label}:")
+        ]
+        assert [letter.html.count(f">{label}</div>{escape(value)}</div>") > 0 for value in found]
+        return found
+
+    each = [naive.figures([leg for leg in legs if leg["queue"] == name], 20) for name in sorted(TARGETS)]
+    calls = sum(record["kind"] == "call-offered" for record in records)
+    answered = {leg["call"] for leg in legs if leg["end"] == "answered"}
+    assert told("Offered") == [language.number(n) for n in (calls, *(some["offered"] for some in each))]
+    assert told("Overflowed") == [language.number(some["overflowed"]) for some in each]
+    by_agent = Counter(leg["agent"] for leg in legs if leg["end"] == "answered")
+    assert told("Answered")[1:] == [
+        language.number(n)
+        for n in (*(some["answered"] for some in each), *(by_agent[name] for name in sorted(by_agent)))
+    ]
+    assert told("Answered")[0].split(" ")[0] == language.number(len(answered))
+    assert told("Service level")[1:] == [
+        language.percent(100 * over / under)
+        for over, under in (naive.service_levels(some)["callcenter"] for some in each)
+    ]
+    talks = naive.talked(records)
+    assert told("Talk") == [language.span(talks[name] / SECOND) for name in sorted(talks)]
 
 
 def test_prometheus_and_the_live_page_count_what_each_run_saw(day, legs, records):

@@ -17,6 +17,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from sim.world import KEY, START_US
 
 from py_callcenter.api import create_app
+from py_callcenter.api.port import PortError
 from py_callcenter.app.history import StoredHistory
 from py_callcenter.metrics import MetricsSnapshot, render
 from py_callcenter.reports import ReportError, ask
@@ -264,6 +265,8 @@ TODAY = datetime.fromtimestamp(NOW_US / 1e6, UTC).date()
         ({"first": "2026-02-30"}, "must be a day", ""),
         ({"first": "20261101"}, "must be a day", ""),
         ({"first": "0001-01-01"}, "must be a day", ""),
+        ({"first": "2026-W47-1"}, "must be a day", "2026-11-22"),
+        ({"first": "٢٠٢٦-١١-٢٢"}, "must be a day", "2026-11-22"),
         ({"first": str(TODAY), "last": str(TODAY - timedelta(days=1))}, "is before `from`", "exchange"),
         ({"first": str(TODAY + timedelta(days=1))}, "is in the future", str(TODAY)),
         ({"first": "2016-01-01", "last": str(TODAY)}, "days are too many by the day", "day 400"),
@@ -274,7 +277,10 @@ TODAY = datetime.fromtimestamp(NOW_US / 1e6, UTC).date()
         ({"first": str(TODAY), "threshold": -1}, "`threshold` must be from 0 to 86400", ""),
         ({"first": str(TODAY), "threshold": float("nan")}, "`threshold` must be", ""),
         ({"first": str(TODAY), "repeat_days": 1000}, "`repeat-days` must be from 0 to 90", ""),
+        ({"first": "2016-01-01", "last": str(TODAY), "size": "all"}, "days are too many", "all 1100"),
         ({"first": str(TODAY), "only": ["x"] * 101}, "101 names are too many", ""),
+        ({"first": str(TODAY), "only": ["sup\0port"]}, "`sup\\x00port` is no name", "none for all"),
+        ({"first": str(TODAY), "only": [""]}, "`` is no name", "none for all"),
     ],
 )
 def test_nonsense_is_refused_in_words_before_anything_is_read(wanted, says, hints):
@@ -293,6 +299,27 @@ def test_a_refusal_is_a_400_with_what_is_allowed(api):
     for query in ({}, {"from": str(DAY), "threshold": "x"}, {"from": str(DAY), "format": "pdf"}):
         assert api.get("/api/v1/reports/queues", params=query).status_code == 400
     assert api.get("/api/v1/reports/money", params={"from": str(DAY)}).status_code == 400
+    assert api.get("/api/v1/reports/queues", params={"from": str(DAY), "name": "\0"}).status_code == 400
+
+
+def test_a_slip_of_the_pen_is_not_answered_with_another_report(api):
+    slip = api.get("/api/v1/reports/queues", params={"from": str(DAY), "intervall": "hour"})
+    assert slip.status_code == 400
+    assert slip.json()["error"] == "there is no parameter `intervall`"
+    assert "interval, zone, formula, name" in slip.json()["hint"]
+    twice = api.get("/api/v1/reports/queues", params={"from": [str(DAY), str(NEXT)]})
+    assert twice.json() == {"error": "`from` is given more than once", "hint": "only `name` may be"}
+    both = reported(api, "queues", interval="all", name=["support", "billing"])
+    assert {row["queue"] for row in both["rows"]} == {"support", "billing"}
+
+
+def test_intervals_in_which_nothing_happened_have_no_row_but_are_told(api):
+    """So that a plot has no time missing."""
+    found = reported(api, "queues", interval="hour")
+
+    assert len(found["begins"]) == 48
+    assert {row["begin"] for row in found["rows"]} < set(found["begins"])
+    assert found["begins"] == sorted(found["begins"])
 
 
 @pytest.mark.parametrize("what", ["queues", "calls", "agents"])
@@ -338,22 +365,31 @@ def test_a_controller_without_a_database_says_so():
     assert api.get("/api/v1/reports/queues", params={"from": str(DAY)}).status_code == 503
 
 
-def test_a_report_that_the_database_gives_up_is_a_503(postgres, day, monkeypatch):
-    """PostgreSQL stops a query that takes too long; the answer says what to do."""
+ENDLESS = {
+    "sqlite": "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT max(i) FROM n",
+    "postgresql": "SELECT pg_sleep(30)",
+}
+
+
+def test_a_report_that_takes_too_long_is_given_up_with_a_503(url, day, monkeypatch):
+    """Whichever database it is; the answer says what to do, and the next report is answered."""
     from sqlalchemy import text
 
     def slow(connection, *_arguments, **_more):
-        connection.execute(text("select pg_sleep(30)"))
+        connection.execute(text(ENDLESS[connection.dialect.name]))
 
-    monkeypatch.setattr("py_callcenter.reports.figures.QUERY_S", 1)
-    monkeypatch.setattr("py_callcenter.reports.figures.leg_figures", slow)
-    store = Store.open(postgres.new_database())
+    store = Store.open(url)
     history = StoredHistory(Controller(day.now_us), store, KEY)
 
     async def wanted():
         return await history.report("queues", first=str(DAY))
 
-    with pytest.raises(Exception, match="statement timeout") as given_up:
-        asyncio.run(wanted())
+    with monkeypatch.context() as patched:
+        patched.setattr("py_callcenter.reports.figures.QUERY_S", 1)
+        patched.setattr("py_callcenter.reports.figures.leg_figures", slow)
+        with pytest.raises(PortError, match=r"statement timeout|interrupted") as given_up:
+            asyncio.run(wanted())
     assert given_up.value.status == 503
+    assert "fewer days" in given_up.value.hint
+    assert asyncio.run(wanted()).rows == []
     store.close()

@@ -68,9 +68,10 @@ class World:
         make_router: Callable[[], Any] = Router,
         dialplan: Dialplan | None = None,
         statuses: dict[str, str] | None = None,
+        start_us: int = START_US,
     ) -> None:
-        self.switch = Switch(seed=seed, start_us=START_US, poked=poked, dialplan=dialplan or voicemail_plan())
-        self.now_us = START_US
+        self.switch = Switch(seed=seed, start_us=start_us, poked=poked, dialplan=dialplan or voicemail_plan())
+        self.now_us = start_us
         self.config = config
         self.make_router = make_router
         self.records: list[Any] = []

@@ -106,6 +106,8 @@ def test_numbers_have_the_readers_digits_and_marks():
 
     assert shown("en") == ("12,345", "83.5%", "100%", "1:02:03", "1:00", "06:05", "–")
     assert shown("fa") == ("۱۲٬۳۴۵", "۸۳٫۵٪", "۱۰۰٪", "۱:۰۲:۰۳", "۱:۰۰", "۰۶:۰۵", "–")
+    assert language_named("en").percent(6.25) == "6.3%", "as the page rounds"
+    assert language_named("en").span(62.5) == "1:03", "likewise"
     assert shown("uk") == ("12\xa0345", "83,5%", "100%", "1:02:03", "1:00", "06:05", "–")
 
 
