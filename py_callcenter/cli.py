@@ -132,8 +132,7 @@ class Starting:
         from py_callcenter.api.server import ListenError  # noqa: PLC0415 - see above
         from py_callcenter.api.token import TokenError  # noqa: PLC0415 - likewise
         from py_callcenter.app.sole import AnotherLeadsError  # noqa: PLC0415 - likewise
-        from py_callcenter.store.errors import StoreError  # noqa: PLC0415 - likewise
-        from py_callcenter.store.spool import SpoolError  # noqa: PLC0415 - likewise
+        from py_callcenter.store.errors import SpoolError, StoreError  # noqa: PLC0415 - likewise
 
         match error:
             case ListenError():

@@ -8,12 +8,11 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from random import Random
 from typing import Any, Final
 
 import gevent
@@ -23,6 +22,7 @@ from gevent.event import Event as Signal
 from py_callcenter._router import Event, Proposal, Router
 from py_callcenter.app.clock import Clock
 from py_callcenter.app.decisions import DecisionLog
+from py_callcenter.app.early import links_to
 from py_callcenter.app.live import LiveFigures, as_left
 from py_callcenter.app.orders import Orders
 from py_callcenter.app.queue_log import QueueLogFile
@@ -39,16 +39,12 @@ from py_callcenter.engine.why import Why
 from py_callcenter.esl.errors import EslError
 from py_callcenter.esl.node import NodeLink
 from py_callcenter.esl.port import State
-from py_callcenter.esl.settings import NodeSettings
 from py_callcenter.stats import CANDIDATE_BOUNDS, DECISION_BOUNDS_US, LAG_BOUNDS_US, ONE, Histogram
 from py_callcenter.store.store import Store
 
 _log = structlog.get_logger(__name__)
 
 HUB_PROBE_S: Final = 0.05
-DEAD_MAN_S: Final = 33
-"""So long after our last sign of life, one a second, the switch sees to the callers itself (whole seconds of
-its clock, so 32 to 33.5): within 35 s, and not when we stand still for 30."""
 DEAD_MAN_PLANNED_S: Final = 120
 """After a stop that we know of: time for an upgrade and the next start."""
 GOODBYE_S: Final = 3.0
@@ -120,8 +116,11 @@ class Controller:
         clock: Clock | None = None,
         seed: int | None = None,
         orders_in: Path | None = None,
+        links: Mapping[str, NodeLink] | None = None,
     ) -> None:
-        """`orders_in`: the folder that keeps operators' standing orders; None keeps them in mind only."""
+        """`orders_in`: the folder that keeps operators' standing orders; None keeps them in mind only.
+        `links`: to the nodes, perhaps started (`early`); made here when not given.
+        """
         self.clock = clock or Clock()
         self.figures = Figures()
         names = (agent.name for agent in config.agents)
@@ -157,7 +156,6 @@ class Controller:
             memory=memory,
         )
         self._set_targets(config)
-        self._rng = Random(seed)  # noqa: S311 - jitter of reconnections
         self._wake = Signal()
         self.in_step = Signal()
         """Set when all switches were in step for the first time."""
@@ -166,14 +164,7 @@ class Controller:
         self._beat_us = self.started_us
         self.node_states: dict[str, tuple[State, int]] = {}
         """State of each node and since when."""
-        self.links: dict[str, NodeLink] = {
-            node.name: NodeLink(
-                NodeSettings(node.name, node.host, node.port, node.secret, dead_man_s=DEAD_MAN_S),
-                self,
-                rng=Random(self._rng.getrandbits(64)),  # noqa: S311 - likewise
-            )
-            for node in config.nodes
-        }
+        self.links: dict[str, NodeLink] = dict(links_to(config.nodes, seed) if links is None else links)
         self._registrations = Registrations(self.links, self._on_phones)
         self._registrations.configure(config)
 
@@ -187,6 +178,7 @@ class Controller:
             self._input(self.engine.on_node, name, False)  # until it is in step
         self._take_up_orders()
         for link in self.links.values():
+            link.serve(self)
             link.start()
         self._registrations.start()
         regular = (self._keep_time, self._measure_hub, self._mind_keys)

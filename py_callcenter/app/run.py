@@ -1,7 +1,8 @@
 """Start and stop of the whole process, in the order that keeps callers first.
 
-What routes calls is loaded and started first; HTTP, with all that it needs, is loaded in its own thread while
-the switches are asked already. `tests/unit/test_start.py` holds the list of what must not come before.
+The links to the switches are loaded and started first; while these answer, what routes calls is loaded.
+HTTP, with all that it needs, comes in its own thread when calls are routed. `tests/unit/test_start.py` holds
+the lists of what must not come before.
 """
 
 from __future__ import annotations
@@ -10,8 +11,9 @@ import gc
 import signal
 import sys
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import gevent
 import structlog
@@ -20,19 +22,19 @@ from gevent.event import Event as Signal
 from py_callcenter.api.server import ApiServer
 from py_callcenter.api.token import ensure_token
 from py_callcenter.app.clock import Clock
-from py_callcenter.app.controller import Controller
 from py_callcenter.app.crossing import IntoHub
+from py_callcenter.app.early import beside, links_to
 from py_callcenter.app.secrets import next_epoch, read_keys
 from py_callcenter.app.sole import Sole
 from py_callcenter.app.supervisor import Supervisor
 from py_callcenter.config import Config, difference
-from py_callcenter.store.retention import Retention
-from py_callcenter.store.store import Store
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
 
     from py_callcenter.app.mailer import StoredMails
+    from py_callcenter.engine.memory import Memory
+    from py_callcenter.store.store import Store
 
 _log = structlog.get_logger(__name__)
 
@@ -57,25 +59,26 @@ class Process:
         sys.setswitchinterval(SWITCH_INTERVAL_S)
         gc.disable()  # until all is loaded: each look at a hundred thousand new objects stops the calls
         self.server = ApiServer(config.controller.listen_host, config.controller.listen_port)
-        clock = Clock()
-        state = Path(config.controller.state)
-        self._sole = Sole(state)
-        keep = config.controller
-        self.store = Store.open(keep.database, Retention(keep.keep_records_days, keep.keep_calls_days), state)
-        self.store.seed(config)
-        stored = self.store.load_routing()
+        self._sole = Sole(Path(config.controller.state))
+        links = links_to(config.nodes)
+        self.store, stored, memory = beside(links.values(), partial(_load, config))
+        from py_callcenter.app.controller import Controller  # noqa: PLC0415 - loaded in there
+
         self.config = config if stored is None else config.with_routing(stored)
         say_unapplied(self.config, config)
         self._token = ensure_token(config.controller)
+        state = Path(config.controller.state)
         self._keys = read_keys(state)
+        clock = Clock()
         self.controller = Controller(
             self.config,
             self.store,
             keys=self._keys,
             epoch=next_epoch(state, clock.now_us() // 1_000_000),
-            memory=self.store.memory(),
+            memory=memory,
             clock=clock,
             orders_in=state,
+            links=links,
         )
         self._supervisor = Supervisor()
         self._stopping = Signal()
@@ -146,6 +149,21 @@ class Process:
             self._into_hub.close()
         self.store.close()
         self._sole.release()
+
+
+def _load(config: Config) -> tuple[Store, dict[str, Any] | None, Memory]:
+    """What routes calls is loaded; gives the database, the routing in force and what earlier runs left. In a
+    thread of its own, while the links are at work.
+    """
+    import py_callcenter.app.controller  # noqa: F401, PLC0415 - see above
+    from py_callcenter.store.retention import Retention  # noqa: PLC0415 - likewise
+    from py_callcenter.store.store import Store  # noqa: PLC0415 - likewise
+
+    keep = config.controller
+    retention = Retention(keep.keep_records_days, keep.keep_calls_days)
+    store = Store.open(keep.database, retention, Path(keep.state))
+    store.seed(config)
+    return store, store.load_routing(), store.memory()
 
 
 def say_unapplied(in_force: Config, file: Config) -> None:

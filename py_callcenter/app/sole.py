@@ -11,7 +11,7 @@ import os
 from pathlib import Path
 from typing import Final
 
-from py_callcenter.store.spool import SpoolError
+from py_callcenter.store.errors import SpoolError
 
 FILE: Final = "controller.lock"
 

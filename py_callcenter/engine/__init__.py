@@ -1,14 +1,37 @@
 """The life of every call, pure: events in, actions and records out.
 
 Read it in this order: `engine` (what comes in), `callers` (a caller's way), `offers` (an agent being rung),
-`talk` (the conversation), `resync` (a fresh look at a switch), `actions` and `records` (what goes out).
+`talk` (the conversation), `resync` (a fresh look at a switch), `actions` and `records` (what goes out). What
+is named here is loaded when it is asked for: links to switches need the actions alone.
 """
 
-from py_callcenter.engine.actions import Action
-from py_callcenter.engine.engine import Engine
-from py_callcenter.engine.errors import EngineError
-from py_callcenter.engine.outcome import Outcome
-from py_callcenter.engine.records import AnyRecord
-from py_callcenter.engine.view import View
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from py_callcenter.engine.actions import Action
+    from py_callcenter.engine.engine import Engine
+    from py_callcenter.engine.errors import EngineError
+    from py_callcenter.engine.outcome import Outcome
+    from py_callcenter.engine.records import AnyRecord
+    from py_callcenter.engine.view import View
 
 __all__ = ["Action", "AnyRecord", "Engine", "EngineError", "Outcome", "View"]
+
+_HOMES: Final = {
+    "Action": "actions",
+    "AnyRecord": "records",
+    "Engine": "engine",
+    "EngineError": "errors",
+    "Outcome": "outcome",
+    "View": "view",
+}
+
+
+def __getattr__(name: str) -> Any:
+    home = _HOMES.get(name)
+    if home is None:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{home}"), name)

@@ -11,14 +11,13 @@ from dataclasses import dataclass
 from typing import Final, Literal
 
 from py_callcenter.config import shapes
-from py_callcenter.engine import offers, outside, registrations, standby
+from py_callcenter.engine import offers, outside, registrations, standby, transfers
 from py_callcenter.engine.actions import Bridge, Device, Kill, Originate, PlayMusic, SetVariables, StopMusic
 from py_callcenter.engine.calls import Call, Offer, OfferState, Phase
 from py_callcenter.engine.errors import BadTarget, NotNow, UnknownAgent
 from py_callcenter.engine.identity import job_uuid, leg_uuid
 from py_callcenter.engine.records import ConsultationEnded
 from py_callcenter.engine.state import State
-from py_callcenter.engine.transfers import Destination, find
 
 RING_S: Final = 30
 OVERDUE_US: Final = (RING_S + 5) * 1_000_000
@@ -55,9 +54,9 @@ class Consult:
         return self.talk_leg != ""
 
 
-def start(state: State, call_id: str, to: Destination) -> None:
+def start(state: State, call_id: str, to: transfers.Destination) -> None:
     """Call somebody for the agent of a call. Raises `UnknownCall`, `UnknownAgent`, `BadTarget`, `NotNow`."""
-    call = find(state, call_id)
+    call = transfers.find(state, call_id)
     offer = call.winner
     if call.phase is not Phase.TALKING or offer is None or offer.state is not OfferState.TALKING:
         raise NotNow(f"no agent talks with call `{call_id[:64]}`")
@@ -275,7 +274,7 @@ def legs(state: State, node: str) -> list[str]:
 # Inside.
 
 
-def _contacts(state: State, call: Call, offer: Offer, to: Destination) -> tuple[list[str], str]:
+def _contacts(state: State, call: Call, offer: Offer, to: transfers.Destination) -> tuple[list[str], str]:
     """Dial strings, and the number that is shown."""
     if to.kind == "agent":
         agent = state.agents.get(to.name)
@@ -313,7 +312,7 @@ def _marks(state: State, call: Call, whom: str) -> tuple[tuple[str, str], ...]:
 
 
 def _under_way(state: State, call_id: str) -> Consult:
-    consult = find(state, call_id).consult
+    consult = transfers.find(state, call_id).consult
     if consult is None or consult.going:
         raise NotNow(f"the agent of call `{call_id[:64]}` consults nobody")
     return consult

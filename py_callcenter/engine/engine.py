@@ -38,6 +38,7 @@ from py_callcenter.engine.actions import (
     Originate,
     Probe,
 )
+from py_callcenter.engine.capacity import Capacity
 from py_callcenter.engine.errors import UnknownCall, UnknownNode
 from py_callcenter.engine.events import HANDLERS, leg_gone
 from py_callcenter.engine.failures import failed
@@ -175,7 +176,7 @@ class Engine:
         registrations.node_gone(self._state, node)
         return self._finish()
 
-    def on_capacity(self, node: str, capacity: pacing.Capacity, now_us: int) -> Outcome:
+    def on_capacity(self, node: str, capacity: Capacity, now_us: int) -> Outcome:
         """What a switch says that it takes."""
         self._advance(now_us)
         pacing.learnt(self._state, node, capacity)

@@ -17,7 +17,6 @@ Hang-ups, bridges, transfers and exits are never paced: they free what is short.
 
 from __future__ import annotations
 
-import re
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -26,6 +25,7 @@ from typing import Final
 from py_callcenter.engine import holds
 from py_callcenter.engine.actions import Originate
 from py_callcenter.engine.calls import Offer, OfferState
+from py_callcenter.engine.capacity import Capacity
 from py_callcenter.engine.records import NodeThrottled
 from py_callcenter.engine.state import State
 
@@ -41,28 +41,6 @@ REFUSED_CAUSE: Final = "DESTINATION_OUT_OF_ORDER"
 """What a refused originate says; also of a second leg under a living leg's name."""
 
 TakeBack = Callable[[State, Offer], None]
-
-
-@dataclass(frozen=True, slots=True)
-class Capacity:
-    """What a switch takes; 0 = not known."""
-
-    sessions_per_second: int = 0
-    max_sessions: int = 0
-    sessions: int = 0
-
-    @classmethod
-    def from_status(cls, text: str) -> Capacity:
-        """Out of the words of `status`: `… session(s) per Sec out of max 30, …` and `1000 session(s) max`."""
-        found = [
-            re.search(pattern, text, re.MULTILINE)
-            for pattern in (
-                r"per Sec out of max ([0-9]{1,9})",
-                r"^([0-9]{1,9}) session\(s\) max",
-                r"^([0-9]{1,9}) session\(s\) - peak",
-            )
-        ]
-        return cls(*(0 if match is None else int(match[1]) for match in found))
 
 
 @dataclass(slots=True, eq=False)

@@ -12,7 +12,7 @@ import random
 import time
 import zlib
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import partial
 
@@ -30,7 +30,7 @@ from py_callcenter.engine.actions import (
     Probe,
     StartRecording,
 )
-from py_callcenter.engine.pacing import Capacity
+from py_callcenter.engine.capacity import Capacity
 from py_callcenter.esl import commands, dead_man
 from py_callcenter.esl.canary import Canaries
 from py_callcenter.esl.connection import Connection
@@ -68,12 +68,17 @@ class _Slot:
 
 
 class NodeLink:
-    """The link to one node. `start()`, then `perform` actions; everything else comes through `app`."""
+    """The link to one node. `start()`, then `perform` actions; everything else comes through the application.
+
+    It may be started before there is one (`app` None): it connects and asks what is there meanwhile.
+    """
+
+    _app: App
 
     def __init__(
         self,
         settings: NodeSettings,
-        app: App,
+        app: App | None,
         *,
         source: str = "callcenter",
         rng: random.Random | None = None,
@@ -96,7 +101,8 @@ class NodeLink:
         self.announced = False
         """The node's dialplan knows that we serve it (`cc_alive`), so its callers come to us."""
         self.canaries = Canaries(source, clock)
-        self._app = app
+        self._served = gevent.event.Event()
+        """There is an application."""
         # Jitter isn't a secret.
         self._rng = rng if rng is not None else random.Random()  # noqa: S311
         self._timings = timings or Timings()
@@ -120,6 +126,8 @@ class NodeLink:
         self._leaving = False
         self._poking = Poking(self._timings, self.counters)
         self._tasks: list[gevent.Greenlet[..., None]] = []
+        if app is not None:
+            self.serve(app)
 
     def __repr__(self) -> str:
         return f"<NodeLink {self.name} {self.state}>"
@@ -127,12 +135,21 @@ class NodeLink:
     # --- For the application ---------------------------------------------------------------------------
 
     def start(self) -> None:
-        """Begin to connect. Returns at once."""
+        """Begin to connect, if it hasn't. Returns at once."""
+        if self._tasks:
+            return
         slots = [self._events, *self._quick, *self._background]
         self._tasks = [gevent.spawn(self._keep, slot) for slot in slots]
         self._tasks.append(gevent.spawn(self._watch))
         if self.settings.dead_man_s:
             self._tasks.append(gevent.spawn(self._renew_dead_man))
+
+    def serve(self, app: App) -> None:
+        """Whom everything is told from now on."""
+        self._app = app
+        self._served.set()
+        if self.state is not State.CONNECTING:
+            self._tell(app.on_state, self.name, self.state)
 
     def stop(self) -> None:
         """Close all connections and forget the node. Channels are left as they are."""
@@ -348,6 +365,8 @@ class NodeLink:
         elif self._refused_since is None:
             self._refused_since = now
         ended = self._refused_since is not None and now - self._refused_since >= self._timings.gone_after_s
+        if not self._served.is_set():
+            return  # nobody to be told; the next attempt tells
         if not self._told_gone and (ended or now - self._unseen_since >= self._timings.out_of_sight_s):
             self._told_gone = True
             if self.core_uuid:
@@ -420,7 +439,7 @@ class NodeLink:
     def _sync(self, connection: Connection) -> None:
         """Take a picture of the node, hand it over, then let the held events go, in order."""
         self._hold()
-        picture: Picture = take_picture(self.settings, self._limits, lambda: self._app.known_legs(self.name))
+        picture: Picture = take_picture(self.settings, self._limits, self._known_legs)
         if connection.closed.ready():
             return
         restarted = self.core_uuid not in {"", picture.core_uuid}
@@ -446,6 +465,10 @@ class NodeLink:
         self._told_gone = False
         self.synced = True
         self._update_state()
+
+    def _known_legs(self) -> Iterable[str]:
+        self._served.wait()
+        return self._app.known_legs(self.name)
 
     def _set_announced(self) -> None:
         if not self.announced and self.state is State.UP:
@@ -480,7 +503,8 @@ class NodeLink:
                 self._up.clear()
                 self.announced = False
             log.info("esl_node_state", node=self.name, state=str(state))
-            self._tell(self._app.on_state, self.name, state)
+            if self._served.is_set():
+                self._tell(self._app.on_state, self.name, state)
 
     # --- Events ----------------------------------------------------------------------------------------
 

@@ -75,9 +75,11 @@ def take_picture(place: _Place, limits: Limits, known: Callable[[], Iterable[str
         version = connection.send(commands.version()).text
         status = connection.send(commands.status()).text
         rows = _candidates(connection.send(commands.show_channels(), _TABLE_S))
-        # Asked for after the table: what the application learnt meanwhile is in it.
+        dumps = _dump(connection, rows)
+        # Asked for last: what the application learnt meanwhile is in it, and at a start it may know nothing
+        # before (`app.early`).
         ours = set(known())
-        dumps = _dump(connection, [*rows, *sorted(ours.difference(rows))])
+        dumps += _dump(connection, sorted(ours.difference(rows)))
         concern = [dump for dump in dumps if _concerns_us(dump, ours)]
         return Picture(core_uuid, version, status, len(rows), concern)
     finally:

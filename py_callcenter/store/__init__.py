@@ -10,12 +10,12 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final
 
 from py_callcenter.store.errors import StoreError
-from py_callcenter.store.record import StoredRecord
 from py_callcenter.store.retention import Erased, Retention
 
 if TYPE_CHECKING:
     from py_callcenter.store.database import AppliedConfig, Database
     from py_callcenter.store.deliveries import Deliveries, Delivery, DeliveryState, Transact
+    from py_callcenter.store.record import StoredRecord
     from py_callcenter.store.store import Store
     from py_callcenter.store.writer import Writer
 
@@ -41,6 +41,7 @@ _HOMES: Final = {
     "Delivery": "deliveries",
     "DeliveryState": "deliveries",
     "Store": "store",
+    "StoredRecord": "record",
     "Transact": "deliveries",
     "Writer": "writer",
 }

@@ -25,3 +25,7 @@ class TooManyRowsError(StoreError):
 
 class LostTransactionsError(StoreError):
     """The database lacks transactions that it had: a server that never got them has taken over."""
+
+
+class SpoolError(StoreError):
+    """The disk doesn't take it, or the spool is as large as it may be."""

@@ -22,7 +22,7 @@ import orjson
 import structlog
 
 from py_callcenter.engine.records import AnyRecord, load
-from py_callcenter.store.errors import StoreError
+from py_callcenter.store.errors import SpoolError
 from py_callcenter.store.record import RecordLike
 
 SEGMENT_BYTES: Final = 4 << 20
@@ -34,10 +34,6 @@ _POSITION: Final = "position"
 _HEAD: Final = ("node", "epoch", "sequence", "at_us")
 
 _log = structlog.get_logger(__name__)
-
-
-class SpoolError(StoreError):
-    """The disk doesn't take it, or the spool is as large as it may be."""
 
 
 class Position(NamedTuple):

@@ -25,9 +25,9 @@ from typing import Final, Protocol, TypeVar
 
 import structlog
 
-from py_callcenter.store.errors import LostTransactionsError, RecordRefused, StoreError
+from py_callcenter.store.errors import LostTransactionsError, RecordRefused, SpoolError, StoreError
 from py_callcenter.store.record import RecordLike
-from py_callcenter.store.spool import Position, Spool, SpoolError, encode
+from py_callcenter.store.spool import Position, Spool, encode
 
 MAX_PENDING: Final = 200_000
 IN_MEMORY: Final = 10_000

@@ -19,8 +19,8 @@ from app.test_store import Away, entered, quick, status
 from sqlalchemy import event
 
 from py_callcenter.store import Database, Store, StoreError, Writer
-from py_callcenter.store.errors import RecordRefused
-from py_callcenter.store.spool import Position, Spool, SpoolError, decode, encode
+from py_callcenter.store.errors import RecordRefused, SpoolError
+from py_callcenter.store.spool import Position, Spool, decode, encode
 from py_callcenter.store.store import catch_up
 from py_callcenter.store.writer import HANGS_S
 

@@ -206,6 +206,51 @@ def test_a_table_that_says_nothing_useful_leaves_what_we_know(table):
             assert app.syncs[0][0] == [U1]
 
 
+def test_a_switch_is_asked_while_the_application_is_still_loaded_and_all_is_told_when_it_is_there():
+    app = Recorder()
+    app.known = [U3]
+    with FakeSwitch() as switch:
+        switch.channels = {U1: {"variable_cc_queue": "support"}, U3: {"variable_x": "y"}}
+        switch.answers["api show channels"] = answer(f'{{"row_count":1,"rows":[{{"uuid":"{U1}"}}]}}')
+        settings = NodeSettings("fs1", switch.host, switch.port, "ClueCon")
+        link = NodeLink(settings, None, rng=random.Random(7), timings=FAST)
+        link.start()
+        try:
+
+            def asked() -> list[str]:
+                return [c for peer in switch.peers for c in peer.commands if c.startswith("api uuid_dump")]
+
+            wait_for(lambda: asked() == [f"api uuid_dump {U1}"])
+            switch.fire(event("CHANNEL_PARK", Unique__ID=U1))
+            assert link.state is State.CONNECTING
+
+            link.serve(app)
+            link.start()  # as for a link that wasn't
+            wait_for(lambda: link.state is State.UP)
+            wait_for(lambda: len(app.story) > 1)
+
+            assert app.syncs[0] == ([U1, U3], switch.core_uuid, False)
+            assert app.story[:2] == ["sync", f"CHANNEL_PARK {U1}"]
+            assert app.states == [State.UP]
+        finally:
+            link.stop()
+            gevent.sleep(0.01)
+
+
+def test_who_comes_late_is_told_that_a_switch_lets_nobody_in():
+    app = Recorder()
+    with FakeSwitch() as switch:
+        link = NodeLink(NodeSettings("fs1", switch.host, switch.port, "wrong"), None, timings=FAST)
+        link.start()
+        try:
+            wait_for(lambda: link.state is State.REFUSED)
+            link.serve(app)
+            assert app.states == [State.REFUSED]
+        finally:
+            link.stop()
+            gevent.sleep(0.01)
+
+
 def test_a_thousand_channels_are_all_asked_for():
     app = Recorder()
     with FakeSwitch() as switch:

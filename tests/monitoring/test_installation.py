@@ -135,7 +135,7 @@ def directives() -> configparser.SectionProxy:
 
 
 def test_the_unit_lets_a_planned_stop_end_and_is_back_before_callers_are_sent_away():
-    from py_callcenter.app.controller import DEAD_MAN_S
+    from py_callcenter.app.early import DEAD_MAN_S
 
     service = directives()
     assert service["Type"] == "notify"

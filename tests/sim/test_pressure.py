@@ -9,7 +9,7 @@ from sim.world import ANSWERS, IGNORES, NODE, SECOND, World, agent, everybody, q
 
 from py_callcenter.config import Config, Node
 from py_callcenter.engine.actions import Originate
-from py_callcenter.engine.pacing import Capacity
+from py_callcenter.engine.capacity import Capacity
 from py_callcenter.sim.dialstrings import DialError
 
 pytestmark = pytest.mark.sim

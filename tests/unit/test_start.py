@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -12,6 +13,8 @@ import pytest
 from py_callcenter.cli import RunOptions, run_options
 from py_callcenter.config import Config, Queue
 from py_callcenter.store import Database
+
+PACKAGE = Path(__file__).parents[2] / "py_callcenter"
 
 pytestmark = pytest.mark.unit
 
@@ -38,13 +41,52 @@ def loaded_by(statement: str) -> set[str]:
     return set(done.stdout.split())
 
 
-def test_what_routes_calls_is_loaded_without_the_page_and_the_reports():
+WHILE_SWITCHES_ANSWER = {
+    "py_callcenter.app.controller",
+    "py_callcenter.engine.engine",
+    "py_callcenter.engine.records",
+    "py_callcenter.store.store",
+    "sqlite3",
+}
+"""Rules, figures, database."""
+
+
+def test_links_to_switches_are_loaded_before_what_they_are_for():
     loaded = loaded_by("import py_callcenter.cli, py_callcenter.app.run")
+
+    assert "py_callcenter.esl.node" in loaded
+    assert not loaded & WHILE_SWITCHES_ANSWER
+    assert not loaded & LATER
+
+
+def test_what_routes_calls_is_loaded_without_the_page_and_the_reports():
+    loaded = loaded_by("import py_callcenter.cli, py_callcenter.app.controller")
 
     assert "py_callcenter.store.writer" in loaded
     assert "py_callcenter.engine.engine" in loaded
-    assert "py_callcenter.esl.node" in loaded
     assert not loaded & LATER
+
+
+def test_whatever_others_use_of_the_engine_may_be_the_first_that_is_loaded():
+    files = [path for path in PACKAGE.rglob("*.py") if path.parent.name != "engine"]
+    used = re.findall(
+        r"^from py_callcenter\.engine\.(\w+) import", "\n".join(map(Path.read_text, files)), re.MULTILINE
+    )
+    program = (
+        "import os, sys, py_callcenter.config, py_callcenter.stats\n"
+        f"for part in {sorted(set(used))!r}:\n"
+        "    child = os.fork()\n"
+        "    if not child:\n"
+        "        __import__(f'py_callcenter.engine.{part}')\n"
+        "        os._exit(0)\n"
+        "    if os.waitpid(child, 0)[1]:\n"
+        "        sys.exit(f'{part} needs another part to be loaded before')\n"
+    )
+
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+
+    assert {"actions", "capacity", "transfers"} <= set(used)
+    assert not done.returncode, done.stderr
 
 
 def test_a_database_of_this_version_is_opened_without_what_migrates(tmp_path):

@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Any
 from sim.storm.network import Line, Network
 
 from py_callcenter._router import Event, EventError, FrameError, FrameParser
-from py_callcenter.app.controller import DEAD_MAN_PLANNED_S, DEAD_MAN_S
+from py_callcenter.app.controller import DEAD_MAN_PLANNED_S
+from py_callcenter.app.early import DEAD_MAN_S
 from py_callcenter.engine.actions import (
     Action,
     AskApplication,
@@ -26,7 +27,7 @@ from py_callcenter.engine.actions import (
     SetVariables,
     StartRecording,
 )
-from py_callcenter.engine.pacing import Capacity
+from py_callcenter.engine.capacity import Capacity
 from py_callcenter.esl import commands, sync
 from py_callcenter.esl.canary import Canaries
 from py_callcenter.esl.errors import CommandError
