@@ -6,7 +6,8 @@
 - **virtual**: the production controller, link by link, on a simulated switch in virtual time, all in this
   process, with a database that keeps nothing. Sampled each half virtual hour after a collection of garbage.
 - **served**: the simulated switch as an event-socket server in this process; `callcenter run` with SQLite is
-  a process of its own, whose memory and descriptors are read from /proc every five seconds.
+  a process of its own, as the unit runs it, whose memory and descriptors are read from /proc every five
+  seconds.
 
 The slope is that of a straight line through the samples after the warm-up. In virtual time that takes a
 sixth of the hours, and two at least. Served, it takes a third of the minutes (20 of 30 count), 3 at least,
@@ -37,6 +38,7 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 
 import gevent
+import shipped
 from sim.storm.books import Books
 from sim.storm.centre import Centre
 from sim.storm.plan import AgentPlan, Plan
@@ -234,7 +236,9 @@ def served(minutes: float, rate: float) -> bool:
         path = call_centre(folder, port, web, agents)
         command = [sys.executable, "-c", "from py_callcenter.cli import main; main()", "run", "-c", str(path)]
         with (folder / "log").open("wb") as log:
-            process = subprocess.Popen(command, stdout=log, stderr=log)
+            process = subprocess.Popen(command, stdout=log, stderr=log, env=shipped.environment())
+        first = shipped.put_first(process.pid)
+        print(f"as shipped: {shipped.ENVIRONMENT}, priority {shipped.NICE if first else 'may not be set'}")
         try:
             # In a thread: the switch must answer meanwhile.
             gevent.get_hub().threadpool.apply(ready, (web, process))

@@ -39,7 +39,7 @@ from live.sip import until
 from live.switch import FreeSwitch
 from live.test_nodes import TwoSwitches
 from live.wire_cutter import WireCutter
-from stage import MANY_PORTS, on_a_switch, open_wide
+from stage import MANY_PORTS, Shipped, on_a_switch, open_wide
 
 LIMIT_S = 2.0
 FOREVER_S = 3600.0
@@ -122,7 +122,7 @@ class Office:
         for place in range(talking):
             contact = f"sofia/internal/talk{place}@127.0.0.1:{self.ends.agent_port}"
             setup.agent(f"talk{place}", contact=contact, wrap_up_time=0, status="On Break")
-        self.controller = Controller(folder, switch, setup, esl_port=self.wire.port)
+        self.controller = Shipped(folder, switch, setup, esl_port=self.wire.port)
         self.controller.start()
         until(lambda: switch.api("global_getvar cc_alive") == "true", "the controller says that it is alive")
         self.brief.run(2, RESTING / 2)

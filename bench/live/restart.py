@@ -3,9 +3,10 @@
     FREESWITCH_HOME=… .venv/bin/python bench/live/restart.py [--waiting 1000] [--talking 100] [--times 5]
 
 So many callers wait, a hundred of them with music, so many talk. Again and again the controller is killed, an
-agent's phone hangs up meanwhile, and a new process starts. Each moment is counted from the start of that
-process, by its own log and the kernel's stamp of the INVITE. In between a bare script asks the switch for the
-same picture (table of channels, a dump of each): what remains is the switch's own time.
+agent's phone hangs up meanwhile, and a new process starts, with the priority and the environment that the
+unit gives it. Each moment is counted from the start of that process, by its own log and the kernel's stamp of
+the INVITE. In between a bare script asks the switch for the same picture (table of channels, a dump of each):
+what remains is the switch's own time.
 
 Ends with 1 when the slowest took longer than two seconds.
 """

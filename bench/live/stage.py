@@ -7,12 +7,25 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-sys.path[:0] = [str(Path(__file__).parents[2] / "tests"), str(Path(__file__).parent)]
+HERE = Path(__file__)
+sys.path[:0] = [str(HERE.parents[2] / "tests"), str(HERE.parent), str(HERE.parents[1])]
 
+import shipped
+from live.product import Controller
 from live.switch import FreeSwitch, missing
 from load import machine
 
 MANY_PORTS = 8000
+
+
+class Shipped(Controller):
+    """The controller with the unit's environment and priority."""
+
+    def launch(self) -> None:
+        self.environment = shipped.environment()
+        super().launch()
+        assert self.process is not None
+        shipped.put_first(self.process.pid)
 
 
 def on_a_switch(play: Callable[[FreeSwitch, Path], bool], *, rtp_ports: int = 998) -> int:

@@ -27,6 +27,7 @@ from py_callcenter.app.early import beside, links_to
 from py_callcenter.app.secrets import next_epoch, read_keys
 from py_callcenter.app.sole import Sole
 from py_callcenter.app.supervisor import Supervisor
+from py_callcenter.app.trimming import Trimming
 from py_callcenter.config import Config, difference
 
 if TYPE_CHECKING:
@@ -81,6 +82,7 @@ class Process:
             links=links,
         )
         self._supervisor = Supervisor()
+        self._trimming = Trimming()
         self._stopping = Signal()
         self._into_hub: IntoHub | None = None
         self._failed: Exception | None = None
@@ -97,6 +99,7 @@ class Process:
         self.controller.in_step.wait(CALLS_FIRST_S)
         self._supervisor.ready()
         self.store.warm_up()
+        self._trimming.start()
         self.server.start_with(self._application, self._not_served)
 
     def _application(self) -> FastAPI:
@@ -142,6 +145,7 @@ class Process:
         """Let go of everything; callers stay where they are."""
         self._supervisor.stopping()
         self.server.stop()
+        self._trimming.stop()
         self.controller.stop()
         if self._mails is not None:
             self._mails.stop()

@@ -92,6 +92,8 @@ class Controller:
     process: subprocess.Popen[bytes] | None = None
     esl_port: int = 0
     """Where the event socket is reached when not at the switch itself."""
+    environment: dict[str, str] | None = None
+    """The process's; ours when not given."""
 
     def start(self, wait_s: float = 20.0) -> Controller:
         self.launch()
@@ -112,6 +114,7 @@ class Controller:
                 stdout=log,
                 stderr=log,
                 cwd=self.folder,
+                env=self.environment,
             )
 
     @property
