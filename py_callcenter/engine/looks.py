@@ -112,7 +112,7 @@ def is_on_the_way(dump: Event) -> bool:
     """Whether a caller's transfer has begun and the bridge's thread has yet to notice: the profile is the new
     one already, the state still the bridge's. That takes a media tick, or two.
     """
-    return dump.get("Channel-State") in _BRIDGED_STATES and moved_since_stamped(dump)
+    return dump.get("Channel-State") in _BRIDGED_STATES and moves.moved_since_stamped(dump)
 
 
 def is_parked(dump: Event) -> bool:
