@@ -43,7 +43,9 @@ local moved, kept, stopped = 0, 0, 0
 for line in run("show channels as delim |"):gmatch("[^\n]+") do
   local uuid = line:match("^(%x+%-%x+%-%x+%-%x+%-%x+)|")
   if uuid then
-    local queue, agent = variable(uuid, "cc_queue"), variable(uuid, "cc_side") == "agent"
+    local queue = variable(uuid, "cc_queue")
+    -- A phone that was dialled a moment ago has cc_offer only.
+    local agent = variable(uuid, "cc_side") == "agent" or variable(uuid, "cc_offer") ~= nil
     local talking = (queue or agent) and bridged(uuid)
     if agent and not talking and variable(uuid, "cc_offer") then
       run("uuid_kill " .. uuid .. " ORIGINATOR_CANCEL")

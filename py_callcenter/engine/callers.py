@@ -23,7 +23,7 @@ from py_callcenter.engine import (
 )
 from py_callcenter.engine.actions import SetVariables
 from py_callcenter.engine.calls import WISH_OVER, Call, OfferState, Phase, Stay
-from py_callcenter.engine.identity import job_uuid, leg_uuid
+from py_callcenter.engine.identity import job_uuid
 from py_callcenter.engine.records import (
     AbandonPhase,
     CallAbandoned,
@@ -48,7 +48,7 @@ def expect(state: State, event: Event) -> None:
     that rings. Its ANSWER and PARK may come together, some milliseconds later.
     """
     uuid = event.unique_id
-    leg_uuid(uuid, 1, 0)
+    state.sealer.leg(uuid, 1, 0)
     job_uuid(uuid, 1)
     state.sealer.caller(event.get("Caller-Caller-ID-Number") or "")
 

@@ -24,7 +24,7 @@ from py_callcenter.engine import (
 from py_callcenter.engine.actions import Kill
 from py_callcenter.engine.calls import OfferState
 from py_callcenter.engine.causes import cause_of_job
-from py_callcenter.engine.looks import sequence_of
+from py_callcenter.engine.looks import is_agents, sequence_of
 from py_callcenter.engine.state import State
 
 Handler = Callable[[State, str, Event], bool | None]
@@ -96,7 +96,7 @@ def _on_park(state: State, node: str, event: Event) -> None:
         standby.parked(state, uuid)
     elif uuid in state.outside.consults:
         consults.parked(state, uuid)
-    elif event.get("variable_cc_side") == "agent":
+    elif is_agents(state, event):
         recovery.orphan(state, node, uuid, event)
     elif event.get("variable_cc_side") == "consult":
         questions.end(state, node, questions.found(state, {uuid: event}))

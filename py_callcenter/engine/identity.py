@@ -2,11 +2,13 @@
 
 Leg UUIDs derive from call, attempt and device, so two controllers that mean the same offer name the same
 leg and the switch refuses the second (freeswitch-esl.md 0.5). What we stamp on a channel counts only with a
-valid MAC: a caller may copy or invent variables through SIP headers, but not the key.
+valid MAC: a caller may copy or invent variables through SIP headers, but not the key. An offer's leg needs no
+MAC besides: its very name can be derived only by who has the key, and nobody chooses a channel's name.
 """
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import hmac
 import uuid
@@ -18,14 +20,17 @@ _NAMESPACE: Final = uuid.UUID("6f1d7a1c-4f0e-5b7a-9d0b-2f4f0c6f8a51")
 _VERSION_5: Final = 0x5000_8000_0000_0000_0000
 _FREE_BITS: Final = ~(0xF000_C000_0000_0000_0000)
 _TAG_BYTES: Final = 16
-_JOB_DIGITS: Final = 16
+_JOB_LETTERS: Final = 10
+"""50 bits: enough for some ten thousand jobs that run at a time."""
+MOST_PHONES: Final = 8
+"""Legs that fit one command with all that is set on them; what doesn't fit is dialled as configured."""
 _WITHHELD_DIGITS: Final = 2
 _TOO_SHORT: Final = f"the key must have at least {_TAG_BYTES} bytes"
 
 
 def leg_uuid(call: str, attempt: int, device: int) -> str:
-    """UUID of the leg that rings one device of one offer."""
-    return _uuid5(f"leg/{call}/{attempt}/{device}")
+    """UUID of a leg that isn't an offer's: whoever knows what it is for can derive it."""
+    return _uuid5(_NAMESPACE.bytes, f"leg/{call}/{attempt}/{device}")
 
 
 def job_uuid(call: str, attempt: int) -> str:
@@ -34,9 +39,9 @@ def job_uuid(call: str, attempt: int) -> str:
 
 
 @lru_cache(maxsize=1024)
-def _uuid5(name: str) -> str:
+def _uuid5(namespace: bytes, name: str) -> str:
     """`uuid.uuid5` as text (RFC 9562, 5.5), without its objects: a caller waits for each of these."""
-    digest = hashlib.sha1(_NAMESPACE.bytes + name.encode(), usedforsecurity=False).digest()
+    digest = hashlib.sha1(namespace + name.encode(), usedforsecurity=False).digest()
     number = int.from_bytes(digest[:16]) & _FREE_BITS | _VERSION_5
     text = f"{number:032x}"
     return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
@@ -44,13 +49,14 @@ def _uuid5(name: str) -> str:
 
 @lru_cache(maxsize=1024)
 def _job(name: str) -> str:
-    return hashlib.sha1(name.encode(), usedforsecurity=False).hexdigest()[:_JOB_DIGITS]
+    digest = hashlib.sha1(name.encode(), usedforsecurity=False).digest()
+    return base64.b32encode(digest[:_JOB_LETTERS]).decode()[:_JOB_LETTERS].lower()
 
 
 class Sealer:
-    """Makes and checks the MAC in `cc_tag`."""
+    """Makes and checks the MAC in `cc_tag`, and the names of offers' legs."""
 
-    __slots__ = ("_caller_key", "_key", "_old_keys", "caller")
+    __slots__ = ("_caller_key", "_key", "_namespaces", "_old_keys", "caller")
 
     def __init__(self, key: bytes, *old_keys: bytes, caller_key: bytes = b"") -> None:
         """`old_keys`: what they sealed counts still; nothing new is sealed with them.
@@ -73,6 +79,21 @@ class Sealer:
         if min(map(len, (key, *old_keys))) < _TAG_BYTES:
             raise ValueError(_TOO_SHORT)
         self._key, *self._old_keys = map(_fitting, (key, *old_keys))
+        self._namespaces = [_namespace(one) for one in (self._key, *self._old_keys)]
+
+    def leg(self, call: str, attempt: int, device: int) -> str:
+        """UUID of the leg that rings one device of one offer: a UUIDv5 of a namespace that only the key's
+        holders know.
+        """
+        return _uuid5(self._namespaces[0], f"leg/{call}/{attempt}/{device}")
+
+    def legs(self, call: str, attempt: int | str) -> list[str]:
+        """Those of all devices that an offer may have, by each key that counts."""
+        return [
+            _uuid5(namespace, f"leg/{call}/{attempt}/{device}")
+            for namespace in self._namespaces
+            for device in range(MOST_PHONES)
+        ]
 
     def seal(self, *parts: str | int) -> str:
         """Tag over the parts, in order; each is length-prefixed so that no two lists read alike."""
@@ -101,6 +122,10 @@ class Sealer:
 def _fitting(key: bytes) -> bytes:
     """BLAKE2s (RFC 7693) takes keys of 32 bytes at most."""
     return key if len(key) <= hashlib.blake2s.MAX_KEY_SIZE else hashlib.blake2s(key).digest()
+
+
+def _namespace(key: bytes) -> bytes:
+    return hashlib.blake2s(b"names of legs", key=key, digest_size=_TAG_BYTES).digest()
 
 
 def _tag(key: bytes, parts: tuple[str | int, ...]) -> str:

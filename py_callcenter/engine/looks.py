@@ -78,12 +78,25 @@ def was_ours(state: State, dump: Event) -> bool:
 
 
 def offer_seal(state: State, dump: Event) -> OfferSeal | None:
-    """Whose leg it is, when it is an agent's leg that we made; None for everybody else's."""
+    """Whose leg it is, when it is an agent's leg that we made; None for everybody else's.
+
+    A leg that was dialled for the offer has a name that only we can have given it. One that stood by before,
+    or that an earlier version dialled, carries a MAC instead.
+    """
     call, _, attempt = (dump.get("variable_cc_offer") or "").rpartition("/")
+    if not call:
+        return None
     agent = dump.get("variable_cc_agent") or ""
-    if not state.sealer.holds(dump.get("variable_cc_tag"), "offer", call, attempt, agent):
+    if dump.unique_id not in state.sealer.legs(call, attempt) and not state.sealer.holds(
+        dump.get("variable_cc_tag"), "offer", call, attempt, agent
+    ):
         return None
     return OfferSeal(call, number_in(attempt), agent)
+
+
+def is_agents(state: State, event: Event) -> bool:
+    """Whether a channel is an agent's leg: it says so, or was dialled so lately that it doesn't yet."""
+    return event.get("variable_cc_side") == "agent" or offer_seal(state, event) is not None
 
 
 def sequence_of(event: Event) -> int:

@@ -28,7 +28,7 @@ from py_callcenter.engine.actions import (
 )
 from py_callcenter.engine.calls import Call, Leg, Offer, OfferState, Phase, Stay
 from py_callcenter.engine.causes import LIMITS, Fault, cause_of_job, fault_of
-from py_callcenter.engine.identity import job_uuid, leg_uuid
+from py_callcenter.engine.identity import MOST_PHONES, job_uuid
 from py_callcenter.engine.records import (
     AgentStatusChanged,
     AgentWrapUp,
@@ -54,8 +54,6 @@ KILL_DEADLINE_US: Final = 2 * SECOND_US
 KILL_ROUNDS: Final = 3
 SPARED_US: Final = 10 * SECOND_US
 """How often we ask whether a leg lives that others may have sent elsewhere."""
-MOST_PHONES: Final = 8
-"""Legs that fit one command with all that is set on them; what doesn't fit is dialled as configured."""
 ASK_AFTER_US: Final = SECOND_US
 """A command that found no channel hints at a HANGUP on its way: so long it may take."""
 TAKES_CALLS: Final = frozenset({"Available", "Available (On Demand)"})
@@ -104,7 +102,7 @@ def ring(state: State, proposal: Proposal) -> None:
             node=call.node,
             job=offer.job,
             devices=devices,
-            variables=_proof(state, offer),
+            variables=_identity(offer),
             caller_name=f"{prefix}{call.name}" if prefix else call.name,
             caller_number=call.number,
             timeout_s=stay.queue.agent_originate_timeout,
@@ -142,7 +140,8 @@ def _announce(state: State, proposal: Proposal, call: Call, stay: Stay, agent: A
         return
     state.legs[uuid] = offer
     state.router.ringing(state.now_us, offer.id)
-    state.act(SetVariables(call.node, uuid, (*_proof(state, offer), *_description(offer))))
+    tag = state.sealer.seal("offer", call.id, offer.attempt, agent.name)
+    state.act(SetVariables(call.node, uuid, (*_identity(offer), ("cc_tag", tag), *_description(offer))))
     if agent.warning_tone:
         state.act(PlayMusic(call.node, uuid, agent.warning_tone))
         _watch(state, offer, TONE_US, toned)
@@ -175,22 +174,20 @@ def _devices(state: State, call: Call, attempt: int, contacts: tuple[str, ...]) 
             found.append((registrations.way(state, call.node, contact) if state.reach.dials else contact, ""))
         room = MOST_PHONES - len(found)
     return tuple(
-        Device(leg_uuid(call.id, attempt, place), contact, user)
+        Device(state.sealer.leg(call.id, attempt, place), contact, user)
         for place, (contact, user) in enumerate(found)
     )
 
 
-def _proof(state: State, offer: Offer) -> tuple[tuple[str, str], ...]:
+def _identity(offer: Offer) -> tuple[tuple[str, str], ...]:
     """What an agent's leg is known by from its first moment on: no more, for each byte of the command delays
-    the phone.
+    the phone. That it is ours is proven by its name (see `identity`).
     """
     call = offer.call
     return (
-        ("cc_side", "agent"),
         ("cc_offer", f"{call.id}/{offer.attempt}"),
         ("cc_agent", offer.agent.name),
         ("cc_queue", offer.stay.queue.name),
-        ("cc_tag", state.sealer.seal("offer", call.id, offer.attempt, offer.agent.name)),
         *call.wishes.exports,
     )
 
@@ -199,6 +196,7 @@ def _description(offer: Offer) -> tuple[tuple[str, str], ...]:
     """What it carries besides, from the ringing on."""
     call = offer.call
     return (
+        ("cc_side", "agent"),
         ("cc_agent_type", offer.agent.type),
         ("cc_call", call.id),
         ("cc_queue_joined_epoch", str(offer.stay.entered_us // SECOND_US)),

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Mapping
 from typing import Final
 
 from py_callcenter._router import Event
+from py_callcenter.engine.looks import is_agents
 from py_callcenter.engine.records import AgentElsewhere
 from py_callcenter.engine.registrations import PREFIX
 from py_callcenter.engine.state import State
@@ -56,7 +57,7 @@ def began(state: State, node: str, event: Event) -> bool:
     if not outside.lines or event.unique_id in outside.channels:
         return False
     names = outside.lines.get(_line(event))
-    if not names or event.get("variable_cc_side") == "agent":
+    if not names or is_agents(state, event):
         return False
     outside.channels[event.unique_id] = node, frozenset(names)
     _count(state, names)

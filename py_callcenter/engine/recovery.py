@@ -27,10 +27,11 @@ from py_callcenter.engine import (
 )
 from py_callcenter.engine.actions import Kill, SetVariables
 from py_callcenter.engine.calls import Call, Leg, Offer, OfferState, Phase, Stay
-from py_callcenter.engine.identity import job_uuid, leg_uuid
+from py_callcenter.engine.identity import job_uuid
 from py_callcenter.engine.looks import (
     OfferSeal,
     application,
+    is_agents,
     is_bridged,
     is_on_the_way,
     is_parked,
@@ -146,7 +147,7 @@ def expected_legs(state: State, node: str) -> list[str]:
         if past.standing == "talking":
             ringing.setdefault(past.agent, past.attempts)
         for attempt in ringing.values():
-            uuids += [leg_uuid(uuid, attempt, place) for place in range(offers.MOST_PHONES)]
+            uuids += state.sealer.legs(uuid, attempt)
     return uuids
 
 
@@ -207,11 +208,7 @@ def take_up(state: State, node: str, live: Mapping[str, Event]) -> None:
     for uuid in live.keys() & state.reach.given_up.get(node, {}).keys():
         state.dead.pop(uuid, None)
     legs = {uuid: dump for uuid, dump in live.items() if uuid not in state.legs and offer_seal(state, dump)}
-    unknown = [
-        dump
-        for uuid, dump in live.items()
-        if uuid not in state.calls and dump.get("variable_cc_side") != "agent"
-    ]
+    unknown = [dump for uuid, dump in live.items() if uuid not in state.calls and not is_agents(state, dump)]
     unknown.sort(key=lambda dump: _age(state, dump))
     asked = questions.found(state, live)
     ringing = {uuid: past for uuid, past in state.past.items() if past.node == node and past.offers}
@@ -592,7 +589,8 @@ def _take_up_offer(state: State, call: Call, seal: OfferSeal, dumps: Iterable[Ev
     if stay is None:
         return
     names = [
-        leg_uuid(call.id, seal.attempt, place) for place in range(len(state.agents[seal.agent].contacts))
+        state.sealer.leg(call.id, seal.attempt, place)
+        for place in range(len(state.agents[seal.agent].contacts))
     ]
     offer_id = state.router.adopt_offer(state.now_us, stay.caller_id, state.agent_ids[seal.agent])
     offer = _offer(state, offer_id, (call, stay), seal, map(Leg, names))

@@ -149,8 +149,7 @@ def _originate(action: Originate) -> bytes:
     if not name or name.lower() == "undef":  # FreeSWITCH's word for a word that is left out
         name = number
     common = [
-        "ignore_early_media=true",
-        f"originate_timeout={seconds(action.timeout_s, 'timeout')}",
+        "ignore_early_media=t",
         *[
             # FreeSWITCH splits the words at spaces, but not between single quotes, which it then drops.
             f"{variable}='{value}'" if " " in value else f"{variable}={value}"
@@ -160,9 +159,10 @@ def _originate(action: Originate) -> bytes:
     ]
     legs = ",".join([_leg(device) for device in action.devices])
     shown = f"'{name}' {number}" if " " in name else f"{name} {number}"
-    # Name and number as words, behind a dialplan and a context that `&park()` doesn't read: FreeSWITCH reads
-    # a command byte by byte, at half a microsecond and more for each, while a caller waits for the phone.
-    return _seal(f"bgapi originate {{{','.join(common)}}}{legs} &park() - - {shown}", [("Job-UUID", job)])
+    # Name, number and timeout as words, behind a dialplan and a context that `&park()` doesn't read:
+    # FreeSWITCH reads a command byte by byte, at a microsecond for each, while a caller waits for the phone.
+    words = f"&park() - - {shown} {seconds(action.timeout_s, 'timeout')}"
+    return _seal(f"bgapi originate {{{','.join(common)}}}{legs} {words}", [("Job-UUID", job)])
 
 
 def _leg(device: Device) -> str:

@@ -20,6 +20,7 @@ from sim.world import (
 )
 
 from py_callcenter.engine.actions import Kill, Originate, SetVariables
+from py_callcenter.engine.identity import Sealer
 from py_callcenter.sim import Behaviour, Step
 
 pytestmark = pytest.mark.sim
@@ -495,6 +496,60 @@ def test_strangers_are_never_touched():
     assert all(stranger.alive for stranger in strangers)
     assert {kill.uuid for kill in world.sent(Kill)} & {stranger.uuid for stranger in strangers} == set()
     assert call.alive
+
+
+def test_a_phone_that_was_dialled_in_the_last_moment_is_known_by_its_name():
+    """What else a leg carries is set when it rings, which nobody did: the controller died before."""
+    world = centre("1000", behaviour=IGNORES)
+    world.swallow = lambda action: isinstance(action, SetVariables)
+    call = world.call()
+    world.run(0.5)
+    world.swallow = lambda _action: False
+    [leg] = world.phones["1000"].legs
+    assert not {"cc_side", "cc_tag", "cc_call"} & leg.values.keys()
+
+    world.restart(after=1)
+    world.run(1)
+
+    assert leg.alive, "it rings on"
+    assert world.the("offer-taken-up").agent == "1000"
+    assert leg.values["cc_side"] == "agent"
+    assert world.ringing("1000")
+    everybody_leaves(world, call)
+
+
+def test_a_phone_that_was_dialled_in_the_last_moment_stops_when_its_caller_has_left():
+    world = centre("1000", behaviour=IGNORES)
+    world.swallow = lambda action: isinstance(action, SetVariables)
+    call = world.call()
+    world.run(0.5)
+    world.swallow = lambda _action: False
+
+    world.kill_controller()
+    world.does_alone(call.hang_up)
+    world.start()
+    world.run(2)
+
+    assert not world.ringing("1000")
+    assert world.the("leg-orphaned").agent == "1000"
+    everybody_leaves(world)
+
+
+@pytest.mark.parametrize("sealed_for", ["1000", "2000"])
+def test_a_phone_that_an_earlier_version_dialled_is_known_by_its_seal(monkeypatch, sealed_for):
+    world = centre("1000", behaviour=IGNORES)
+    call = world.call()
+    world.run(2)
+    [leg] = world.phones["1000"].legs
+    leg.set("cc_tag", world.engine._state.sealer.seal("offer", call.uuid, 1, sealed_for))
+    monkeypatch.setattr(Sealer, "legs", lambda *_: [])  # it gave other names
+
+    world.restart(after=1)
+    world.run(1)
+
+    assert len(world.all("offer-taken-up")) == (sealed_for == "1000")
+    assert leg.alive
+    everybody_leaves(world, call)
 
 
 @pytest.mark.parametrize("heard", [True, False])

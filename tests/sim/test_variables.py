@@ -135,6 +135,7 @@ def test_the_agent_sees_the_caller_as_the_dialplan_names_them():
 
 
 ON_THE_LEG = {
+    "cc_side": "agent",
     "cc_agent_type": "callback",
     "cc_queue_joined_epoch": str(BEGAN_S),
     "hold_hangup_xfer_exten": "callcenter_hold",
@@ -155,7 +156,7 @@ def test_what_isnt_needed_to_ring_a_phone_is_on_the_leg_when_it_rings():
     call = world.call()
     world.run(1)
     [offer] = world.sent(Originate)
-    assert dict(offer.variables).keys() == {"cc_side", "cc_offer", "cc_agent", "cc_queue", "cc_tag"}
+    assert dict(offer.variables) == {"cc_offer": f"{call.uuid}/1", "cc_agent": "1000", "cc_queue": "support"}
     values = leg_of(world).values
     assert values.items() >= ON_THE_LEG.items()
     assert values["cc_call"] == values["cc_member_uuid"] == values["cc_member_session_uuid"] == call.uuid

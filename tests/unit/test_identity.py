@@ -42,6 +42,19 @@ def test_a_seal_holds_for_its_parts_and_its_key_only():
     assert not sealer.holds("\u0660" * 32, "caller", "uuid", "support", 5)
 
 
+def test_the_name_of_an_offers_leg_is_proof_for_whoever_has_the_key():
+    old, new = Sealer(KEY), Sealer(KEY[::-1], KEY)
+    name = old.leg("call", 3, 7)
+
+    assert uuid.UUID(name).version == 5
+    assert name == Sealer(KEY).leg("call", 3, 7)
+    assert name in new.legs("call", 3), "an earlier key counts"
+    assert name not in new.legs("call", 4)
+    assert name not in Sealer(KEY[::-1]).legs("call", 3), "nobody else can make it"
+    assert name != leg_uuid("call", 3, 7)
+    assert len(set(new.legs("call", 3))) == 16
+
+
 @given(st.lists(st.text(max_size=8), max_size=4), st.lists(st.text(max_size=8), max_size=4))
 def test_no_two_lists_of_parts_share_a_seal(one, other):
     sealer = Sealer(KEY)

@@ -399,9 +399,9 @@ class Rules:
         standing = [worker.standing for worker in self.truth.workers.values()]
         for switch in self.centre.switches:
             for leg in switch.legs.values():
-                ours = leg.values.get("cc_side") in ("agent", "consult")
+                ours = leg.values.get("cc_side") in ("agent", "consult") or leg.values.get("cc_offer")
                 if leg.alive and ours and not any(leg is one for one in standing):
-                    side = leg.values["cc_side"]
+                    side = leg.values.get("cc_side", "agent")
                     self.broken("I6", leg.uuid, f"a leg of the side {side} lives and nobody is there")
 
     def _books(self) -> None:

@@ -50,9 +50,10 @@ def dead_man(switch: Switch) -> None:
     for leg in list(switch.legs.values()):
         if not leg.alive:
             continue
-        queue, agent = leg.values.get("cc_queue"), leg.values.get("cc_side") == "agent"
+        queue, offered = leg.values.get("cc_queue"), bool(leg.values.get("cc_offer"))
+        agent = offered or leg.values.get("cc_side") == "agent"
         talking = leg.partner is not None or leg.bridging is not None
-        if agent and not talking and leg.values.get("cc_offer"):
+        if agent and not talking and offered:
             switch.after(0, switch.hang_up, leg, "ORIGINATOR_CANCEL")
         elif queue and not agent and talking:
             leg.set("park_after_bridge", "false")

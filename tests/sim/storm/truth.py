@@ -329,7 +329,7 @@ class Truth:
         if caller is not None:
             caller.parked_us = now
             return
-        if leg.uuid in self.rings or leg.values.get("cc_side") == "agent":
+        if leg.uuid in self.rings or leg.values.get("cc_side") == "agent" or leg.values.get("cc_offer"):
             return
         queue = leg.values.get("cc_queue", "")
         if self.centre.config.queue(queue) is not None:
@@ -377,7 +377,8 @@ class Truth:
     def _note_asked(self, leg: Leg, other: Leg) -> None:
         """Whoever is asked connects the agent with another, who is asked from then on."""
         for mine, theirs in ((leg, other), (other, leg)):
-            if mine.values.get("cc_side") == "agent" and theirs.uuid not in self.callers:
+            agents = mine.values.get("cc_side") == "agent" or mine.values.get("cc_offer")
+            if agents and theirs.uuid not in self.callers:
                 before = self.asked.get(self._met.get(mine.uuid, ""))
                 about = theirs.values["cc_call"] if theirs.values.get("cc_side") == "consult" else before
                 if about:
