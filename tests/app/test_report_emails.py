@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import threading
 from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import TimeoutError as NotYet
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from app.day import busy_day
 from app.mail_server import MailServer
 from sqlalchemy import select
 from structlog.testing import capture_logs
@@ -13,7 +16,7 @@ from structlog.testing import capture_logs
 from py_callcenter.config import Mail, Recipient, ServiceLevel
 from py_callcenter.reports import ReportError
 from py_callcenter.reports.mail.courier import BACK_OFF_S, Courier
-from py_callcenter.store import Database, Deliveries, Retention, StoreError
+from py_callcenter.store import Database, Deliveries, Retention, Store, StoreError
 from py_callcenter.store.deliveries import CLAIM_US, SENDING_US
 from py_callcenter.store.schema import report_emails
 
@@ -42,6 +45,7 @@ class Office:
         self.database = database
         self.server = server
         self.clock = Clock()
+        self.transact = database.transact
         self.broken = False
         """Whether deliveries can't be written."""
 
@@ -55,7 +59,7 @@ class Office:
     def _transact(self, work):
         if self.broken:
             raise StoreError("the database is away")
-        return self.database.transact(work)
+        return self.transact(work)
 
     def rows(self):
         """State by report and first day."""
@@ -296,6 +300,39 @@ def test_a_database_that_fails_before_leaves_everything_to_be_done(office):
     courier.turn()
 
     assert len(office.server.got) == 1
+
+
+def test_no_report_is_sent_before_the_database_has_the_calls_of_its_days(url, tmp_path, office, monkeypatch):
+    """It was away in the night; what was kept on disk gets into it before anything is counted."""
+    day = busy_day(moments=40, closes=True, start_us=office.clock.us() + 3600 * SECOND)
+    came = sum(record.kind == "call-offered" for record in day.records)
+    store = Store.open(url, state=tmp_path)
+    office.database, office.transact = store.database, store.transact
+    courier = settled(office)
+    taken, go_on = threading.Event(), threading.Event()
+    append = Database.append
+
+    def slowly(database, batch):
+        taken.set()
+        assert go_on.wait(30)
+        append(database, batch)
+
+    monkeypatch.setattr(Database, "append", slowly)
+    store.put(day.records)
+    assert taken.wait(30)
+    with ThreadPoolExecutor(1) as pool:
+        turn = pool.submit(courier.turn)
+        with pytest.raises(NotYet):
+            turn.result(0.5)
+        assert office.server.got == []
+        go_on.set()
+        turn.result(30)
+    store.close()
+
+    (message,) = office.server.messages
+    text = message.get_body(("plain",)).get_content()
+    assert came > 10
+    assert f"  Offered: {came}\n" in text.replace("\r\n", "\n")
 
 
 def test_each_reader_has_language_calendar_and_hour(office):
