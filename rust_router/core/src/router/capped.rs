@@ -3,9 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Bound;
 
-use rustc_hash::FxHashMap;
+use smallvec::SmallVec;
 
 use super::caps::Heads;
+use super::limits::{Limit, Limits, Look};
 use super::rank::Rank;
 use super::{Agent, Caller, CallerKey, Proposal, Queue, Result, Router, RouterError, Source, Spot};
 
@@ -15,7 +16,7 @@ pub(super) struct Head {
     pub(super) best: Option<Rank>,
     /// Protected callers for whom somebody of the source waits, perhaps: nobody better than `best` is free before
     /// one of them has been served.
-    held_up_by: BTreeSet<CallerKey>,
+    pub(super) held_up_by: SmallVec<[CallerKey; 4]>,
 }
 
 /// The heads of all sources in order, and for whose turn they wait.
@@ -68,8 +69,9 @@ impl Router {
     pub(super) fn decide_capped(&mut self, place: Option<Rank>) -> Result<Vec<Proposal>> {
         let mut proposals = Vec::new();
         let mut line = Line::default();
+        let mut limits = Limits::default();
         self.look(&mut |router, source| {
-            line.put(source, router.capped_head(source)?);
+            line.put(source, router.capped_head(source, &mut limits)?);
             Ok(())
         })?;
         while let Some((rank, source)) = line.pop() {
@@ -78,25 +80,25 @@ impl Router {
             {
                 let caller = self.callers.get(place.key.slot)?;
                 let queue = self.queues.get(caller.queue)?;
-                let (free, held_up) = self.somebody(queue, caller, &mut Limits::default())?;
+                let (free, held_up) = self.somebody(queue, caller, &mut limits.look())?;
                 if free || !held_up {
                     break;
                 }
             }
-            let before = self.capped_head(source)?;
+            let before = self.capped_head(source, &mut limits)?;
             let served = before.best == Some(rank);
             if !served {
                 line.put(source, before);
                 continue;
             }
             let slot = rank.key.slot;
-            self.serve(slot, &mut proposals)?;
+            self.serve_within(slot, &mut proposals, &mut limits)?;
             if self.callers.get(slot)?.spot == Spot::None {
                 for freed in line.freed_by(rank.key) {
-                    line.put(freed, self.capped_head(freed)?);
+                    line.put(freed, self.capped_head(freed, &mut limits)?);
                 }
             }
-            line.put(source, self.capped_head(source)?);
+            line.put(source, self.capped_head(source, &mut limits)?);
             if line.is_first(rank, source) {
                 return Err(RouterError::Defect("a head that nobody could serve"));
             }
@@ -105,9 +107,9 @@ impl Router {
     }
 
     /// The best open caller of a source who may be served now.
-    fn capped_head(&self, source: Source) -> Result<Head> {
+    fn capped_head(&self, source: Source, limits: &mut Limits) -> Result<Head> {
         match source {
-            Source::Queue(slot) | Source::Walk(slot) => self.capped_walk(slot),
+            Source::Queue(slot) | Source::Walk(slot) => self.capped_walk(slot, limits.look()),
             Source::Caller(slot) => {
                 let Ok(caller) = self.callers.get(slot) else {
                     return Ok(Head::default());
@@ -115,11 +117,11 @@ impl Router {
                 let Spot::Stage(..) = caller.spot else {
                     return Ok(Head::default());
                 };
-                let mut limits = Limits::default();
+                let mut look = limits.look();
                 let queue = self.queues.get(caller.queue)?;
-                let (free, _) = self.somebody(queue, caller, &mut limits)?;
+                let (free, _) = self.somebody(queue, caller, &mut look)?;
                 let rank = self.rank_of(caller.key, caller.queue)?;
-                Ok(limits.head(free.then_some(rank)))
+                Ok(look.head(free.then_some(rank)))
             }
             Source::Wanted(slot) | Source::Agent(slot) => {
                 let agent = self.agents.get(slot)?;
@@ -162,9 +164,8 @@ impl Router {
     }
 
     /// The first open caller of a queue who may be served now.
-    fn capped_walk(&self, slot: u32) -> Result<Head> {
+    fn capped_walk(&self, slot: u32, mut look: Look<'_>) -> Result<Head> {
         let queue = self.queues.get(slot)?;
-        let mut limits = Limits::default();
         let mut from = Bound::Unbounded;
         let mut held_up = false;
         while queue.ready.len() > 0 {
@@ -175,17 +176,17 @@ impl Router {
             let Some((key, _)) = next else {
                 break;
             };
-            if held_up && limits.end(self, queue)? < Limit::At(key) {
+            if held_up && look.end(self, queue)? < Limit::At(key) {
                 break;
             }
-            let found = self.somebody(queue, self.callers.get(key.slot)?, &mut limits)?;
+            let found = self.somebody(queue, self.callers.get(key.slot)?, &mut look)?;
             if found.0 {
-                return Ok(limits.head(Some(self.rank_of(key, slot)?)));
+                return Ok(look.head(Some(self.rank_of(key, slot)?)));
             }
             held_up |= found.1;
             from = Bound::Excluded(key);
         }
-        Ok(limits.head(None))
+        Ok(look.head(None))
     }
 
     /// Whether somebody is ready for this caller; whether somebody would be, but for protected callers.
@@ -193,14 +194,14 @@ impl Router {
         &self,
         queue: &Queue,
         caller: &Caller,
-        limits: &mut Limits,
+        look: &mut Look<'_>,
     ) -> Result<(bool, bool)> {
         let demand = match caller.spot {
             Spot::None => return Ok((false, false)),
             Spot::Wanted(agent) => {
                 let tier = self.agents.get(agent)?.tier(caller.queue);
                 let ready = tier.is_some_and(|tier| tier.ready);
-                let may = ready && Limit::At(caller.key) <= limits.of(self, agent)?;
+                let may = ready && Limit::At(caller.key) <= look.of(self, agent)?;
                 return Ok((may, ready && !may));
             }
             Spot::Stage(_, demand) => demand,
@@ -208,66 +209,10 @@ impl Router {
         let wish = self.wish(queue, caller.entered_us, demand);
         let mut held_up = false;
         let free = queue.ready.first_where(&wish, |key| {
-            let may = Limit::At(caller.key) <= limits.of(self, key.slot)?;
+            let may = Limit::At(caller.key) <= look.of(self, key.slot)?;
             held_up |= !may;
             Result::Ok(may)
         })?;
         Ok((free, held_up))
-    }
-}
-
-/// The last caller in the order of callers whom an agent may be given to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Limit {
-    At(CallerKey),
-    /// Anybody.
-    Open,
-}
-
-/// The limits of those agents who were asked for them, as long as nothing changes.
-#[derive(Default)]
-struct Limits {
-    known: FxHashMap<u32, Limit>,
-    end: Option<Limit>,
-}
-
-impl Limits {
-    fn of(&mut self, router: &Router, agent: u32) -> Result<Limit> {
-        if let Some(limit) = self.known.get(&agent) {
-            return Ok(*limit);
-        }
-        let limit = router.limit(router.agents.get(agent)?)?;
-        let limit = limit.map_or(Limit::Open, Limit::At);
-        self.known.insert(agent, limit);
-        Ok(limit)
-    }
-
-    /// A source's head, when these are the limits that were asked for.
-    fn head(self, best: Option<Rank>) -> Head {
-        let held_up_by = self.known.into_values().filter_map(|limit| match limit {
-            Limit::At(key) => Some(key),
-            Limit::Open => None,
-        });
-        Head {
-            best,
-            held_up_by: held_up_by.collect(),
-        }
-    }
-
-    /// The farthest of all agents who are ready in a queue.
-    fn end(&mut self, router: &Router, queue: &Queue) -> Result<Limit> {
-        if let Some(end) = self.end {
-            return Ok(end);
-        }
-        let mut end: Option<Limit> = None;
-        for agent in queue.ready.slots() {
-            end = end.max(Some(self.of(router, agent)?));
-            if end == Some(Limit::Open) {
-                break;
-            }
-        }
-        let end = end.unwrap_or(Limit::Open);
-        self.end = Some(end);
-        Ok(end)
     }
 }

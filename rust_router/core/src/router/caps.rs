@@ -8,14 +8,15 @@
 //!
 //! It costs nothing while no queue has a cap or all are compared by score alone.
 
-use std::collections::BTreeSet;
-
 use smallvec::SmallVec;
 
 use super::{Agent, Caller, CallerKey, DemandId, FEW_TIERS, Queue, Result, Router, Shield};
 
 /// Slots of queues, and in each the best open caller whom an agent may take.
 pub(super) type Heads = SmallVec<[(u32, CallerKey); FEW_TIERS]>;
+
+/// Slots of queues that are passed over, each once.
+pub(super) type Passed = SmallVec<[u32; FEW_TIERS]>;
 
 impl Queue {
     /// A cap has changed: who was overtaken before doesn't count.
@@ -120,7 +121,7 @@ impl Router {
         agent: &Agent,
         heads: &Heads,
         caller_slot: u32,
-        passed: &mut BTreeSet<u32>,
+        passed: &mut Passed,
     ) -> Result<()> {
         let Caller { key, queue, .. } = *self.callers.get(caller_slot)?;
         let wanted = agent.wanted.iter().take_while(|wanted| **wanted < key);
@@ -132,21 +133,25 @@ impl Router {
                 continue;
             }
             let capped = self.queues.get(other)?.settings.overtaking_cap.is_some();
-            if capped && self.may_serve(agent, other)? {
-                passed.insert(other);
+            if capped && !passed.contains(&other) && self.may_serve(agent, other)? {
+                passed.push(other);
             }
         }
         Ok(())
     }
 
     /// Count that these queues were passed over once, however many phones ring.
-    pub(super) fn pass_over(&mut self, passed: &BTreeSet<u32>) -> Result<()> {
+    pub(super) fn pass_over(&mut self, passed: &[u32]) -> Result<()> {
         let newest = self.callers.last_id();
         for slot in passed {
             let queue = self.queues.get_mut(*slot)?;
+            let before = queue.shield.up_to();
             queue
                 .shield
                 .pass_over(queue.settings.overtaking_cap, newest);
+            if queue.shield.up_to() != before {
+                queue.turn = queue.turn.wrapping_add(1);
+            }
         }
         Ok(())
     }

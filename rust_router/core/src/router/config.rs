@@ -39,8 +39,11 @@ impl Queue {
             estimator: Estimator::new(),
             last_offered: None,
             dirty: false,
+            flat: false,
+            turn: 0,
         };
         queue.ready = Ready::in_orders(queue.orders());
+        queue.review_flat();
         queue
     }
 

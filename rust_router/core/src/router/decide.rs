@@ -4,6 +4,8 @@ use std::cmp::Reverse;
 use std::collections::BTreeSet;
 use std::ops::Bound;
 
+use super::caps::Passed;
+use super::limits::Limits;
 use super::rank::Rank;
 use super::ready::{ReadyKey, Wish};
 use super::{
@@ -223,15 +225,25 @@ impl Router {
 
     /// Reserve agents for a caller until no more are wanted, or there.
     pub(super) fn serve(&mut self, caller_slot: u32, proposals: &mut Vec<Proposal>) -> Result<()> {
+        self.serve_within(caller_slot, proposals, &mut Limits::default())
+    }
+
+    /// The same with what is known of agents' limits.
+    pub(super) fn serve_within(
+        &mut self,
+        caller_slot: u32,
+        proposals: &mut Vec<Proposal>,
+        limits: &mut Limits,
+    ) -> Result<()> {
         let capped = self.is_capped();
-        let mut passed = BTreeSet::new();
+        let mut passed = Passed::new();
         loop {
             let caller = self.callers.get(caller_slot)?;
             let queue_slot = caller.queue;
             if caller.spot == Spot::None {
                 break;
             }
-            let Some(best) = self.pick(queue_slot, caller_slot)? else {
+            let Some(best) = self.pick(queue_slot, caller_slot, limits)? else {
                 break;
             };
             if capped {

@@ -3,16 +3,20 @@
 //! After a decision no open caller and ready agent are left unmatched, so whoever comes is all that there is to match:
 //! a freed agent is for the best of the callers whom the agent may have, and nobody else is for that caller.
 
-use std::collections::BTreeSet;
-
+use super::caps::Passed;
 use super::decide::better;
 use super::rank::Rank;
 use super::ready::ReadyKey;
-use super::{Agent, CallerKey, Fresh, Proposal, Queue, Readiness, Result, Router, Spot, Tier};
+use super::{
+    Agent, CallerKey, DemandId, Fresh, Proposal, Queue, Readiness, Result, Router, Spot, Tier,
+};
 
 impl Queue {
     /// The best open caller whom an agent may take if skills don't matter.
     fn head_of_tier(&self, tier: &Tier) -> Option<CallerKey> {
+        if self.flat {
+            return self.newcomers.first().map(|(key, _)| key);
+        }
         let open = self.open_stages().filter(|(_, waited_us)| {
             tier.opening_delay_us <= *waited_us && tier.level <= self.opening(*waited_us).level
         });
@@ -94,10 +98,9 @@ impl Router {
             self.fresh = Some(fresh);
             return Ok(None);
         }
-        let mut proposals = Vec::new();
         match fresh {
             Fresh::Agent(slot) => {
-                let mut passed = BTreeSet::new();
+                let mut passed = Passed::new();
                 let head = if self.is_capped() {
                     self.capped_head_of(slot, &mut passed)?
                 } else {
@@ -106,22 +109,26 @@ impl Router {
                 let Some((rank, queue_slot)) = head else {
                     self.sync_tiers(slot)?;
                     self.unmark()?;
-                    return Ok(Some(proposals));
+                    return Ok(Some(Vec::new()));
                 };
                 if self.queues.get(queue_slot)?.settings.strategy.draws_lots() {
-                    // A lot is drawn even when there is nobody else.
-                    self.fresh = Some(fresh);
-                    return Ok(None);
+                    let Some(lots) = self.lots_for_one(slot, rank.key.slot)? else {
+                        self.fresh = Some(fresh);
+                        return Ok(None);
+                    };
+                    self.draws = self.draws.wrapping_add(lots);
                 }
                 self.agents.get_mut(slot)?.readiness = Readiness::None;
                 let best = ReadyKey {
                     slot,
                     ..ReadyKey::from(0, 0, 0, self.agents.id(slot)?)
                 };
-                proposals.push(self.reserve(queue_slot, rank.key.slot, best)?);
+                let proposal = self.reserve(queue_slot, rank.key.slot, best)?;
                 self.pass_over(&passed)?;
+                Ok(Some(vec![proposal]))
             }
             Fresh::Caller(slot) => {
+                let mut proposals = Vec::with_capacity(1);
                 self.serve(slot, &mut proposals)?;
                 let caller = self.callers.get_mut(slot)?;
                 let stand = caller.spot;
@@ -131,13 +138,29 @@ impl Router {
                     self.put_at(slot, stand)?;
                     self.unmark()?;
                 }
+                Ok(Some(proposals))
             }
         }
-        Ok(Some(proposals))
+    }
+
+    /// How many lots are drawn for a caller when this agent is the only one for the caller: one, though it decides
+    /// nothing. None: that depends on whose lots are drawn in vain.
+    fn lots_for_one(&self, agent: u32, caller: u32) -> Result<Option<u64>> {
+        let caller = self.callers.get(caller)?;
+        let Spot::Stage(_, demand) = caller.spot else {
+            return Ok(Some(0)); // Waits for this agent.
+        };
+        if demand != DemandId::ANY || self.is_capped() {
+            return Ok(None); // Others of the level may be ready, whom the caller can't have.
+        }
+        let memory = self.queues.get(caller.queue)?.settings.refusal_memory;
+        // Whoever refused is taken for want of others, without a lot.
+        let refused = memory && caller.trail().refused.contains(&self.agents.id(agent)?);
+        Ok(Some(u64::from(!refused)))
     }
 
     /// The same as `fresh_head` under overtaking caps, and which queues are passed over by it.
-    fn capped_head_of(&self, slot: u32, passed: &mut BTreeSet<u32>) -> Result<Option<(Rank, u32)>> {
+    fn capped_head_of(&self, slot: u32, passed: &mut Passed) -> Result<Option<(Rank, u32)>> {
         let agent = self.agents.get(slot)?;
         let heads = self.heads(agent)?;
         let Some(rank) = self.capped_agent(agent, &heads, true)?.best else {

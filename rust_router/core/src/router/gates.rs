@@ -63,6 +63,11 @@ impl Queue {
         }
     }
 
+    /// Note whether waiting opens anything. An agent with an opening delay makes a threshold.
+    pub(super) fn review_flat(&mut self) {
+        self.flat = self.thresholds.is_empty() && !self.settings.tier_rules_apply;
+    }
+
     /// How many thresholds a wait has passed.
     pub(super) fn stage(&self, waited_us: i64) -> usize {
         self.thresholds.partition_point(|wait| *wait <= waited_us)
@@ -131,6 +136,7 @@ impl Router {
                     queue.stages.push(ClassIndex::default());
                 }
             }
+            queue.review_flat();
             return Ok(());
         }
         let waits = queue.levels.keys().map(|level| queue.level_wait_us(*level));
@@ -139,9 +145,11 @@ impl Router {
             .filter(|wait| *wait > 0)
             .collect();
         if queue.thresholds.iter().eq(thresholds.iter()) {
+            queue.review_flat();
             return Ok(());
         }
         queue.thresholds = thresholds.into_iter().collect();
+        queue.review_flat();
         queue.stages = std::iter::repeat_with(ClassIndex::default)
             .take(queue.thresholds.len())
             .collect();

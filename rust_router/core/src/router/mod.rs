@@ -17,6 +17,7 @@ mod expect;
 mod explain;
 mod fresh;
 mod gates;
+mod limits;
 mod log;
 mod look;
 mod offers;
@@ -92,6 +93,10 @@ struct Queue {
     skilled: bool,
     /// In the list of queues to look at.
     dirty: bool,
+    /// Whether no wait opens anything here: whoever serves the queue serves all who are open.
+    flat: bool,
+    /// Grows when an open caller comes or goes and when more are protected.
+    turn: u32,
     /// What callers demand who bring no demand of their own.
     ladder: LadderId,
     /// What the overtaking cap needs.

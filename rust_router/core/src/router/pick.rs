@@ -1,5 +1,8 @@
 //! Which agent a caller gets.
 
+use std::cell::RefCell;
+
+use super::limits::Limits;
 use super::ready::{Opening, Place, ReadyKey, Wish};
 use super::work;
 use super::{Agent, ProfileId, Queue, Result, Router, RouterError, Spot, Strategy, Tier};
@@ -49,14 +52,19 @@ impl Queue {
 
 impl Router {
     /// The agent whom an open caller gets now.
-    pub(super) fn pick(&mut self, queue_slot: u32, caller_slot: u32) -> Result<Option<ReadyKey>> {
+    pub(super) fn pick(
+        &mut self,
+        queue_slot: u32,
+        caller_slot: u32,
+        limits: &mut Limits,
+    ) -> Result<Option<ReadyKey>> {
         let spot = self.callers.get(caller_slot)?.spot;
         let demand = match spot {
             Spot::None => return Ok(None),
             Spot::Wanted(agent) => {
                 let place = self.ready_place(self.agents.id(agent)?, queue_slot)?;
                 let key = self.callers.get(caller_slot)?.key;
-                let free = !self.is_capped() || self.may_have(agent, key)?;
+                let free = !self.is_capped() || limits.admit(self, agent, key)?;
                 return Ok(place.filter(|_| free).map(|place| place.key));
             }
             Spot::Stage(_, demand) => demand,
@@ -75,7 +83,11 @@ impl Router {
         };
         let capped = self.is_capped();
         // An agent who can't be asked is a defect, to be found when somebody is reserved.
-        let allowed = |agent: u32| !capped || self.may_have(agent, caller.key).unwrap_or(true);
+        let limits = RefCell::new(limits);
+        let allowed = |agent: u32| {
+            let admitted = || limits.borrow_mut().admit(self, agent, caller.key);
+            !capped || admitted().unwrap_or(true)
+        };
         let accept = |key: &ReadyKey| !refused.contains(&key.id) && allowed(key.slot);
         let behind = match strategy {
             Strategy::RoundRobin => self.behind_last_offered(queue, queue_slot)?,

@@ -21,32 +21,36 @@ pub(super) struct Rank {
 /// heavy queue is always the more urgent. More urgent is smaller.
 #[derive(Debug, Clone, Copy)]
 struct Urgency {
-    value: i128,
-    /// At least 1.
-    divisor: i128,
+    /// At most three times `MAX_US` either way.
+    over_us: i64,
+    /// 1…`MAX_QUEUE_WEIGHT`.
+    weight: i64,
 }
 
 impl Urgency {
-    fn new(settings: &QueueSettings, score_us: i64) -> Self {
-        let over = i128::from(score_us) - i128::from(settings.service_level_us);
-        let weight = i128::from(settings.queue_weight);
-        if over < 0 {
-            Self {
-                value: over,
-                divisor: weight,
-            }
-        } else {
-            Self {
-                value: over * weight,
-                divisor: 1,
-            }
+    const fn new(settings: &QueueSettings, score_us: i64) -> Self {
+        Self {
+            over_us: score_us - settings.service_level_us,
+            weight: settings.queue_weight,
         }
     }
 }
 
+/// A product that can't overflow.
+fn product(one: i64, other: i64) -> i128 {
+    i128::from(one).wrapping_mul(i128::from(other))
+}
+
 impl Ord for Urgency {
     fn cmp(&self, other: &Self) -> Ordering {
-        (other.value * self.divisor).cmp(&(self.value * other.divisor))
+        let (over, late) = (self.over_us >= 0, other.over_us >= 0);
+        if self.weight == other.weight || over != late {
+            other.over_us.cmp(&self.over_us)
+        } else if over {
+            product(other.over_us, other.weight).cmp(&product(self.over_us, self.weight))
+        } else {
+            product(other.over_us, self.weight).cmp(&product(self.over_us, other.weight))
+        }
     }
 }
 
@@ -87,8 +91,8 @@ impl Rank {
             queue_priority: 0,
             priority: 0,
             urgency: Urgency {
-                value: 0,
-                divisor: 1,
+                over_us: 0,
+                weight: 1,
             },
             key,
         }

@@ -23,6 +23,9 @@ impl Queue {
         if self.open == 0 {
             return None;
         }
+        if self.flat {
+            return self.newcomers.best(demands).map(|(head, _)| head);
+        }
         self.head_among(self.open_stages(), tier, demands, |_| true)
     }
 
@@ -31,6 +34,11 @@ impl Queue {
         let up_to = self.shield.up_to();
         if up_to == 0 {
             return None;
+        }
+        if self.flat && self.shield.stages().is_none() {
+            let accept = |key: &CallerKey| key.id <= up_to;
+            let head = self.newcomers.best_from(demands, Bound::Unbounded, accept);
+            return head.map(|(head, _)| head);
         }
         let Some(stages) = self.shield.stages() else {
             return self.head_among(self.open_stages(), tier, demands, |key| key.id <= up_to);

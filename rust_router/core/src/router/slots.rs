@@ -72,6 +72,12 @@ impl Ids {
     }
 }
 
+/// Out of the way of what is done all the time.
+#[cold]
+const fn empty_slot() -> RouterError {
+    RouterError::Defect("empty slot")
+}
+
 impl<T> Default for Slots<T> {
     fn default() -> Self {
         Self {
@@ -166,21 +172,21 @@ impl<T> Slots<T> {
     pub(super) fn id(&self, slot: u32) -> Result<u64> {
         match self.items.get(slot as usize) {
             Some(Place::Kept { id, .. }) => Ok(*id),
-            _ => Err(RouterError::Defect("empty slot")),
+            _ => Err(empty_slot()),
         }
     }
 
     pub(super) fn get(&self, slot: u32) -> Result<&T> {
         match self.items.get(slot as usize) {
             Some(Place::Kept { item, .. }) => Ok(item),
-            _ => Err(RouterError::Defect("empty slot")),
+            _ => Err(empty_slot()),
         }
     }
 
     pub(super) fn get_mut(&mut self, slot: u32) -> Result<&mut T> {
         match self.items.get_mut(slot as usize) {
             Some(Place::Kept { item, .. }) => Ok(item),
-            _ => Err(RouterError::Defect("empty slot")),
+            _ => Err(empty_slot()),
         }
     }
 }

@@ -58,7 +58,11 @@ impl Router {
                 _ => rings == 0,
             };
         let waited_us = (now_us - caller.entered_us).max(0);
-        let stage = queue.stage(waited_us);
+        let stage = if queue.flat {
+            0
+        } else {
+            queue.stage(waited_us)
+        };
         let ladder = caller.ladder.unwrap_or(queue.ladder);
         let (demand, step_us) = if ladder == LadderId::ANY {
             (DemandId::ANY, None)
@@ -70,17 +74,21 @@ impl Router {
             Some((agent, _)) if self.meets(agent, demand)? => Spot::Wanted(agent),
             _ => Spot::Stage(stage, demand),
         };
-        let ages = queue
-            .thresholds
-            .get(queue.stage(now_us - caller.entered_us))
-            .map(|wait| caller.entered_us + wait);
-        let wakes = [
-            ages,
-            step_us.map(|wait_us| caller.entered_us + wait_us),
-            trail.preferred.map(|(_, until_us)| until_us),
-            (progressively && next_us > now_us).then_some(next_us),
-        ];
-        let wake_us = wakes.into_iter().flatten().min();
+        let mut wake_us = trail.preferred.map(|(_, until_us)| until_us);
+        let mut wake = |at_us: i64| wake_us = Some(wake_us.map_or(at_us, |us| us.min(at_us)));
+        if !queue.flat
+            && let Some(wait_us) = queue
+                .thresholds
+                .get(queue.stage(now_us - caller.entered_us))
+        {
+            wake(caller.entered_us + wait_us);
+        }
+        if let Some(wait_us) = step_us {
+            wake(caller.entered_us + wait_us);
+        }
+        if progressively && next_us > now_us {
+            wake(next_us);
+        }
         let armed = caller.wake;
         if armed.map(|timer| timer.0) != wake_us {
             if let Some(timer) = armed {
@@ -101,13 +109,14 @@ impl Router {
         if before == to {
             return Ok(());
         }
+        let queue = self.queues.get_mut(queue_slot)?;
+        queue.turn = queue.turn.wrapping_add(1);
         match before {
             Spot::None => {}
             Spot::Wanted(agent) => {
                 self.agents.get_mut(agent)?.wanted.remove(&key);
             }
             Spot::Stage(stage, _) => {
-                let queue = self.queues.get_mut(queue_slot)?;
                 if let Some(callers) = queue.stage_mut(stage)
                     && callers.remove(&key).is_some()
                 {

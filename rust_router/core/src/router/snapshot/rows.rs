@@ -185,6 +185,8 @@ impl<'a> QueueRow<'a> {
             waiting: _,
             newcomers: _,
             stages: _,
+            flat: _,
+            turn: _,
             open: _,
             thresholds: _,
             levels: _,

@@ -1,0 +1,124 @@
+//! How far in the order of callers each agent may be given, under overtaking caps: kept while a decision lasts.
+
+use rustc_hash::FxHashMap;
+use smallvec::SmallVec;
+
+use super::capped::Head;
+use super::rank::Rank;
+use super::{Agent, CallerKey, Queue, Result, Router};
+
+/// The last caller in the order of callers whom an agent may be given to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Limit {
+    At(CallerKey),
+    /// Anybody.
+    Open,
+}
+
+/// An agent's limit, and what it stands on.
+struct Known {
+    limit: Limit,
+    /// Sum of the turns of the agent's queues: each only grows.
+    turns: u64,
+    /// The look that asked last.
+    look: u64,
+}
+
+/// The limits of those agents who were asked for them. Each stands until something turns in one of the agent's queues.
+#[derive(Default)]
+pub(super) struct Limits {
+    known: FxHashMap<u32, Known>,
+    looks: u64,
+}
+
+impl Router {
+    /// Sum of the turns of an agent's queues.
+    fn turns(&self, agent: &Agent) -> Result<u64> {
+        let mut turns = 0;
+        for tier in &agent.tiers {
+            turns += u64::from(self.queues.get(tier.queue)?.turn);
+        }
+        Ok(turns)
+    }
+}
+
+impl Limits {
+    /// The agent's limit now, and whether this look asks for the first time.
+    fn of(&mut self, router: &Router, slot: u32, look: u64) -> Result<(Limit, bool)> {
+        let agent = router.agents.get(slot)?;
+        let turns = router.turns(agent)?;
+        if let Some(known) = self.known.get_mut(&slot)
+            && known.turns == turns
+        {
+            let first = std::mem::replace(&mut known.look, look) != look;
+            return Ok((known.limit, first));
+        }
+        let limit = router.limit(agent)?.map_or(Limit::Open, Limit::At);
+        self.known.insert(slot, Known { limit, turns, look });
+        Ok((limit, true))
+    }
+
+    /// Whether the agent may be given to this caller.
+    pub(super) fn admit(&mut self, router: &Router, slot: u32, caller: CallerKey) -> Result<bool> {
+        // A look of its own, whose askings nobody wants to know.
+        self.looks += 1;
+        let (limit, _) = self.of(router, slot, self.looks)?;
+        Ok(Limit::At(caller) <= limit)
+    }
+
+    /// Begin to look for somebody.
+    pub(super) fn look(&mut self) -> Look<'_> {
+        self.looks += 1;
+        Look {
+            number: self.looks,
+            limits: self,
+            asked: SmallVec::new(),
+            end: None,
+        }
+    }
+}
+
+/// One look for somebody while nothing changes, and whose limits it asked for.
+pub(super) struct Look<'a> {
+    limits: &'a mut Limits,
+    number: u64,
+    asked: SmallVec<[CallerKey; 4]>,
+    end: Option<Limit>,
+}
+
+impl Look<'_> {
+    pub(super) fn of(&mut self, router: &Router, agent: u32) -> Result<Limit> {
+        let (limit, first) = self.limits.of(router, agent, self.number)?;
+        if let Limit::At(key) = limit
+            && first
+        {
+            self.asked.push(key);
+        }
+        Ok(limit)
+    }
+
+    /// A source's head, when these are the limits that were asked for.
+    pub(super) fn head(self, best: Option<Rank>) -> Head {
+        Head {
+            best,
+            held_up_by: self.asked,
+        }
+    }
+
+    /// The farthest of all agents who are ready in a queue.
+    pub(super) fn end(&mut self, router: &Router, queue: &Queue) -> Result<Limit> {
+        if let Some(end) = self.end {
+            return Ok(end);
+        }
+        let mut end: Option<Limit> = None;
+        for agent in queue.ready.slots() {
+            end = end.max(Some(self.of(router, agent)?));
+            if end == Some(Limit::Open) {
+                break;
+            }
+        }
+        let end = end.unwrap_or(Limit::Open);
+        self.end = Some(end);
+        Ok(end)
+    }
+}
