@@ -1,6 +1,8 @@
 //! An ordered set that knows the place of each member.
 
-use std::collections::VecDeque;
+mod row;
+
+use row::Row;
 
 /// Most members of a chunk; a move of a quarter of it must stay cheap.
 const CHUNK: usize = 64;
@@ -17,16 +19,16 @@ pub(crate) struct Ranked<K> {
     /// The first member.
     head: Option<K>,
     /// Empty only when the set is.
-    first: VecDeque<K>,
+    first: Row<K>,
     len: usize,
     /// The others, none empty, each with a key above all before it and not above any in it.
-    rest: Vec<(K, VecDeque<K>)>,
+    rest: Vec<(K, Row<K>)>,
 }
 
 impl<K> Default for Ranked<K> {
     fn default() -> Self {
         Self {
-            first: VecDeque::new(),
+            first: Row::default(),
             rest: Vec::new(),
             len: 0,
             head: None,
@@ -39,19 +41,19 @@ impl<K: Ord + Copy> Ranked<K> {
         self.len
     }
 
-    fn chunks(&self) -> impl Iterator<Item = &VecDeque<K>> {
+    fn chunks(&self) -> impl Iterator<Item = &Row<K>> {
         let rest = self.rest.iter().map(|(_, chunk)| chunk);
         std::iter::once(&self.first).chain(rest)
     }
 
-    fn chunk(&self, at: usize) -> Option<&VecDeque<K>> {
+    fn chunk(&self, at: usize) -> Option<&Row<K>> {
         match at.checked_sub(1) {
             None => Some(&self.first),
             Some(at) => self.rest.get(at).map(|(_, chunk)| chunk),
         }
     }
 
-    fn chunk_mut(&mut self, at: usize) -> Option<&mut VecDeque<K>> {
+    fn chunk_mut(&mut self, at: usize) -> Option<&mut Row<K>> {
         match at.checked_sub(1) {
             None => Some(&mut self.first),
             Some(at) => self.rest.get_mut(at).map(|(_, chunk)| chunk),
@@ -59,7 +61,7 @@ impl<K: Ord + Copy> Ranked<K> {
     }
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = &K> {
-        self.chunks().flatten()
+        self.chunks().flat_map(Row::members)
     }
 
     pub(crate) const fn first(&self) -> Option<&K> {
@@ -68,23 +70,23 @@ impl<K: Ord + Copy> Ranked<K> {
 
     /// The first, read where a change near the front would: memory is asked for it.
     pub(crate) fn front(&self) -> Option<&K> {
-        self.first.front()
+        self.first.first()
     }
 
     pub(crate) fn last(&self) -> Option<&K> {
-        self.chunk(self.rest.len())?.back()
+        self.chunk(self.rest.len())?.last()
     }
 
     /// Give the upper half of the members away.
     fn split(&mut self) -> Self {
         let mut upper = self.rest.split_off(self.rest.len() / 2).into_iter();
         let first = upper.next().map(|(_, chunk)| chunk).unwrap_or_default();
-        let rest: Vec<(K, VecDeque<K>)> = upper.collect();
+        let rest: Vec<(K, Row<K>)> = upper.collect();
         let others: usize = rest.iter().map(|(_, chunk)| chunk.len()).sum();
         let len = first.len() + others;
         self.len -= len;
         Self {
-            head: first.front().copied(),
+            head: first.first().copied(),
             first,
             rest,
             len,
@@ -97,20 +99,26 @@ impl<K: Ord + Copy> Ranked<K> {
         let within = self.within(at, &key);
         let chunk = self.chunk(at).into_iter();
         chunk
-            .flat_map(move |chunk| chunk.range(within..))
-            .chain(self.rest.iter().skip(at).flat_map(|(_, chunk)| chunk))
+            .flat_map(move |chunk| chunk.members().iter().skip(within))
+            .chain(
+                self.rest
+                    .iter()
+                    .skip(at)
+                    .flat_map(|(_, chunk)| chunk.members()),
+            )
     }
 
     /// How many members of a chunk are below `key`.
     fn within(&self, at: usize, key: &K) -> usize {
-        self.chunk(at)
-            .map_or(0, |chunk| chunk.partition_point(|other| other < key))
+        self.chunk(at).map_or(0, |chunk| {
+            chunk.members().partition_point(|other| other < key)
+        })
     }
 
     /// How many members are below `key`, member or not.
     pub(crate) fn below(&self, key: &K) -> usize {
         let at = self.chunk_of(key);
-        let before: usize = self.chunks().take(at).map(VecDeque::len).sum();
+        let before: usize = self.chunks().take(at).map(Row::len).sum();
         before + self.within(at, key)
     }
 
@@ -118,7 +126,7 @@ impl<K: Ord + Copy> Ranked<K> {
     pub(crate) fn nth(&self, place: usize) -> Option<&K> {
         let mut left = place;
         for chunk in self.chunks() {
-            if let Some(key) = chunk.get(left) {
+            if let Some(key) = chunk.members().get(left) {
                 return Some(key);
             }
             left -= chunk.len();
@@ -131,9 +139,9 @@ impl<K: Ord + Copy> Ranked<K> {
         let at = self.chunk_of(key);
         let within = self.within(at, key);
         if within > 0 {
-            self.chunk(at)?.get(within - 1)
+            self.chunk(at)?.members().get(within - 1)
         } else {
-            self.chunk(at.checked_sub(1)?)?.back()
+            self.chunk(at.checked_sub(1)?)?.last()
         }
     }
 
@@ -159,19 +167,12 @@ impl<K: Ord + Copy> Ranked<K> {
         let Some(chunk) = self.chunk_mut(at) else {
             return false;
         };
-        let place = if chunk.back().is_none_or(|last| *last < key) {
-            chunk.push_back(key);
-            chunk.len() - 1
-        } else {
-            let Err(place) = chunk.binary_search(&key) else {
-                return false;
-            };
-            chunk.insert(place, key);
-            place
+        let Some(place) = chunk.add(key) else {
+            return false;
         };
         if chunk.len() > CHUNK {
             let upper = chunk.split_off(CHUNK / 2);
-            if let Some(low) = upper.front() {
+            if let Some(low) = upper.first() {
                 self.rest.insert(at, (*low, upper));
             }
         }
@@ -186,10 +187,9 @@ impl<K: Ord + Copy> Ranked<K> {
     pub(crate) fn remove(&mut self, key: &K) -> Option<K> {
         let at = self.chunk_of(key);
         let chunk = self.chunk_mut(at)?;
-        let place = near_front(chunk, key)?;
-        let removed = chunk.remove(place);
+        let (place, removed) = chunk.take(key)?;
         // The room of the last one is kept for the next member.
-        if chunk.is_empty() && !self.rest.is_empty() {
+        if chunk.len() == 0 && !self.rest.is_empty() {
             let (_, next) = self.rest.remove(at.saturating_sub(1));
             if at == 0 {
                 self.first = next;
@@ -197,38 +197,18 @@ impl<K: Ord + Copy> Ranked<K> {
         }
         self.len -= 1;
         if at == 0 && place == 0 {
-            self.head = self.first.front().copied();
+            self.head = self.first.first().copied();
         }
-        removed
+        Some(removed)
     }
 
     /// How many members come before this one; None when it is no member.
     pub(crate) fn place(&self, key: &K) -> Option<usize> {
         let at = self.chunk_of(key);
-        let within = self.chunk(at)?.binary_search(key).ok()?;
-        let before: usize = self.chunks().take(at).map(VecDeque::len).sum();
+        let within = self.chunk(at)?.members().binary_search(key).ok()?;
+        let before: usize = self.chunks().take(at).map(Row::len).sum();
         Some(before + within)
     }
-}
-
-/// Where a member stands: looked for in steps that double, from the front on.
-fn near_front<K: Ord>(chunk: &VecDeque<K>, key: &K) -> Option<usize> {
-    let below = |at: usize| chunk.get(at).is_some_and(|other| other < key);
-    let (mut from, mut step) = (0, 1);
-    while below(from + step - 1) {
-        from += step;
-        step *= 2;
-    }
-    let mut to = (from + step - 1).min(chunk.len());
-    while from < to {
-        let middle = usize::midpoint(from, to);
-        if below(middle) {
-            from = middle + 1;
-        } else {
-            to = middle;
-        }
-    }
-    chunk.get(from).filter(|other| *other == key).map(|_| from)
 }
 
 /// Most members of a part of a long set.

@@ -88,7 +88,10 @@ pub struct Rates {
 /// Measures one queue and tells callers how long they will wait.
 ///
 /// It is told facts in order of time; a time before the last one counts as the last one. Memory is constant.
+///
+/// What each fact changes stands first, side by side in memory.
 #[derive(Debug, Clone, Default, PartialEq)]
+#[repr(C)]
 pub struct Estimator {
     pub(super) now_us: i64,
     pub(super) staffed: u32,
@@ -98,9 +101,9 @@ pub struct Estimator {
     pub(super) queued: u32,
     /// Those of the waiting for whom nobody rings: free agents can't or mustn't serve them.
     pub(super) unserved: u32,
+    pub(super) abandonment: Abandonment,
     pub(super) entry: EntryRate,
     pub(super) service: ServiceRate,
-    pub(super) abandonment: Abandonment,
     pub(super) judge: Judge,
 }
 

@@ -29,9 +29,10 @@ pub(super) struct Open {
 
 impl Open {
     pub(super) fn expose(&mut self, agent_us: u64, waiting: u32) {
-        let sum = u128::from(agent_us) * u128::from(waiting);
+        // 64 and twice 32 bits: no product wraps.
+        let sum = u128::from(agent_us).wrapping_mul(u128::from(waiting));
         self.sum = self.sum.saturating_add(sum);
-        let squares = sum.saturating_mul(u128::from(waiting));
+        let squares = sum.wrapping_mul(u128::from(waiting));
         self.squares = self.squares.saturating_add(squares);
     }
 
@@ -51,15 +52,18 @@ pub(super) struct Seen {
 }
 
 /// The lengths at which entries happened and time passed; forgets as the entry rate does, `N` memories.
+///
+/// What the passing of time changes stands first.
 #[derive(Debug, Clone, PartialEq)]
+#[repr(C)]
 pub(super) struct Lengths<const N: usize> {
+    /// Since the last entry.
+    pub(super) open: Open,
     /// Callers by exposure, one a memory.
     sums: [f64; N],
     /// Of the longest memory: squared callers by exposure, callers by entries.
     squares: f64,
     entered: f64,
-    /// Since the last entry.
-    pub(super) open: Open,
 }
 
 impl<const N: usize> Default for Lengths<N> {

@@ -89,12 +89,15 @@ pub(crate) struct Rate {
 /// Entries into service for each second of a staffed agent, while callers waited and nobody was free. In a queue
 /// with its own agents this is the service rate; where agents are shared, ring, or tidy up, it is what is left
 /// for this queue. Pauses change the staffing, not this.
+///
+/// What the passing of time changes stands first.
 #[derive(Debug, Clone, Default, PartialEq)]
+#[repr(C)]
 pub(crate) struct EntryRate {
-    memories: [Fading; MEMORIES.len()],
-    lengths: Lengths<{ MEMORIES.len() }>,
     /// Agent-microseconds since the last entry. Whole, so that it doesn't matter how often time is told.
     pub(super) open_us: u64,
+    lengths: Lengths<{ MEMORIES.len() }>,
+    memories: [Fading; MEMORIES.len()],
     /// All entries so far.
     entries: f64,
 }
@@ -243,6 +246,7 @@ impl ServiceRate {
 
 /// Abandoned calls for each second of waiting.
 #[derive(Debug, Clone, Default, PartialEq)]
+#[repr(C)]
 pub(crate) struct Abandonment {
     seen: Fading,
     /// Caller-microseconds since the last caller left the queue.

@@ -143,7 +143,9 @@ impl Router {
                 return Ok(());
             }
             let rank = self.rank_of(key, queue)?;
-            best = Some(best.map_or(rank, |best| best.min(rank)));
+            if best.is_none_or(|best| rank < best) {
+                best = Some(rank);
+            }
             Ok(())
         };
         for key in &agent.wanted {

@@ -124,17 +124,22 @@ impl Router {
         passed: &mut Passed,
     ) -> Result<()> {
         let Caller { key, queue, .. } = *self.callers.get(caller_slot)?;
-        let wanted = agent.wanted.iter().take_while(|wanted| **wanted < key);
-        let wanted =
-            wanted.map(|wanted| Result::Ok((self.callers.get(wanted.slot)?.queue, *wanted)));
-        for before in heads.iter().copied().map(Ok).chain(wanted) {
-            let (other, head) = before?;
-            if other == queue || key <= head {
-                continue;
-            }
+        let mut note = |other: u32| -> Result<()> {
             let capped = self.queues.get(other)?.settings.overtaking_cap.is_some();
-            if capped && !passed.contains(&other) && self.may_serve(agent, other)? {
+            if capped && !passed.contains(&other) {
                 passed.push(other);
+            }
+            Ok(())
+        };
+        for (other, head) in heads {
+            if *other != queue && *head < key {
+                note(*other)?;
+            }
+        }
+        for wanted in agent.wanted.iter().take_while(|wanted| **wanted < key) {
+            let other = self.callers.get(wanted.slot)?.queue;
+            if other != queue && self.may_serve(agent, other)? {
+                note(other)?;
             }
         }
         Ok(())

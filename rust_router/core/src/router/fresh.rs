@@ -4,7 +4,6 @@
 //! a freed agent is for the best of the callers whom the agent may have, and nobody else is for that caller.
 
 use super::caps::Passed;
-use super::decide::better;
 use super::rank::Rank;
 use super::ready::ReadyKey;
 use super::{
@@ -176,7 +175,7 @@ impl Router {
         self.glance_at_heads(agent)?;
         let mut best: Option<(Rank, u32)> = None;
         let mut look_at = |rank: Rank, queue: u32| {
-            if best.is_none_or(|(best, _)| better(Some(best), rank) != best) {
+            if best.is_none_or(|(best, _)| rank < best) {
                 best = Some((rank, queue));
             }
         };

@@ -188,13 +188,13 @@ struct Agent {
     rest: Option<Rest>,
     /// Not ready before a moment that was set by hand.
     hold: Option<TimerKey>,
-    /// Sorted by slot of the queue.
-    tiers: SmallVec<[Tier; FEW_TIERS]>,
-    /// Those of them who may be offered now.
+    /// Callers who wait for this agent and may be offered now.
     wanted: BTreeSet<CallerKey>,
     external_calls: i64,
     talk_us: i64,
     calls_answered: u64,
+    /// Sorted by slot of the queue.
+    tiers: SmallVec<[Tier; FEW_TIERS]>,
     missed: Misses<i64>,
     work: Work,
     settings: AgentSettings,

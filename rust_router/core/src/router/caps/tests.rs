@@ -1,5 +1,7 @@
 //! Protected callers are found without looking at everybody, and are those that looking at everybody finds.
 
+use std::collections::BTreeSet;
+
 use proptest::prelude::*;
 
 use super::super::tests::{Step, apply, step, three_queues_and_six_agents};
