@@ -1,8 +1,10 @@
 //! Decisions under overtaking caps; see `caps.rs` for the rule.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::cmp::Reverse;
+use std::collections::{BTreeSet, BinaryHeap};
 use std::ops::Bound;
 
+use rustc_hash::FxHashMap;
 use smallvec::SmallVec;
 
 use super::caps::Heads;
@@ -16,33 +18,46 @@ pub(super) struct Head {
     pub(super) best: Option<Rank>,
     /// Protected callers for whom somebody of the source waits, perhaps: nobody better than `best` is free before
     /// one of them has been served.
-    pub(super) held_up_by: SmallVec<[CallerKey; 4]>,
+    pub(super) held_up_by: SmallVec<[CallerKey; 2]>,
 }
 
 /// The heads of all sources in order, and for whose turn they wait.
 #[derive(Default)]
 struct Line {
-    order: BTreeSet<(Rank, Source)>,
-    ranks: BTreeMap<Source, Rank>,
+    /// What was put here, and what it was put in place of.
+    order: BinaryHeap<Reverse<(Rank, Source)>>,
+    ranks: FxHashMap<Source, Rank>,
     waits: BTreeSet<(CallerKey, Source)>,
 }
 
 impl Line {
     /// This source has that head now.
     fn put(&mut self, source: Source, head: Head) {
-        if let Some(rank) = self.ranks.remove(&source) {
-            self.order.remove(&(rank, source));
-        }
         if let Some(rank) = head.best {
-            self.ranks.insert(source, rank);
-            self.order.insert((rank, source));
+            if self.ranks.insert(source, rank) != Some(rank) {
+                self.order.push(Reverse((rank, source)));
+            }
+        } else {
+            self.ranks.remove(&source);
         }
         let keys = head.held_up_by.into_iter();
         self.waits.extend(keys.map(|key| (key, source)));
     }
 
+    /// The first head, which stays.
+    fn first(&mut self) -> Option<(Rank, Source)> {
+        while let Some(Reverse((rank, source))) = self.order.peek() {
+            if self.ranks.get(source) == Some(rank) {
+                return Some((*rank, *source));
+            }
+            self.order.pop();
+        }
+        None
+    }
+
     fn pop(&mut self) -> Option<(Rank, Source)> {
-        let (rank, source) = self.order.pop_first()?;
+        let (rank, source) = self.first()?;
+        self.order.pop();
         self.ranks.remove(&source);
         Some((rank, source))
     }
@@ -56,10 +71,6 @@ impl Line {
             self.waits.remove(&(key, *source));
         }
         freed
-    }
-
-    fn is_first(&self, rank: Rank, source: Source) -> bool {
-        self.order.first() == Some(&(rank, source))
     }
 }
 
@@ -99,7 +110,7 @@ impl Router {
                 }
             }
             line.put(source, self.capped_head(source, &mut limits)?);
-            if line.is_first(rank, source) {
+            if line.first() == Some((rank, source)) {
                 return Err(RouterError::Defect("a head that nobody could serve"));
             }
         }
@@ -125,6 +136,9 @@ impl Router {
             }
             Source::Wanted(slot) | Source::Agent(slot) => {
                 let agent = self.agents.get(slot)?;
+                if agent.wanted.is_empty() && matches!(source, Source::Wanted(_)) {
+                    return Ok(Head::default());
+                }
                 let heads = self.heads(agent)?;
                 self.capped_agent(agent, &heads, matches!(source, Source::Agent(_)))
             }

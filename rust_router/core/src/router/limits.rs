@@ -82,7 +82,7 @@ impl Limits {
 pub(super) struct Look<'a> {
     limits: &'a mut Limits,
     number: u64,
-    asked: SmallVec<[CallerKey; 4]>,
+    asked: SmallVec<[CallerKey; 2]>,
     end: Option<Limit>,
 }
 

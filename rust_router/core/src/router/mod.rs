@@ -310,7 +310,7 @@ struct Offer {
 }
 
 /// What a decision looks at; each gives the best open caller for whom somebody is ready.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 enum Source {
     /// Of a queue without skills.
     Queue(u32),

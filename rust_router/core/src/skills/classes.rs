@@ -217,6 +217,9 @@ impl<K: Ord + Copy> ClassIndex<K> {
     /// The smallest item from there on, and its class.
     #[must_use]
     pub fn next(&self, from: Bound<&K>) -> Option<(K, u32)> {
+        if matches!(from, Bound::Unbounded) {
+            return self.first();
+        }
         self.from(from).next()
     }
 
