@@ -302,6 +302,8 @@ def _old_news_or_moved(state: State, call: Call, event: Event) -> bool:
     """A PARK that is old news is left; one that a transfer led to, which nothing told of before, is dealt
     with. False for all others.
     """
+    if looks.is_old(call, event):
+        return True
     moved = moves.moved(call, event)
     if not moves.parked(call, event) and call.phase is Phase.AWAY:
         return True

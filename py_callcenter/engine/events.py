@@ -24,7 +24,7 @@ from py_callcenter.engine import (
 from py_callcenter.engine.actions import Kill
 from py_callcenter.engine.calls import OfferState
 from py_callcenter.engine.causes import cause_of_job
-from py_callcenter.engine.looks import is_agents, sequence_of
+from py_callcenter.engine.looks import is_agents, is_old
 from py_callcenter.engine.state import State
 
 Handler = Callable[[State, str, Event], bool | None]
@@ -106,7 +106,7 @@ def _on_park(state: State, node: str, event: Event) -> None:
 
 def _on_unpark(state: State, _node: str, event: Event) -> bool:
     call = state.calls.get(event.unique_id)
-    if call is None:
+    if call is None or is_old(call, event):
         return True
     call.news += 1
     return not moves.unparked(state, call, event)
@@ -114,7 +114,7 @@ def _on_unpark(state: State, _node: str, event: Event) -> bool:
 
 def _on_unbridge(state: State, _node: str, event: Event) -> bool:
     call = state.calls.get(event.unique_id)
-    if call is None:
+    if call is None or is_old(call, event):
         return True
     call.news += 1
     return not moves.unbridged(state, call, event)
@@ -124,7 +124,7 @@ def _on_bridge(state: State, node: str, event: Event) -> None:
     recovery.reappeared(state, node, event.unique_id)
     legs = event.get("Bridge-A-Unique-ID") or "", event.get("Bridge-B-Unique-ID") or ""
     calls = [call for call in map(state.calls.get, legs) if call is not None]
-    if all(call.seen_at <= sequence_of(event) for call in calls):  # what we saw since is newer
+    if not any(is_old(call, event) for call in calls):
         talk.bridged(state, *legs)
 
 
@@ -196,6 +196,8 @@ def _on_playback_stop(state: State, _node: str, event: Event) -> None:
         offer = state.legs.get(event.unique_id)
         if offer is not None and not (offer.standing and event.get("Playback-Status") == "break"):
             offers.toned(state, offer)  # a broken tone was that of a caller who has left
+        return
+    if is_old(call, event):
         return
     if moves.moved(call, event):  # what stopped the music was a transfer
         call.news += 1

@@ -7,6 +7,7 @@ from typing import Final
 
 from py_callcenter._router import Event
 from py_callcenter.engine import moves
+from py_callcenter.engine.calls import Call
 from py_callcenter.engine.state import State
 
 _BRIDGED_STATES: Final = frozenset({"CS_SOFT_EXECUTE", "CS_EXCHANGE_MEDIA"})
@@ -102,6 +103,13 @@ def is_agents(state: State, event: Event) -> bool:
 def sequence_of(event: Event) -> int:
     """Where an event or a dump stands among all those of its switch since that started."""
     return number_in(event.get("Event-Sequence"))
+
+
+def is_old(call: Call, event: Event) -> bool:
+    """Whether a look has shown what this tells of a caller's channel, and perhaps more: events come late at
+    times, answers don't.
+    """
+    return sequence_of(event) < call.seen_at
 
 
 def partner_of(dump: Event) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from sim.world import ANSWERS, IGNORES, MANUAL, SECOND, World, agent, everybody, queue
+from sim.world import ANSWERS, IGNORES, MANUAL, NODE, SECOND, World, agent, everybody, queue
 
 from py_callcenter.config import Config, Tier
 from py_callcenter.engine.actions import Bridge, Kill, PlayMusic, StartRecording
@@ -381,3 +381,32 @@ def test_an_agent_whose_leg_ends_while_the_switch_is_away_is_free_and_nothing_wa
 
     assert world.agent("1000").state == "waiting"
     assert not world.all("invariant-violated")
+
+
+def test_what_is_told_late_of_a_bridge_is_old_news_when_a_look_has_shown_what_came_of_it():
+    """Events may come minutes late, answers don't: the caller is parked again and keeps the place."""
+    world = World(everybody([queue()], [agent("1000")]))
+    world.phone("1000")
+    world.carry_out(world.engine.set_agent_status("1000", "On Break", world.now_us))
+    stranger, call = world.call("echo"), world.call()
+    world.run(1)
+    late = []
+    names = ("CHANNEL_BRIDGE", "CHANNEL_UNBRIDGE", "CHANNEL_PARK", "CHANNEL_UNPARK", "PLAYBACK_STOP")
+    world.drop = lambda event: event.name in names and not late.append(event)
+    world.does(lambda: world.console(f"uuid_bridge {call.uuid} {stranger.uuid}"))
+    world.run(1)
+    world.does(stranger.hang_up)
+    world.run(1)
+    world.drop = lambda _event: False
+    world.resync()
+
+    for event in late:
+        world.carry_out(world.engine.on_event(NODE, event, world.now_us))
+    world.run(1)
+
+    assert {event.name for event in late} == set(names)
+    assert [line.queue for line in world.engine.view(world.now_us).calls] == ["support"]
+    assert not world.all("call-left")
+    world.carry_out(world.engine.set_agent_status("1000", "Available", world.now_us))
+    world.run(4)
+    assert world.talks_with(call) == "1000"
