@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Container, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
@@ -261,8 +261,8 @@ class Controller:
         """A promise was broken that the engine can't see."""
         self._input(self.engine.violated, rule, node, call)
 
-    def known_legs(self, node: str) -> list[str]:
-        return self.engine.known_legs(node)
+    def known_legs(self, node: str, seen: Container[str]) -> list[str]:
+        return self.engine.known_legs(node, seen)
 
     # From people.
 

@@ -5,7 +5,7 @@ No I/O, no clock, no randomness: the same inputs give the same outputs, byte for
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 
 from py_callcenter._router import Event, Router
 from py_callcenter.config import Config, Exit
@@ -388,13 +388,15 @@ class Engine:
             if name in ("waiting", "reserved", "receiving")
         )
 
-    def known_legs(self, node: str) -> list[str]:
-        """Every channel of a node that we hold for alive: what a resynchronisation must ask about."""
+    def known_legs(self, node: str, seen: Container[str] = ()) -> list[str]:
+        """Every channel of a node that we hold for alive: what a resynchronisation must ask about. `seen`: it
+        knows of these already.
+        """
         state = self._state
         callers_ = [call.uuid for call in state.calls.values() if call.node == node]
         legs = [uuid for uuid, offer in state.legs.items() if offer.call.node == node]
         legs += [*standby.legs(state, node), *consults.legs(state, node)]
-        return [*callers_, *legs, *outside.legs(state, node), *recovery.expected_legs(state, node)]
+        return [*callers_, *legs, *outside.legs(state, node), *recovery.expected_legs(state, node, seen)]
 
     # Inside.
 

@@ -7,7 +7,7 @@ a parked channel means and what must be added to them. Once taken up, it is an o
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from collections.abc import Set as AbstractSet
 from typing import Final
 
@@ -136,18 +136,23 @@ def rung_elsewhere(state: State, agent: str) -> None:
             _part_in_books(state, uuid, past, transferred=False)
 
 
-def expected_legs(state: State, node: str) -> list[str]:
-    """Channels that the books speak of: a look at the node must ask for them by name."""
+def expected_legs(state: State, node: str, seen: Container[str]) -> list[str]:
+    """Channels that the books speak of: a look at the node must ask for them by name.
+
+    `seen`: channels that it shows. Who talks does so by one phone; once that is seen there is no other, and
+    seven names of each conversation need not be asked for while callers wait.
+    """
     uuids = []
     for uuid, past in state.past.items():
         if past.node != node:
             continue
         uuids.append(uuid)
-        ringing = dict(past.offers)
-        if past.standing == "talking":
-            ringing.setdefault(past.agent, past.attempts)
-        for attempt in ringing.values():
+        for attempt in past.offers.values():
             uuids += state.sealer.legs(uuid, attempt)
+        if past.standing == "talking" and past.agent not in past.offers:
+            legs = state.sealer.legs(uuid, past.attempts)
+            if not any(leg in seen for leg in legs):
+                uuids += legs
     return uuids
 
 

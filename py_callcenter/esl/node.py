@@ -12,7 +12,7 @@ import random
 import time
 import zlib
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Container, Iterable
 from dataclasses import dataclass
 from functools import partial
 
@@ -466,9 +466,9 @@ class NodeLink:
         self.synced = True
         self._update_state()
 
-    def _known_legs(self) -> Iterable[str]:
+    def _known_legs(self, seen: Container[str]) -> Iterable[str]:
         self._served.wait()
-        return self._app.known_legs(self.name)
+        return self._app.known_legs(self.name, seen)
 
     def _set_announced(self) -> None:
         if not self.announced and self.state is State.UP:

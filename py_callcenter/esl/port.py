@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from enum import StrEnum
 from typing import Protocol
 
@@ -57,5 +57,5 @@ class App(Protocol):
     def on_harmful(self, node: str, uuid: str) -> None:
         """A command that must never be sent would have been, for this channel."""
 
-    def known_legs(self, node: str) -> Iterable[str]:
-        """Channels that the application holds for alive on this node."""
+    def known_legs(self, node: str, seen: Container[str]) -> Iterable[str]:
+        """Channels that the application holds for alive on this node, which shows those in `seen`."""

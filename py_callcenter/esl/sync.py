@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Container, Iterable
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Protocol
@@ -57,10 +57,11 @@ class Picture:
     (perhaps agents), and those that the application knows and that still live."""
 
 
-def take_picture(place: _Place, limits: Limits, known: Callable[[], Iterable[str]]) -> Picture:
+def take_picture(place: _Place, limits: Limits, known: Callable[[Container[str]], Iterable[str]]) -> Picture:
     """Ask the switch. Blocks the calling greenlet; takes about 0.2 ms a channel.
 
-    Raises `ConnectionFailed`, `UnknownOutcome` or `CommandRefused`.
+    `known`: channels to be asked for too, given those that the table shows. Raises `ConnectionFailed`,
+    `UnknownOutcome` or `CommandRefused`.
     """
     connection = Connection(
         place.host,
@@ -78,7 +79,7 @@ def take_picture(place: _Place, limits: Limits, known: Callable[[], Iterable[str
         dumps = _dump(connection, rows)
         # Asked for last: what the application learnt meanwhile is in it, and at a start it may know nothing
         # before (`app.early`).
-        ours = set(known())
+        ours = set(known(set(rows)))
         dumps += _dump(connection, sorted(ours.difference(rows)))
         concern = [dump for dump in dumps if _concerns_us(dump, ours)]
         return Picture(core_uuid, version, status, len(rows), concern)

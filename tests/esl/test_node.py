@@ -6,7 +6,7 @@ import contextlib
 import random
 import socket
 import time
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from dataclasses import replace
 
 import gevent
@@ -92,7 +92,7 @@ class Recorder:
     def on_state(self, _node: str, state: State) -> None:
         self.states.append(state)
 
-    def known_legs(self, _node: str) -> Iterable[str]:
+    def known_legs(self, _node: str, _seen: Container[str]) -> Iterable[str]:
         return self.known
 
 

@@ -11,6 +11,7 @@ from sim.world import (
     IGNORES,
     KEY,
     MANUAL,
+    NODE,
     REFUSES,
     SECOND,
     World,
@@ -576,3 +577,28 @@ def test_a_caller_whose_stamps_got_lost_is_stamped_again_or_known_by_the_books(h
     assert len(world.all("call-offered")) == 1
     assert call.leg.values["cc_tag"]
     everybody_leaves(world, call)
+
+
+def test_of_a_conversation_that_the_switch_shows_no_other_phone_is_asked_for():
+    world = centre("1000")
+    call = world.call()
+    world.run(10)
+    talks = world.the("call-answered").call
+    leg = next(uuid for uuid in world.switch.legs if uuid != call.uuid)
+    world.kill_controller()
+    world.rest(1)
+    world.connect()
+    asked: list[list[str]] = []
+    look = world.resync
+    world.resync = lambda: asked.extend(
+        world.engine.known_legs(NODE, seen) for seen in ((), {call.uuid, leg}, {call.uuid})
+    )  # type: ignore[method-assign]
+
+    world.start()
+
+    assert talks == call.uuid
+    assert {call.uuid, leg} < set(asked[0])
+    assert asked[1] == [call.uuid]
+    assert asked[2] == asked[0], "the table may lag: nothing is known of the phone"
+    look()
+    assert world.talks_with(call) == "1000"

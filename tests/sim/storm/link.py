@@ -461,7 +461,7 @@ class Link:
         self.capacity = Capacity.from_status(status.decode())
         rows = sync._candidates(Reply(table.decode("utf-8", "replace").rstrip("\n"), table))
         # Asked for after the table, as production does.
-        ours = set(self.app.known_legs(self.name))
+        ours = set(self.app.known_legs(self.name, set(rows)))
         wanted = [*rows, *sorted(ours.difference(rows))]
         self._step(life, lambda: self._dump(life, core.decode(), wanted, ours, first=first))
 
