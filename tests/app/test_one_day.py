@@ -23,6 +23,7 @@ from sim.world import KEY, START_US
 
 from py_callcenter.api import create_app
 from py_callcenter.app.history import StoredHistory
+from py_callcenter.app.live import LiveFigures, as_left
 from py_callcenter.app.picture import queue_figures
 from py_callcenter.app.queue_log import queue_log
 from py_callcenter.config import ServiceLevel
@@ -35,7 +36,7 @@ from py_callcenter.reports.mail.periods import Period
 from py_callcenter.stats import Live
 from py_callcenter.store import Store
 
-pytestmark = pytest.mark.app
+pytestmark = [pytest.mark.app, pytest.mark.timeout(300)]
 
 SECOND = naive.SECOND
 DAY_US = 86_400 * SECOND
@@ -286,6 +287,34 @@ def test_prometheus_and_the_live_page_count_what_each_run_saw(day, legs, records
             seen["callcenter_queue_calls_answered_within_service_level_total", queue, None]
             == some["answered_in_time"]
         )
+
+
+def test_prometheus_adds_up_the_time_of_agents_over_all_runs(day, records):
+    """From each start to the last thing written before the crash; nobody counts what lies between."""
+    end_us = records[-1]["at"]
+    logged_in, on_calls = naive.logged_in(records, end_us), naive.on_calls(records)
+    names = sorted(logged_in)
+    memory = Memory()
+    for epoch in range(1, day.epoch + 1):
+        run = [record for record in day.records if record.epoch == epoch]
+        span = run[0].at_us, run[-1].at_us
+        live = LiveFigures(as_left(memory, names, span[0]))
+        live.put(run)
+        with live.reading() as figures:
+            agents = figures.agents(span[1], {name: ["support"] for name in names})
+            snapshot = MetricsSnapshot(stats=figures.stats.copy(), agents={}, live_agents=agents)
+        told = {
+            sample.labels["state"]: sample.value
+            for family in text_string_to_metric_families(render(snapshot)[0].decode())
+            for sample in family.samples
+            if sample.name == "callcenter_agent_state_seconds_total"
+        }
+        whole = sum(naive.overlap(spans, *span) for spans in logged_in.values())
+        calls = sum(naive.overlap(spans, *span) for spans in on_calls.values())
+        assert sum(told.values()) == pytest.approx(whole / SECOND, abs=0.01)
+        assert told["in_a_queue_call"] == pytest.approx(calls / SECOND, abs=0.01)
+        for record in run:
+            memory.fold(record)
 
 
 def test_queue_log_over_all_runs(day, records, legs):

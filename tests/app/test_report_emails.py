@@ -20,7 +20,7 @@ from py_callcenter.store import Database, Deliveries, Retention, Store, StoreErr
 from py_callcenter.store.deliveries import CLAIM_US, SENDING_US
 from py_callcenter.store.schema import report_emails
 
-pytestmark = pytest.mark.app
+pytestmark = [pytest.mark.app, pytest.mark.timeout(180)]
 
 SECOND = 1_000_000
 MORNING = datetime(2026, 11, 21, 7, tzinfo=UTC)
