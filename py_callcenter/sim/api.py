@@ -204,9 +204,8 @@ class Api(Routing):
         extension = words[0]
         dialplan = words[1] if len(words) > 1 else "XML"
         context = words[2] if len(words) > 2 else ""
-        for target in targets:
-            self.transfer(target, extension, context, dialplan)
-        return "+OK\n"
+        went = [self.transfer(target, extension, context, dialplan) for target in targets]
+        return "+OK\n" if all(went[:1]) else "-ERR\n"
 
     def _api_uuid_recv_dtmf(self, text: str) -> str:
         uuid, _, digits = text.partition(" ")

@@ -14,14 +14,15 @@ from py_callcenter.sim.legs import Leg
 
 LATENCY_US = (35_000, 57_000)  # uuid_bridge → CHANNEL_BRIDGE, measured
 PEER_LIMIT_US = 20_000_000  # 1000 loops of 20 ms
+HOLD_EXIT = "hold_hangup_xfer_exten"
 
 
 class Bridges(Channels):
     """Two legs at a time."""
 
     @abstractmethod
-    def transfer(self, leg: Leg, extension: str, context: str = "", dialplan: str = "XML") -> None:
-        """Send a leg to an extension."""
+    def transfer(self, leg: Leg, extension: str, context: str = "", dialplan: str = "XML") -> bool:
+        """Send a leg to an extension. False when it was transferred too often and hangs up."""
 
     # -- uuid_bridge
 
@@ -144,11 +145,7 @@ class Bridges(Channels):
             return
         if leg.call_state in {"HELD", "UNHELD"}:
             leg.call_state = "ACTIVE"
-        leg.hangup_cause = "NORMAL_CLEARING"
-        leg.pending = "CS_HANGUP"
-        leg.answer_state = "hangup"
-        leg.ticket += 1
-        self.fire(leg, "hangup")
+        self._begin_hangup(leg, "NORMAL_CLEARING")
         self.report(leg)
 
     def fire_unbridge(self, first: Leg, second: Leg) -> None:
@@ -274,17 +271,22 @@ class Bridges(Channels):
         """The second leg hung up; the first runs the bridge's loop and decides about itself."""
         first.partner = gone.partner = None
         if first.alive:
+            hears = first.playback is not None
+            dropped = _takes_along(gone, first)
+            spared = dropped and HOLD_EXIT in gone.values
+            if spared:
+                self.stop_playback(first, "break")
+            elif dropped and hears:
+                self._hang_up_at_once(first, gone.hangup_cause)
             self._learn(first, gone)
-            dropped = gone.holding and gone.bye_received
-            if dropped and "hold_hangup_xfer_exten" in gone.values:
-                first.set("transfer_after_bridge", gone.values["hold_hangup_xfer_exten"])
+            if spared:
                 dropped = False
+                first.set("transfer_after_bridge", gone.values[HOLD_EXIT])
             first.set("bridge_hangup_cause", gone.hangup_cause)
             self.fire_unbridge(first, gone)
-            if dropped:
-                # 905-935: a leg that hangs up while it holds takes its partner along.
+            if dropped and not hears:
                 self._hang_up_at_once(first, gone.hangup_cause)
-            else:
+            elif not dropped:
                 self._after_bridge(first)
         gone.set("call_uuid", gone.uuid)
         self.destroy(gone)
@@ -293,20 +295,21 @@ class Bridges(Channels):
         """The first leg hung up: the second goes its way, then the first's thread winds up."""
         second.partner = gone.partner = None
         if second.alive:
+            stays = second.bridging is None and second.routing is None
+            dropped = stays and _takes_along(gone, second)
+            if dropped and second.playback is not None:
+                self._begin_hangup(second, "NORMAL_CLEARING")
             self._learn(second, gone)
             if second.bridging is None:
                 if second.routing is not None:
                     extension = second.routing
                     second.routing = None
                     self.route(second, extension)
-                elif second.is_true("park_after_bridge") and not (gone.holding and gone.bye_received):
+                elif second.is_true("park_after_bridge") and not dropped:
                     self.park(second, "CS_PARK")
                 else:
-                    second.hangup_cause = "NORMAL_CLEARING"
-                    second.pending = "CS_HANGUP"
-                    second.answer_state = "hangup"
-                    second.ticket += 1
-                    self.fire(second, "hangup")
+                    if second.alive:
+                        self._begin_hangup(second, "NORMAL_CLEARING")
                     self.report(second)
         gone.unset("bridge_to")
         self.stop_playback(gone)
@@ -355,9 +358,19 @@ class Bridges(Channels):
 
     def _hang_up_at_once(self, leg: Leg, cause: str) -> None:
         """The leg's own thread hangs it up, so nothing has to wake."""
+        self._begin_hangup(leg, cause)
+        self.after(0, self.finish_hangup, leg)
+
+    def _begin_hangup(self, leg: Leg, cause: str) -> None:
         leg.hangup_cause = cause
         leg.pending = "CS_HANGUP"
         leg.answer_state = "hangup"
         leg.ticket += 1
         self.fire(leg, "hangup")
-        self.after(0, self.finish_hangup, leg)
+
+
+def _takes_along(gone: Leg, left: Leg) -> bool:
+    """905-935: a leg that ends while it holds ends its partner too, unless the partner's thread has left the
+    bridge by then: it does so in time only when it plays nothing and the end is no BYE.
+    """
+    return gone.holding and (gone.bye_received or left.playback is not None)

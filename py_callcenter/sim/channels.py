@@ -243,6 +243,9 @@ class Channels(Core):
             return
         if leg.bridging is not None and leg.heeded:
             leg.running = "CS_SOFT_EXECUTE"
+        if leg.holding and not bye:
+            self.unhold(leg, "phone-unhold")
+            leg.holding = True  # CF_HANGUP_HELD: how it ended decides about the partner
         leg.hangup_cause = cause
         leg.pending = "CS_HANGUP"
         leg.answer_state = "hangup"

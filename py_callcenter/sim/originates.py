@@ -115,7 +115,7 @@ class Originates(Transfers, ABC):
         elif kind not in {"sofia", "loopback", "verto.rtc"}:
             raise DialError("CHAN_NOT_IMPLEMENTED")
         elif rest.startswith("gateway/") and phone is None:
-            raise DialError("NETWORK_OUT_OF_ORDER")
+            raise DialError("INVALID_GATEWAY")
         uuid = target.variable("origination_uuid")
         if kind == "loopback" or work.attempt:
             uuid = ""
@@ -249,7 +249,7 @@ class Originates(Transfers, ABC):
         if winner is not None:
             self._won(work, winner)
         elif not any(leg.alive for leg in work.legs):
-            work.cause = work.legs[-1].hangup_cause
+            work.cause = work.legs[0].hangup_cause  # switch_ivr_originate.c 4023
             self._lost(work)
 
     def _arm_timeout(self, work: Originate) -> None:

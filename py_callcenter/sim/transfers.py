@@ -18,8 +18,12 @@ class Transfers(Bridges):
 
     # -- transfers
 
-    def transfer(self, leg: Leg, extension: str, context: str = "", dialplan: str = "XML") -> None:
-        """Send a leg to an extension; a bridge it is in ends, its partner with it."""
+    def transfer(self, leg: Leg, extension: str, context: str = "", dialplan: str = "XML") -> bool:
+        """Send a leg to an extension; a bridge it is in ends, its partner with it. False: once too often."""
+        hops = int(leg.values.get("max_forwards", "71")) - 1
+        if hops <= 0:
+            self.hang_up(leg, "EXCHANGE_ROUTING_ERROR")
+            return False
         leg.ticket += 1
         expected = leg.bridging
         if expected is not None and leg.leads and leg.heeded and expected.bridging is leg:
@@ -31,7 +35,6 @@ class Transfers(Bridges):
             leg.unset("bridge_to", "signal_bond")
             partner.unset("bridge_to", "signal_bond")
         context = context or leg.profile.context
-        hops = int(leg.values.get("max_forwards", "71")) - 1
         leg.set("max_forwards", str(hops))
         old = leg.profile.destination
         self.new_profile(leg, f"bl_xfer:{extension}/{context}/{dialplan}")
@@ -41,12 +44,11 @@ class Transfers(Bridges):
         leg.pending = "CS_ROUTING"
         leg.routing = extension
         leg.steps = []
-        if hops <= 0:
-            self.hang_up(leg, "EXCHANGE_ROUTING_ERROR")
-        elif partner is None:
+        if partner is None:
             self.wake(self._take_route, leg, leg.ticket)
         else:
             self.wake(self._leave_bridge, leg, partner, leg.ticket)
+        return True
 
     def _left_alone(self, leg: Leg, ticket: int) -> None:
         """The first leg went elsewhere while this one waited to be joined."""
@@ -165,7 +167,7 @@ class Transfers(Bridges):
         leg.call_state = "ACTIVE"
         sip.reinvite_answered(leg)
         if leg.partner is not None:
-            self.stop_playback(leg.partner)
+            self.stop_playback(leg.partner, "break")
 
     def bye(self, leg: Leg) -> None:
         """The far end hangs up."""

@@ -50,9 +50,16 @@ class DeskPhone:
     """Rings, answers by itself, and does what it is told. One thread reads; tests call the methods."""
 
     def __init__(
-        self, switch_port: int, *, ring_s: float = 0.2, answers: bool = True, ear: Ear | None = None
+        self,
+        switch_port: int,
+        *,
+        ring_s: float = 0.2,
+        answers: bool = True,
+        refusal: str | None = None,
+        ear: Ear | None = None,
     ) -> None:
-        """`ear`: what hears the other side; the phone closes it."""
+        """`ear`: what hears the other side; the phone closes it. `refusal`: the status of each answer."""
+        self._refusal = refusal
         self._switch = ("127.0.0.1", switch_port)
         self._ring_s = ring_s
         self._answers = answers
@@ -89,6 +96,20 @@ class DeskPhone:
         line.flow = "sendonly"
         line.cseq += 1
         self._request(line, "INVITE", body=self._sdp(line))
+
+    def unhold(self, line: Line) -> None:
+        """Take the other side back."""
+        line.flow = "sendrecv"
+        line.cseq += 1
+        self._request(line, "INVITE", body=self._sdp(line))
+
+    def refer(self, line: Line, extension: str) -> None:
+        """Send the other side to an extension: REFER (RFC 3515)."""
+        line.cseq += 1
+        uri = f"sip:{extension}@127.0.0.1:{self._switch[1]}"
+        self._request(
+            line, "REFER", f"Refer-To: <{uri}>\r\nReferred-By: <sip:desk@127.0.0.1:{self.port}>\r\n"
+        )
 
     def connect(self, line: Line, other: Line) -> None:
         """Connect the far ends of two lines: REFER with Replaces (RFC 3891)."""
@@ -225,7 +246,14 @@ class DeskPhone:
         )
         self.lines.append(line)
         self._send(self._response(text, "180 Ringing", line.local))
-        if self._answers:
+        if self._refusal is not None:
+            line.over = True
+            timer = threading.Timer(
+                self._ring_s, self._send, [self._response(text, self._refusal, line.local)]
+            )
+            timer.daemon = True
+            timer.start()
+        elif self._answers:
             timer = threading.Timer(self._ring_s, lambda: line.over or self.answer(line))
             timer.daemon = True
             timer.start()

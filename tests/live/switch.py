@@ -90,8 +90,17 @@ class Esl:
         return headers, body.decode(errors="replace")
 
     def api(self, command: str) -> str:
-        self._sock.sendall(f"api {command}\n\n".encode())
-        return self._frame()[1].strip()
+        return self.apis([command])[0].strip()
+
+    def apis(self, commands: list[str]) -> list[str]:
+        """Several in one breath."""
+        self._sock.sendall("".join(f"api {command}\n\n" for command in commands).encode())
+        return [self._frame()[1] for _ in commands]
+
+    def tell(self, command: str) -> None:
+        """A whole command with its headers, whose reply says nothing."""
+        self._sock.sendall(f"{command}\n\n".encode())
+        self._frame()
 
     def close(self) -> None:
         self._file.close()

@@ -1,7 +1,8 @@
 """What the simulated switch answers and tells is what a real one does: a live test for each rule shows it.
 
 A rule is a command that the controller writes or an event that it acts upon. Adding one without a live test
-fails here. Bytes and orders of events are compared with captures besides (`test_conformance`).
+fails here. Rule by rule the model and a real switch are told the same stories in
+`tests/live/test_rules_of_the_model.py`; bytes are compared with captures (`test_conformance`).
 """
 
 from __future__ import annotations

@@ -164,8 +164,8 @@ def test_the_agent_sleeps_on_when_the_caller_dies_during_the_handshake():
     assert desk.switch.legs == {}
 
 
-def hang_up_while_holding(*variables, kept, by_api=False):
-    desk = Desk()
+def hang_up_while_holding(*variables, kept, by_api=False, **options):
+    desk = Desk(**options)
     call, phone = desk.conversation(*variables, kept=kept)
     phone.hold()
     desk.wait(0.5)
@@ -195,8 +195,12 @@ def test_a_bye_from_hold_drops_even_a_kept_caller_without_that_exit():
     assert not call.alive
 
 
-def test_a_kill_of_a_holding_agent_spares_the_caller():
-    desk, call = hang_up_while_holding(kept=True, by_api=True)
+def test_a_kill_of_a_holding_agent_spares_the_caller_who_hears_no_music_at_that_moment():
+    desk, call = hang_up_while_holding(kept=True, by_api=True, sounds=False)
+    assert desk.story(call.uuid)[-1] == "PARK"
+    _, call = hang_up_while_holding(kept=True, by_api=True)
+    assert not call.alive
+    desk, call = hang_up_while_holding(HOLD_EXIT, kept=True, by_api=True)
     assert desk.story(call.uuid)[-1] == "PARK"
 
 

@@ -45,7 +45,7 @@ def test_a_refusal_has_its_cause(how, cause):
     [
         (Behaviour("unregistered"), "user/1000@example.org", "USER_NOT_REGISTERED"),
         (None, "user/1000@example.org", "SUBSCRIBER_ABSENT"),
-        (None, "sofia/gateway/trunk/5550100", "NETWORK_OUT_OF_ORDER"),
+        (None, "sofia/gateway/trunk/5550100", "INVALID_GATEWAY"),
         (None, "error/user_busy", "USER_BUSY"),
         (None, "nonsense/x", "CHAN_NOT_IMPLEMENTED"),
     ],
