@@ -55,6 +55,8 @@ def main() -> None:
         any_command()
         return
     gc.disable()  # until all is loaded (`app.run`): looking through what stays anyway takes a tenth of that
+    # pydantic would look for plugins in every package that is installed, while callers wait; we use none.
+    os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
     from py_callcenter.config import ConfigErrors  # noqa: PLC0415 - likewise
 
     try:
