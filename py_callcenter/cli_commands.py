@@ -13,6 +13,7 @@ import typer
 from py_callcenter import __version__, cli_history, cli_orders, logs
 from py_callcenter.cli import BAD_INPUT, RUN_LEVEL, CliError, Starting, level, read_config, start
 from py_callcenter.cli_backend import Backend, backend
+from py_callcenter.cli_database import database_app
 from py_callcenter.cli_decisions import decisions_app
 from py_callcenter.cli_reports import report_app
 from py_callcenter.cli_support import (
@@ -62,6 +63,7 @@ app.add_typer(decisions_app, name="decisions")
 app.add_typer(cli_orders.node_app, name="node")
 app.add_typer(cli_orders.key_app, name="key")
 app.add_typer(report_app, name="report")
+app.add_typer(database_app, name="database")
 report_app.command("show")(cli_history.report_show)
 queue_app.command("divert")(cli_orders.divert)
 

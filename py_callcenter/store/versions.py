@@ -58,7 +58,10 @@ def bring_to(connection: Connection, version: str | None = None) -> bool:
     if wanted not in known:
         raise StoreError(f"there is no version {wanted[:16]} of the database; known: {', '.join(known)}")
     if have is not None and have not in known:
-        raise UnusableError(f"the database is of version {have}, newer than this program knows")
+        raise UnusableError(
+            f"the database is of version {have}, newer than this program's {known[-1]}; the newer program"
+            f" brings it back: callcenter database back {known[-1]}"
+        )
     settings = _config()
     settings.attributes["connection"] = connection
     try:
