@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import sys
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from decimal import ROUND_HALF_UP, Decimal
 from typing import Annotated, Any, Final
 
 import typer
@@ -26,7 +29,7 @@ _OF_CALLS: Final = (
 )
 _OF_AGENTS: Final = (
     ("ANSWERED", "answered"),
-    ("MISSED", "offers_no_answer"),
+    ("MISSED", "missed"),
     ("LOGGED IN", "logged_in_seconds"),
     ("TALKED", "talk_seconds"),
     ("HELD", "hold_seconds"),
@@ -35,6 +38,8 @@ _OF_AGENTS: Final = (
     ("OCCUPANCY", "occupancy"),
 )
 """What fits a terminal; --csv and --json tell everything."""
+_MISSED: Final = ("offers_no_answer", "offers_rejected", "offers_busy")
+"""As docs/reports.md and the e-mail have it: the caller bounced back."""
 
 
 def report_show(
@@ -116,25 +121,38 @@ def erase(
 def _print(found: dict[str, Any]) -> None:
     columns = _OF_AGENTS if found["report"] == "agents" else _OF_CALLS
     heads = [head for head, _ in columns]
-    rows = [
-        (row[found["columns"][0]], row["begin"][:16].replace("T", " "), *_cells(columns, row))
-        for row in found["rows"]
-    ]
+    begins = _names(found["begins"])
+    rows = [(row[found["columns"][0]], begins[row["begin"]], *_cells(columns, row)) for row in found["rows"]]
     rows.append(("total", "", *_cells(columns, found["total"])))
     print_table((found["columns"][0].upper(), "FROM", *heads), rows, right=heads)
     if found["report"] != "agents":
         note(f"service level `{found['formula']}`: {found['formula_text']}")
 
 
-def _cells(columns: tuple[tuple[str, str], ...], row: dict[str, Any]) -> list[str]:
-    return [_cell(name, row[name]) for _, name in columns]
+def _names(begins: Sequence[str]) -> dict[str, str]:
+    """Intervals in short; an hour that the clocks bring twice keeps how far it is from UTC."""
+    short = {begin: begin[:16].replace("T", " ") for begin in begins}
+    times = Counter(short.values())
+    return {begin: name if times[name] == 1 else f"{name} {begin[19:]}" for begin, name in short.items()}
+
+
+def _cells(columns: tuple[tuple[str, str], ...], row: Mapping[str, Any]) -> list[str]:
+    return [
+        str(sum(row[missed] for missed in _MISSED)) if name == "missed" else _cell(name, row[name])
+        for _, name in columns
+    ]
 
 
 def _cell(name: str, value: Any) -> str:
     if value is None:
         return "-"
     if name == "occupancy":
-        return f"{100 * value:.0f} %"
+        return f"{_rounded(100 * value, 0)} %"
     if name.endswith("_percent"):
-        return f"{value:.1f} %"
-    return span(value) if name.endswith("_seconds") else shown(value)
+        return f"{_rounded(value, 1)} %"
+    return span(int(value + 0.5)) if name.endswith("_seconds") else shown(value)
+
+
+def _rounded(value: float, places: int) -> Decimal:
+    """Halves go up, as on the page and in the e-mail."""
+    return Decimal(value).quantize(Decimal(1).scaleb(-places), ROUND_HALF_UP)

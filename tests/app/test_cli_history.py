@@ -81,6 +81,28 @@ def test_a_report_is_read_at_the_terminal(shell):
     assert [line.split()[0] for line in agents[1:]] == ["1001", "total"]
 
 
+def test_figures_at_the_terminal_are_those_of_the_page_and_an_hour_that_comes_twice_is_told_apart(capsys):
+    """Missed offers are all that bounced back, halves go up, and two in the morning has two names."""
+    from py_callcenter.cli_history import _print
+
+    agent = {
+        "agent": "1000", "begin": "2026-10-25T02:00:00+01:00", "answered": 3, "offers_no_answer": 1,
+        "offers_rejected": 2, "offers_busy": 4, "logged_in_seconds": 62.5, "talk_seconds": 59.6,
+        "hold_seconds": 0.0, "wrap_up_seconds": 0.0, "state_on_break_seconds": 0.0, "occupancy": 0.125,
+    }  # fmt: skip
+    begins = [f"2026-10-25T0{hour}:00:00+0{offset}:00" for hour, offset in ((1, 2), (2, 2), (2, 1), (3, 1))]
+    earlier = {**agent, "begin": begins[1]}
+    _print(
+        {"report": "agents", "columns": ["agent"], "begins": begins, "rows": [earlier, agent], "total": agent}
+    )
+
+    _, first, second, total = capsys.readouterr().out.splitlines()
+    assert "2026-10-25 02:00 +02:00" in first
+    assert "2026-10-25 02:00 +01:00" in second
+    assert total.split()[1:5] == ["3", "7", "1:03", "1:00"]
+    assert total.endswith("13 %")
+
+
 def test_programs_get_everything(shell, day):
     told = json.loads(shell.out("report", "show", "calls", *RANGE, "--interval", "hour", "--json"))
     table = CliRunner().invoke(
