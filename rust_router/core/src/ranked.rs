@@ -262,6 +262,12 @@ impl<K: Ord + Copy> LongRanked<K> {
         self.parts().flat_map(Ranked::iter)
     }
 
+    /// All members when they stand in one row, as those of most sets do.
+    pub(crate) fn row(&self) -> Option<&[K]> {
+        let alone = self.rest.is_empty() && self.first.rest.is_empty();
+        alone.then(|| self.first.first.members())
+    }
+
     /// Index of the only part that can hold this key.
     fn part_of(&self, key: &K) -> usize {
         let below = |part: &Ranked<K>| part.last().is_some_and(|last| last < key);

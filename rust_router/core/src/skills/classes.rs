@@ -293,6 +293,14 @@ impl<K: Ord + Copy> ClassIndex<K> {
                 return Some((key, class));
             }
             (looked, passed) = (1, Some(key));
+            if tries == usize::MAX
+                && let Some(row) = self.all.row()
+            {
+                let fits =
+                    |item: &&Item<K>| (alike || filter.test(item.class)) && accept(&item.key);
+                let found = row.iter().skip(looked).find(fits);
+                return found.map(|item| (item.key, item.class));
+            }
         }
         for (key, class) in self.from(from).take(tries).skip(looked) {
             if (alike || filter.test(class)) && accept(&key) {
