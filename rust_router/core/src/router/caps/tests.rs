@@ -228,3 +228,33 @@ fn an_agent_freed_by_the_end_of_a_talk_passes_queues_over_too() -> Result<()> {
     assert!(router.queues.get(slot)?.shield.up_to() >= user);
     Ok(())
 }
+
+#[test]
+fn who_is_protected_by_a_decision_is_so_for_the_rest_of_it() -> Result<()> {
+    let mut router = Router::new(0);
+    let of_priority = |queue_priority, overtaking_cap| QueueSettings {
+        queue_priority,
+        overtaking_cap,
+        ..QueueSettings::default()
+    };
+    let support = router.put_queue(0, "support", of_priority(0, Some(1)))?;
+    let sales = router.put_queue(0, "sales", of_priority(2, None))?;
+    let parts = router.put_queue(0, "parts", of_priority(1, None))?;
+    // Three, so that queues are walked and limits asked for before anybody is served.
+    for (name, other) in [("ann", sales), ("bob", parts), ("cid", parts)] {
+        let agent = router.put_agent(0, name, AgentSettings::default())?;
+        for queue in [support, other] {
+            router.put_tier(0, queue, agent, TierSettings::at(1, 1))?;
+        }
+    }
+    let user = router.enqueue(0, support, Arrival::at(0))?;
+    let buyer = router.enqueue(0, sales, Arrival::at(0))?;
+    let tinkerer = router.enqueue(0, parts, Arrival::at(0))?;
+    for agent in 1..=3 {
+        router.set_status(0, agent, Status::Available)?;
+    }
+    let made = router.decide(0)?;
+    let served: Vec<u64> = made.iter().map(|made| made.caller).collect();
+    assert_eq!(served, [buyer, user, tinkerer]);
+    Ok(())
+}
