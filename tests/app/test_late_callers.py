@@ -136,7 +136,7 @@ def test_the_hour_in_which_they_came_keeps_its_percentage(url, story):
             database.append(moment.records[written:])
             written = len(moment.records)
             rows = reports(database, moment.now_us, formula="cisco-abandons-negative").rows
-            seen[name] = [row["service_level_percent"] for row in rows]
+            seen[name] = [round(row["service_level_percent"], 2) for row in rows]
 
     names = list(story)
     assert [seen[name] for name in names[:2]] == [[100], [100]]
