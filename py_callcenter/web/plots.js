@@ -37,7 +37,9 @@ function frame(title, labels, top, unit) {
   const longest = labels.reduce((most, label) => Math.max(most, label.length), 1);
   const every = Math.ceil((labels.length * (longest * LETTER + 10)) / (WIDTH - LEFT));
   labels.forEach((label, n) => {
-    if (n % every === 0) svg.append(make("text", { x: LEFT + step * (n + 0.5), y: HEIGHT - 6, "text-anchor": "middle" }, label));
+    const half = (label.length * LETTER) / 2; // the last one is not to be cut off
+    const x = Math.min(LEFT + step * (n + 0.5), WIDTH - half);
+    if (n % every === 0) svg.append(make("text", { x, y: HEIGHT - 6, "text-anchor": "middle" }, label));
   });
   return { svg, y, step };
 }
