@@ -279,6 +279,59 @@ class AgentView:
     def external_calls(self) -> int: ...
 
 @final
+class AgentBreak:
+    """A break with a reason, a request for one, or both: who rests may ask for another reason."""
+
+    @property
+    def reason(self) -> int | None:
+        """Id of the reason for which the agent rests; None: doesn't, or without one."""
+
+    @property
+    def since_us(self) -> int:
+        """Since when; 0 without a reason."""
+
+    @property
+    def limit_us(self) -> int:
+        """Until when it may last; 0: no limit."""
+
+    @property
+    def overdue(self) -> bool:
+        """That moment has passed."""
+
+    @property
+    def asked(self) -> int | None:
+        """Id of the reason that is asked for."""
+
+    @property
+    def asked_us(self) -> int:
+        """Since when; 0 when nothing is."""
+
+    @property
+    def place(self) -> int:
+        """Place in the line, 1 = next; 0: there is a place, the break begins after call and wrap-up."""
+
+@final
+class BreakNews:
+    """Something that happened to a break."""
+
+    @property
+    def step(self) -> str:
+        """`asked`; `granted`: there is a place, after call and wrap-up; `begun`; `overdue`: it has lasted as
+        long as it may; `over`: for that it ended; `withdrawn`: the request is void; `unnamed`: the reason is
+        gone, the agent still rests.
+        """
+
+    @property
+    def agent(self) -> int: ...
+    @property
+    def reason(self) -> int:
+        """Id of the reason, which may be gone."""
+
+    @property
+    def status(self) -> str | None:
+        """The new status of a break that is `over`."""
+
+@final
 class QueueView:
     """A copy of what the core knows of one queue at one moment. Immutable: it answers as `Router` would, had
     nothing happened since, so another thread can ask.
@@ -634,6 +687,60 @@ class Router:
         rings goes on.
         """
 
+    # Breaks with a reason. `On Break` by `set_status` has none: it takes no place and has no limit.
+    def put_break_reason(
+        self,
+        now_us: int,
+        name: str,
+        *,
+        time_limit_us: int = 0,
+        quota: int = 0,
+        when_over: str | None = None,
+    ) -> int:
+        """Add a reason or change it by name; give its id. `time_limit_us` (0: none): how long such a break
+        may last, then `overdue` is told and the status becomes `when_over`, if there is one. `quota` (0:
+        none): how many may be on it at once. A new limit counts from the break's begin; a smaller quota
+        sends nobody back.
+        """
+
+    def remove_break_reason(self, now_us: int, reason: int) -> None:
+        """Forget a reason. Who rests for it stays `On Break` without one; requests for it are void."""
+
+    def set_break_quota(self, now_us: int, quota: int) -> None:
+        """How many agents may rest at once, for whatever reason; 0: no limit."""
+
+    def request_break(
+        self,
+        now_us: int,
+        agent: int,
+        reason: int,
+        *,
+        force: bool = False,
+        asked_us: int | None = None,
+    ) -> None:
+        """Ask for a break; `decide` begins it when there is a place and the agent has neither an offer, nor a
+        conversation, nor a wrap-up. Places go by the order of asking to the first whom they fit, and are kept
+        for who isn't free yet; until then the agent takes calls as ever. `force`: a place whatever the quotas
+        say. Asking again for the same keeps the place in the line. Who rests may ask for another reason.
+        `Logged Out`, and `On Break` from elsewhere, make a request void. Raises for who is logged out.
+        """
+
+    def withdraw_break(self, now_us: int, agent: int) -> None:
+        """Take a request back. Raises when there is none."""
+
+    def agent_break(self, agent: int) -> AgentBreak | None:
+        """An agent's break with a reason, and request; None without either."""
+
+    def break_counts(self) -> list[tuple[int, int, int, int]]:
+        """Of each reason in the order of ids: its id, who rests, who of them for too long, and who has asked.
+        Costs by the number of these agents.
+        """
+
+    def break_news(self) -> list[BreakNews]:
+        """What happened to breaks since the last call, in order: to be asked after `advance` and `decide`.
+        Decision logs don't note it, snapshots don't hold it.
+        """
+
     # What outlived a process.
     def restore_agent(
         self,
@@ -669,6 +776,12 @@ class Router:
         conversation holds the agent.
         """
 
+    def restore_break(self, now_us: int, agent: int, reason: int, *, since_us: int, overdue: bool) -> None:
+        """Name the break of an agent who is `On Break`, as the books have it. `overdue`: that it has lasted
+        too long was told already. Takes a place, whatever the quotas say. Raises unless the agent is on break
+        without a reason.
+        """
+
     def hold_caller(self, now_us: int, caller: int, held: bool) -> None:
         """Offer a caller to nobody for the time being (True), or again; place and wait are kept, what rings
         goes on.
@@ -689,7 +802,8 @@ class Router:
 
     # Decisions.
     def decide(self, now_us: int) -> list[Proposal]:
-        """Match until no eligible pair is left; reserve each pair; give them in the order of decision.
+        """Begin breaks that were asked for; then match until no eligible pair is left; reserve each pair;
+        give them in the order of decision.
 
         Callers are looked at in rank order over all queues (see `put_queue` for what settings make of it). A
         caller takes the best ready agent of its queue by the queue's strategy among those whom its wait opens
@@ -744,9 +858,9 @@ class Router:
         """When `advance` next has something to do: the earliest of all timers, the core's own included."""
 
     def advance(self, now_us: int) -> list[int]:
-        """Let time pass: ends wrap-ups, delays and holds that are due (nothing else does), and gives the
-        engine's due tokens in order of deadline, then of arming. Call `decide` afterwards. What opens to a
-        caller by waiting needs no `advance`: any `now_us` opens it.
+        """Let time pass: ends wrap-ups, delays and holds that are due and breaks that have lasted too long
+        (nothing else does), and gives the engine's due tokens in order of deadline, then of arming. Call
+        `decide` afterwards. What opens to a caller by waiting needs no `advance`: any `now_us` opens it.
         """
 
     # Snapshots.

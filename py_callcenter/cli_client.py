@@ -90,8 +90,16 @@ class Running:
     def why(self, call: str) -> dict[str, Any]:
         return self._one("GET", f"/api/v1/calls/{quote(call, safe='')}/why")
 
-    def set_status(self, agent: str, status: str) -> dict[str, Any]:
-        return self._one("PATCH", f"/api/v1/agents/{quote(agent, safe='')}", {"status": status})
+    def set_status(self, agent: str, status: str, *, reason: str = "", force: bool = False) -> dict[str, Any]:
+        body: dict[str, Any] = {"status": status}
+        if reason:
+            body["reason"] = reason
+        if force:
+            body["force"] = True
+        return self._one("PATCH", f"/api/v1/agents/{quote(agent, safe='')}", body)
+
+    def withdraw_break(self, agent: str) -> dict[str, Any]:
+        return self._one("DELETE", f"/api/v1/agents/{quote(agent, safe='')}/break-request")
 
     def end_wrap_up(self, agent: str) -> dict[str, Any]:
         return self._one("DELETE", f"/api/v1/agents/{quote(agent, safe='')}/wrap-up")
@@ -256,8 +264,10 @@ class Stopped:
     def why(self, call: str) -> dict[str, Any]:  # noqa: ARG002 - none is known
         raise CliError("no controller runs, so nobody waits", "start it with `callcenter run`")
 
-    def set_status(self, agent: str, status: str) -> dict[str, Any]:
+    def set_status(self, agent: str, status: str, *, reason: str = "", force: bool = False) -> dict[str, Any]:
         row = self._agent(agent)
+        if reason or force:
+            raise CliError("no controller runs, so there is no break to ask for", _START)
         if row["status"] != status:
             now_us = time.time_ns() // 1000
             self._write(AgentStatusChanged(**_head(now_us), agent=agent, status=status, reason="set"))
@@ -268,6 +278,9 @@ class Stopped:
                     "is the clock of this machine right?",
                 )
         return row
+
+    def withdraw_break(self, agent: str) -> dict[str, Any]:
+        raise CliError(f'"{agent}" has asked for no break: no controller runs', _START)
 
     def end_wrap_up(self, agent: str) -> dict[str, Any]:
         row = self._agent(agent)
@@ -401,7 +414,9 @@ def _queue_row(queue: Queue) -> dict[str, Any]:
 
 
 def _agent_row(agent: Agent, status: str, queues: list[str]) -> dict[str, Any]:
-    live = ("state", "since", "ready_at", "queue", "call", "number", "calls_answered", "talk_seconds")
+    live = (
+        "state", "since", "ready_at", "queue", "call", "number", "calls_answered", "talk_seconds", "rest",
+    )  # fmt: skip
     return {"name": agent.name, "status": status, "queues": queues, **dict.fromkeys(live)}
 
 

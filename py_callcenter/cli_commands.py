@@ -251,11 +251,21 @@ def agent_list(config: ConfigOption = None, as_json: JsonOption = False) -> None
 
 
 @agent_app.command("set", context_settings=_NEGATIVE)
-def agent_set(name: str, key: str, value: str, config: ConfigOption = None) -> None:
+def agent_set(
+    name: str,
+    key: str,
+    value: str,
+    *,
+    config: ConfigOption = None,
+    reason: Annotated[str, typer.Option(help="What the agent rests for, with status On Break.")] = "",
+    force: Annotated[bool, typer.Option("--force", help="Though all places for it are taken.")] = False,
+) -> None:
     """Set KEY of agent NAME to VALUE.
 
     `status` takes effect at once, or at the next start when no controller runs: Available,
     "Available (On Demand)", "On Break" or "Logged Out".
+    `status "On Break" --reason lunch` begins after call and wrap-up, and when fewer rest than may;
+    `break-request off` takes that back.
     `wrap-up SECONDS` lets a wrap-up that runs end so many seconds from now, `wrap-up now` at once.
     `ready-time SECONDS` holds calls back for so long, 0 ends that; `ready-time now` ends a wrap-up.
     `external-calls N` says how many calls outside the queues there are.
@@ -265,8 +275,16 @@ def agent_set(name: str, key: str, value: str, config: ConfigOption = None) -> N
     file = read_config(config)
     key = key.replace("_", "-")
     with backend(file) as behind:
+        if key != "status" and (reason or force):
+            raise CliError(f'"{key}" has no reason', 'give it with status "On Break"', code=BAD_INPUT)
+        if force and not reason:
+            raise CliError("a break without a reason needs no force", "leave --force out", code=BAD_INPUT)
         if key == "status":
-            _show_agent(behind, behind.set_status(name, _status(value)))
+            _show_agent(behind, behind.set_status(name, _status(value), reason=reason, force=force))
+        elif key == "break-request":
+            if value != "off":
+                raise CliError(f'"{value}" is nothing to do with a request', "one of: off", code=BAD_INPUT)
+            _show_agent(behind, behind.withdraw_break(name))
         elif key in {"ready-time", "wrap-up"} and value == "now":
             _show_agent(behind, behind.end_wrap_up(name))
         elif key == "wrap-up":
@@ -434,9 +452,24 @@ def _status(value: str) -> str:
 
 
 def _show_agent(behind: Backend, row: dict[str, Any]) -> None:
-    typer.echo(f"{row['name']}: {row['status']}" + (f" ({row['state']})" if behind.live else ""))
+    rests = _rest(row.get("rest"))
+    state = f" ({row['state']})" if behind.live else ""
+    typer.echo(f"{row['name']}: {row['status']}{state}" + (f"; {rests}" if rests else ""))
     if not behind.live:
         note("no controller runs; it is in the database and holds from the next start on")
+
+
+def _rest(rest: dict[str, Any] | None) -> str:
+    """A break with a reason, and what is asked for, in words."""
+    if rest is None:
+        return ""
+    words = []
+    if rest["reason"]:
+        words.append(rest["reason"] + (", overdue" if rest["overdue"] else ""))
+    if rest["asked"]:
+        when = f"place {rest['place']} in the line" if rest["place"] else "after call and wrap-up"
+        words.append(f"asks for {rest['asked']}: {when}")
+    return "; ".join(words)
 
 
 def _whole(text: str, wanted: str) -> int:
@@ -509,7 +542,7 @@ def _print_agents(rows: list[dict[str, Any]]) -> None:
         [
             (
                 row["name"],
-                row["status"],
+                row["status"] + (f" ({rests})" if (rests := _rest(row.get("rest"))) else ""),
                 shown(row["state"]),
                 age(row["since"]),
                 shown(row["queue"]),

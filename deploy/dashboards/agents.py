@@ -22,6 +22,7 @@ def dashboard() -> Dashboard:
         " of deploy/prometheus.",
         _now(),
         _time(),
+        _breaks(),
         _offers(),
     )
 
@@ -82,6 +83,41 @@ def _time() -> Row:
                 "Without a phone over time", "Available, though none of their phones is registered.",
                 "short",
                 Query(total("callcenter_agents_unreachable"), "agents"),
+            ),
+        ),
+    )  # fmt: skip
+
+
+def _breaks() -> Row:
+    return Row(
+        "Breaks with a reason",
+        (
+            lines(
+                "On a break by reason", "Breaks without a reason aren't among them.", "short",
+                Query(total("callcenter_agents_resting", "reason"), "{{reason}}"), stacked=True, width=8,
+            ),
+            lines(
+                "Asking for a break", "In the line, or until call and wrap-up are over.", "short",
+                Query(total("callcenter_agents_asking_for_break", "reason"), "{{reason}}"),
+                stacked=True, width=8,
+            ),
+            lines(
+                "Overdue breaks", "Agents whose break has lasted longer than it may.", "short",
+                Query(total("callcenter_agents_resting_overdue", "reason"), "{{reason}}"),
+                stacked=True, width=8,
+            ),
+            lines(
+                "Share of breaks that became overdue", "Of the breaks that began.", "percentunit",
+                Query(
+                    f"{rate('callcenter_breaks_overdue_total', 'reason')}"
+                    f" / ({rate('callcenter_breaks_total', 'reason')} > 0)",
+                    "{{reason}}",
+                ),
+            ),
+            lines(
+                "Agents on a break, over time", "Time on breaks in each second: so many rest on average.",
+                "short",
+                Query(rate("callcenter_break_seconds_total", "reason"), "{{reason}}"), stacked=True,
             ),
         ),
     )  # fmt: skip

@@ -124,6 +124,23 @@ class CallRow:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class BreakRow:
+    """A break with a reason, a request for one, or both: who rests may ask for another reason."""
+
+    reason: str | None
+    since: float | None
+    until: float | None
+    """How long it may last; None: no limit."""
+    overdue: bool
+    """That moment has passed."""
+    asked: str | None
+    """The reason that is asked for."""
+    asked_at: float | None
+    place: int | None
+    """Place in the line, 1 = next; 0: there is a place, the break begins after call and wrap-up."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class AgentRow:
     """An agent now."""
 
@@ -146,6 +163,8 @@ class AgentRow:
     no_answer_count: int
     reachable: bool = True
     """False: every phone of the agent has unregistered."""
+    rest: BreakRow | None = None
+    """The break with a reason, or the request for one; None without either."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -258,7 +277,16 @@ class ControllerPort(Protocol):
         """
         ...
 
-    async def set_agent_status(self, agent: str, status: str) -> AgentRow: ...
+    async def set_agent_status(
+        self, agent: str, status: str, *, reason: str = "", force: bool = False
+    ) -> AgentRow:
+        """`reason`: of a break, which may have to wait for its turn unless `force`."""
+        ...
+
+    async def withdraw_break(self, agent: str) -> AgentRow:
+        """Take a request for a break back; 409 when there is none."""
+        ...
+
     async def end_wrap_up(self, agent: str) -> AgentRow: ...
 
     async def set_wrap_up(self, agent: str, seconds: float) -> AgentRow:

@@ -24,7 +24,7 @@ from py_callcenter.api.port import (
     TraceStep,
     WhyRow,
 )
-from py_callcenter.config import Change, Config, Exit, Status, explain
+from py_callcenter.config import ROUTING, Change, Config, Exit, Status, explain
 from py_callcenter.config.rules import RuleError, parse_exit
 
 
@@ -44,6 +44,10 @@ class AgentPatch(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     status: Status | None = None
+    reason: Annotated[str, Field(min_length=1, max_length=64)] | None = None
+    """What an agent `On Break` rests for: begins when there is a place, after call and wrap-up."""
+    force: bool = False
+    """Begin the break though its places are taken."""
     ready_in: Seconds | None = None
     """Offer nothing for so many seconds, whatever else; 0 ends that. What rings goes on."""
     external_calls: Annotated[int, Field(ge=0, le=1000)] | None = None
@@ -129,11 +133,12 @@ class DivertOrder(BaseModel):
 
 
 class Routing(BaseModel):
-    """Queues, agents and tiers by the keys of the configuration file."""
+    """Queues, agents, tiers and breaks by the keys of the configuration file."""
 
     queues: list[dict[str, Any]] = []
     agents: list[dict[str, Any]] = []
     tiers: list[dict[str, Any]] = []
+    breaks: dict[str, Any] = {}
 
 
 class KeyRotated(BaseModel):
@@ -255,8 +260,16 @@ async def get_agent(name: str, controller: ControllerDep) -> Response:
 async def set_agent(name: str, patch: AgentPatch, controller: ControllerDep) -> Response:
     """Change an agent. A conversation goes on in any status; a phone that rings stops if need be."""
     row: AgentRow | None = None
+    if patch.status is None and (patch.reason is not None or patch.force):
+        raise PortError(400, "a reason without a status", 'give "status": "On Break" with it')
+    if patch.force and patch.reason is None:
+        raise PortError(
+            400, "a break without a reason needs no force", "it begins at once; leave `force` out"
+        )
     if patch.status is not None:
-        row = await controller.set_agent_status(name, patch.status)
+        row = await controller.set_agent_status(
+            name, patch.status, reason=patch.reason or "", force=patch.force
+        )
     if patch.external_calls is not None:
         row = await controller.set_external_calls(name, patch.external_calls)
     if patch.ready_in is not None:
@@ -264,6 +277,12 @@ async def set_agent(name: str, patch: AgentPatch, controller: ControllerDep) -> 
     if row is None:
         raise PortError(400, "nothing to change", "give one of: status, ready_in, external_calls")
     return answer(row)
+
+
+@v1.delete("/agents/{name}/break-request", tags=["agents"], response_model=AgentRow, responses=NOT_FOUND)
+async def withdraw_break(name: str, controller: ControllerDep) -> Response:
+    """Take an agent's request for a break back. 409 when there is none."""
+    return answer(await controller.withdraw_break(name))
 
 
 @v1.put("/agents/{name}/wrap-up", tags=["agents"], response_model=AgentRow, responses=NOT_FOUND)
@@ -434,8 +453,9 @@ def _read_routing(body: bytes) -> Config:
         data = orjson.loads(body)
     except orjson.JSONDecodeError as error:
         raise PortError(400, "the body isn't valid JSON", str(error)) from error
-    if not isinstance(data, dict) or not data.keys() <= {"queues", "agents", "tiers"}:
-        raise PortError(400, "the body must be a table of `queues`, `agents` and `tiers`", "see /api/docs")
+    if not isinstance(data, dict) or not data.keys() <= set(ROUTING):
+        parts = ", ".join(f"`{part}`" for part in ROUTING)
+        raise PortError(400, f"the body must be a table of {parts}", "see /api/docs")
     try:
         return Config.model_validate(data, by_alias=True, by_name=False)
     except ValidationError as error:

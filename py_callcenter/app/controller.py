@@ -266,8 +266,12 @@ class Controller:
 
     # From people.
 
-    def set_agent_status(self, agent: str, status: str) -> None:
-        self._carry_out(self.engine.set_agent_status(agent, status, self.clock.now_us()))
+    def set_agent_status(self, agent: str, status: str, *, reason: str = "", force: bool = False) -> None:
+        now_us = self.clock.now_us()
+        self._carry_out(self.engine.set_agent_status(agent, status, now_us, break_reason=reason, force=force))
+
+    def withdraw_break(self, agent: str) -> None:
+        self._carry_out(self.engine.withdraw_break(agent, self.clock.now_us()))
 
     def end_wrap_up(self, agent: str) -> None:
         now_us = self.clock.now_us()

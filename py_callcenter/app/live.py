@@ -81,7 +81,7 @@ def as_left(memory: Memory, names: Iterable[str], now_us: int) -> dict[str, Agen
         if was is None or not was.status:
             continue
         line = lines[name] = AgentLine(name, was.status, now_us, "logged_out", now_us)
-        line.state = line.base()
+        line.state, line.break_reason = line.base(), was.break_reason
         if line.state == "waiting" and was.rest_until_us > now_us:
             line.state, line.until_us = "wrap_up", was.rest_until_us
         elif line.state == "waiting" and was.served:

@@ -196,8 +196,16 @@ class HubPort:
         for page in self._pages:
             page.set()
 
-    async def set_agent_status(self, agent: str, status: str) -> AgentRow:
-        await self._order(partial(self._controller.set_agent_status, agent, status))
+    async def set_agent_status(
+        self, agent: str, status: str, *, reason: str = "", force: bool = False
+    ) -> AgentRow:
+        await self._order(
+            partial(self._controller.set_agent_status, agent, status, reason=reason, force=force)
+        )
+        return await self._agent(agent)
+
+    async def withdraw_break(self, agent: str) -> AgentRow:
+        await self._order(partial(self._controller.withdraw_break, agent))
         return await self._agent(agent)
 
     async def end_wrap_up(self, agent: str) -> AgentRow:
@@ -429,6 +437,7 @@ class HubPort:
             stats=Stats(),
             at_us=now_us,
             agents=dict(controller.engine.agents_by_state()),
+            breaks=controller.engine.break_counts(),
             nodes={
                 name: NodeMetrics(
                     up=link.state is State.UP,

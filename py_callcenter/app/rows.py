@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Final
 
 from py_callcenter._router import Estimate, Score
-from py_callcenter.api.port import AgentRow, CallRow, NodeRow, StaffingRow, WaitErrorRow, WaitRow
+from py_callcenter.api.port import AgentRow, BreakRow, CallRow, NodeRow, StaffingRow, WaitErrorRow, WaitRow
 from py_callcenter.api.views import mask_number
-from py_callcenter.engine.view import AgentLine, CallView, NodeView
+from py_callcenter.engine.view import AgentLine, BreakLine, CallView, NodeView
 from py_callcenter.esl.node import NodeLink
 from py_callcenter.esl.port import State
 from py_callcenter.stats import Hint
@@ -121,4 +121,17 @@ def agent_row(line: AgentLine, call: CallView | None) -> AgentRow:
         talk_seconds=line.talk_us / 1e6,
         no_answer_count=line.no_answer_count,
         reachable=line.reachable,
+        rest=None if line.rest is None else break_row(line.rest),
+    )
+
+
+def break_row(line: BreakLine) -> BreakRow:
+    return BreakRow(
+        reason=line.reason or None,
+        since=line.since_us / 1e6 if line.reason else None,
+        until=line.limit_us / 1e6 if line.limit_us else None,
+        overdue=line.overdue,
+        asked=line.asked or None,
+        asked_at=line.asked_us / 1e6 if line.asked else None,
+        place=line.place if line.asked else None,
     )

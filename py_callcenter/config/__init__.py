@@ -12,8 +12,17 @@ from py_callcenter.config.changes import Change, difference
 from py_callcenter.config.edit import set_agent_key
 from py_callcenter.config.load import ConfigError, ConfigErrors, explain, load, loads
 from py_callcenter.config.mail import Calendar, Language, Mail, Recipient, ReportName, Security
-from py_callcenter.config.models import Config, Controller, Node
-from py_callcenter.config.routing import Agent, Queue, ServiceLevel, Status, Strategy, Tier
+from py_callcenter.config.models import ROUTING, Config, Controller, Node
+from py_callcenter.config.routing import (
+    Agent,
+    BreakReason,
+    Breaks,
+    Queue,
+    ServiceLevel,
+    Status,
+    Strategy,
+    Tier,
+)
 from py_callcenter.config.rules import (
     HANGUP,
     STATUSES,
@@ -28,8 +37,11 @@ from py_callcenter.config.rules import (
 
 __all__ = [
     "HANGUP",
+    "ROUTING",
     "STATUSES",
     "Agent",
+    "BreakReason",
+    "Breaks",
     "Calendar",
     "Change",
     "Config",

@@ -10,7 +10,7 @@ from py_callcenter.config.base import Model
 from py_callcenter.config.models import Config
 from py_callcenter.config.routing import Tier
 
-Kind = Literal["controller", "node", "mail", "recipient", "queue", "agent", "tier"]
+Kind = Literal["controller", "node", "mail", "recipient", "queue", "agent", "tier", "breaks", "break"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +48,9 @@ def difference(old: Config, new: Config) -> list[Change]:
     out += _rows("queue", {q.name: q for q in old.queues}, {q.name: q for q in new.queues})
     out += _rows("agent", {a.name: a for a in old.agents}, {a.name: a for a in new.agents})
     out += [change for change in tiers if change.what != "removed"]
+    if old.breaks.quota != new.breaks.quota:
+        out.append(Change("breaks", "breaks", "changed", ("quota",)))
+    out += _rows("break", {b.name: b for b in old.breaks.reasons}, {b.name: b for b in new.breaks.reasons})
     return out
 
 

@@ -20,7 +20,15 @@ from py_callcenter.config.locate import line_of, locate
 from py_callcenter.config.mail import Mail, Recipient
 from py_callcenter.config.models import Config, Controller, Node
 from py_callcenter.config.relations import Problem, check_relations, entries
-from py_callcenter.config.routing import Agent, Queue, Relaxation, ServiceLevel, Tier
+from py_callcenter.config.routing import (
+    Agent,
+    BreakReason,
+    Breaks,
+    Queue,
+    Relaxation,
+    ServiceLevel,
+    Tier,
+)
 from py_callcenter.config.rules import RuleError, shown
 
 MAX_FILE_BYTES: Final = 16 * 1024 * 1024
@@ -38,6 +46,8 @@ _TABLES: Final[dict[tuple[str, ...], type[BaseModel]]] = {
     ("queues", "relax"): Relaxation,
     ("agents",): Agent,
     ("tiers",): Tier,
+    ("breaks",): Breaks,
+    ("breaks", "reasons"): BreakReason,
     ("mail",): Mail,
     ("recipients",): Recipient,
 }

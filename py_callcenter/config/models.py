@@ -5,7 +5,7 @@ What routes calls is in `routing`, mail in `mail`; here is the rest, and the who
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Final, Literal
 
 from pydantic import AfterValidator, Field, SecretStr, field_validator, model_validator
 
@@ -13,8 +13,11 @@ from py_callcenter.config import rules
 from py_callcenter.config.base import Model
 from py_callcenter.config.mail import Mail, Recipient
 from py_callcenter.config.relations import check_relations
-from py_callcenter.config.routing import Agent, ExitField, Name, Queue, Tier
+from py_callcenter.config.routing import Agent, BreakReason, Breaks, ExitField, Name, Queue, Tier
 from py_callcenter.config.rules import RuleError
+
+ROUTING: Final = ("queues", "agents", "tiers", "breaks")
+"""The parts that `apply` changes under way and the database keeps."""
 
 
 class Controller(Model):
@@ -133,6 +136,7 @@ class Config(Model):
     queues: Annotated[tuple[Queue, ...], Field(strict=False)] = ()
     agents: Annotated[tuple[Agent, ...], Field(strict=False)] = ()
     tiers: Annotated[tuple[Tier, ...], Field(strict=False)] = ()
+    breaks: Breaks = Breaks()
     mail: Mail | None = None
     recipients: Annotated[tuple[Recipient, ...], Field(strict=False, max_length=1000)] = ()
 
@@ -148,18 +152,21 @@ class Config(Model):
     def agent(self, name: str) -> Agent | None:
         return next((agent for agent in self.agents if agent.name == name), None)
 
+    def break_reason(self, name: str) -> BreakReason | None:
+        return next((reason for reason in self.breaks.reasons if reason.name == name), None)
+
     def node(self, name: str) -> Node | None:
         return next((node for node in self.nodes if node.name == name), None)
 
     def routing(self) -> dict[str, Any]:
-        """Queues, agents and tiers as plain JSON values by the file's keys: what the database keeps.
+        """Queues, agents, tiers and breaks as plain JSON values by the file's keys: what the database keeps.
 
         Nodes, controller, mail server and recipients stay in the file: they hold secrets and addresses, and
         some of them precede any database.
         """
-        return self.model_dump(mode="json", by_alias=True, include={"queues", "agents", "tiers"})
+        return self.model_dump(mode="json", by_alias=True, include=set(ROUTING))
 
     def with_routing(self, stored: dict[str, Any]) -> Config:
-        """The same controller, nodes and mail with queues, agents and tiers as `routing` gave them."""
-        other = Config.model_validate({key: stored.get(key, []) for key in ("queues", "agents", "tiers")})
-        return self.model_copy(update={"queues": other.queues, "agents": other.agents, "tiers": other.tiers})
+        """The same controller, nodes and mail, the rest as `routing` gave it."""
+        other = Config.model_validate({key: stored[key] for key in ROUTING if key in stored})
+        return self.model_copy(update={key: getattr(other, key) for key in ROUTING})

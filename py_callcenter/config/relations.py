@@ -29,6 +29,10 @@ def check_relations(data: Mapping[str, Any]) -> Iterator[Problem]:
         yield from _twice(data, kind, ("name",), f"a second {word}")
     yield from _twice(data, "nodes", ("host", "port"), "a second node at the same address")
     yield from _twice(data, "tiers", ("queue", "agent"), "a second tier of the same queue and agent")
+    breaks = data.get("breaks")
+    if isinstance(breaks, Mapping):
+        for path, message, hint in _twice(breaks, "reasons", ("name",), "a second break reason"):
+            yield ("breaks", *path), message, hint
     yield from _check_standby(data)
     yield from _check_tiers(data)
     yield from _check_relaxations(data)

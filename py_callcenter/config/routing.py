@@ -376,3 +376,30 @@ class Tier(Model):
     @property
     def opening_delay_us(self) -> int:
         return _microseconds(self.opening_delay)
+
+
+class BreakReason(Model):
+    """What agents may take a break for. `On Break` without a reason has no limit and isn't counted."""
+
+    name: Name
+    time_limit: Seconds = 0
+    """Seconds that such a break may last; 0 = no limit. Then it is shown and counted as overdue."""
+
+    when_over: Literal["Available", "Logged Out"] | None = None
+    """Status of an agent whose break has lasted so long; when absent the break goes on."""
+
+    quota: Annotated[int, Field(ge=0, le=100_000)] = 0
+    """Agents who may be on it at once; 0 = no limit. Who asks for it then stands in line."""
+
+    @property
+    def time_limit_us(self) -> int:
+        return _microseconds(self.time_limit)
+
+
+class Breaks(Model):
+    """Breaks with a reason."""
+
+    quota: Annotated[int, Field(ge=0, le=100_000)] = 0
+    """Agents who may rest at once, for whatever reason; 0 = no limit."""
+
+    reasons: Annotated[tuple[BreakReason, ...], Field(strict=False, max_length=100)] = ()

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Literal
 
-from py_callcenter.engine import offers, staffing, standby
-from py_callcenter.engine.errors import UnknownAgent, UnknownStatus
+from py_callcenter.engine import breaks, offers, staffing, standby
+from py_callcenter.engine.errors import BadBreak, UnknownAgent, UnknownStatus
 from py_callcenter.engine.records import AgentStatusChanged
 from py_callcenter.engine.state import State
 
@@ -27,9 +27,7 @@ def set_status(
     agent_id = state.agent_ids.get(name)
     if agent_id is None:
         raise UnknownAgent(name)
-    proper = next((known for known in STATUSES if known.lower() == status.lower()), None)
-    if proper is None:
-        raise UnknownStatus(status, STATUSES)
+    proper = _proper(status)
     agent = state.router.agent(agent_id)
     # An agent on demand who rests after a call is called back by setting the same status again.
     if reason == "set" and agent.status == proper and agent.state != "idle":
@@ -40,3 +38,17 @@ def set_status(
         state.note(AgentStatusChanged, agent=name, status=proper, reason=reason)
     staffing.review(state)
     standby.review(state, name)
+
+
+def rest(state: State, name: str, status: str, break_reason: str, *, force: bool) -> None:
+    """Ask for a break with a reason; see `breaks.ask`. Raises `BadBreak` for any other status."""
+    if _proper(status) != "On Break":
+        raise BadBreak(status)
+    breaks.ask(state, name, break_reason, force=force)
+
+
+def _proper(status: str) -> str:
+    proper = next((known for known in STATUSES if known.lower() == status.lower()), None)
+    if proper is None:
+        raise UnknownStatus(status, STATUSES)
+    return proper

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 from py_callcenter.config import Agent, Config
-from py_callcenter.engine import agents, outside, pacing, recovery, registrations, staffing, standby
+from py_callcenter.engine import agents, breaks, outside, pacing, recovery, registrations, staffing, standby
 from py_callcenter.engine.calls import Wishes
 from py_callcenter.engine.errors import NotNow
 from py_callcenter.engine.memory import Memory
@@ -112,6 +112,7 @@ def apply(state: State, config: Config, statuses: Mapping[str, str], memory: Mem
     registrations.configure(state)
     outside.configure(state)
     standby.configure(state)
+    breaks.configure(state)
     _begin(state, new_agents, statuses, memory)
     staffing.review(state)
 
@@ -132,6 +133,7 @@ def _begin(state: State, new: Iterable[Agent], statuses: Mapping[str, str], memo
             recovery.restore_agent(state, agent.name, was)
             if was.elsewhere:  # who still has such a call is found anew
                 state.note(AgentElsewhere, agent=agent.name, elsewhere=False)
+    breaks.restore(state, memory)
     recovery.expect(state, memory)
 
 

@@ -12,6 +12,7 @@ from py_callcenter.config import Config, Exit
 from py_callcenter.engine import (
     agents,
     audit,
+    breaks,
     configure,
     consults,
     divert,
@@ -216,11 +217,29 @@ class Engine:
         """Raise `EngineError` when `apply` would."""
         configure.check(self._state, config)
 
-    def set_agent_status(self, name: str, status: str, now_us: int) -> Outcome:
-        """Raises `UnknownAgent`, `UnknownStatus`."""
+    def set_agent_status(
+        self, name: str, status: str, now_us: int, *, break_reason: str = "", force: bool = False
+    ) -> Outcome:
+        """`break_reason`: such a break begins when there is a place (`force`: whatever the quotas say), after
+        call and wrap-up. Raises `UnknownAgent`, `UnknownStatus`, `UnknownBreakReason`, `BadBreak`, `NotNow`.
+        """
         self._advance(now_us)
-        agents.set_status(self._state, name, status)
+        if break_reason:
+            agents.rest(self._state, name, status, break_reason, force=force)
+        else:
+            agents.set_status(self._state, name, status)
         return self._finish()
+
+    def withdraw_break(self, name: str, now_us: int) -> Outcome:
+        """Take an agent's request for a break back. Raises `UnknownAgent`, `NotNow`."""
+        self._advance(now_us)
+        breaks.withdraw(self._state, name)
+        return self._finish()
+
+    def break_counts(self) -> dict[str, tuple[int, int, int]]:
+        """By reason: who rests, who of them for too long, and who has asked."""
+        names, counts = self._state.break_names, self._state.router.break_counts()
+        return {names[number]: (resting, overdue, asked) for number, resting, overdue, asked in counts}
 
     def set_wrap_up_end(self, name: str, end_us: int, now_us: int) -> Outcome:
         """Move the end of an agent's wrap-up; now or earlier ends it. Raises `UnknownAgent`, `NotNow`,
@@ -406,7 +425,10 @@ class Engine:
             _ = self._told.records  # so that no input has those of another
         state = self._state
         state.now_us = max(state.now_us, now_us)
-        return state.run_timers()
+        ran = state.run_timers()
+        if state.break_ids:
+            breaks.tell(state)
+        return ran
 
     def _pass(self) -> Outcome:
         """The core was told nothing and nothing is to be done, so there is nobody to match."""
@@ -436,7 +458,10 @@ class Engine:
 
     def _ring(self) -> None:
         state = self._state
-        for proposal in state.router.decide(state.now_us):
+        proposals = state.router.decide(state.now_us)
+        if state.break_ids:
+            breaks.tell(state)
+        for proposal in proposals:
             if state.awaited:
                 recovery.rung_elsewhere(state, state.agent_names[proposal.agent])
             offers.ring(state, proposal)

@@ -6,6 +6,8 @@ EngineError
 ├── UnknownQueueName
 ├── UnknownNode
 ├── UnknownStatus
+├── UnknownBreakReason
+├── BadBreak
 ├── OutOfRange
 ├── BadDemand
 ├── BadTarget
@@ -45,6 +47,21 @@ class UnknownStatus(EngineError):
     def __init__(self, status: str, allowed: Iterable[str]) -> None:
         super().__init__(f"`{status[:64]}` is no status")
         self.hint = "allowed are " + ", ".join(f"`{name}`" for name in allowed)
+
+
+class UnknownBreakReason(EngineError):
+    def __init__(self, reason: str, known: Iterable[str]) -> None:
+        super().__init__(f"`{reason[:64]}` is no break reason")
+        names = ", ".join(f"`{name}`" for name in known)
+        self.hint = f"allowed are {names}" if names else "the configuration has none: add [[breaks.reasons]]"
+
+
+class BadBreak(EngineError):
+    """A reason for something that is no break."""
+
+    def __init__(self, status: str) -> None:
+        super().__init__(f"`{status[:64]}` has no reason")
+        self.hint = "a reason belongs to the status `On Break`"
 
 
 class UnknownQueueName(EngineError):

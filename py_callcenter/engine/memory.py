@@ -48,6 +48,17 @@ class AgentMemory:
     idle_since_us: int = 0
     rest_until_us: int = 0
     """End of the last wrap-up."""
+    break_reason: str = ""
+    """What they rest for; empty for none."""
+    break_since_us: int = 0
+    break_overdue: bool = False
+    asked_reason: str = ""
+    """The break that they have asked for; empty for none."""
+    asked_us: int = 0
+    asked_order: int = 0
+    """Who asked first, where the moment doesn't tell."""
+    granted: bool = False
+    """There is a place for it."""
     held_until_us: int = 0
     """Somebody said that they get nothing before."""
     no_answer_count: int = 0
@@ -139,6 +150,8 @@ class Memory:
             agent.idle_since_us = max(0, agent.idle_since_us - ahead_us)
             agent.rest_until_us = max(0, agent.rest_until_us - ahead_us)
             agent.held_until_us = max(0, agent.held_until_us - ahead_us)
+            agent.break_since_us = max(0, agent.break_since_us - ahead_us)
+            agent.asked_us = max(0, agent.asked_us - ahead_us)
         for call in self.calls.values():
             call.entered_us = max(0, call.entered_us - ahead_us)
             call.talk_since_us = max(0, call.talk_since_us - ahead_us)
@@ -163,7 +176,9 @@ class Memory:
                 memory.agents[name] = AgentMemory(**_known(AgentMemory, values))
             elif kind == "call":
                 memory.calls[name] = CallMemory(**_known(CallMemory, values))
-        memory._entries = max((call.order for call in memory.calls.values()), default=0)
+        orders = [call.order for call in memory.calls.values()]
+        orders += [agent.asked_order for agent in memory.agents.values()]
+        memory._entries = max(orders, default=0)
         memory._last_us = memory._latest_us()
         for uuid, call in list(memory.calls.items()):
             if call.standing == "given-up" and call.talk_since_us < memory._last_us - GIVEN_UP_FOR_US:
@@ -193,6 +208,7 @@ class Memory:
             self.agents.pop(record.agent, None)
             return
         agent = self._agent(record)
+        self._rests(agent, record)
         before, agent.status = agent.status, record.status
         if record.status == before:
             if record.reason != "initial":
@@ -205,6 +221,30 @@ class Memory:
         if record.status == "Available":
             agent.forgive()
             agent.fresh_calls = agent.fresh_talk_us = 0
+
+    def _rests(self, agent: AgentMemory, record: Any) -> None:
+        """What a change of status says of the break and the request."""
+        reason = getattr(record, "break_reason", "")
+        if record.status != agent.status or reason != agent.break_reason:
+            agent.break_reason, agent.break_overdue = reason, False
+            agent.break_since_us = record.at_us if reason else 0
+            if reason or not record.status.startswith("Available"):
+                agent.asked_reason, agent.granted = "", False
+
+    def rests(self, record: Any) -> None:
+        """A step of a break or of a request for one."""
+        agent = self._agent(record)
+        match record.step:
+            case "asked":
+                self._entries += 1
+                agent.asked_reason, agent.granted = record.break_reason, False
+                agent.asked_us, agent.asked_order = record.at_us, self._entries
+            case "granted":
+                agent.granted = agent.asked_reason == record.break_reason
+            case "withdrawn":
+                agent.asked_reason, agent.granted = "", False
+            case "overdue":
+                agent.break_overdue = True
 
     def elsewhere(self, record: Any) -> None:
         self._agent(record).elsewhere = record.elsewhere
@@ -329,6 +369,7 @@ def _known(kind: type[Any], values: Mapping[str, Any]) -> dict[str, Any]:
 
 _STEPS: Final[dict[str, Callable[[Memory, Any], None]]] = {
     "agent-status": Memory.status,
+    "agent-break": Memory.rests,
     "agent-elsewhere": Memory.elsewhere,
     "queue-entered": Memory.entered,
     "queue-resumed": Memory.resumed,

@@ -30,10 +30,20 @@ LeftReason = Literal[
 ]
 Side = Literal["caller", "agent", "system"]
 StatusReason = Literal[
-    "initial", "set", "removed", "max-no-answer", "max-busy", "max-reject", "max-unregistered"
+    "initial",
+    "set",
+    "removed",
+    "break-over",
+    "break-removed",
+    "max-no-answer",
+    "max-busy",
+    "max-reject",
+    "max-unregistered",
 ]
-"""Why an agent's status changed; `removed`: the agent left the configuration and is logged out for good; the
-last four are the limits of failed offers."""
+"""Why an agent's status changed; `removed`: the agent left the configuration and is logged out for good;
+`break-over`: the break had lasted as long as it may; `break-removed`: its reason left the configuration, the
+agent still rests; the last four are the limits of failed offers."""
+BreakStep = Literal["asked", "granted", "overdue", "withdrawn"]
 IgnoredWish = Literal["cc_skills", "cc_language", "cc_preferred_agent", "cc_outbound_announce"]
 
 
@@ -292,13 +302,30 @@ class CallEnded(Record):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AgentStatusChanged(Record):
-    """An agent's status changed, by hand or by a limit of failed offers."""
+    """An agent's status changed, by hand or by a limit. `break_reason`: what an agent `On Break` rests for,
+    empty for a break without a reason; it may change while the status stays.
+    """
 
     kind: ClassVar[str] = "agent-status"
 
     agent: str
     status: str
     reason: StatusReason
+    break_reason: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AgentBreak(Record):
+    """An agent `asked` for a break that couldn't begin at once; a place for it was `granted`, so it begins
+    after call and wrap-up; the request is void (`withdrawn`); or a break has lasted as long as it may
+    (`overdue`).
+    """
+
+    kind: ClassVar[str] = "agent-break"
+
+    agent: str
+    break_reason: str
+    step: BreakStep
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -488,6 +515,7 @@ AnyRecord = (
     | ConsultationEnded
     | CallEnded
     | AgentStatusChanged
+    | AgentBreak
     | AgentWrapUp
     | AgentHeld
     | CallerRanked

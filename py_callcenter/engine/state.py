@@ -123,6 +123,9 @@ class State:
 
     tiers: Mapping[tuple[str, str], Tier] = MappingProxyType({})
     """By queue and agent."""
+    break_ids: Mapping[str, int] = MappingProxyType({})
+    break_names: Mapping[int, str] = MappingProxyType({})
+    """Reasons for breaks."""
 
     def __init__(self, router: Router, sealer: Sealer, *, epoch: int, start_us: int) -> None:
         self.router = router

@@ -35,6 +35,21 @@ class CallView:
 
 
 @dataclass(frozen=True, slots=True)
+class BreakLine:
+    """A break with a reason, a request for one, or both. Reasons are empty where there is none."""
+
+    reason: str
+    since_us: int
+    limit_us: int
+    """Until when it may last; 0: no limit."""
+    overdue: bool
+    asked: str
+    asked_us: int
+    place: int
+    """In the line, 1 = next; 0: there is a place, the break begins after call and wrap-up."""
+
+
+@dataclass(frozen=True, slots=True)
 class AgentLine:
     name: str
     status: str
@@ -48,6 +63,7 @@ class AgentLine:
     call: str
     reachable: bool = True
     """False: none of the agent's phones is registered anywhere."""
+    rest: BreakLine | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,6 +213,23 @@ def agent_line(state: State, name: str, agent_id: int) -> AgentLine:
         queues=state.marks.queues_of.get(name, ()),
         call="",
         reachable=registrations.is_reachable(state, name),
+        rest=_break_line(state, agent_id) if state.break_ids else None,
+    )
+
+
+def _break_line(state: State, agent_id: int) -> BreakLine | None:
+    found = state.router.agent_break(agent_id)
+    if found is None:
+        return None
+    names = state.break_names
+    return BreakLine(
+        reason="" if found.reason is None else names[found.reason],
+        since_us=found.since_us,
+        limit_us=found.limit_us,
+        overdue=found.overdue,
+        asked="" if found.asked is None else names[found.asked],
+        asked_us=found.asked_us,
+        place=found.place,
     )
 
 

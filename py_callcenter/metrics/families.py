@@ -19,7 +19,7 @@ from py_callcenter.config import Strategy
 from py_callcenter.engine.records import StatusReason
 from py_callcenter.metrics import http, switches
 from py_callcenter.metrics.snapshot import MetricsSnapshot
-from py_callcenter.stats import AGENT_STATES, LOGGED_IN_STATES, Histogram
+from py_callcenter.stats import AGENT_STATES, LOGGED_IN_STATES, BreakCount, Histogram
 
 COMMAND_OUTCOMES: Final = ("ok", "error", "unknown")
 EMAIL_OUTCOMES: Final = ("sent", "retried", "failed", "unknown")
@@ -95,7 +95,7 @@ def _agent_metrics(snapshot: MetricsSnapshot) -> Iterator[Metric]:
     yield _counter(
         "callcenter_agent_status_changes",
         "Changes of agents' statuses by why: set by somebody, removed from the configuration, or a limit of "
-        "failed offers; statuses at a start are none.",
+        "failed offers or of a break; statuses at a start are none.",
         ["reason"],
         (((reason,), n) for reason, n in _with_zeros(snapshot.stats.status_changes, STATUS_REASONS)),
     )
@@ -107,6 +107,40 @@ def _agent_metrics(snapshot: MetricsSnapshot) -> Iterator[Metric]:
     for state in LOGGED_IN_STATES:
         spent.add_metric([state], snapshot.live_agents.spent_us.get(state, 0) / 1e6)
     yield spent
+    yield from _break_metrics(snapshot)
+
+
+def _break_metrics(snapshot: MetricsSnapshot) -> Iterator[Metric]:
+    """Of the reasons that the configuration names."""
+    for number, name, text in (
+        (0, "callcenter_agents_resting", "Agents on a break with this reason."),
+        (1, "callcenter_agents_resting_overdue", "Those of them whose break has lasted longer than it may."),
+        (2, "callcenter_agents_asking_for_break", "Agents who have asked for such a break and aren't on it."),
+    ):
+        gauge = GaugeMetricFamily(name, text, labels=["reason"])
+        for reason, counts in snapshot.breaks.items():
+            gauge.add_metric([reason], counts[number])
+        yield gauge
+    breaks = snapshot.live_agents.breaks
+    rows = [(reason, breaks.get(reason, BreakCount())) for reason in snapshot.breaks]
+    yield _counter(
+        "callcenter_breaks",
+        "Breaks that began.",
+        ["reason"],
+        (((reason,), count.begun) for reason, count in rows),
+    )
+    yield _counter(
+        "callcenter_breaks_overdue",
+        "Breaks that lasted longer than they may.",
+        ["reason"],
+        (((reason,), count.overdue) for reason, count in rows),
+    )
+    yield _counter(
+        "callcenter_break_seconds",
+        "Time that agents spent on such breaks.",
+        ["reason"],
+        (((reason,), count.spent_us / 1e6) for reason, count in rows),
+    )
 
 
 def _node_metrics(snapshot: MetricsSnapshot) -> Iterator[Metric]:
@@ -289,7 +323,9 @@ def _gauge(name: str, text: str, value: float) -> Metric:
     return GaugeMetricFamily(name, text, value=value)
 
 
-def _counter(name: str, text: str, labels: list[str], rows: Iterable[tuple[tuple[str, ...], int]]) -> Metric:
+def _counter(
+    name: str, text: str, labels: list[str], rows: Iterable[tuple[tuple[str, ...], float]]
+) -> Metric:
     metric = CounterMetricFamily(name, text, labels=labels)
     for values, count in rows:
         metric.add_metric(values, count)

@@ -104,6 +104,8 @@ class MetricsSnapshot:
     """Offers that the core's decisions led to, by strategy."""
     candidates: Histogram = field(default_factory=lambda: Histogram(CANDIDATE_BOUNDS))
     """Ready agents at each of them."""
+    breaks: Mapping[str, tuple[int, int, int]] = field(default_factory=dict)
+    """By configured reason: who rests, who of them for too long, and who has asked."""
     agents_unreachable: int = 0
     """Agents who are Available though none of their phones is registered."""
     engine_faults: int = 0

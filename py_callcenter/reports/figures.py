@@ -17,7 +17,7 @@ from py_callcenter.stats import Limits, moment
 from py_callcenter.stats.columns import AVERAGES, RATES, Columns, summed, total
 from py_callcenter.stats.definitions import CALLS, LEGS, OFFERED, Family
 from py_callcenter.store import Database
-from py_callcenter.store.agent_times import OCCUPANCY, OFFERS, STATES, agent_figures
+from py_callcenter.store.agent_times import OCCUPANCY, OFFERS, STATES, agent_figures, break_figures
 from py_callcenter.store.errors import TooManyRowsError
 from py_callcenter.store.figures import call_figures, leg_figures, talk_figures
 from py_callcenter.store.repeats import RESOLUTION, repeat_calls
@@ -58,7 +58,8 @@ def _build(database: Database, query: Query, limits: Limits) -> Report:
         if query.what == "agents":
             times = agent_figures(connection, intervals, now_us=query.now_us, only=query.only)
             talks = talk_figures(connection, intervals, limits, only=query.only)
-            return _report(query, "agent", [times, talks], _agents)
+            breaks = break_figures(connection, intervals, now_us=query.now_us, only=query.only)
+            return _report(query, "agent", [times, talks, breaks], _agents)
         if query.what == "calls":
             found = call_figures(connection, intervals, limits, only=query.only)
             again = repeat_calls(connection, intervals, window_us=query.repeat_us, only=query.only)
@@ -124,6 +125,8 @@ def _agents(_query: Query, columns: Columns) -> Cells:
     for name in STATES:
         cells |= _told(name, columns[name])
     cells["occupancy"] = OCCUPANCY.of(columns)
+    for name in (name for name in columns if name.startswith("break")):
+        cells |= _told(name, columns[name])
     return cells
 
 

@@ -10,6 +10,7 @@ from py_callcenter.stats.agents import (
     AgentSlot,
     AgentState,
     AgentTimes,
+    BreakCount,
     open_spans,
     quarters,
 )
@@ -72,6 +73,7 @@ __all__ = [
     "AgentSlot",
     "AgentState",
     "AgentTimes",
+    "BreakCount",
     "CallRow",
     "Figures",
     "Formula",

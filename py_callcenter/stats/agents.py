@@ -42,6 +42,8 @@ class AgentLine:
     state: AgentState
     since_us: int
     until_us: int = 0
+    break_reason: str = ""
+    """What the agent rests for; empty for a break without a reason, and for none."""
 
     def base(self) -> AgentState:
         """The state that the status alone gives."""
@@ -55,6 +57,15 @@ class AgentLine:
 
 
 @dataclass(slots=True)
+class BreakCount:
+    """Breaks for one reason; `begun` and `overdue` count where they happened."""
+
+    spent_us: int = 0
+    begun: int = 0
+    overdue: int = 0
+
+
+@dataclass(slots=True)
 class AgentSlot:
     """What one agent did in one quarter of an hour; offers count where they ended."""
 
@@ -62,6 +73,11 @@ class AgentSlot:
     slot_us: int
     spent_us: dict[AgentState, int] = field(default_factory=dict)
     offers: dict[str, int] = field(default_factory=dict)
+    breaks: dict[str, BreakCount] = field(default_factory=dict)
+    """By reason. Their time is in the time of the state too."""
+
+    def rests(self, reason: str) -> BreakCount:
+        return self.breaks.setdefault(reason, BreakCount())
 
 
 class AgentTimes:
@@ -120,7 +136,15 @@ class AgentTimes:
         )
         if record.reason == "initial" or not keeps:
             self._move(line, self._base(line), record.at_us)
+        line.break_reason = getattr(record, "break_reason", "")
+        if line.break_reason:
+            self._slot(line.agent, record.at_us).rests(line.break_reason).begun += 1
         self._touched.add(line.agent)
+
+    def rests(self, record: Any) -> None:
+        """A step of a break."""
+        if record.step == "overdue":
+            self._slot(record.agent, record.at_us).rests(record.break_reason).overdue += 1
 
     def elsewhere(self, record: Any) -> None:
         line = self._line(record)
@@ -208,8 +232,10 @@ class AgentTimes:
         at_us = max(at_us, line.since_us)  # a clock that went back between two runs
         if line.state != "logged_out":
             for slot_us, spent_us in quarters(line.since_us, at_us):
-                spent = self._slot(line.agent, slot_us).spent_us
-                spent[line.state] = spent.get(line.state, 0) + spent_us
+                slot = self._slot(line.agent, slot_us)
+                slot.spent_us[line.state] = slot.spent_us.get(line.state, 0) + spent_us
+                if line.break_reason and line.state == "on_break":
+                    slot.rests(line.break_reason).spent_us += spent_us
         if line.state == "wrap_up":
             self._wrap_ups.append((line.agent, at_us - line.since_us))
         line.state, line.since_us, line.until_us = state, at_us, 0
@@ -246,6 +272,7 @@ def open_spans(line: AgentLine, now_us: int) -> Iterator[tuple[AgentState, int, 
 
 _STEPS: Final[dict[str, Callable[[AgentTimes, Any], None]]] = {
     "agent-status": AgentTimes.status,
+    "agent-break": AgentTimes.rests,
     "offer-made": AgentTimes.offered,
     "offer-taken-up": AgentTimes.taken_up,
     "offer-ended": AgentTimes.offer_over,
@@ -265,6 +292,7 @@ __all__ = [
     "AgentSlot",
     "AgentState",
     "AgentTimes",
+    "BreakCount",
     "open_spans",
     "quarters",
 ]

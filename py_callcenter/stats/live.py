@@ -4,11 +4,18 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from itertools import chain
 from typing import Final
 
-from py_callcenter.stats.agents import AGENT_STATES, LOGGED_IN_STATES, AgentLine, AgentState, AgentTimes
+from py_callcenter.stats.agents import (
+    AGENT_STATES,
+    LOGGED_IN_STATES,
+    AgentLine,
+    AgentState,
+    AgentTimes,
+    BreakCount,
+)
 from py_callcenter.stats.fold import RecordLike, Stats
 
 AT_ONCE: Final = 1000
@@ -25,6 +32,8 @@ class LiveAgents:
     by_state: Mapping[AgentState, Mapping[str, int]]
     """Agents with a tier in a queue, by state and queue; an agent of several queues is in each. Where there
     are none, there is no number."""
+    breaks: Mapping[str, BreakCount] = field(default_factory=dict)
+    """Breaks since the start, by reason; one that goes on counts up to now."""
 
 
 class Live:
@@ -35,6 +44,7 @@ class Live:
         self.stats = Stats()
         self._times = AgentTimes(dict(lines or {}))
         self._spent_us: dict[AgentState, int] = dict.fromkeys(LOGGED_IN_STATES, 0)
+        self._breaks: dict[str, BreakCount] = {}
 
     def fold(self, records: Sequence[RecordLike]) -> None:
         for record in records:
@@ -49,10 +59,16 @@ class Live:
         for slot in self._times.take()[1]:
             for state, spent_us in slot.spent_us.items():
                 self._spent_us[state] += spent_us
+            for reason, count in slot.breaks.items():
+                known = self._breaks.setdefault(reason, BreakCount())
+                known.spent_us += count.spent_us
+                known.begun += count.begun
+                known.overdue += count.overdue
 
     def agents(self, now_us: int, queues_of: Mapping[str, Sequence[str]]) -> LiveAgents:
         """`queues_of`: the queues that each configured agent has a tier in."""
         spent_us = self._spent_us.copy()
+        breaks = {reason: replace(count) for reason, count in self._breaks.items()}
         counts: dict[AgentState, list[Sequence[str]]] = {state: [] for state in AGENT_STATES}
         for name, line in self._times.lines.items():
             state, since_us = line.state, line.since_us
@@ -61,10 +77,12 @@ class Live:
                 state, since_us = self._times.rested(line), line.until_us
             if state not in ("reserved", "logged_out") and since_us < now_us:
                 spent_us[state] += now_us - since_us
+                if line.break_reason and state == "on_break":
+                    breaks.setdefault(line.break_reason, BreakCount()).spent_us += now_us - since_us
             queues = queues_of.get(name)
             if queues is not None:
                 counts[state].append(queues)
-        return LiveAgents(spent_us, {state: _counted(found) for state, found in counts.items()})
+        return LiveAgents(spent_us, {state: _counted(found) for state, found in counts.items()}, breaks)
 
 
 def _counted(found: Sequence[Sequence[str]]) -> Counter[str]:

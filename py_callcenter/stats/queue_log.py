@@ -59,6 +59,8 @@ class QueueLog:
         """Calls that are over, for phones that rang for them."""
         self._status = dict(agents or {})
         """And when they logged in."""
+        self._resting: dict[str, str] = {}
+        """What they rest for."""
 
     def lines(self, record: RecordLike) -> list[str]:
         """The lines, without line ends, that one record comes to."""
@@ -172,7 +174,11 @@ class QueueLog:
     def status(self, record: Any) -> list[str]:
         """Logged in and out as agents of a pool, breaks as a pause in all queues."""
         before, since_us = self._status.get(record.agent, (_OUT, record.at_us))
-        if before == record.status:
+        rested_for = self._resting.pop(record.agent, "")
+        reason = getattr(record, "break_reason", "")
+        if reason:
+            self._resting[record.agent] = reason
+        if before == record.status and rested_for == reason:
             return []
         login_us = record.at_us if before == _OUT else since_us
         self._status[record.agent] = (record.status, login_us)
@@ -186,7 +192,7 @@ class QueueLog:
         if before == _OUT:
             out.append(line("AGENTLOGIN", record.agent))
         if record.status == _BREAK:
-            out.append(line("PAUSEALL", ""))
+            out.append(line("PAUSEALL", reason))
         elif record.status == _OUT:
             out.append(line("AGENTLOGOFF", record.agent, _seconds(record.at_us - since_us)))
         return out

@@ -12,7 +12,7 @@ from py_callcenter.store import rows
 from py_callcenter.store.counting import Counting, forget
 from py_callcenter.store.expected import FOLDED
 from py_callcenter.store.record import RecordLike
-from py_callcenter.store.schema import agent_slots, agents, calls, legs, meta, records
+from py_callcenter.store.schema import agent_slots, agents, break_slots, calls, legs, meta, records
 
 
 def refold_calls(connection: Connection, touched: Iterable[str], counting: Counting) -> None:
@@ -54,6 +54,7 @@ class AgentFolding:
         lines, slots = self._times.take()
         rows.put(connection, agents, map(rows.line_row, lines))
         rows.add(connection, agent_slots, map(rows.slot_row, slots))
+        rows.add(connection, break_slots, rows.break_rows(slots))
         counting.changed(connection, "times", (slot.slot_us for slot in slots))
 
 
@@ -67,7 +68,8 @@ def rebuild(connection: Connection) -> None:
     oldest_us = connection.scalar(select(records.c.at_us).order_by(records.c.at_us).limit(1))
     if oldest_us is not None:
         connection.execute(delete(agents))
-        connection.execute(delete(agent_slots).where(agent_slots.c.slot_us >= oldest_us))
+        for table in (agent_slots, break_slots):
+            connection.execute(delete(table).where(table.c.slot_us >= oldest_us))
         forget(connection)
         folding, counting = AgentFolding(connection), Counting(connection)
         for batch in in_order(connection):

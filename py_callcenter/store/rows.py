@@ -61,6 +61,14 @@ def slot_row(slot: AgentSlot) -> dict[str, Any]:
     }
 
 
+def break_rows(slots: Iterable[AgentSlot]) -> list[dict[str, Any]]:
+    return [
+        {"slot_us": slot.slot_us, "agent": slot.agent, "reason": reason, **asdict(count)}
+        for slot in slots
+        for reason, count in slot.breaks.items()
+    ]
+
+
 def insert_new(connection: Connection, batch: Sequence[RecordLike]) -> list[RecordLike]:
     """Write those that aren't there yet; give them, in their order."""
     statement = _insert(connection.dialect.name, records).on_conflict_do_nothing()

@@ -133,6 +133,7 @@ agents = Table(
     Column("state", String(32), nullable=False),
     Column("since_us", BigInteger, nullable=False),
     Column("until_us", BigInteger, nullable=False),
+    Column("break_reason", String(64), nullable=False, server_default=""),
     comment="Where each agent is by the last record, so that a start needs not read them all.",
 )
 
@@ -153,6 +154,18 @@ agent_slots = Table(
     *(Column(f"{state}_us", BigInteger, nullable=False) for state in LOGGED_IN_STATES),
     *(Column(f"offers_{outcome}", Integer, nullable=False) for outcome in OFFER_OUTCOMES),
     comment="What each agent did in each quarter of an hour while logged in; what goes on is not in it yet.",
+)
+
+break_slots = Table(
+    "cc_break_slots",
+    metadata,
+    Column("slot_us", BigInteger, primary_key=True, autoincrement=False),
+    Column("agent", String(64), primary_key=True),
+    Column("reason", String(64), primary_key=True),
+    Column("spent_us", BigInteger, nullable=False),
+    Column("begun", Integer, nullable=False),
+    Column("overdue", Integer, nullable=False),
+    comment="Breaks of each agent by reason and quarter of an hour; what goes on is not in it yet.",
 )
 
 Times: Final = ARRAY(BigInteger).with_variant(LargeBinary, "sqlite")

@@ -3,7 +3,7 @@
 
 import { Feed } from "./feed.js";
 import { explain } from "./why.js";
-import { CALL_STATES, STATES, agentsNeeded, expectedError, expectedWait, many, newcomerWaits, serviceLevel, span, staffingBasis, waitLevel, worst } from "./words.js";
+import { CALL_STATES, STATES, agentsNeeded, breakAsked, breakName, expectedError, expectedWait, many, newcomerWaits, serviceLevel, span, staffingBasis, waitLevel, worst } from "./words.js";
 
 const byId = (id) => document.getElementById(id);
 const BUSINESS = ["waiting", "reserved", "receiving", "in_a_queue_call", "busy_elsewhere", "wrap_up", "idle", "on_break"];
@@ -161,7 +161,7 @@ function tickCall(node) {
 
 function createAgent() {
   const node = make("tr");
-  node.innerHTML = `<td class="name"></td><td><span class="pill"></span></td><td><span class="number"></span> <span class="sub"></span></td><td class="num"></td><td class="num"></td>`;
+  node.innerHTML = `<td class="name"></td><td><span class="pill"></span> <span class="sub"></span></td><td><span class="number"></span> <span class="sub"></span></td><td class="num"></td><td class="num"></td>`;
   return node;
 }
 
@@ -171,8 +171,9 @@ function drawAgent(node, agent) {
   const cells = node.children;
   setText(cells[0], agent.name);
   const pill = cells[1].firstElementChild;
-  setText(pill, word);
+  setText(pill, breakName(agent) ?? word);
   setData(pill, "tone", tone);
+  setText(cells[1].lastElementChild, breakAsked(agent.rest));
   setText(cells[2].firstElementChild, agent.number ?? "");
   setText(cells[2].lastElementChild, agent.queue ?? "");
   setText(cells[4], String(agent.calls_answered));
@@ -181,8 +182,14 @@ function drawAgent(node, agent) {
 
 function tickAgent(node) {
   const agent = node.row;
+  const since = node.children[3];
   const left = agent.ready_at === null ? 0 : agent.ready_at - feed.now();
-  setText(node.children[3], left > 0 ? `${span(left + 0.999)} left` : span(feed.now() - agent.since));
+  const rest = agent.rest?.reason ? agent.rest : null;
+  const resting = rest !== null && agent.state === "on_break";
+  setText(since, left > 0 && !resting ? `${span(left + 0.999)} left` : span(feed.now() - (resting ? rest.since : agent.since)));
+  setData(since, "level", rest?.overdue ? "bad" : "none");
+  const title = rest?.until ? `${rest.overdue ? "Overdue: the" : "The"} break may last ${span(rest.until - rest.since)}` : "";
+  if (since.title !== title) since.title = title;
 }
 
 // ---- the whole

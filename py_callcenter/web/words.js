@@ -48,6 +48,17 @@ export const CLOSED = {
   ringing: "As many phones ring as the queue's strategy wants.",
 };
 
+// A break by its reason; null for a state that has none.
+export function breakName(agent) {
+  return agent.state === "on_break" && agent.rest?.reason ? `On break: ${agent.rest.reason}` : null;
+}
+
+// The break that an agent has asked for.
+export function breakAsked(rest) {
+  if (!rest?.asked) return "";
+  return rest.place === 0 ? `then ${rest.asked}` : `asks for ${rest.asked}, place ${rest.place}`;
+}
+
 export function span(seconds) {
   const s = Math.max(0, Math.floor(seconds));
   const pad = (n) => String(n).padStart(2, "0");

@@ -159,14 +159,20 @@ class FakeController:
         finally:
             self.readers -= 1
 
-    async def set_agent_status(self, agent: str, status: str) -> AgentRow:
-        self.asked.append(("set_agent_status", agent, status))
+    async def set_agent_status(
+        self, agent: str, status: str, *, reason: str = "", force: bool = False
+    ) -> AgentRow:
+        self.asked.append(("set_agent_status", agent, status, *filter(None, [reason, force])))
         row = self._agent(agent)
         state = {"Logged Out": "logged_out", "On Break": "on_break"}.get(status, "waiting")
         row = replace(row, status=status, state=state)
         agents = tuple(row if old.name == agent else old for old in self.now.agents)
         self.show(replace(self.now, version=self.now.version + 1, agents=agents))
         return row
+
+    async def withdraw_break(self, agent: str) -> AgentRow:
+        self.asked.append(("withdraw_break", agent))
+        return self._agent(agent)
 
     async def end_wrap_up(self, agent: str) -> AgentRow:
         self.asked.append(("end_wrap_up", agent))

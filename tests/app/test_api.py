@@ -90,6 +90,36 @@ def test_a_status_that_does_not_exist_changes_nothing(api, controller, body):
     assert controller.asked == []
 
 
+def test_a_break_has_a_reason_and_may_be_forced_or_taken_back(api, controller):
+    body = {"status": "On Break", "reason": "lunch"}
+    for more in ({}, {"force": True}):
+        assert api("PATCH", "/api/v1/agents/1000", json={**body, **more}, headers=AUTH).status_code == 200
+    assert api("DELETE", "/api/v1/agents/1000/break-request", headers=AUTH).status_code == 200
+    assert controller.asked == [
+        ("set_agent_status", "1000", "On Break", "lunch"),
+        ("set_agent_status", "1000", "On Break", "lunch", True),
+        ("withdraw_break", "1000"),
+    ]
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"reason": "lunch"},
+        {"force": True},
+        {"status": "On Break", "force": True},
+        {"status": "On Break", "reason": ""},
+        {"status": "On Break", "reason": "x" * 65},
+    ],
+)
+def test_half_a_break_changes_nothing(api, controller, body):
+    answer = api("PATCH", "/api/v1/agents/1000", json=body, headers=AUTH)
+
+    assert answer.status_code == 400
+    assert answer.json().keys() == {"error", "hint"}
+    assert controller.asked == []
+
+
 def test_wrap_up_can_be_ended_only_when_one_runs(api, controller):
     assert api("DELETE", "/api/v1/agents/1000/wrap-up", headers=AUTH).status_code == 409
     controller.now = snapshot(agents=(agent_row("1000", "wrap_up"),))

@@ -1,6 +1,7 @@
 """The command line as an operator types it."""
 
 import json
+from dataclasses import replace
 from typing import get_args
 
 import pytest
@@ -9,6 +10,7 @@ from typer.testing import CliRunner
 
 from py_callcenter._router import Router
 from py_callcenter.api import WaitErrorRow, WaitRow, create_app
+from py_callcenter.api.port import BreakRow
 from py_callcenter.api.server import ApiServer, ListenError
 from py_callcenter.cli import CliError, Starting
 from py_callcenter.cli_commands import app
@@ -185,6 +187,49 @@ def test_an_agents_status_is_set_at_once(running, controller):
         'hint: one of: "Available", "Available (On Demand)", "On Break", "Logged Out"\n'
     )
     assert "there is no agent" in running.err("agent", "set", "9", "status", "On Break", code=2)
+
+
+def test_a_break_with_a_reason_is_asked_for_and_taken_back(running, controller):
+    lunch = ("agent", "set", "1000", "status", "on break", "--reason", "lunch")
+    running.out(*lunch)
+    running.out(*lunch, "--force")
+    running.out("agent", "set", "1000", "break-request", "off")
+    assert controller.asked == [
+        ("set_agent_status", "1000", "On Break", "lunch"),
+        ("set_agent_status", "1000", "On Break", "lunch", True),
+        ("withdraw_break", "1000"),
+    ]
+    assert "has no reason" in running.err("agent", "set", "1000", "wrap-up", "5", "--reason", "x", code=2)
+    assert "needs no force" in running.err("agent", "set", "1000", "status", "On Break", "--force", code=2)
+    assert "one of: off" in running.err("agent", "set", "1000", "break-request", "on", code=2)
+
+
+@pytest.mark.parametrize(
+    ("rest", "words"),
+    [
+        ({"reason": "lunch", "since": 1.0, "until": 2.0, "overdue": True}, "On Break (lunch, overdue)"),
+        ({"asked": "lunch", "asked_at": 1.0, "place": 2}, "Available (asks for lunch: place 2 in the line)"),
+        (
+            {"asked": "lunch", "asked_at": 1.0, "place": 0},
+            "Available (asks for lunch: after call and wrap-up)",
+        ),
+    ],
+)
+def test_agents_are_listed_with_their_breaks(running, controller, rest, words):
+    nothing = {
+        "reason": None,
+        "since": None,
+        "until": None,
+        "overdue": False,
+        "asked": None,
+        "asked_at": None,
+    }
+    row = BreakRow(**{**nothing, "place": None, **rest})
+    state = "on_break" if row.reason else "waiting"
+    agent = replace(agent_row("1000", state), status=words.partition(" (")[0], rest=row)
+    controller.now = snapshot(agents=(agent,))
+    assert words in running.out("agent", "list")
+    assert json.loads(running.out("agent", "list", "--json"))[0]["rest"] == {**nothing, "place": None, **rest}
 
 
 def test_a_wrap_up_is_ended(running, controller):

@@ -325,6 +325,34 @@ def test_agents_time_grows_and_never_goes_back():
     assert live.stats.queues["support"].wrap_up.sum_us == 30 * second
 
 
+def test_breaks_are_counted_by_the_reasons_of_the_configuration_only():
+    live = Live()
+    second = 1_000_000
+
+    def at(kind, seconds, **fields):
+        live.fold([kind(node="f", epoch=1, sequence=seconds, at_us=seconds * second, agent="a", **fields)])
+
+    at(r.AgentStatusChanged, 0, status="Available", reason="initial")
+    at(r.AgentStatusChanged, 10, status="On Break", reason="set", break_reason="coffee")
+    at(r.AgentStatusChanged, 20, status="On Break", reason="set", break_reason="lunch")
+    at(r.AgentBreak, 50, break_reason="lunch", step="overdue")
+    at(r.AgentStatusChanged, 60, status="Available", reason="set")
+    at(r.AgentStatusChanged, 70, status="On Break", reason="set")
+    at(r.AgentStatusChanged, 75, status="On Break", reason="set", break_reason="lunch")
+    agents = live.agents(80 * second, {})
+    assert agents.spent_us["on_break"] == 60 * second
+    found = samples(taken(live_agents=agents, breaks={"lunch": (1, 0, 3), "tea": (0, 0, 0)}))
+
+    assert found["callcenter_break_seconds_total", "lunch"] == 45
+    assert found["callcenter_breaks_total", "lunch"] == 2
+    assert found["callcenter_breaks_overdue_total", "lunch"] == 1
+    assert found["callcenter_agents_resting", "lunch"] == 1
+    assert found["callcenter_agents_resting_overdue", "lunch"] == 0
+    assert found["callcenter_agents_asking_for_break", "lunch"] == 3
+    assert found["callcenter_breaks_total", "tea"] == 0
+    assert not [key for key in found if "coffee" in key]
+
+
 def test_every_agent_of_a_large_centre_is_counted_once_in_each_queue():
     live, queues_of = Live(), {}
     for n in range(2_345):

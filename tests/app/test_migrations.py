@@ -44,6 +44,9 @@ def story():
             ended_by="agent", transferred=False,
         ),
         at(r.CallEnded, call="c1", cause="NORMAL_CLEARING"),
+        at(r.AgentStatusChanged, "", agent="1000", status="On Break", reason="set", break_reason="lunch"),
+        at(r.AgentBreak, "", agent="1000", break_reason="lunch", step="overdue"),
+        at(r.AgentStatusChanged, "", agent="1000", status="Available", reason="break-over"),
         r.AgentStatusChanged(
             node="cli", epoch=20, sequence=5, at_us=20 * SECOND, agent="1000", status="On Break", reason="set"
         ),

@@ -11,7 +11,7 @@ from app.fake_controller import FakeController, agent_row, call_row, queue_row, 
 from playwright.sync_api import expect, sync_playwright
 
 from py_callcenter.api import create_app
-from py_callcenter.api.port import WhyAgent, WhyRow
+from py_callcenter.api.port import BreakRow, WhyAgent, WhyRow
 from py_callcenter.api.server import ApiServer
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
@@ -123,6 +123,29 @@ def test_what_changes_in_the_controller_shows_without_a_reload(page, controller)
     expect(page.locator(".queue h3")).to_have_text(["support", "brand new", "sales", "billing", "night"])
     expect(page.locator("#calls tr")).to_have_count(7)
     expect(page.locator("#agents tr").first.locator(".pill")).to_have_text("On break")
+    assert page.complaints == []
+
+
+def test_a_break_has_its_reason_and_a_request_its_place(page, controller):
+    now = controller.now
+    nothing = BreakRow(
+        reason=None, since=None, until=None, overdue=False, asked=None, asked_at=None, place=None
+    )
+    began = time.time() - 2000
+    late = replace(nothing, reason="lunch", since=began, until=began + 1800, overdue=True)
+    asks = [replace(nothing, asked="coffee", asked_at=began, place=place) for place in (2, 0)]
+    states = ("on_break", "waiting", "in_a_queue_call")
+    agents = [
+        replace(row, state=state, rest=rest, ready_at=None)
+        for row, state, rest in zip(now.agents, states, (late, *asks), strict=False)
+    ]
+    controller.show(replace(now, version=99, agents=(*agents, *now.agents[3:])))
+    rows = page.locator("#agents tr")
+    expect(rows.nth(0).locator(".pill")).to_have_text("On break: lunch")
+    expect(rows.nth(0).locator("td").nth(3)).to_have_attribute("data-level", "bad")
+    expect(rows.nth(0).locator("td").nth(3)).to_have_text(re.compile("33:2"))
+    expect(rows.nth(1).locator("td").nth(1)).to_have_text("Ready asks for coffee, place 2")
+    expect(rows.nth(2).locator("td").nth(1)).to_have_text("Talking then coffee")
     assert page.complaints == []
 
 

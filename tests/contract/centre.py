@@ -14,6 +14,7 @@ class Centre:
         self.now_us = START * SECOND
         self.queues: dict[str, int] = {}
         self.agents: dict[str, int] = {}
+        self.reasons: dict[str, int] = {}
         self.callers: dict[str, int] = {}
         self.offers: dict[tuple[str, str], int] = {}
 
@@ -49,6 +50,29 @@ class Centre:
 
     def status(self, agent: str, status: str) -> list[int]:
         return self.router.set_status(self.now_us, self.agents[agent], status)
+
+    def reason(self, name: str, *, limit: float = 0, quota: int = 0, over: str | None = None) -> None:
+        self.reasons[name] = self.router.put_break_reason(
+            self.now_us, name, time_limit_us=round(limit * SECOND), quota=quota, when_over=over
+        )
+
+    def ask(self, agent: str, reason: str, *, force: bool = False) -> None:
+        """Ask for a break; who can begins it at once."""
+        self.router.request_break(self.now_us, self.agents[agent], self.reasons[reason], force=force)
+        self.decide()
+
+    def news(self) -> list[tuple[str, ...]]:
+        """What happened to breaks since the last time: step, agent, reason, and a status if there is one."""
+        agents = {number: name for name, number in self.agents.items()}
+        reasons = {number: name for name, number in self.reasons.items()}
+        return [
+            (news.step, agents[news.agent], reasons[news.reason], *filter(None, [news.status]))
+            for news in self.router.break_news()
+        ]
+
+    def rest(self, agent: str) -> Any:
+        """The agent's break and request."""
+        return self.router.agent_break(self.agents[agent])
 
     def call(
         self,

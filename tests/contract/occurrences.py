@@ -78,6 +78,10 @@ EVERYTHING = (
     "a change of a queue's strategy",
     "the clock went back",
     *(
+        f"a break was {step}"
+        for step in ("asked", "granted", "begun", "overdue", "over", "withdrawn", "unnamed")
+    ),
+    *(
         f"{method}{how}"
         for method in (
             "put_queue",
@@ -90,6 +94,12 @@ EVERYTHING = (
             "set_wrap_up_end",
             "set_ready_at",
             "set_external_calls",
+            "put_break_reason",
+            "remove_break_reason",
+            "set_break_quota",
+            "request_break",
+            "withdraw_break",
+            "restore_break",
             "enqueue",
             "set_skills",
             "set_priority",
@@ -148,6 +158,8 @@ class Counted(Histories):
                 seen["withdrawn because the caller left"] += bool(answer)
             case "advance":
                 seen["a timer came due"] += bool(answer)
+            case "break_news":
+                seen.update(f"a break was {step}" for step, *_ in answer)
             case "next_deadline_us":
                 seen["a deadline that came"] += answer is not None and answer <= self.now_us
             case "put_queue" if answer in self.plans:

@@ -38,6 +38,7 @@ def explain(router: Router, number: int) -> Explanation:
     unchanging = {id(ladder): ladder for ladder in demands}
     whole = copy.deepcopy(router, dict(unchanging))
     router = copy.deepcopy(router, unchanging)
+    router._breaks.settle(router)
     known = set(router._offers)
     caller = router._callers[number]
     while not _serve_before(router, caller):

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from fractions import Fraction
 
+from contract.reference_breaks import AgentBreak, BreakNews, Breaks, Reason, Rest
 from contract.reference_reasons import Explanation, explain
 from contract.reference_skills import Expr, Skills, holds, read
 
@@ -237,8 +238,11 @@ class Router:
     _offers: dict[int, Offer] = field(default_factory=dict)
     _timers: list[Timer] = field(default_factory=list)
     _handed_out: dict[str, int] = field(
-        default_factory=lambda: dict.fromkeys(("queue", "agent", "caller", "offer", "timer"), 0)
+        default_factory=lambda: dict.fromkeys(
+            ("queue", "agent", "caller", "offer", "timer", "break reason"), 0
+        )
     )
+    _breaks: Breaks = field(default_factory=Breaks)
 
     def __post_init__(self) -> None:
         _number("seed", self.seed, 0, 2**64 - 1)
@@ -676,6 +680,7 @@ class Router:
             raise RouterError("an offer or conversation holds this agent")
         self._clock(now_us)
         del self._agents[agent]
+        self._breaks.forget(agent)
         self._release(agent)
         self._tiers = {key: tier for key, tier in self._tiers.items() if key[1] != agent}
 
@@ -843,6 +848,7 @@ class Router:
         return self._withdraw([offer])
 
     def _change_status(self, agent: Agent, status: str) -> None:
+        self._breaks.leave(agent, status)
         if status == "Available" and agent.status != "Available":
             agent.missed = dict.fromkeys(KINDS, 0)
             if agent.reset_counters:
@@ -880,6 +886,93 @@ class Router:
         self._clock(now_us)
         entry.external_calls = count
         self._settle()
+
+    # Breaks with a reason.
+
+    def put_break_reason(
+        self,
+        now_us: int,
+        name: str,
+        *,
+        time_limit_us: int = 0,
+        quota: int = 0,
+        when_over: str | None = None,
+    ) -> int:
+        _number("now_us", now_us, 0, MAX_US)
+        _name(name)
+        _number("time_limit_us", time_limit_us, 0, MAX_US)
+        _number("quota", quota, 0, 1_000_000)
+        if when_over is not None:
+            _word("status", when_over, STATUSES)
+        if when_over == "On Break":
+            raise RouterError("a break can't lead to a break when it is over")
+        self._clock(now_us)
+        reasons = self._breaks.reasons
+        known = next((reason.id for reason in reasons.values() if reason.name == name), None)
+        number = known or self._next("break reason")
+        reasons[number] = Reason(number, name, time_limit_us, quota, when_over)
+        for rest in self._breaks.resting.values():
+            self._breaks.review_limit(rest, self._now_us)
+        return number
+
+    def remove_break_reason(self, now_us: int, reason: int) -> None:
+        _number("now_us", now_us, 0, MAX_US)
+        self._breaks.reason(reason)
+        self._clock(now_us)
+        self._breaks.remove(reason)
+
+    def set_break_quota(self, now_us: int, quota: int) -> None:
+        _number("now_us", now_us, 0, MAX_US)
+        _number("quota", quota, 0, 1_000_000)
+        self._clock(now_us)
+        self._breaks.quota = quota
+
+    def request_break(
+        self, now_us: int, agent: int, reason: int, *, force: bool = False, asked_us: int | None = None
+    ) -> None:
+        _number("now_us", now_us, 0, MAX_US)
+        asked_us = now_us if asked_us is None else asked_us
+        _number("asked_us", asked_us, 0, MAX_US)
+        entry = self._agent(agent)
+        self._breaks.reason(reason)
+        if entry.status == "Logged Out":
+            raise RouterError("an agent who is logged out takes no break")
+        self._clock(now_us)
+        self._breaks.ask(agent, reason, min(asked_us, self._now_us), force=force)
+
+    def withdraw_break(self, now_us: int, agent: int) -> None:
+        _number("now_us", now_us, 0, MAX_US)
+        self._agent(agent)
+        request = self._breaks.request_of(agent)
+        if request is None:
+            raise RouterError("no break was asked for")
+        self._clock(now_us)
+        self._breaks.drop(request)
+
+    def restore_break(self, now_us: int, agent: int, reason: int, *, since_us: int, overdue: bool) -> None:
+        _number("now_us", now_us, 0, MAX_US)
+        _number("since_us", since_us, 0, MAX_US)
+        entry = self._agent(agent)
+        self._breaks.reason(reason)
+        if entry.status != "On Break" or agent in self._breaks.resting:
+            raise RouterError("only a break without a reason can be given one")
+        self._clock(now_us)
+        request = self._breaks.request_of(agent)
+        if request is not None and request.reason == reason:
+            self._breaks.drop(request)
+        rest = Rest(reason, min(since_us, self._now_us), overdue)
+        self._breaks.resting[agent] = rest
+        self._breaks.review_limit(rest, self._now_us)
+
+    def break_news(self) -> list[BreakNews]:
+        return self._breaks.take_news()
+
+    def agent_break(self, agent: int) -> AgentBreak | None:
+        self._agent(agent)
+        return self._breaks.view(agent)
+
+    def break_counts(self) -> list[tuple[int, int, int, int]]:
+        return self._breaks.counts()
 
     def _rest(self, agent: Agent, kind: str, length_us: int) -> None:
         agent.rest = kind if length_us > 0 else ""
@@ -996,6 +1089,7 @@ class Router:
     def decide(self, now_us: int) -> list[Proposal]:
         _number("now_us", now_us, 0, MAX_US)
         self._clock(now_us)
+        self._breaks.settle(self)
         proposals: list[Proposal] = []
         while self._serve_somebody(proposals):
             pass  # Who was passed by may be free to go now that somebody protected is served.
@@ -1141,6 +1235,7 @@ class Router:
         for agent in self._agents.values():
             moments += [agent.rest_until_us] if agent.rest else []
             moments += [agent.hold_until_us] if agent.hold_until_us else []
+        moments += [limit_us for limit_us, _agent in self._breaks.limits()]
         for caller in self._callers.values():
             moments += [moment for moment in self._changes(caller) if moment > self._now_us]
         return min(moments, default=None)
@@ -1169,6 +1264,7 @@ class Router:
             if agent.hold_until_us <= self._now_us:
                 agent.hold_until_us = 0
         self._settle()
+        self._breaks.pass_limits(self)
         due = [timer for timer in self._timers if timer.deadline_us <= self._now_us]
         self._timers = [timer for timer in self._timers if timer.deadline_us > self._now_us]
         return [timer.token for timer in sorted(due, key=lambda t: (t.deadline_us, t.order))]

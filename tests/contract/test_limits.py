@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from contract.reference_router import Router as ReferenceRouter
+from contract.test_random_histories import LOOK_AT_BREAK
 
 from py_callcenter._router import Router, RouterError, SkillError
 
@@ -52,7 +53,8 @@ BAD_SKILLS: tuple[Any, ...] = (
     {f"skill:{number}": 1 for number in range(100_001)},
 )
 
-# Agent 1 talks, 2 is in wrap-up, 3 is free on queue 2, which nobody calls, 4 rings; caller 4 waits.
+# Agent 1 talks and has asked for a break, 2 is in wrap-up, 3 is free on queue 2, which nobody calls, 4 rings,
+# 5 is on break without a reason; caller 4 waits.
 REQUESTS: dict[str, dict[str, Any]] = {
     "put_queue": {
         "now_us": NOW_US,
@@ -132,6 +134,19 @@ REQUESTS: dict[str, dict[str, Any]] = {
         "talk_us": 1,
         "rest_until_us": 1,
     },
+    "put_break_reason": {
+        "now_us": NOW_US,
+        "name": "tea",
+        "time_limit_us": 1,
+        "quota": 1,
+        "when_over": "Available",
+    },
+    "remove_break_reason": {"now_us": NOW_US, "reason": 1},
+    "set_break_quota": {"now_us": NOW_US, "quota": 2},
+    "request_break": {"now_us": NOW_US, "agent": 3, "reason": 2, "asked_us": 1},
+    "withdraw_break": {"now_us": NOW_US, "agent": 1},
+    "restore_break": {"now_us": NOW_US, "agent": 5, "reason": 1, "since_us": 1, "overdue": True},
+    "agent_break": {"agent": 1},
     "adopt_offer": {"now_us": NOW_US, "caller": 4, "agent": 3},
     "adopt_conversation": {"now_us": NOW_US, "agent": 3, "since_us": 1, "counted": True},
     "decide": {"now_us": NOW_US},
@@ -174,6 +189,11 @@ def staffed(make_router):
             router.claim(9, offer)
             router.bridged(9, offer)
     router.finish(NOW_US, 2)
+    router.set_status(0, router.put_agent(0, "rests"), "On Break")
+    for reason in ("lunch", "coffee"):
+        router.put_break_reason(0, reason)
+    router.set_break_quota(0, 1)
+    router.request_break(9, 1, 1)
     call(router)
     router.enqueue(9, 1, entered_us=9)
     return router
@@ -191,7 +211,9 @@ def picture(router):
         [router.staffed(queue) for queue in (1, 2)],
         router.agents_by_state(),
         [router.demand(caller) for caller in router.callers(1)],
-        [[getattr(router.agent(agent), name) for name in VIEW] for agent in (1, 2, 3, 4)],
+        [[getattr(router.agent(agent), name) for name in VIEW] for agent in (1, 2, 3, 4, 5)],
+        [(found := router.agent_break(agent)) and LOOK_AT_BREAK(found) for agent in (1, 2, 3, 4, 5)],
+        router.break_counts(),
         router.next_deadline_us(),
     )
 
@@ -262,8 +284,12 @@ def test_the_same_request_in_range_is_taken(staffed, method):
         staffed.remove_agent(NOW_US, 3)
     if method == "cancel_timer":
         staffed.set_timer(**REQUESTS["set_timer"])
+    if method == "set_break_quota":
+        staffed.request_break(NOW_US, 3, 2)
     before = effect(staffed)
     taken = getattr(staffed, method)(**REQUESTS[method])
+    if method == "set_break_quota":
+        staffed.decide(NOW_US)
     assert taken is not None or effect(staffed) != before
 
 

@@ -40,6 +40,9 @@ LOOK = attrgetter(
     "external_calls",
 )
 
+LOOK_AT_BREAK = attrgetter("reason", "since_us", "limit_us", "overdue", "asked", "asked_us", "place")
+NEWS = attrgetter("step", "agent", "reason", "status")
+
 number = whole(0, 99)
 small = whole(0, 3)
 seconds = among(0, 0, 0, 1, 1, 2, 3, 5, 10, 60, -5)
@@ -101,6 +104,8 @@ def plain(value: Any) -> Any:
     """Answers of both routers in one form: lists of proposals as lists of tuples."""
     if isinstance(value, list) and value and hasattr(value[0], "offer"):
         return [PROPOSAL(item) for item in value]
+    if isinstance(value, list) and value and hasattr(value[0], "step"):
+        return [NEWS(item) for item in value]
     return value
 
 
@@ -113,6 +118,9 @@ class Histories(RuleBasedStateMachine):
         self.now_us = 1000 * SECOND
         self.queues: list[int] = []
         self.agents: list[int] = []
+        self.break_reasons: list[int] = []
+        self.break_quotas: dict[int, int] = {}
+        self.break_quota = 0
         self.callers: list[int] = []
         self.offers: list[int] = []
         self.plans: dict[int, tuple[str, dict[str, Any]]] = {}
@@ -263,6 +271,74 @@ class Histories(RuleBasedStateMachine):
     @rule(agent=number, count=among(0, 0, 1, 2))
     def set_external_calls(self, agent, count):
         self.both("set_external_calls", self.now_us, self.pick(self.agents, agent), count)
+
+    # Their breaks.
+
+    @rule(
+        index=whole(0, 2),
+        limit=among(0, 1, 2, 5),
+        quota=whole(0, 2),
+        over=among(None, None, "Available", "Logged Out", "On Break"),
+    )
+    def put_break_reason(self, index, limit, quota, over):
+        done, reason = self.both(
+            "put_break_reason",
+            self.now_us,
+            f"break {index}",
+            time_limit_us=limit * SECOND,
+            quota=quota,
+            when_over=over,
+        )
+        if done:
+            self.break_quotas[reason] = quota
+            if reason not in self.break_reasons:
+                self.break_reasons.append(reason)
+
+    @rule(index=number)
+    def remove_break_reason(self, index):
+        if index % 5 == 0:
+            reason = self.pick(self.break_reasons, index)
+            done, _ = self.both("remove_break_reason", self.now_us, reason)
+            if done:
+                del self.break_quotas[reason]
+
+    @rule(quota=among(0, 1, 2, -1))
+    def set_break_quota(self, quota):
+        self.both("set_break_quota", self.now_us, quota)
+
+    @rule(agent=number, reason=number, force=among(False, False, True), asked=among(None, None, 0, 3, -1))
+    def request_break(self, agent, reason, force, asked):
+        self.both(
+            "request_break",
+            self.now_us,
+            self.pick(self.agents, agent),
+            self.pick(self.break_reasons, reason, self.break_quotas),
+            force=force,
+            asked_us=None if asked is None else self.now_us - asked * SECOND,
+        )
+
+    @rule(agent=number)
+    def withdraw_break(self, agent):
+        asked = {one for one in self.agents if self.asks(one)}
+        self.both("withdraw_break", self.now_us, self.pick(self.agents, agent, asked))
+
+    def asks(self, agent):
+        try:
+            found = self.routers[0].agent_break(agent)
+        except RouterError:
+            return False
+        return found is not None and found.asked is not None
+
+    @rule(agent=number, reason=number, since=seconds, overdue=flag)
+    def restore_break(self, agent, reason, since, overdue):
+        self.both(
+            "restore_break",
+            self.now_us,
+            self.pick(self.agents, agent),
+            self.pick(self.break_reasons, reason, self.break_quotas),
+            since_us=self.now_us - since * SECOND,
+            overdue=overdue,
+        )
 
     # The callers.
 
@@ -656,10 +732,11 @@ class Histories(RuleBasedStateMachine):
                 assert done == (caller in self.waiting)
         for agent in self.agents:
             self.both("agent_skills", agent)
+        self.both("break_news")
 
     def picture(self, router):
         """What a router shows of everybody who is there."""
-        shown = [("moments", router.next_deadline_us(), router.agents_by_state())]
+        shown = [("moments", router.next_deadline_us(), router.agents_by_state(), router.break_counts())]
         for queue in self.queues:
             try:
                 counts = [router.calls_waiting(queue), router.staffed(queue), router.can_serve(queue)]
@@ -673,6 +750,8 @@ class Histories(RuleBasedStateMachine):
         for agent in self.agents:
             try:
                 shown.append((f"agent {agent}", *LOOK(router.agent(agent))))
+                found = router.agent_break(agent)
+                shown.append((f"break of {agent}", found and LOOK_AT_BREAK(found)))
             except RouterError:
                 shown.append((f"agent {agent} is gone",))
         return shown

@@ -41,6 +41,7 @@ def _everything() -> MetricsSnapshot:
     return MetricsSnapshot(
         stats=stats,
         agents={},
+        breaks={"lunch": (1, 1, 1)},
         targets={"support": Target(20_000_000, 80.0)},
         expected={"support": ExpectedWait(1, 1, 1, 1.0, 1.0, 1.0)},
         staffing={"support": Hint(1, 1, 1, 1.0, 1.0, None)},

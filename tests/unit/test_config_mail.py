@@ -141,7 +141,7 @@ def test_the_password_comes_out_of_a_private_file(tmp_path):
 def test_addresses_and_passwords_stay_out_of_the_database():
     config = loads((NODE + MAIL + BOSS).encode())
 
-    assert set(config.routing()) == {"queues", "agents", "tiers"}
+    assert set(config.routing()) == {"queues", "agents", "tiers", "breaks"}
     assert config.with_routing({}).recipients == config.recipients
 
 

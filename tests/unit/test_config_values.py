@@ -154,6 +154,8 @@ def test_the_schema_tells_an_editor_what_each_setting_means():
     assert told["Agent", "busy-delay-time"] == "Rest after the phone was busy."
     assert {part for part, _name in told} == {
         "Agent",
+        "BreakReason",
+        "Breaks",
         "Controller",
         "Mail",
         "Node",

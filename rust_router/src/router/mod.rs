@@ -2,6 +2,7 @@
 
 mod agents;
 mod arguments;
+mod breaks;
 mod callers;
 mod configuration;
 mod expect;
@@ -33,6 +34,8 @@ impl Router {
 pub(crate) fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<offers::Proposal>()?;
     module.add_class::<agents::AgentView>()?;
+    module.add_class::<breaks::AgentBreak>()?;
+    module.add_class::<breaks::BreakNews>()?;
     module.add_class::<look::QueueView>()?;
     module.add_class::<reasons::Candidate>()?;
     module.add_class::<reasons::Explanation>()?;

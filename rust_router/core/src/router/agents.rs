@@ -57,6 +57,9 @@ impl Router {
     }
 
     pub(super) fn change_status(&mut self, slot: u32, status: Status) -> Result<()> {
+        if self.agents.get(slot)?.breaks {
+            self.leave_break(slot, status)?;
+        }
         let now_us = self.now_us;
         let agent = self.agents.get_mut(slot)?;
         let before = std::mem::replace(&mut agent.status, status);
@@ -185,6 +188,14 @@ impl Router {
         Ok(())
     }
 
+    /// Note that something of an agent has changed.
+    pub(super) fn note_change(&mut self, slot: u32) -> Result<()> {
+        if !std::mem::replace(&mut self.agents.get_mut(slot)?.changed, true) {
+            self.changed.push(slot);
+        }
+        Ok(())
+    }
+
     /// Derive state and readiness; whether the latter has changed.
     fn derive_agent(&mut self, slot: u32) -> Result<bool> {
         let state = self.state_of(self.agents.get(slot)?)?;
@@ -198,6 +209,9 @@ impl Router {
             if self.counts_work {
                 let works = matches!(state, State::InAQueueCall | State::WrapUp);
                 agent.work.set(works, self.now_us);
+            }
+            if agent.breaks {
+                self.breaks.due.push(slot);
             }
         }
         let readiness = agent.readiness_in(state);

@@ -38,11 +38,15 @@ impl Router {
     /// When `advance` next has something to do.
     #[must_use]
     pub fn next_deadline_us(&self) -> Option<i64> {
-        let both = [self.timers.next_us(), self.wakes.next_us()];
-        both.into_iter().flatten().min()
+        let all = [
+            self.timers.next_us(),
+            self.wakes.next_us(),
+            self.breaks.next_us(),
+        ];
+        all.into_iter().flatten().min()
     }
 
-    /// End wrap-ups, delays and holds that are due; give the engine's due tokens in order.
+    /// End wrap-ups, delays, holds and breaks' limits that are due; give the engine's due tokens in order.
     ///
     /// # Errors
     /// `OutOfRange`.
@@ -71,6 +75,7 @@ impl Router {
                 }
             }
         }
+        self.pass_limits()?;
         Ok(tokens)
     }
 }

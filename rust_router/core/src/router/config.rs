@@ -87,6 +87,7 @@ impl Agent {
             wanted: BTreeSet::new(),
             dirty: false,
             changed: false,
+            breaks: false,
             tiers: SmallVec::new(),
         }
     }
@@ -251,6 +252,9 @@ impl Router {
             ));
         }
         self.clock(now_us)?;
+        if self.agents.get(slot)?.breaks {
+            self.forget_breaks(slot)?;
+        }
         let queues: Vec<u32> = self
             .agents
             .get(slot)?

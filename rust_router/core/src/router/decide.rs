@@ -27,6 +27,10 @@ impl Router {
     /// `OutOfRange`.
     pub fn decide(&mut self, now_us: i64) -> Result<Vec<Proposal>> {
         Self::check_time(now_us)?;
+        if self.breaks.is_due() {
+            self.clock(now_us)?;
+            self.settle_breaks()?;
+        }
         if now_us <= self.now_us
             && let Some(proposals) = self.match_fresh()?
         {

@@ -17,6 +17,9 @@ pub enum RouterError {
     /// No open offer has this id: never handed out, failed, or finished.
     #[error("no open offer has id {0}")]
     UnknownOffer(u64),
+    /// No reason for breaks has this id (any more).
+    #[error("no break reason has id {0}")]
+    UnknownBreakReason(u64),
     /// The agent does not serve this queue.
     #[error("agent {agent} has no tier in queue {queue}")]
     UnknownTier {

@@ -70,7 +70,7 @@ impl Router {
     /// `UnknownCaller`.
     pub fn explain(&self, caller: u64) -> Result<Explanation> {
         let slot = self.caller_slot(caller)?;
-        if self.is_settled() {
+        if self.is_settled() && !self.breaks.is_due() {
             return self.explain_at(slot, u64::MAX);
         }
         self.copied()?.explain_turn(caller)
@@ -93,6 +93,7 @@ impl Router {
 
     /// Let this router serve those who are before a caller, and ask it then.
     fn explain_turn(mut self, caller: u64) -> Result<Explanation> {
+        self.settle_breaks()?;
         let slot = self.caller_slot(caller)?;
         let last_offer = self.offers.last_id();
         let caller = self.callers.get(slot)?;

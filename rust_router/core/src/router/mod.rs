@@ -6,6 +6,7 @@
 
 mod adopt;
 mod agents;
+mod breaks;
 mod callers;
 mod capped;
 mod caps;
@@ -45,6 +46,7 @@ use crate::estimate::{Estimator, Ticket};
 use crate::ranked::LongRanked;
 
 pub use adopt::Remembered;
+pub use breaks::{BreakNews, BreakSettings, BreakView, MAX_BREAK_QUOTA};
 pub use callers::Arrival;
 pub use error::{Result, RouterError};
 pub use explain::{Candidate, Explanation};
@@ -53,12 +55,13 @@ pub use look::QueueView;
 pub use settings::{AgentSettings, QueueSettings, TierSettings};
 pub use snapshot::{SNAPSHOT_FORMAT, SnapshotError};
 pub use types::{
-    AgentView, Closed, Fault, MAX_EXTERNAL_CALLS, MAX_MISSES, MAX_NAME, MAX_PRIORITY,
+    AgentView, BreakStep, Closed, Fault, MAX_EXTERNAL_CALLS, MAX_MISSES, MAX_NAME, MAX_PRIORITY,
     MAX_RING_COUNT, MAX_TIER, MAX_TIER_WAIT_US, MAX_US, MAX_WEIGHT, MAX_WINDOW_US, MIN_WINDOW_US,
     Misses, Proposal, Reason, State, Status, Strategy,
 };
 
 use crate::skills::{ClassIndex, DemandId, LadderId, ProfileId, Skills};
+use breaks::Breaks;
 use rank::Rank;
 use ready::Ready;
 use shield::Shield;
@@ -182,6 +185,8 @@ struct Agent {
     dirty: bool,
     /// In the list of agents who changed.
     changed: bool,
+    /// On a break with a reason, or has asked for one: see `Breaks`.
+    breaks: bool,
     idle_since_us: i64,
     state_since_us: i64,
     /// A running wrap-up or delay.
@@ -369,6 +374,7 @@ pub struct Router {
     dirty_callers: Vec<u32>,
     /// Slots of agents who changed since somebody asked.
     changed: Vec<u32>,
+    breaks: Breaks,
     fresh: Option<Fresh>,
     /// Trails of callers who have left, kept to save the allocation.
     #[expect(clippy::vec_box, reason = "callers hold boxes")]

@@ -222,6 +222,26 @@ words!(
     }
 );
 
+words!(
+    /// What happened to a break.
+    BreakStep, "step", {
+        /// The agent has asked for it.
+        Asked = "asked",
+        /// There is a place; it begins after call and wrap-up.
+        Granted = "granted",
+        /// The agent rests.
+        Begun = "begun",
+        /// It has lasted as long as it may.
+        Overdue = "overdue",
+        /// For that it has ended.
+        Over = "over",
+        /// The request is void: taken back, or by a change of status, reason or configuration.
+        Withdrawn = "withdrawn",
+        /// The reason is gone, the agent still rests.
+        Unnamed = "unnamed",
+    }
+);
+
 impl Fault {
     /// Whether the caller tries this agent after all others from now on, and waits for no preferred agent.
     #[must_use]

@@ -3,8 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use super::super::{
-    AgentSettings, Arrival, Fault, Proposal, QueueSettings, Remembered, Result, Router,
-    RouterError, Status, TierSettings,
+    AgentSettings, Arrival, BreakSettings, Fault, Proposal, QueueSettings, Remembered, Result,
+    Router, RouterError, Status, TierSettings,
 };
 use super::{Recorder, replay::Wrong};
 
@@ -33,6 +33,7 @@ kept_as_they_are!(
     bool,
     AgentSettings,
     Arrival,
+    BreakSettings,
     Fault,
     QueueSettings,
     Remembered,
@@ -189,4 +190,10 @@ calls! {
     29 put_skilled_agent(now_us: i64, name: &'a str, settings: AgentSettings, skills: Levels<'a>) -> Result<u64>;
     30 enqueue_demanding(now_us: i64, queue: u64, arrival: Arrival, skills: Option<Steps<'a>>) -> Result<u64>;
     31 set_skills(now_us: i64, caller: u64, skills: Option<Steps<'a>>) -> Result<()>;
+    32 put_break_reason(now_us: i64, name: &'a str, settings: BreakSettings) -> Result<u64>;
+    33 remove_break_reason(now_us: i64, reason: u64) -> Result<()>;
+    34 set_break_quota(now_us: i64, quota: i64) -> Result<()>;
+    35 request_break(now_us: i64, agent: u64, reason: u64, force: bool, asked_us: i64) -> Result<()>;
+    36 withdraw_break(now_us: i64, agent: u64) -> Result<()>;
+    37 restore_break(now_us: i64, agent: u64, reason: u64, since_us: i64, overdue: bool) -> Result<()>;
 }

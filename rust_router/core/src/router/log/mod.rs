@@ -16,13 +16,13 @@ use std::ops::Deref;
 
 use serde::Serialize;
 
-use super::{Explanation, Result, Router, RouterError, types};
+use super::{BreakNews, Explanation, Result, Router, RouterError, types};
 use calls::Outcome;
 pub use replay::{LogError, Replay};
 
 const MAGIC: &[u8; 8] = b"CCDECIDE";
 /// Changes with the format of snapshots and whenever calls do; no version reads another's.
-pub const LOG_FORMAT: u32 = 5;
+pub const LOG_FORMAT: u32 = 6;
 /// A log that nobody fetches ends here: some million calls.
 const MAX_UNFETCHED: usize = 64 << 20;
 /// Most bytes of calls to be kept.
@@ -149,6 +149,11 @@ impl Recorder {
     /// `Router::changed_agents`, which no decision depends on.
     pub fn changed_agents(&mut self) -> Vec<u64> {
         self.router.changed_agents()
+    }
+
+    /// `Router::break_news`, which no decision depends on.
+    pub fn break_news(&mut self) -> Vec<BreakNews> {
+        self.router.break_news()
     }
 
     /// Bytes that wait to be fetched; None when no log is written.

@@ -15,7 +15,7 @@ use crate::estimate::EstimateError;
 /// Begins each snapshot.
 const MAGIC: &[u8; 8] = b"CCROUTER";
 /// Changes whenever the rows do; no version reads another's.
-pub const SNAPSHOT_FORMAT: u32 = 6;
+pub const SNAPSHOT_FORMAT: u32 = 7;
 /// Magic and format before the rows, a CRC-32 of everything else behind them.
 const HEAD: usize = 12;
 const TAIL: usize = 4;

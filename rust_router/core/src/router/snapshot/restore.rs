@@ -1,15 +1,20 @@
 //! From facts to a router. Nothing is believed: each number has its range and each id must be somebody's.
 
 use super::super::adopt::COUNTS;
+use super::super::breaks::{BreakReason, Request, Resting};
 use super::super::callers::{REMEMBERED, key_priority};
 use super::super::timers::Due;
 use super::super::types::{self, range};
 use super::super::{
-    Agent, Caller, CallerKey, LadderId, MAX_EXTERNAL_CALLS, MAX_PRIORITY, MAX_TIER, MAX_US, Offer,
-    Phase, Queue, Ready, Rest, Router, RouterError, Shield, Slots, Status, Tier, Trail,
+    Agent, Caller, CallerKey, LadderId, MAX_BREAK_QUOTA, MAX_EXTERNAL_CALLS, MAX_PRIORITY,
+    MAX_TIER, MAX_US, Offer, Phase, Queue, Ready, Rest, Router, RouterError, Shield, Slots, Status,
+    Tier, Trail,
 };
 use super::SnapshotError::{self, Contradiction};
-use super::rows::{AgentRow, CallerRow, Facts, OfferRow, QueueRow, TierRow};
+use super::rows::{
+    AgentRow, BreakReasonRow, BreakRequestRow, CallerRow, Facts, OfferRow, QueueRow, RestingRow,
+    TierRow,
+};
 use crate::estimate::{Estimator, Ticket};
 
 type Result<T> = std::result::Result<T, SnapshotError>;
@@ -43,9 +48,12 @@ pub(super) fn rebuild(facts: Facts) -> Result<Router> {
         counts_work,
         last_ids,
         queues,
+        break_quota,
+        break_reasons,
         agents,
         callers,
         offers,
+        break_requests,
         tokens,
     } = facts;
     types::duration("now_us", now_us)?;
@@ -53,7 +61,7 @@ pub(super) fn rebuild(facts: Facts) -> Result<Router> {
         last_ids.iter().all(|id| *id <= MAX_ID),
         "an id out of range",
     )?;
-    let [queue_id, agent_id, caller_id, offer_id] = last_ids;
+    let [queue_id, agent_id, caller_id, offer_id, reason_id] = last_ids;
     let mut router = Router {
         now_us,
         draws,
@@ -69,6 +77,12 @@ pub(super) fn rebuild(facts: Facts) -> Result<Router> {
         put_queue(&mut router, row)?;
         estimators.push((row.id, &row.estimator));
     }
+    range("quota", break_quota, 0, MAX_BREAK_QUOTA)?;
+    router.breaks.quota = break_quota;
+    router.breaks.reasons = Slots::after(reason_id);
+    for row in &break_reasons {
+        put_break_reason(&mut router, row)?;
+    }
     let mut agent_slots = Vec::with_capacity(agents.len());
     for row in agents {
         agent_slots.push(put_agent(&mut router, row)?);
@@ -81,6 +95,9 @@ pub(super) fn rebuild(facts: Facts) -> Result<Router> {
     }
     for row in &offers {
         put_offer(&mut router, row)?;
+    }
+    for row in &break_requests {
+        put_break_request(&mut router, row)?;
     }
     must(
         tokens.is_sorted_by_key(|timer| timer.0),
@@ -139,6 +156,58 @@ fn put_queue(router: &mut Router, row: &QueueRow) -> Result<()> {
     must(earlier.is_none(), "two queues of one name")
 }
 
+fn put_break_reason(router: &mut Router, row: &BreakReasonRow) -> Result<()> {
+    types::name(row.name)?;
+    row.settings.check()?;
+    let reason = BreakReason::new(row.name, row.settings);
+    let slot = router.breaks.reasons.insert_again(row.id, reason)?;
+    must(slot.is_some(), "a break reason's id that can't be")?;
+    let is_new = router.breaks.put_reason(row.id, row.name);
+    must(is_new, "two break reasons of one name")
+}
+
+fn put_resting(router: &mut Router, slot: u32, id: u64, row: &RestingRow) -> Result<()> {
+    past(row.since_us, router.now_us)?;
+    let on_break = router.agents.get(slot)?.status == Status::OnBreak;
+    must(on_break, "a break of an agent who has none")?;
+    let reason = router.reason_slot(row.reason)?;
+    let settings = &router.breaks.reasons.get(reason)?.settings;
+    let passed = settings
+        .limit_us(row.since_us)
+        .is_some_and(|limit_us| limit_us <= router.now_us);
+    must(passed || !row.overdue, "a limit that passed too early")?;
+    router.breaks.take_place(reason)?;
+    let resting = Resting::since(reason, row.since_us, row.overdue);
+    router.breaks.begin(slot, id, resting)?;
+    router.agents.get_mut(slot)?.breaks = true;
+    Ok(())
+}
+
+fn put_break_request(router: &mut Router, row: &BreakRequestRow) -> Result<()> {
+    past(row.asked_us, router.now_us)?;
+    let slot = router.agent_slot(row.agent)?;
+    let reason = router.reason_slot(row.reason)?;
+    let agent = router.agents.get_mut(slot)?;
+    must(
+        agent.status != Status::LoggedOut,
+        "a request of an agent who is logged out",
+    )?;
+    agent.breaks = true;
+    let rests = router.breaks.resting.get(&slot);
+    must(
+        rests.is_none_or(|resting| resting.reason != reason),
+        "a request for the break that is",
+    )?;
+    must(!router.breaks.has_asked(slot), "two requests of one agent")?;
+    router.breaks.stand_in_line(Request {
+        agent: slot,
+        reason,
+        asked_us: row.asked_us,
+        place: row.place,
+    })?;
+    Ok(())
+}
+
 fn put_steps(router: &mut Router, skills: &[(i64, String)]) -> Result<LadderId> {
     let steps: Vec<(i64, &str)> = skills
         .iter()
@@ -177,6 +246,7 @@ fn put_agent(router: &mut Router, row: AgentRow) -> Result<u32> {
         calls_answered,
         talk_us,
         work,
+        resting,
         tiers,
     } = row;
     types::name(name)?;
@@ -231,6 +301,9 @@ fn put_agent(router: &mut Router, row: AgentRow) -> Result<u32> {
     agent.rest = rest;
     agent.hold = hold;
     agent.tiers = places.into();
+    if let Some(resting) = resting {
+        put_resting(router, slot, id, &resting)?;
+    }
     Ok(slot)
 }
 

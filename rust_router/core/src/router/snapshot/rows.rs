@@ -6,10 +6,11 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::super::breaks::{Place, Request, Resting};
 use super::super::timers::Timers;
 use super::super::{
-    Agent, AgentSettings, Caller, CallerKey, Misses, NO_TRAIL, Offer, Phase, Queue, QueueSettings,
-    Rest, Result, Router, Status, Tier, TierSettings, Trail, Work,
+    Agent, AgentSettings, BreakSettings, Caller, CallerKey, Misses, NO_TRAIL, Offer, Phase, Queue,
+    QueueSettings, Rest, Result, Router, Status, Tier, TierSettings, Trail, Work,
 };
 use crate::estimate::Ticket;
 
@@ -20,14 +21,19 @@ pub(super) struct Facts<'a> {
     pub(super) seed: u64,
     pub(super) draws: u64,
     pub(super) counts_work: bool,
-    /// The newest ids of queues, agents, callers and offers.
-    pub(super) last_ids: [u64; 4],
+    /// The newest ids of queues, agents, callers, offers and break reasons.
+    pub(super) last_ids: [u64; 5],
     #[serde(borrow)]
     pub(super) queues: Vec<QueueRow<'a>>,
+    pub(super) break_quota: i64,
+    #[serde(borrow)]
+    pub(super) break_reasons: Vec<BreakReasonRow<'a>>,
     #[serde(borrow)]
     pub(super) agents: Vec<AgentRow<'a>>,
     pub(super) callers: Vec<CallerRow>,
     pub(super) offers: Vec<OfferRow>,
+    /// In the order of the line.
+    pub(super) break_requests: Vec<BreakRequestRow>,
     /// Deadlines and tokens of the engine, in the order in which they will be due.
     pub(super) tokens: Vec<(i64, i64)>,
 }
@@ -45,6 +51,29 @@ pub(super) struct QueueRow<'a> {
     pub(super) passes: Vec<u64>,
     /// What `Estimator::to_bytes` gives.
     pub(super) estimator: Vec<u8>,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct BreakReasonRow<'a> {
+    pub(super) id: u64,
+    pub(super) name: &'a str,
+    pub(super) settings: BreakSettings,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct BreakRequestRow {
+    pub(super) agent: u64,
+    pub(super) reason: u64,
+    pub(super) asked_us: i64,
+    pub(super) place: Place,
+}
+
+/// A break with a reason: the limit follows from it.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct RestingRow {
+    pub(super) reason: u64,
+    pub(super) since_us: i64,
+    pub(super) overdue: bool,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -72,6 +101,7 @@ pub(super) struct AgentRow<'a> {
     pub(super) calls_answered: u64,
     pub(super) talk_us: i64,
     pub(super) work: Work,
+    pub(super) resting: Option<RestingRow>,
     pub(super) tiers: Vec<TierRow>,
 }
 
@@ -118,6 +148,8 @@ impl<'a> Facts<'a> {
             counts_work,
             seed,
             draws,
+            // News wait for somebody who asks; the rest follows from reasons, agents and requests.
+            breaks,
             // In the rows of those who have them.
             skills: _,
             // Follow from the rest.
@@ -145,7 +177,19 @@ impl<'a> Facts<'a> {
                 agents.last_id(),
                 callers.last_id(),
                 offers.last_id(),
+                breaks.reasons.last_id(),
             ],
+            break_quota: breaks.quota,
+            break_reasons: breaks
+                .reasons
+                .by_age()
+                .into_iter()
+                .map(|(id, _, reason)| BreakReasonRow {
+                    id,
+                    name: &reason.name,
+                    settings: reason.settings,
+                })
+                .collect(),
             queues: queues
                 .by_age()
                 .into_iter()
@@ -154,7 +198,7 @@ impl<'a> Facts<'a> {
             agents: agents
                 .by_age()
                 .into_iter()
-                .map(|(id, _, agent)| AgentRow::of(id, agent, router))
+                .map(|(id, slot, agent)| AgentRow::of(id, slot, agent, router))
                 .collect::<Result<_>>()?,
             callers: callers
                 .by_age()
@@ -165,6 +209,11 @@ impl<'a> Facts<'a> {
                 .by_age()
                 .into_iter()
                 .map(|(id, _, offer)| OfferRow::of(id, offer, router))
+                .collect::<Result<_>>()?,
+            break_requests: breaks
+                .requests
+                .values()
+                .map(|request| BreakRequestRow::of(request, router))
                 .collect::<Result<_>>()?,
             tokens: Timers::tokens(timers).collect(),
         })
@@ -213,6 +262,33 @@ impl<'a> QueueRow<'a> {
     }
 }
 
+impl BreakRequestRow {
+    fn of(request: &Request, router: &Router) -> Result<Self> {
+        let Request {
+            agent,
+            reason,
+            asked_us,
+            place,
+        } = request;
+        Ok(Self {
+            agent: router.agents.id(*agent)?,
+            reason: router.breaks.reasons.id(*reason)?,
+            asked_us: *asked_us,
+            place: *place,
+        })
+    }
+}
+
+impl RestingRow {
+    fn of(resting: &Resting, router: &Router) -> Result<Self> {
+        Ok(Self {
+            reason: router.breaks.reasons.id(resting.reason)?,
+            since_us: resting.since_us,
+            overdue: resting.overdue,
+        })
+    }
+}
+
 impl TierRow {
     fn of(tier: &Tier, router: &Router) -> Result<Self> {
         let Tier {
@@ -236,7 +312,7 @@ impl TierRow {
 }
 
 impl<'a> AgentRow<'a> {
-    fn of(id: u64, agent: &'a Agent, router: &Router) -> Result<Self> {
+    fn of(id: u64, slot: u32, agent: &'a Agent, router: &Router) -> Result<Self> {
         let Agent {
             name,
             settings,
@@ -261,6 +337,7 @@ impl<'a> AgentRow<'a> {
             wanted: _,
             dirty: _,
             changed: _,
+            breaks: _,
         } = agent;
         let mut tiers: Vec<TierRow> = tiers
             .iter()
@@ -293,6 +370,10 @@ impl<'a> AgentRow<'a> {
             calls_answered: *calls_answered,
             talk_us: *talk_us,
             work: work.clone(),
+            resting: match router.breaks.resting.get(&slot) {
+                Some(resting) => Some(RestingRow::of(resting, router)?),
+                None => None,
+            },
             tiers,
         })
     }
