@@ -358,13 +358,16 @@ def call_transfer(uuid: str, kind: str, where: str, config: ConfigOption = None)
 def call_consult(
     uuid: str, what: str, whom: Annotated[str, typer.Argument()] = "", config: ConfigOption = None
 ) -> None:
-    """Let the agent of call UUID ask somebody: `agent NAME` or `number N`; then `complete` or `return`.
+    """Let the agent of call UUID ask somebody: `agent NAME`, `queue NAME` or `number N`.
 
-    The caller hears music from the moment that somebody answers. `complete` connects the caller with them and
-    frees the agent, as hanging up does; `return` brings the agent back to the caller.
+    Of a queue somebody is asked who is free. The caller hears music from the moment that somebody answers.
+    Then `complete` connects the caller with them and frees the agent, as hanging up does; `return` brings the
+    agent back to the caller.
     """
-    if what not in ("agent", "number", "complete", "return") or (what in ("agent", "number")) != bool(whom):
-        raise CliError("what to do isn't clear", "agent NAME, number N, complete, or return", code=BAD_INPUT)
+    asks = what in ("agent", "queue", "number")
+    if not (asks or what in ("complete", "return")) or asks != bool(whom):
+        hint = "agent NAME, queue NAME, number N, complete, or return"
+        raise CliError("what to do isn't clear", hint, code=BAD_INPUT)
     with backend(read_config(config)) as behind:
         behind.consult(uuid, what, whom)
     typer.echo(f"on its way; `callcenter call trace {uuid}` tells")

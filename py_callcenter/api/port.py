@@ -315,7 +315,7 @@ class ControllerPort(Protocol):
         """Send a caller who waits or talks somewhere else. 409 when that isn't possible now."""
         ...
 
-    async def consult(self, call: str, kind: Literal["agent", "number"], name: str) -> None:
+    async def consult(self, call: str, kind: Literal["agent", "queue", "number"], name: str) -> None:
         """Call somebody for the agent of a call; 409 when that isn't possible now."""
         ...
 

@@ -112,16 +112,20 @@ class ConsultOrder(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     agent: Annotated[str, Field(max_length=64)] | None = None
+    queue: Annotated[str, Field(max_length=64)] | None = None
+    """Whoever of it is free now: the lowest level first, then who has been idle for longest."""
     number: Annotated[str, Field(max_length=21)] | None = None
     """A telephone number, called by the node's `dial-out`."""
 
-    def target(self) -> tuple[Literal["agent", "number"], str]:
+    def target(self) -> tuple[Literal["agent", "queue", "number"], str]:
         """Raises `PortError` unless it is exactly one."""
-        if self.agent is not None and self.number is None:
-            return "agent", self.agent
-        if self.number is not None and self.agent is None:
-            return "number", self.number
-        raise PortError(400, "whom to consult isn't clear", "give one of: agent, number")
+        given: list[tuple[Literal["agent", "queue", "number"], str | None]] = [
+            ("agent", self.agent), ("queue", self.queue), ("number", self.number),
+        ]  # fmt: skip
+        named = [(kind, name) for kind, name in given if name is not None]
+        if len(named) != 1:
+            raise PortError(400, "whom to consult isn't clear", "give one of: agent, queue, number")
+        return named[0]
 
 
 class DivertOrder(BaseModel):

@@ -14,7 +14,7 @@ from py_callcenter.config import shapes
 from py_callcenter.engine import offers, outside, registrations, standby, transfers
 from py_callcenter.engine.actions import Bridge, Device, Kill, Originate, PlayMusic, SetVariables, StopMusic
 from py_callcenter.engine.calls import Call, Offer, OfferState, Phase
-from py_callcenter.engine.errors import BadTarget, NotNow, UnknownAgent
+from py_callcenter.engine.errors import BadTarget, NotNow, UnknownAgent, UnknownQueueName
 from py_callcenter.engine.identity import job_uuid, leg_uuid
 from py_callcenter.engine.records import ConsultationEnded
 from py_callcenter.engine.state import State
@@ -55,13 +55,18 @@ class Consult:
 
 
 def start(state: State, call_id: str, to: transfers.Destination) -> None:
-    """Call somebody for the agent of a call. Raises `UnknownCall`, `UnknownAgent`, `BadTarget`, `NotNow`."""
+    """Call somebody for the agent of a call; of a queue, whoever is free.
+
+    Raises `UnknownCall`, `UnknownAgent`, `UnknownQueueName`, `BadTarget`, `NotNow`.
+    """
     call = transfers.find(state, call_id)
     offer = call.winner
     if call.phase is not Phase.TALKING or offer is None or offer.state is not OfferState.TALKING:
         raise NotNow(f"no agent talks with call `{call_id[:64]}`")
     if call.consult is not None:
         raise NotNow("the agent consults somebody already")
+    if to.kind == "queue":
+        to = _one_of(state, offer, to.name)
     contacts, number = _contacts(state, call, offer, to)
     call.consults += 1
     name = f"consult/{call.id}/{state.epoch}"
@@ -282,8 +287,7 @@ def _contacts(state: State, call: Call, offer: Offer, to: transfers.Destination)
             raise UnknownAgent(to.name)
         if agent is offer.agent:
             raise NotNow("that is the agent who talks with the caller")
-        line = state.router.agent(state.agent_ids[to.name])
-        if line.state != "waiting" or not registrations.is_reachable(state, to.name):
+        if not _is_free(state, to.name):
             raise NotNow(f"agent `{to.name}` can't be called now")
         if standby.stands(state, agent.name):
             raise NotNow(f"the phone of agent `{to.name}` stays connected, so it can't be called")
@@ -291,13 +295,37 @@ def _contacts(state: State, call: Call, offer: Offer, to: transfers.Destination)
             registrations.way(state, call.node, one) for one in agent.contacts[:_MOST_PHONES]
         ], call.number
     if to.kind != "number":
-        raise BadTarget("somebody to consult", "an agent or a number; for a queue use the agent's phone")
+        raise BadTarget("somebody to consult", "an agent, a queue or a number")
     node = state.config.node(call.node)
     if node is None or node.dial_out is None:
         raise NotNow("there is no way to numbers outside: the node's `dial-out` isn't set")
     if not shapes.is_number(to.name):
         raise BadTarget("a number", "2 to 20 digits, perhaps after a `+`; no premium-rate number")
     return [node.dial_out.replace("{number}", to.name)], state.config.controller.outside_number
+
+
+def _one_of(state: State, offer: Offer, queue: str) -> transfers.Destination:
+    """Who is asked for a queue: the lowest level first, then whoever has been idle for longest. The agent
+    waits in no line, for the caller waits too.
+    """
+    if queue not in state.queues:
+        raise UnknownQueueName(queue, state.queues)
+    free = [
+        (tier.level, state.router.agent(state.agent_ids[name]).idle_since_us, name)
+        for (served, name), tier in state.tiers.items()
+        if served == queue
+        and name != offer.agent.name
+        and _is_free(state, name)
+        and not standby.stands(state, name)
+    ]
+    if not free:
+        raise NotNow(f"nobody of queue `{queue}` is free now")
+    return transfers.Destination("agent", min(free)[2])
+
+
+def _is_free(state: State, agent: str) -> bool:
+    line = state.router.agent(state.agent_ids[agent])
+    return line.state == "waiting" and registrations.is_reachable(state, agent)
 
 
 def _marks(state: State, call: Call, whom: str) -> tuple[tuple[str, str], ...]:

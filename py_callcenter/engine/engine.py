@@ -314,7 +314,7 @@ class Engine:
         return self._finish()
 
     def consult(self, call_id: str, to: transfers.Destination, now_us: int) -> Outcome:
-        """Call an agent or a number for the agent of a call. Raises as `transfer` does."""
+        """Call an agent, one of a queue or a number for the agent of a call. Raises as `transfer` does."""
         self._advance(now_us)
         consults.start(self._state, call_id, to)
         return self._finish()

@@ -165,15 +165,17 @@ def test_an_agent_consults_somebody_and_comes_back_or_hands_over(api, controller
     assert controller.asked == []
     assert api("POST", path, json={"agent": "a2"}, headers=AUTH).status_code == 204
     assert api("POST", path, json={"number": "+15550"}, headers=AUTH).status_code == 204
+    assert api("POST", path, json={"queue": "sales"}, headers=AUTH).status_code == 204
     assert api("POST", f"{path}/complete", headers=AUTH).status_code == 204
     assert api("DELETE", path, headers=AUTH).status_code == 204
     assert controller.asked == [
         ("consult", "call-1", "agent", "a2"),
         ("consult", "call-1", "number", "+15550"),
+        ("consult", "call-1", "queue", "sales"),
         ("complete_consult", "call-1"),
         ("end_consult", "call-1"),
     ]
-    for body in ({}, {"agent": "a", "number": "1"}, {"to": "x"}):
+    for body in ({}, {"agent": "a", "number": "1"}, {"agent": "a", "queue": "b"}, {"to": "x"}):
         assert api("POST", path, json=body, headers=AUTH).status_code in (400, 422)
 
 

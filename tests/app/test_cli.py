@@ -260,10 +260,12 @@ def test_a_call_is_transferred(running, controller):
 
 def test_an_agent_consults_by_command(running, controller):
     running.out("call", "consult", "call-2", "agent", "1001")
+    running.out("call", "consult", "call-2", "queue", "sales")
     running.out("call", "consult", "call-2", "complete")
     running.out("call", "consult", "call-2", "return")
     assert controller.asked == [
         ("consult", "call-2", "agent", "1001"),
+        ("consult", "call-2", "queue", "sales"),
         ("complete_consult", "call-2"),
         ("end_consult", "call-2"),
     ]

@@ -6,7 +6,7 @@ import pytest
 from sim.world import BUSY, IGNORES, MANUAL, SECOND, World, agent, queue
 
 from py_callcenter.config import Config, Controller, Node, Tier
-from py_callcenter.engine.errors import BadTarget, NotNow
+from py_callcenter.engine.errors import BadTarget, NotNow, UnknownQueueName
 from py_callcenter.engine.transfers import Destination
 from py_callcenter.sim import Behaviour, Step
 
@@ -405,13 +405,55 @@ def test_an_agent_whose_own_transfer_crosses_the_colleague_s_answer():
     home(world, call)
 
 
+def test_of_a_queue_whoever_is_free_is_asked_the_lowest_level_first_then_the_longest_idle():
+    world = World(
+        Config(
+            nodes=(Node(name="fs1", password="x"),),
+            queues=(queue("support"), queue("sales")),
+            agents=tuple(agent(name) for name in ("1000", "2000", "3000", "4000")),
+            tiers=(
+                Tier(queue="support", agent="1000"),
+                Tier(queue="sales", agent="1000"),
+                Tier(queue="sales", agent="2000", level=2),
+                Tier(queue="sales", agent="3000"),
+                Tier(queue="sales", agent="4000"),
+            ),
+        )
+    )
+    for name in ("1000", "2000", "3000", "4000"):
+        world.phone(name)
+    call = talking(world)
+
+    def asked() -> str:
+        consult(world, call, "queue", "sales")
+        world.run(4)
+        busy = [name for name in ("2000", "3000", "4000") if world.agent(name).state == "busy_elsewhere"]
+        back(world, call)
+        world.run(2)
+        return " ".join(busy)
+
+    def rests(name: str) -> None:
+        world.carry_out(world.engine.set_agent_status(name, "On Break", world.now_us))
+
+    first = asked()
+    assert first in {"3000", "4000"}, "level 1 first"
+    rests(first)
+    assert asked() == ({"3000", "4000"} - {first}).pop()
+    rests(({"3000", "4000"} - {first}).pop())
+    assert asked() == "2000", "level 2 when nobody else is free"
+    rests("2000")
+    with pytest.raises(NotNow, match="nobody of queue `sales` is free"):
+        consult(world, call, "queue", "sales")
+    with pytest.raises(UnknownQueueName):
+        consult(world, call, "queue", "nowhere")
+
+
 def test_what_can_not_be_is_refused_and_changes_nothing():
     world = office()
     call = talking(world)
     before = len(world.actions)
     for kind, name, error in (
         ("agent", "1000", NotNow),
-        ("queue", "sales", BadTarget),
         ("extension", "voicemail", BadTarget),
         ("number", "1 &park()", BadTarget),
         ("number", "+19005551234", BadTarget),
