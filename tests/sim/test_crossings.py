@@ -275,3 +275,43 @@ def test_a_bridge_that_breaks_at_once(apart_ms, monkeypatch):
     assert world.verdict() == []
 
     assert world.truth.counts["call-offered"] == 1
+
+
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("first", [caller_leaves, caller_presses_the_exit_key], ids=lambda act: act.__name__)
+def test_several_agents_answer_as_the_caller_leaves(first):
+    """F24 and F22: nobody is left with a phone that talks to nobody."""
+    for apart_ms in APART_MS:
+        world = Crossing(3, "ring-all")
+        world.centre.after(0.1, world.do, first)
+        for number in range(3):
+            answer = world.phone(f"a{number}").answer
+            world.centre.after(
+                0.1 + apart_ms / 1000 + number / 1e4, world.do, lambda _world, answer=answer: answer()
+            )
+        world.centre.run(1)
+        assert world.verdict() == []
+
+
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("second", [caller_leaves, agent_hangs_up, agent_holds], ids=lambda act: act.__name__)
+def test_a_bridge_breaks_at_once_as_somebody_leaves(second, monkeypatch):
+    """F26 and F22, F23 or F27."""
+    for apart_ms in APART_MS:
+        world = Crossing()
+        world.do(agent_rings)
+        switch: Any = world.switch
+        joined = switch.join_legs
+
+        def breaks(first: Any, other: Any, world=world, joined=joined, apart_ms=apart_ms) -> None:
+            joined(first, other)
+            world.centre.after(0.06, world.do, lambda world: world.switch._part(other))
+            world.centre.after(0.06 + apart_ms / 1000, world.do, second)
+
+        with monkeypatch.context() as patch:
+            patch.setattr(switch, "join_legs", breaks)
+            world.centre.health.touch(0, world.centre.now_us)
+            world.do(agent_answers)
+            world.centre.run(0.3)
+        world.centre.run(2)
+        assert world.verdict() == [], f"{apart_ms} ms"
