@@ -101,6 +101,8 @@ def complete(state: State, call_id: str) -> None:
     consult = _under_way(state, call_id)
     if not consult.talking:
         raise NotNow("the other side hasn't answered yet")
+    if consult.talk_leg not in state.outside.consults:
+        raise NotNow("the other side has hung up; the agent is about to have the caller back")
     _keep_agent(state, consult, keep=False)
     _hand_over(state, consult)
 

@@ -52,7 +52,8 @@ class Core:
     def at(self, due_us: int, action: Callable[..., object], *arguments: Any) -> None:
         """Do something at a moment, at the earliest now."""
         self._order += 1
-        heapq.heappush(self._agenda, (max(due_us, self.now_us), self._order, action, arguments))
+        due_us = max(self.now_us, due_us)
+        heapq.heappush(self._agenda, (due_us, self._order, action, arguments))
 
     def wake(self, action: Callable[..., object], *arguments: Any) -> None:
         """Do something when a leg's own thread wakes: within one media tick."""

@@ -17,6 +17,7 @@ def _encode_byte(byte: int) -> bytes:
 
 
 _TABLE = tuple(_encode_byte(byte) for byte in range(256))
+_ASCII = {byte: _TABLE[byte].decode("ascii") for byte in range(128)}
 
 
 @lru_cache(maxsize=16384)
@@ -30,6 +31,8 @@ def quote(value: str) -> str:
         return "_undef_"
     if _NEEDS_WORK.search(value) is None:
         return value
+    if value.isascii() and "%" not in value:
+        return value.translate(_ASCII)
     raw = value.encode("utf-8", "surrogateescape")
     if b"%" not in raw:
         return b"".join(map(_TABLE.__getitem__, raw)).decode("ascii")

@@ -88,6 +88,13 @@ class Times:
     hold_accum: int = 0
 
 
+PROFILE_HEADERS = (
+    "Direction", "Logical-Direction", "Username", "Dialplan", "Caller-ID-Name", "Caller-ID-Number",
+    "Orig-Caller-ID-Name", "Orig-Caller-ID-Number", "Callee-ID-Name", "Callee-ID-Number", "Network-Addr",
+    "ANI", "Destination-Number", "Unique-ID", "Source", "Transfer-Source", "Context", "RDNIS", "Channel-Name",
+)  # fmt: skip
+
+
 @dataclass(slots=True)
 class Profile:
     """Who a leg says it is: the block `Caller-*` or, seen from the partner, `Other-Leg-*`."""
@@ -113,6 +120,9 @@ class Profile:
     rdnis: str = ""
     index: int = 1
     times: Times = field(default_factory=Times)
+    _named: tuple[str, ...] = field(default=(), init=False, repr=False, compare=False)
+    """What `_names` was rendered from."""
+    _names: str = field(default="", init=False, repr=False, compare=False)
 
     def copy(self, **changes: Any) -> Profile:
         """A new profile with its own stamps."""
@@ -121,34 +131,11 @@ class Profile:
 
     def lines(self, prefix: str) -> str:
         """Header lines in the order of switch_caller_profile_event_set_data; empty fields are left out."""
-        out: list[str] = []
-        for name, value in (
-            ("Direction", self.direction),
-            ("Logical-Direction", self.logical),
-            ("Username", self.username),
-            ("Dialplan", self.dialplan),
-            ("Caller-ID-Name", self.name),
-            ("Caller-ID-Number", self.number),
-            ("Orig-Caller-ID-Name", self.orig_name),
-            ("Orig-Caller-ID-Number", self.orig_number),
-            ("Callee-ID-Name", self.callee_name),
-            ("Callee-ID-Number", self.callee_number),
-            ("Network-Addr", self.network),
-            ("ANI", self.ani),
-            ("Destination-Number", self.destination),
-            ("Unique-ID", self.uuid),
-            ("Source", self.source),
-            ("Transfer-Source", self.transfer_source),
-            ("Context", self.context),
-            ("RDNIS", self.rdnis),
-            ("Channel-Name", self.channel_name),
-        ):
-            if value:
-                out.append(f"{prefix}-{name}: {quote(value)}\n")
-        if prefix == "Caller":
-            out.append(f"Caller-Profile-Index: {self.index}\n")
+        names = self._lines_of_names(prefix)
+        index = f"Caller-Profile-Index: {self.index}\n" if prefix == "Caller" else ""
         t = self.times
-        out.append(
+        return (
+            f"{names}{index}"
             f"{prefix}-Profile-Created-Time: {t.profile}\n{prefix}-Channel-Created-Time: {t.created}\n"
             f"{prefix}-Channel-Answered-Time: {t.answered}\n{prefix}-Channel-Progress-Time: {t.progress}\n"
             f"{prefix}-Channel-Progress-Media-Time: 0\n{prefix}-Channel-Hangup-Time: {t.hangup}\n"
@@ -157,7 +144,23 @@ class Profile:
             f"{prefix}-Channel-Hold-Accum: {t.hold_accum}\n{prefix}-Screen-Bit: true\n"
             f"{prefix}-Privacy-Hide-Name: false\n{prefix}-Privacy-Hide-Number: false\n"
         )
-        return "".join(out)
+
+    def _lines_of_names(self, prefix: str) -> str:
+        """They stay for most of a leg's life, while stamps change: rendered when one of them has."""
+        named = (
+            prefix, self.direction, self.logical, self.username, self.dialplan, self.name, self.number,
+            self.orig_name, self.orig_number, self.callee_name, self.callee_number, self.network, self.ani,
+            self.destination, self.uuid, self.source, self.transfer_source, self.context, self.rdnis,
+            self.channel_name,
+        )  # fmt: skip
+        if named != self._named:
+            self._named = named
+            self._names = "".join(
+                f"{prefix}-{header}: {quote(value)}\n"
+                for header, value in zip(PROFILE_HEADERS, named[1:], strict=True)
+                if value
+            )
+        return self._names
 
 
 @dataclass(slots=True)

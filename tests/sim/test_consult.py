@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 import pytest
 from sim.world import BUSY, IGNORES, MANUAL, SECOND, World, agent, queue
 
@@ -321,11 +323,31 @@ def test_nobody_is_killed_for_saying_that_they_are_consulted():
     assert stranger.alive
 
 
+def test_nobody_is_handed_over_to_somebody_who_has_hung_up():
+    """The agent's leg isn't parked yet, so for a few milliseconds it looks as if the two still talked."""
+    world = office()
+    call = consulting(world)
+    parks = []
+    world.drop = lambda event: event.name == "CHANNEL_PARK" and not parks.append(event)
+    world.does(world.phones["2000"].hang_up)
+    world.run(0.1)
+    assert parks
+
+    with pytest.raises(NotNow, match="hung up"):
+        complete(world, call)
+    world.drop = lambda _event: False
+    world.run(2)
+
+    assert world.talks_with(call) == "1000"
+    assert world.the("consultation-ended").outcome == "returned"
+
+
 def test_a_colleague_who_hangs_up_just_as_the_caller_is_handed_over():
     world = office()
     call = consulting(world)
     world.does(world.phones["2000"].hang_up)
-    complete(world, call)
+    with suppress(NotNow):
+        complete(world, call)
     world.run(8)
     assert world.talks_with(call) == "1000" or call.leg.profile.destination == "voicemail"
     for name in ("1000", "2000"):

@@ -17,6 +17,7 @@ EVERYTHING = (*NOW, 35, 37, 44)
 
 STORIES = {
     "a start lacked the line that told of a joined conversation, and the agent was in two at once": 304351,
+    "an agent handed a caller over to somebody who had just hung up, and both stood in silence": 410056,
     "a colleague held the agent when they were parted, and the simulated switch's music played on": 301904,
     "the controller stood still for two minutes, which the checker took for the seconds that were planned": (
         302641

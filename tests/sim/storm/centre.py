@@ -103,7 +103,9 @@ class Centre:
     def at(self, due_us: int, run: Callable[..., object], *arguments: Any) -> None:
         """Do something at a moment; the same moment keeps the order of asking."""
         self._order += 1
-        heapq.heappush(self._agenda, (max(self.now_us, due_us), self._order, run, arguments))
+        # Not `max`: each message and step asks.
+        due_us = max(self.now_us, due_us)
+        heapq.heappush(self._agenda, (due_us, self._order, run, arguments))
 
     def after(self, seconds: float, run: Callable[..., object], *arguments: Any) -> None:
         """Do something later."""
@@ -118,8 +120,8 @@ class Centre:
             due_us = agenda[0][0] if agenda else until_us
             which = -1
             for node, own, skew_us in agendas:
-                if own and own[0][0] - skew_us < due_us:
-                    due_us, which = own[0][0] - skew_us, node
+                if own and (theirs_us := own[0][0] - skew_us) < due_us:
+                    due_us, which = theirs_us, node
             if due_us > until_us:
                 self.now_us = until_us
                 return

@@ -346,7 +346,10 @@ class Link:
         return any(slot.line for slot in self.quick) and any(slot.line for slot in self.background)
 
     def _slot_of(self, line: Line) -> Slot | None:
-        return next((slot for slot in self._slots if slot.line is line), None)
+        for slot in self._slots:
+            if slot.line is line:
+                return slot
+        return None
 
     # What arrives.
 
