@@ -27,6 +27,7 @@ STORIES = {
 }
 
 
+@pytest.mark.timeout(300)
 @pytest.mark.parametrize("story", STORIES)
 def test_what_a_long_run_found_stays_mended(story, monkeypatch):
     monkeypatch.setattr(controller, "_NOTABLE", {})
