@@ -90,6 +90,7 @@ def arrived(state: State, node: str, event: Event) -> None:
             counted=stamped,
             earlier_us=earlier_us,
             resumed=resumed is not None,
+            shown=event,
         )
 
 
@@ -120,12 +121,14 @@ def enter(
     earlier_us: int = 0,
     resumed: bool = False,
     sent: bool = False,
+    shown: Event | None = None,
 ) -> None:
     """Begin a queue leg: into the core's order, stamped on the channel, with music.
 
     `counted`: the leg was entered before a restart of ours and is in the records already. `earlier_us`: wait
     before it that counts in the order; `resumed`: it is that of a place lost a moment ago. `sent`: somebody
-    has decided that the caller waits here, however long.
+    has decided that the caller waits here, however long. `shown`: the channel as it is, with nothing of ours
+    under way to it.
     """
     queue_id = state.queue_ids[queue.name]
     full = 0 < queue.max_callers <= state.router.calls_waiting(queue_id)
@@ -170,13 +173,16 @@ def enter(
         exits.leave(state, call, "expected-wait", queue.on_full)
         return
     # In the next turn: the caller waits for a phone to ring, and for nothing else.
-    state.start_timer(0, _settle_in, call, stay)
+    state.start_timer(0, _settle_in, call, stay, shown)
 
 
-def _settle_in(state: State, call: Call, stay: Stay) -> None:
+def _settle_in(state: State, call: Call, stay: Stay, shown: Event | None = None) -> None:
     """What must outlive us on the channel, and music."""
     if call.stay is stay and stay.open:
-        state.act(SetVariables(call.node, call.uuid, _stamps(state, call, stay)))
+        stamps = _stamps(state, call, stay)
+        if shown is not None:  # the switch reads each byte on its own, while it rings a phone
+            stamps = tuple(one for one in stamps if one[1] or f"variable_{one[0]}" in shown)
+        state.act(SetVariables(call.node, call.uuid, stamps))
         music.start(state, call)
 
 

@@ -23,8 +23,39 @@ _NAME_MAX: Final = 64
 BASE_SCORE_MAX_S: Final = 10 * 365 * 86_400
 
 
+_NAMES: Final = tuple(
+    f"variable_{name}"
+    for name in (
+        "cc_skills",
+        "cc_language",
+        "cc_outbound_announce",
+        "cc_priority",
+        "cc_base_score",
+        "cc_exit_keys",
+        "cc_exit_exten",
+        "cc_moh_override",
+        "cc_outbound_cid_name_prefix",
+        "cc_export_vars",
+        "cc_preferred_agent",
+        *exports.ALWAYS,
+    )
+)
+_NONE: Final = Wishes(
+    priority=0,
+    base_score_us=0,
+    exit_keys="",
+    exit=None,
+    moh_override="",
+    name_prefix="",
+    announce="",
+    exports=(),
+)
+
+
 def read(event: Event) -> Wishes:
     """The wishes in a PARK event."""
+    if not any(map(event.get, _NAMES)):  # most callers have none, and wait for a phone
+        return _NONE
     skills, language = _demand(event.get("variable_cc_skills")), _language(event.get("variable_cc_language"))
     unreadable: list[IgnoredWish] = []
     if skills is None:

@@ -49,6 +49,8 @@ _READ_BYTES: Final = 262_144
 _SLICE_S: Final = 0.005
 """The dispatcher lets others run after so long."""
 _UNSENT_BYTES: Final = 4 * 1024 * 1024
+_ITS_CHANNEL: Final = b"\nUnique-ID: "
+_ID_BYTES: Final = len(_ITS_CHANNEL) + 36
 
 
 OnReply = Callable[[Reply | None, EslError | None], None]
@@ -418,6 +420,8 @@ class Connection(greenswitch.InboundESL):  # type: ignore[misc]
             started = self._clock()
             while self._inbox:
                 item = self._inbox.popleft()
+                if self._inbox and _lets_pass(item.frame, self._inbox[0].frame):
+                    item, self._inbox[0] = self._inbox[0], item
                 self._inbox_bytes -= item.size
                 if item.frame is not None:
                     self._dispatch(item.frame)
@@ -462,6 +466,22 @@ class Connection(greenswitch.InboundESL):  # type: ignore[misc]
             # One bad handler must not stop the events of a whole node; GreenletExit still passes.
             self.counters.handler_errors += 1
             log.exception("esl_handler_failed", connection=self.name)
+
+
+def _lets_pass(first: Frame | None, second: Frame | None) -> bool:
+    """Whether these are the ANSWER and the PARK of one caller. The second says all that the first does, and
+    somebody waits for what it leads to; the switch itself may swap them (freeswitch-esl.md 1.9).
+    """
+    if first is None or second is None:
+        return False
+    answer, park = first.body, second.body
+    if not (
+        answer.startswith(b"Event-Name: CHANNEL_ANSWER\n") and park.startswith(b"Event-Name: CHANNEL_PARK\n")
+    ):
+        return False
+    one, other = answer.find(_ITS_CHANNEL), park.find(_ITS_CHANNEL)
+    same = one > 0 and other > 0 and answer[one : one + _ID_BYTES] == park[other : other + _ID_BYTES]
+    return same and b"\nCall-Direction: inbound\n" in park
 
 
 def _plain_name(frame: Frame) -> bytes:

@@ -245,18 +245,17 @@ class NodeLink:
         raise ConnectionFailed("not-connected", NOT_SENT)
 
     def _connection_for(self, action: Action) -> Connection | None:
-        match action:
-            case Originate():
-                slots, key = self._background, action.job
-            case StartRecording():
-                slots, key = self._background, action.uuid
-            case Bridge():
-                slots, key = self._quick, action.caller
-            case _:
-                slots, key = self._quick, action.uuid
-        first = zlib.crc32(key.encode()) % len(slots)
-        for slot in (*slots[first:], *slots[:first]):
-            if connection := slot.open:
+        if isinstance(action, Originate):
+            return self._open_one(self._background, action.job)
+        if isinstance(action, StartRecording):
+            return self._open_one(self._background, action.uuid)
+        return self._open_one(self._quick, action.caller if isinstance(action, Bridge) else action.uuid)
+
+    def _open_one(self, slots: list[_Slot], key: str) -> Connection | None:
+        """The same one for the same key, as long as it is open."""
+        first = zlib.crc32(key.encode()) % len(slots) if len(slots) > 1 else 0
+        for place in range(first, first + len(slots)):
+            if connection := slots[place % len(slots)].open:
                 return connection
         return None
 
@@ -513,7 +512,8 @@ class NodeLink:
         if name == "CUSTOM" and event.subclass == commands.CANARY_SUBCLASS:
             self.canaries.arrived(event)
             return
-        self._poking.heard(name, event)
+        if name != "CHANNEL_PARK":
+            self._poking.heard(name, event)
         if name == "HEARTBEAT":
             self._heartbeat_at = self._clock()
             self.heartbeat = Heartbeat.from_event(event)
@@ -525,6 +525,8 @@ class NodeLink:
             self._held.append(event)
         else:
             self._app.on_event(self.name, event)
+        if name == "CHANNEL_PARK":  # what it leads to comes first
+            self._poking.heard(name, event)
 
     # --- Proof of life ---------------------------------------------------------------------------------
 

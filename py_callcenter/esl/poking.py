@@ -17,6 +17,8 @@ class Poking:
         self._timings = timings
         self._counters = counters
         self._poker: Poker | None = None
+        self._parked: str | None = None
+        """The channel of the last PARK."""
 
     def start(self, connection: Connection) -> None:
         """From now on nothing else is written to this connection."""
@@ -43,11 +45,12 @@ class Poking:
         """Hurry when an event says that the next one follows within milliseconds."""
         if self._poker is None:
             return
-        if name == "CHANNEL_ANSWER" or (
+        if (name == "CHANNEL_ANSWER" and event.unique_id != self._parked) or (
             # A leg of ours rings for seconds before its next event; a caller is parked in milliseconds.
             name == "CHANNEL_CREATE" and event.get("Call-Direction") == "inbound"
         ):
             self._poker.hurry()
         elif name == "CHANNEL_PARK":
             # What we hurried for is here; the switch now needs the cores to ring the phone.
+            self._parked = event.unique_id
             self._poker.hurry(0)

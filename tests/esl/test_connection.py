@@ -130,6 +130,32 @@ def test_events_reach_the_sink_in_order():
     assert connection.counters.events == {"CHANNEL_PARK": 100}
 
 
+U2 = "47cd395f-bc16-41ce-a629-fe39699a6553"
+
+
+@pytest.mark.parametrize(
+    ("direction", "parked", "order"),
+    [
+        ("inbound", U1, ["CHANNEL_PARK", "CHANNEL_ANSWER"]),
+        ("inbound", U2, ["CHANNEL_ANSWER", "CHANNEL_PARK"]),
+        ("outbound", U1, ["CHANNEL_ANSWER", "CHANNEL_PARK"]),
+    ],
+    ids=["one caller's", "two callers'", "an agent's"],
+)
+def test_a_callers_park_passes_the_answer_that_came_with_it(direction, parked, order):
+    """The caller waits for what the PARK leads to."""
+    got: list[str] = []
+    more = {"Call__Direction": direction}
+    with FakeSwitch() as switch:
+        connection = opened(switch, on_event=lambda event: got.append(event.name))
+        answered = event("CHANNEL_ANSWER", Unique__ID=U1, **more)
+        after = event("CHANNEL_PARK", Unique__ID=parked, **more) + event("CHANNEL_HANGUP", Unique__ID=U1)
+        switch.peers[0].write(event("HEARTBEAT") + answered + after)
+        wait_for(lambda: len(got) == 4)
+        connection.stop()
+    assert got == ["HEARTBEAT", *order, "CHANNEL_HANGUP"]
+
+
 def test_a_poke_is_a_bare_newline_and_shifts_no_reply():
     with FakeSwitch() as switch:
         connection = opened(switch)

@@ -44,6 +44,24 @@ def test_whoever_waits_counts_as_cancelled_until_an_agent_answers():
     assert int(of(call, "queue_joined_epoch")["queue_joined_epoch"]) == BEGAN_S
 
 
+def test_what_an_earlier_stay_left_on_a_channel_is_cleared_and_no_more():
+    """Each byte keeps the switch busy while a phone is about to ring."""
+    world = office(IGNORES)
+    left = ("hangup_after_bridge=true", "cc_cancel_reason=TIMEOUT", "cc_agent_bridged=false")
+    call = world.call(extension(world, *left))
+    fresh = world.call()
+    world.run(1)
+
+    assert not {"hangup_after_bridge", "cc_cancel_reason", "cc_agent_bridged"} & call.leg.values.keys()
+    cleared = {
+        caller: [name for name, value in action.variables if not value]
+        for caller in (call, fresh)
+        for action in world.sent(SetVariables)
+        if action.uuid == caller.uuid and dict(action.variables).get("cc_side") == "member"
+    }
+    assert cleared == {call: ["hangup_after_bridge", "cc_agent_bridged", "cc_cancel_reason"], fresh: []}
+
+
 def test_whoever_talks_carries_the_agent_and_the_moment():
     world = office()
     call = world.call()
