@@ -257,8 +257,8 @@ def test_apply_that_would_drop_callers_is_refused(api):
     ("body", "error"),
     [
         (b"{", "the body isn't valid JSON"),
-        (b"[]", "the body must be a table of `queues`, `agents` and `tiers`"),
-        (b'{"nodes": []}', "the body must be a table of `queues`, `agents` and `tiers`"),
+        (b"[]", "the body must be a table of `queues`, `agents`, `tiers`, `breaks`"),
+        (b'{"nodes": []}', "the body must be a table of `queues`, `agents`, `tiers`, `breaks`"),
         (b'{"queues": [{"name": "a", "strategy": "x"}]}', 'queues[0].strategy: "x" isn\'t known'),
         (
             b'{"queues": [{"name": 1, "x": 2}]}',
@@ -393,6 +393,7 @@ def test_openapi_names_every_operation_once_and_for_ever(api):
         "healthz", "list_agents", "list_calls", "list_nodes", "list_queues", "list_report_emails",
         "metrics", "preview_report_email", "readyz", "rotate_key", "send_report_email", "set_agent",
         "set_wrap_up", "trace_call", "transfer_call", "undivert_all", "undivert_queue", "undrain_node",
+        "withdraw_break",
     ]  # fmt: skip
     assert "Routing" in spec["components"]["schemas"]
 
