@@ -81,7 +81,7 @@ def test_an_order_about_an_agent_is_answered_when_it_is_on_disk(order):
 
     hub = object.__new__(port.HubPort)
     hub._ask, hub._agent = ask, row
-    hub._controller = SimpleNamespace(**{order: lambda *_words: steps.append("done")})
+    hub._controller = SimpleNamespace(**{order: lambda *_words, **_more: steps.append("done")})
     hub._store = SimpleNamespace(kept=kept)
     words = {"set_agent_status": ("On Break",), "end_wrap_up": ()}.get(order, (5,))
 

@@ -13,7 +13,7 @@ from contract.test_reasons import Explained
 # The explained decisions take a quarter of a minute, and more on a machine that others use too.
 pytestmark = [pytest.mark.contract, pytest.mark.timeout(300)]
 
-HISTORIES = 200
+HISTORIES = 500
 EXPLAINED = 10_000
 
 
