@@ -12,8 +12,8 @@ from py_callcenter._router import Router
 from py_callcenter.api import WaitErrorRow, WaitRow, create_app
 from py_callcenter.api.port import BreakRow
 from py_callcenter.api.server import ApiServer, ListenError
-from py_callcenter.cli import CliError, Starting
-from py_callcenter.cli_commands import app
+from py_callcenter.cli.commands import app
+from py_callcenter.cli.start import CliError, Starting
 from py_callcenter.config import Strategy, load
 from py_callcenter.engine import Engine
 from py_callcenter.engine.records import CallOffered, OfferMade
@@ -103,7 +103,7 @@ def running(shell, tmp_path, controller):
 
 @pytest.fixture(autouse=True)
 def clock(monkeypatch):
-    monkeypatch.setattr("py_callcenter.cli_support.time.time", lambda: 1_795_000_000.0)
+    monkeypatch.setattr("py_callcenter.cli.support.time.time", lambda: 1_795_000_000.0)
 
 
 def test_queue_list(running):
@@ -452,7 +452,7 @@ def test_with_no_controller_an_agent_who_is_not_there_changes_nothing(stopped):
 
 def test_a_status_that_the_database_takes_for_old_news_is_not_reported_as_done(stopped, monkeypatch):
     stopped("agent", "set", "1000", "status", "Available")
-    monkeypatch.setattr("py_callcenter.cli_client.time.time_ns", lambda: 1_000_000_000)
+    monkeypatch.setattr("py_callcenter.cli.client.time.time_ns", lambda: 1_000_000_000)
 
     error = stopped.err("agent", "set", "1000", "status", "On Break", code=1)
 

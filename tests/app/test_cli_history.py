@@ -19,7 +19,7 @@ from py_callcenter.api import create_app
 from py_callcenter.api.server import ApiServer
 from py_callcenter.app.history import StoredHistory
 from py_callcenter.app.secrets import write_private
-from py_callcenter.cli_commands import app
+from py_callcenter.cli.commands import app
 from py_callcenter.store import Database, Store
 
 pytestmark = pytest.mark.app
@@ -37,7 +37,7 @@ def day():
 def later(monkeypatch, day):
     """The simulated day is over; for the command line too."""
     monkeypatch.setattr(
-        "py_callcenter.cli_stopped_history.time.time_ns", lambda: (day.now_us + 86_400_000_000) * 1000
+        "py_callcenter.cli.stopped_history.time.time_ns", lambda: (day.now_us + 86_400_000_000) * 1000
     )
 
 
@@ -83,7 +83,7 @@ def test_a_report_is_read_at_the_terminal(shell):
 
 def test_figures_at_the_terminal_are_those_of_the_page_and_an_hour_that_comes_twice_is_told_apart(capsys):
     """Missed offers are all that bounced back, halves go up, and two in the morning has two names."""
-    from py_callcenter.cli_history import _print
+    from py_callcenter.cli.history import _print
 
     agent = {
         "agent": "1000", "begin": "2026-10-25T02:00:00+01:00", "answered": 3, "offers_no_answer": 1,

@@ -9,7 +9,7 @@ from typer.testing import CliRunner
 from py_callcenter._router import Replay, Router
 from py_callcenter.app import decisions
 from py_callcenter.app.decisions import DecisionLog
-from py_callcenter.cli_commands import app
+from py_callcenter.cli.commands import app
 
 pytestmark = pytest.mark.app
 

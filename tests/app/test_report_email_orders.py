@@ -25,7 +25,7 @@ from typer.testing import CliRunner
 from py_callcenter.api import create_app
 from py_callcenter.api.server import ApiServer
 from py_callcenter.app.mailer import StoredMails
-from py_callcenter.cli_commands import app as command
+from py_callcenter.cli.commands import app as command
 from py_callcenter.config import Mail, Recipient, load
 from py_callcenter.reports.mail.periods import last_over
 from py_callcenter.store import Store

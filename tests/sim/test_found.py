@@ -12,7 +12,7 @@ from sim.storm.run import simulate
 
 from py_callcenter.app import controller
 
-pytestmark = pytest.mark.sim
+pytestmark = [pytest.mark.sim, pytest.mark.timeout(300)]
 
 ALL = (
     *(1, 2, 4, 6, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 25),

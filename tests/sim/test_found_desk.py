@@ -14,7 +14,7 @@ from sim.test_found import NOW
 
 from py_callcenter.app import controller
 
-pytestmark = pytest.mark.sim
+pytestmark = [pytest.mark.sim, pytest.mark.timeout(300)]
 
 STORIES = {
     "an agent transferred the caller by phone while a colleague's rang, who then got the caller back out": (

@@ -34,7 +34,7 @@ SIDEWAYS = {
 
 def part_of(path: Path) -> str:
     first = path.relative_to(PACKAGE).parts[0].removesuffix(".py")
-    return "cli" if first.startswith("cli_") else first
+    return "cli" if first == "__main__" else first
 
 
 def imported(path: Path) -> set[str]:

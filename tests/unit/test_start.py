@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from py_callcenter.cli import RunOptions, run_options
+from py_callcenter.cli.start import RunOptions, run_options
 from py_callcenter.config import Config, Queue
 from py_callcenter.store import Database
 
@@ -52,7 +52,7 @@ WHILE_SWITCHES_ANSWER = {
 
 
 def test_links_to_switches_are_loaded_before_what_they_are_for():
-    loaded = loaded_by("import py_callcenter.cli, py_callcenter.app.run")
+    loaded = loaded_by("import py_callcenter.cli.start, py_callcenter.app.run")
 
     assert "py_callcenter.esl.node" in loaded
     assert not loaded & WHILE_SWITCHES_ANSWER
@@ -60,7 +60,7 @@ def test_links_to_switches_are_loaded_before_what_they_are_for():
 
 
 def test_what_routes_calls_is_loaded_without_the_page_and_the_reports():
-    loaded = loaded_by("import py_callcenter.cli, py_callcenter.app.controller")
+    loaded = loaded_by("import py_callcenter.cli.start, py_callcenter.app.controller")
 
     assert "py_callcenter.store.writer" in loaded
     assert "py_callcenter.engine.engine" in loaded
@@ -159,6 +159,16 @@ def test_whatever_else_is_left_to_the_commands(words):
     assert run_options(words, {}) is None
 
 
+def test_the_package_is_the_command():
+    done = subprocess.run(
+        [sys.executable, "-m", "py_callcenter", "--help"],
+        capture_output=True, text=True, check=False, env={**os.environ, "NO_COLOR": "1"},
+    )  # fmt: skip
+    assert done.returncode == 0
+    assert "config" in done.stdout
+
+
+@pytest.mark.timeout(240)  # seven processes, on whatever machine
 def test_a_start_that_fails_says_what_is_wrong_as_any_command_does(tmp_path):
     (tmp_path / "bad.toml").write_text("[[queues]]\nnmae = 1\n", "utf-8")
 

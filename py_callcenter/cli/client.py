@@ -14,15 +14,15 @@ import httpx
 from py_callcenter.api.token import TokenError, read_token, token_path
 from py_callcenter.app import story
 from py_callcenter.app.secrets import rotate_seal
-from py_callcenter.cli import BAD_INPUT, FAILED, CliError
+from py_callcenter.cli.start import BAD_INPUT, FAILED, CliError
 from py_callcenter.config import Agent, Config, Controller, Queue, difference
 from py_callcenter.engine.records import AgentStatusChanged, AgentWrapUp, AnyRecord
 from py_callcenter.store import Database, StoreError
 from py_callcenter.store.store import catch_up
 
 if TYPE_CHECKING:
-    from py_callcenter.cli_stopped_history import StoppedHistory
-    from py_callcenter.cli_stopped_reports import StoppedReports
+    from py_callcenter.cli.stopped_history import StoppedHistory
+    from py_callcenter.cli.stopped_reports import StoppedReports
 
 TIMEOUT_SECONDS: Final = 10.0
 HISTORY_SECONDS: Final = 90.0
@@ -348,7 +348,7 @@ class Stopped:
 
     def _reports(self) -> StoppedReports:
         # Its libraries take longer to load than the other commands take to run.
-        from py_callcenter.cli_stopped_reports import StoppedReports  # noqa: PLC0415 - see above
+        from py_callcenter.cli.stopped_reports import StoppedReports  # noqa: PLC0415 - see above
 
         return StoppedReports(self._database, self._in_force)
 
@@ -362,7 +362,7 @@ class Stopped:
         return self._history().erase(number)
 
     def _history(self) -> StoppedHistory:
-        from py_callcenter.cli_stopped_history import StoppedHistory  # noqa: PLC0415 - likewise
+        from py_callcenter.cli.stopped_history import StoppedHistory  # noqa: PLC0415 - likewise
 
         return StoppedHistory(self._database, self._in_force)
 

@@ -7,9 +7,9 @@ from typing import Annotated
 
 import typer
 
-from py_callcenter.cli import BAD_INPUT, CliError, read_config
-from py_callcenter.cli_backend import backend
-from py_callcenter.cli_support import (
+from py_callcenter.cli.backend import backend
+from py_callcenter.cli.start import BAD_INPUT, CliError, read_config
+from py_callcenter.cli.support import (
     Commands,
     ConfigOption,
     JsonOption,

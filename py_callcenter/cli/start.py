@@ -50,7 +50,7 @@ def main() -> None:
     """Entry point."""
     options = run_options(sys.argv[1:], os.environ)
     if options is None:
-        from py_callcenter.cli_commands import main as any_command  # noqa: PLC0415 - see above
+        from py_callcenter.cli.commands import main as any_command  # noqa: PLC0415 - see above
 
         any_command()
         return
@@ -62,7 +62,7 @@ def main() -> None:
     try:
         start(read_config(options.config), options.level)
     except (CliError, ConfigErrors) as error:
-        from py_callcenter.cli_support import say  # noqa: PLC0415 - likewise
+        from py_callcenter.cli.support import say  # noqa: PLC0415 - likewise
 
         sys.exit(say(error))
 

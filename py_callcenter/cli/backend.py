@@ -49,7 +49,7 @@ class Backend(Protocol):
 @contextmanager
 def backend(config: Config) -> Iterator[Backend]:
     """The running controller; the database only when nothing listens at the controller's address."""
-    from py_callcenter.cli_client import Running, Stopped  # noqa: PLC0415 - see above
+    from py_callcenter.cli.client import Running, Stopped  # noqa: PLC0415 - see above
 
     running = Running(config.controller)
     with running:

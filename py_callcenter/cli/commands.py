@@ -10,13 +10,14 @@ from typing import Annotated, Any, Final
 
 import typer
 
-from py_callcenter import __version__, cli_history, cli_orders, logs
-from py_callcenter.cli import BAD_INPUT, RUN_LEVEL, CliError, Starting, level, read_config, start
-from py_callcenter.cli_backend import Backend, backend
-from py_callcenter.cli_database import database_app
-from py_callcenter.cli_decisions import decisions_app
-from py_callcenter.cli_reports import report_app
-from py_callcenter.cli_support import (
+from py_callcenter import __version__, logs
+from py_callcenter.cli import history, orders
+from py_callcenter.cli.backend import Backend, backend
+from py_callcenter.cli.database import database_app
+from py_callcenter.cli.decisions import decisions_app
+from py_callcenter.cli.reports import report_app
+from py_callcenter.cli.start import BAD_INPUT, RUN_LEVEL, CliError, Starting, level, read_config, start
+from py_callcenter.cli.support import (
     Commands,
     ConfigOption,
     JsonOption,
@@ -60,12 +61,12 @@ app.add_typer(queue_app, name="queue")
 app.add_typer(agent_app, name="agent")
 app.add_typer(call_app, name="call")
 app.add_typer(decisions_app, name="decisions")
-app.add_typer(cli_orders.node_app, name="node")
-app.add_typer(cli_orders.key_app, name="key")
+app.add_typer(orders.node_app, name="node")
+app.add_typer(orders.key_app, name="key")
 app.add_typer(report_app, name="report")
 app.add_typer(database_app, name="database")
-report_app.command("show")(cli_history.report_show)
-queue_app.command("divert")(cli_orders.divert)
+report_app.command("show")(history.report_show)
+queue_app.command("divert")(orders.divert)
 
 _NEGATIVE: Final = {"ignore_unknown_options": True}
 """Lets a value begin with a minus."""
@@ -422,7 +423,7 @@ def call_why(uuid: str, config: ConfigOption = None, as_json: JsonOption = False
         typer.echo(f"and {found['more_agents']} more agents")
 
 
-app.command("erase")(cli_history.erase)  # the last of the list: it is rarely wanted
+app.command("erase")(history.erase)  # the last of the list: it is rarely wanted
 
 
 def _closed(reason: str | None) -> str:

@@ -13,7 +13,7 @@ from typing import Annotated, Any, Final
 import typer
 from typer.core import TyperGroup
 
-from py_callcenter.cli import BAD_INPUT, CONFIG_VARIABLE, CliError
+from py_callcenter.cli.start import BAD_INPUT, CONFIG_VARIABLE, CliError
 from py_callcenter.config import ConfigErrors
 
 ConfigOption = Annotated[

@@ -9,8 +9,8 @@ from typing import Annotated, Any
 import typer
 
 from py_callcenter._router import DecisionLogError, Replay, Router, RouterError
-from py_callcenter.cli import BAD_INPUT, CliError
-from py_callcenter.cli_support import Commands, JsonOption, print_json, print_table
+from py_callcenter.cli.start import BAD_INPUT, CliError
+from py_callcenter.cli.support import Commands, JsonOption, print_json, print_table
 
 decisions_app = typer.Typer(
     cls=Commands, help="Make decisions again from a decision log, and explain them.", no_args_is_help=True

@@ -6,9 +6,9 @@ from typing import Annotated
 
 import typer
 
-from py_callcenter.cli import BAD_INPUT, CliError, read_config
-from py_callcenter.cli_backend import backend
-from py_callcenter.cli_support import Commands, ConfigOption, note
+from py_callcenter.cli.backend import backend
+from py_callcenter.cli.start import BAD_INPUT, CliError, read_config
+from py_callcenter.cli.support import Commands, ConfigOption, note
 
 database_app = typer.Typer(cls=Commands, help="Go back to an older program's database.", no_args_is_help=True)
 
@@ -30,7 +30,7 @@ def back(
     Records, configurations and the list of sent e-mails stay. The next start of a newer program, or any
     command of it, brings the database up again.
     """
-    from py_callcenter.store import Database, StoreError  # noqa: PLC0415 - see `cli_backend`
+    from py_callcenter.store import Database, StoreError  # noqa: PLC0415 - see `backend`
 
     found = read_config(config)
     with backend(found) as behind:  # also writes what is on the disk only

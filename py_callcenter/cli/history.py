@@ -10,9 +10,9 @@ from typing import Annotated, Any, Final
 
 import typer
 
-from py_callcenter.cli import BAD_INPUT, CliError, read_config
-from py_callcenter.cli_backend import backend
-from py_callcenter.cli_support import ConfigOption, JsonOption, note, print_json, print_table, shown, span
+from py_callcenter.cli.backend import backend
+from py_callcenter.cli.start import BAD_INPUT, CliError, read_config
+from py_callcenter.cli.support import ConfigOption, JsonOption, note, print_json, print_table, shown, span
 from py_callcenter.stats import ALIASES, DEFAULT_FORMULA, FORMULAS, SIZES
 
 _OF_CALLS: Final = (

@@ -8,9 +8,9 @@ from typing import Annotated, Any, Final, get_args
 
 import typer
 
-from py_callcenter.cli import BAD_INPUT, FAILED, CliError, read_config
-from py_callcenter.cli_backend import Backend, backend
-from py_callcenter.cli_support import Commands, ConfigOption, JsonOption, note, print_json, print_table, shown
+from py_callcenter.cli.backend import Backend, backend
+from py_callcenter.cli.start import BAD_INPUT, FAILED, CliError, read_config
+from py_callcenter.cli.support import Commands, ConfigOption, JsonOption, note, print_json, print_table, shown
 from py_callcenter.config import Calendar, Language, ReportName
 
 report_app = typer.Typer(

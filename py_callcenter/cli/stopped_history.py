@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from py_callcenter.app.secrets import stored_caller_key
-from py_callcenter.cli import BAD_INPUT, CliError
+from py_callcenter.cli.start import BAD_INPUT, CliError
 from py_callcenter.config import Config
 from py_callcenter.engine.identity import Sealer
 from py_callcenter.reports import Report, ReportError, ask, build, to_csv, to_dict

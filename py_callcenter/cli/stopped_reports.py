@@ -7,7 +7,7 @@ from datetime import date
 from typing import Any
 
 from py_callcenter import logs
-from py_callcenter.cli import BAD_INPUT, CliError
+from py_callcenter.cli.start import BAD_INPUT, CliError
 from py_callcenter.config import Config
 from py_callcenter.reports import ReportError
 from py_callcenter.reports.mail.courier import Courier, shown, why_not
