@@ -144,6 +144,13 @@ def test_a_supervisor_can_send_somebody_above_the_quota(canteen):
     assert canteen.state("cid") == "waiting"  # bob still has the only place
 
 
+def test_a_break_may_be_forced_from_the_first(canteen):
+    canteen.reason("lunch", quota=1)
+    canteen.ask("ann", "lunch")
+    canteen.ask("bob", "lunch", force=True)
+    assert canteen.state("bob") == "on_break"
+
+
 def test_a_break_without_a_reason_is_nobodys_business(canteen):
     canteen.router.set_break_quota(canteen.now_us, 1)
     canteen.status("ann", "On Break")
