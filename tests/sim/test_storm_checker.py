@@ -318,11 +318,11 @@ def while_one_node_is_away_nobody_is_served(patch):
 def a_busy_agents_wish_is_promised_and_forgotten(patch):
     set_status = Engine.set_agent_status
 
-    def deaf(self: Any, name: str, status: str, now_us: int) -> Any:
+    def deaf(self: Any, name: str, status: str, now_us: int, **more: Any) -> Any:
         state = self._state.router.agent(self._state.agent_ids[name]).state
         if state == "in_a_queue_call":
             return self.tick(now_us)
-        return set_status(self, name, status, now_us)
+        return set_status(self, name, status, now_us, **more)
 
     patch.setattr(Engine, "set_agent_status", deaf)
 
