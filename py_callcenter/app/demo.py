@@ -17,7 +17,19 @@ import gevent
 from pydantic import SecretStr
 
 from py_callcenter.app.run import Process, run
-from py_callcenter.config import Agent, Config, Controller, Exit, Node, Queue, ServiceLevel, Strategy, Tier
+from py_callcenter.config import (
+    Agent,
+    BreakReason,
+    Breaks,
+    Config,
+    Controller,
+    Exit,
+    Node,
+    Queue,
+    ServiceLevel,
+    Strategy,
+    Tier,
+)
 from py_callcenter.sim import Dialplan, Step, Switch
 from py_callcenter.sim.people import AgentStyle, CallerStyle, Traffic, lognormal, weibull
 from py_callcenter.sim.server import SwitchServer
@@ -36,6 +48,10 @@ _QUEUES: Final[tuple[tuple[str, Strategy, float, float], ...]] = (
     ("billing", "round-robin", 30, 3.0),
 )  # fmt: skip
 """Name, strategy, service-level seconds, share of the callers."""
+_BREAKS: Final = (("coffee", 40), ("lunch", 120))
+"""Reason, and the seconds that such a break may last; some take longer."""
+_AT_REST: Final = 3
+"""So many may take one at once; who asks for another waits."""
 _TEAMS: Final = {"support": range(1000, 1012), "sales": range(1010, 1017), "billing": range(1014, 1024)}
 
 
@@ -86,6 +102,10 @@ def _config(listen: str, port: int, folder: Path, hurry: float) -> Config:
     return Config(
         controller=Controller(
             listen=listen, database=f"sqlite:///{folder}/callcenter.db", state=str(folder / "state")
+        ),
+        breaks=Breaks(
+            quota=_AT_REST,
+            reasons=tuple(BreakReason(name=name, time_limit=limit_s / hurry) for name, limit_s in _BREAKS),
         ),
         nodes=(Node(name="simulated", host="127.0.0.1", port=port, password=SecretStr(PASSWORD)),),
         queues=tuple(
@@ -147,7 +167,7 @@ def _open(process: Process, server: SwitchServer, traffic: Traffic, hurry: float
 
 
 def _take_breaks(process: Process, hurry: float) -> None:
-    """Now and then somebody rests, and somebody comes back."""
+    """Now and then somebody rests or asks to, and somebody comes back."""
     rng = Random(SEED)  # noqa: S311 - who rests when is no secret
     controller = process.controller
     while True:
@@ -158,4 +178,5 @@ def _take_breaks(process: Process, hurry: float) -> None:
         if resting and rng.random() < 0.3 + 0.1 * len(resting):
             controller.set_agent_status(rng.choice(resting), "Available")
         elif free:
-            controller.set_agent_status(rng.choice(free), "On Break")
+            reason, _limit_s = rng.choice(_BREAKS)
+            controller.set_agent_status(rng.choice(free), "On Break", reason=reason)

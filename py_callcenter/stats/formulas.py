@@ -39,7 +39,6 @@ _IN_TIME: Final = ("answered_in_time",)
 _JUDGED: Final = (*_ENDED, AT_READING)
 """Those with a "service level event" as Cisco has it: answered, gone, or the threshold is over. When a late
 wait ends, it is in `_ENDED` instead, so no percentage jumps."""
-_JUDGED_TEXT: Final = "all whose wait is over or longer than the threshold"
 
 FORMULAS: Final[dict[str, Formula]] = {
     formula.name: formula
@@ -89,14 +88,19 @@ FORMULAS: Final[dict[str, Formula]] = {
         ),
         Formula(
             "cisco-ignore-abandons",
-            f"answered in time / ({_JUDGED_TEXT} - abandoned in time)",
+            "answered in time / (all whose wait is over or longer than the threshold - abandoned in time)",
             _IN_TIME,
             (*_JUDGED, "-abandoned_in_time"),
         ),
-        Formula("cisco-abandons-negative", f"answered in time / {_JUDGED_TEXT}", _IN_TIME, _JUDGED),
+        Formula(
+            "cisco-abandons-negative",
+            "answered in time / all whose wait is over or longer than the threshold",
+            _IN_TIME,
+            _JUDGED,
+        ),
         Formula(
             "cisco-abandons-positive",
-            f"(answered in time + abandoned in time) / {_JUDGED_TEXT}",
+            "(answered in time + abandoned in time) / all whose wait is over or longer than the threshold",
             ("answered_in_time", "abandoned_in_time"),
             _JUDGED,
         ),
