@@ -6,8 +6,9 @@ asked for: the start needs the address and the token only.
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING
+
+from py_callcenter.lazy import names
 
 if TYPE_CHECKING:
     from py_callcenter.api.app import create_app
@@ -50,10 +51,6 @@ __all__ = [
     "mask_number",
 ]
 
-_HOMES: Final = {"create_app": "app", "ensure_token": "token", "mask_number": "views"}
+_ELSEWHERE = {"create_app": "app", "ensure_token": "token", "mask_number": "views"}
 
-
-def __getattr__(name: str) -> Any:
-    if name not in __all__:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"{__name__}.{_HOMES.get(name, 'port')}"), name)
+__getattr__ = names(__name__, dict.fromkeys(__all__, "port") | _ELSEWHERE)

@@ -7,8 +7,9 @@ is named here is loaded when it is asked for: links to switches need the actions
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING
+
+from py_callcenter.lazy import names
 
 if TYPE_CHECKING:
     from py_callcenter.engine.actions import Action
@@ -20,18 +21,14 @@ if TYPE_CHECKING:
 
 __all__ = ["Action", "AnyRecord", "Engine", "EngineError", "Outcome", "View"]
 
-_HOMES: Final = {
-    "Action": "actions",
-    "AnyRecord": "records",
-    "Engine": "engine",
-    "EngineError": "errors",
-    "Outcome": "outcome",
-    "View": "view",
-}
-
-
-def __getattr__(name: str) -> Any:
-    home = _HOMES.get(name)
-    if home is None:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"{__name__}.{home}"), name)
+__getattr__ = names(
+    __name__,
+    {
+        "Action": "actions",
+        "AnyRecord": "records",
+        "Engine": "engine",
+        "EngineError": "errors",
+        "Outcome": "outcome",
+        "View": "view",
+    },
+)

@@ -6,9 +6,9 @@ line, when no controller runs, and for reports. What needs SQLAlchemy is loaded 
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING
 
+from py_callcenter.lazy import names
 from py_callcenter.store.errors import StoreError
 from py_callcenter.store.retention import Erased, Retention
 
@@ -34,21 +34,17 @@ __all__ = [
     "Writer",
 ]
 
-_HOMES: Final = {
-    "AppliedConfig": "database",
-    "Database": "database",
-    "Deliveries": "deliveries",
-    "Delivery": "deliveries",
-    "DeliveryState": "deliveries",
-    "Store": "store",
-    "StoredRecord": "record",
-    "Transact": "deliveries",
-    "Writer": "writer",
-}
-
-
-def __getattr__(name: str) -> Any:
-    home = _HOMES.get(name)
-    if home is None:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"{__name__}.{home}"), name)
+__getattr__ = names(
+    __name__,
+    {
+        "AppliedConfig": "database",
+        "Database": "database",
+        "Deliveries": "deliveries",
+        "Delivery": "deliveries",
+        "DeliveryState": "deliveries",
+        "Store": "store",
+        "StoredRecord": "record",
+        "Transact": "deliveries",
+        "Writer": "writer",
+    },
+)
