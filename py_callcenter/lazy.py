@@ -8,7 +8,10 @@ from typing import Any
 
 
 def names(package: str, homes: Mapping[str, str]) -> Callable[[str], Any]:
-    """The `__getattr__` (PEP 562) of a package. `homes`: the module of the package that has the name."""
+    """The `__getattr__` (PEP 562) of a package. `homes`: the module of the package that has the name.
+
+    To be set where TYPE_CHECKING isn't: a checker shall find names that the package hasn't.
+    """
 
     def load(name: str) -> Any:
         home = homes.get(name)

@@ -10,27 +10,6 @@ from typing import TYPE_CHECKING
 
 from py_callcenter.lazy import names
 
-if TYPE_CHECKING:
-    from py_callcenter.api.app import create_app
-    from py_callcenter.api.port import (
-        AgentRow,
-        CallRow,
-        ControllerPort,
-        Health,
-        NodeRow,
-        PortError,
-        QueueRow,
-        ServiceLevelRow,
-        Snapshot,
-        TraceStep,
-        WaitErrorRow,
-        WaitRow,
-        WhyAgent,
-        WhyRow,
-    )
-    from py_callcenter.api.token import ensure_token
-    from py_callcenter.api.views import mask_number
-
 __all__ = [
     "AgentRow",
     "CallRow",
@@ -51,6 +30,27 @@ __all__ = [
     "mask_number",
 ]
 
-_ELSEWHERE = {"create_app": "app", "ensure_token": "token", "mask_number": "views"}
+if TYPE_CHECKING:
+    from py_callcenter.api.app import create_app
+    from py_callcenter.api.port import (
+        AgentRow,
+        CallRow,
+        ControllerPort,
+        Health,
+        NodeRow,
+        PortError,
+        QueueRow,
+        ServiceLevelRow,
+        Snapshot,
+        TraceStep,
+        WaitErrorRow,
+        WaitRow,
+        WhyAgent,
+        WhyRow,
+    )
+    from py_callcenter.api.token import ensure_token
+    from py_callcenter.api.views import mask_number
+else:
+    _ELSEWHERE = {"create_app": "app", "ensure_token": "token", "mask_number": "views"}
 
-__getattr__ = names(__name__, dict.fromkeys(__all__, "port") | _ELSEWHERE)
+    __getattr__ = names(__name__, dict.fromkeys(__all__, "port") | _ELSEWHERE)

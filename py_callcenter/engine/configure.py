@@ -6,11 +6,12 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 from py_callcenter.config import Agent, Config
-from py_callcenter.engine import agents, breaks, outside, pacing, recovery, registrations, staffing, standby
+from py_callcenter.engine import agents, breaks, outside, pacing, registrations, staffing, standby
 from py_callcenter.engine.calls import Wishes
 from py_callcenter.engine.errors import NotNow
 from py_callcenter.engine.memory import Memory
 from py_callcenter.engine.records import AgentElsewhere, AgentStatusChanged
+from py_callcenter.engine.recovery import awaited
 from py_callcenter.engine.state import State
 
 
@@ -130,11 +131,11 @@ def _begin(state: State, new: Iterable[Agent], statuses: Mapping[str, str], memo
         status = was.status if was is not None and known else statuses.get(agent.name, agent.status)
         agents.set_status(state, agent.name, status, "initial", known=known)
         if was is not None:
-            recovery.restore_agent(state, agent.name, was)
+            awaited.restore_agent(state, agent.name, was)
             if was.elsewhere:  # who still has such a call is found anew
                 state.note(AgentElsewhere, agent=agent.name, elsewhere=False)
     breaks.restore(state, memory)
-    recovery.expect(state, memory)
+    awaited.expect(state, memory)
 
 
 def _remove(state: State, agent: str) -> None:

@@ -20,7 +20,6 @@ from py_callcenter.engine import (
     offers,
     outside,
     pacing,
-    recovery,
     registrations,
     standby,
     steer,
@@ -31,14 +30,7 @@ from py_callcenter.engine import (
     why,
 )
 from py_callcenter.engine import resync as resynchronise
-from py_callcenter.engine.actions import (
-    Action,
-    AskApplication,
-    Kill,
-    Look,
-    Originate,
-    Probe,
-)
+from py_callcenter.engine.actions import Action, AskApplication, Kill, Look, Originate, Probe
 from py_callcenter.engine.capacity import Capacity
 from py_callcenter.engine.errors import UnknownCall, UnknownNode
 from py_callcenter.engine.events import HANDLERS, leg_gone
@@ -47,6 +39,7 @@ from py_callcenter.engine.identity import Sealer
 from py_callcenter.engine.memory import Memory
 from py_callcenter.engine.outcome import NOTHING, Outcome
 from py_callcenter.engine.records import InvariantViolated
+from py_callcenter.engine.recovery import awaited, given_up
 from py_callcenter.engine.state import State
 
 
@@ -137,13 +130,13 @@ class Engine:
         """All channels of a node that could concern us, after a (re)connect."""
         self._advance(now_us)
         self._look(node, dumps)
-        recovery.seen(self._state, node)
+        given_up.seen(self._state, node)
         return self._finish()
 
     def on_restart(self, node: str, now_us: int) -> Outcome:
         """The switch is another run, which may have its calls again later (`sofia recover`)."""
         self._advance(now_us)
-        recovery.give_up(self._state, node)
+        given_up.give_up(self._state, node)
         return self._finish()
 
     def on_phones(self, node: str, contact: str, phones: tuple[str, ...], now_us: int) -> Outcome:
@@ -172,7 +165,7 @@ class Engine:
         """
         self._advance(now_us)
         holds.hold(self._state, node, "away")
-        recovery.give_up(self._state, node)
+        given_up.give_up(self._state, node)
         self._look(node, ())
         registrations.node_gone(self._state, node)
         return self._finish()
@@ -415,7 +408,7 @@ class Engine:
         callers_ = [call.uuid for call in state.calls.values() if call.node == node]
         legs = [uuid for uuid, offer in state.legs.items() if offer.call.node == node]
         legs += [*standby.legs(state, node), *consults.legs(state, node)]
-        return [*callers_, *legs, *outside.legs(state, node), *recovery.expected_legs(state, node, seen)]
+        return [*callers_, *legs, *outside.legs(state, node), *awaited.legs(state, node, seen)]
 
     # Inside.
 
@@ -463,7 +456,7 @@ class Engine:
             breaks.tell(state)
         for proposal in proposals:
             if state.awaited:
-                recovery.rung_elsewhere(state, state.agent_names[proposal.agent])
+                awaited.rung_elsewhere(state, state.agent_names[proposal.agent])
             offers.ring(state, proposal)
 
     def _look(self, node: str, dumps: Iterable[Event]) -> None:

@@ -15,8 +15,6 @@ from py_callcenter.engine import (
     offers,
     outside,
     pacing,
-    questions,
-    recovery,
     standby,
     strangers,
     talk,
@@ -25,6 +23,7 @@ from py_callcenter.engine.actions import Kill
 from py_callcenter.engine.calls import OfferState
 from py_callcenter.engine.causes import cause_of_job
 from py_callcenter.engine.looks import is_agents, is_old
+from py_callcenter.engine.recovery import given_up, phones, questions
 from py_callcenter.engine.state import State
 
 Handler = Callable[[State, str, Event], bool | None]
@@ -33,7 +32,7 @@ Handler = Callable[[State, str, Event], bool | None]
 
 def _on_create(state: State, node: str, event: Event) -> bool:
     uuid = event.unique_id
-    recovery.reappeared(state, node, uuid)
+    given_up.reappeared(state, node, uuid)
     offer = state.legs.get(uuid)
     if offer is not None:
         offers.leg_created(state, offer, offer.legs[uuid])
@@ -81,7 +80,7 @@ def _ghost(state: State, node: str, uuid: str) -> None:
 def _on_park(state: State, node: str, event: Event) -> None:
     uuid = event.unique_id
     strangers.known(state, uuid)
-    if recovery.reappeared(state, node, uuid):
+    if given_up.reappeared(state, node, uuid):
         return
     offer = state.legs.get(uuid)
     if offer is not None:
@@ -97,7 +96,7 @@ def _on_park(state: State, node: str, event: Event) -> None:
     elif uuid in state.outside.consults:
         consults.parked(state, uuid)
     elif is_agents(state, event):
-        recovery.orphan(state, node, uuid, event)
+        phones.orphan(state, node, uuid, event)
     elif event.get("variable_cc_side") == "consult":
         questions.end(state, node, questions.found(state, {uuid: event}))
     elif event.get("variable_cc_queue") and uuid not in state.dead:
@@ -121,7 +120,7 @@ def _on_unbridge(state: State, _node: str, event: Event) -> bool:
 
 
 def _on_bridge(state: State, node: str, event: Event) -> None:
-    recovery.reappeared(state, node, event.unique_id)
+    given_up.reappeared(state, node, event.unique_id)
     legs = event.get("Bridge-A-Unique-ID") or "", event.get("Bridge-B-Unique-ID") or ""
     calls = [call for call in map(state.calls.get, legs) if call is not None]
     if not any(is_old(call, event) for call in calls):

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from typing import Final
 
 from py_callcenter._router import Event
-from py_callcenter.engine import callers, consults, exits, moves, offers, recovery, standby, talk
+from py_callcenter.engine import callers, consults, exits, moves, offers, standby, talk
 from py_callcenter.engine.calls import Call, OfferState, Phase
 from py_callcenter.engine.looks import (
     in_dialplan,
@@ -21,6 +21,7 @@ from py_callcenter.engine.looks import (
     partner_of,
     sequence_of,
 )
+from py_callcenter.engine.recovery import given_up, living
 from py_callcenter.engine.state import State
 
 ON_ITS_WAY_US: Final = 800_000
@@ -37,7 +38,7 @@ def resync(state: State, node: str, dumps: Iterable[Event]) -> None:
     for uuid, dump in live.items():
         if uuid in state.calls:
             _caller_leg(state, uuid, dump)
-    recovery.take_up(state, node, live)
+    living.take_up(state, node, live)
     standby.look(state, node, live)
     consults.look(state, node, dict.fromkeys(live))
 
@@ -63,7 +64,7 @@ def _leaving(state: State, call: Call, dump: Event) -> None:
 
 def _bury_the_dead(state: State, node: str, live: dict[str, Event]) -> None:
     for call in [call for call in state.calls.values() if call.node == node and call.uuid not in live]:
-        callers.gone(state, call, recovery.cause_unseen(state, node, call.uuid), lost=True)
+        callers.gone(state, call, given_up.cause_unseen(state, node, call.uuid), lost=True)
     for offer in [offer for offer in state.offers.values() if offer.call.node == node]:
         # The command of one just made may still be on its way: the next look, or its own deadline, tells.
         offer.job_done = offer.job_done or state.now_us - offer.made_us >= ON_ITS_WAY_US

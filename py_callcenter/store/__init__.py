@@ -12,13 +12,6 @@ from py_callcenter.lazy import names
 from py_callcenter.store.errors import StoreError
 from py_callcenter.store.retention import Erased, Retention
 
-if TYPE_CHECKING:
-    from py_callcenter.store.database import AppliedConfig, Database
-    from py_callcenter.store.deliveries import Deliveries, Delivery, DeliveryState, Transact
-    from py_callcenter.store.record import StoredRecord
-    from py_callcenter.store.store import Store
-    from py_callcenter.store.writer import Writer
-
 __all__ = [
     "AppliedConfig",
     "Database",
@@ -34,17 +27,24 @@ __all__ = [
     "Writer",
 ]
 
-__getattr__ = names(
-    __name__,
-    {
-        "AppliedConfig": "database",
-        "Database": "database",
-        "Deliveries": "deliveries",
-        "Delivery": "deliveries",
-        "DeliveryState": "deliveries",
-        "Store": "store",
-        "StoredRecord": "record",
-        "Transact": "deliveries",
-        "Writer": "writer",
-    },
-)
+if TYPE_CHECKING:
+    from py_callcenter.store.database import AppliedConfig, Database
+    from py_callcenter.store.deliveries import Deliveries, Delivery, DeliveryState, Transact
+    from py_callcenter.store.record import StoredRecord
+    from py_callcenter.store.store import Store
+    from py_callcenter.store.writer import Writer
+else:
+    __getattr__ = names(
+        __name__,
+        {
+            "AppliedConfig": "database",
+            "Database": "database",
+            "Deliveries": "deliveries",
+            "Delivery": "deliveries",
+            "DeliveryState": "deliveries",
+            "Store": "store",
+            "StoredRecord": "record",
+            "Transact": "deliveries",
+            "Writer": "writer",
+        },
+    )

@@ -1,0 +1,108 @@
+"""Callers who are bridged: with an agent of ours, whose conversation goes on, or with others."""
+
+from __future__ import annotations
+
+from py_callcenter._router import Event
+from py_callcenter.engine import offers, talk
+from py_callcenter.engine.actions import SetVariables
+from py_callcenter.engine.calls import Call, Leg, OfferState, Phase, Stay
+from py_callcenter.engine.looks import offer_seal, partner_of, stamp_of
+from py_callcenter.engine.memory import CallMemory
+from py_callcenter.engine.records import ConversationJoined, OfferTakenUp, QueueResumed
+from py_callcenter.engine.recovery import books, channels, phones
+from py_callcenter.engine.state import State
+
+
+def take_up(state: State, node: str, dump: Event, past: CallMemory | None, partner: Event | None) -> None:
+    """`partner`: the leg that the caller is bridged with, when it carries our seal."""
+    uuid = dump.unique_id
+    seal = None if partner is None else offer_seal(state, partner)
+    stamp = stamp_of(dump)
+    # The stamped name of the queue is sealed; the books need none.
+    queue = state.queues.get(past.queue if past is not None else dump.get("variable_cc_queue") or "")
+    agent_id = None if seal is None else state.agent_ids.get(seal.agent)
+    call = channels.call_again(state, node, dump, past)
+    call.parked = False
+    # An attended transfer leaves the caller with a leg that was made for another call.
+    joined = partner is not None and dump.get("variable_cc_agent_uuid") == partner.unique_id
+    ours = seal is not None and (seal.call == uuid or joined)
+    entered_us = channels.entered_us(state, node, uuid, past, stamp.entered_us)
+    anew = uuid in state.reach.given_up.get(node, ())
+    if queue is not None:
+        call.stays = max(1, call.stays + anew)
+        call.stay = Stay(
+            queue=queue,
+            queue_id=state.queue_ids[queue.name],
+            caller_id=0,
+            index=call.stays,
+            entered_us=entered_us,
+            priority=call.wishes.priority,
+            open=False,
+        )
+    stay = call.stay
+    if partner is None or seal is None or not ours or queue is None or stay is None or agent_id is None:
+        _take_up_with_others(state, call, dump, past)
+        return
+    counted = anew or (past is not None and past.counted)
+    talks = past is not None and past.standing == "talking"
+    parted = past is not None and past.standing == "parted"  # for all that we knew
+    if past is not None and (talks or parted):
+        since_us = past.talk_since_us
+    else:
+        since_us = 0 if anew else stamp.answered_us
+        # The stamp is in whole seconds, and the agent may have come from another caller meanwhile.
+        since_us = max(since_us or state.now_us, state.router.agent(agent_id).idle_since_us)
+    since_us = max(entered_us, min(since_us, state.now_us))
+    if not books.is_free(state, agent_id):  # the agent is another caller's by now
+        books.leave_to_others(state, uuid, past)
+        channels.with_others(call, dump)
+        return
+    offer_id = state.router.adopt_conversation(state.now_us, agent_id, since_us=since_us, counted=counted)
+    leg = Leg(partner.unique_id, created=True, answered=True, described=offers.is_described(partner))
+    offer = phones.offer_again(state, offer_id, (call, stay), seal, [leg])
+    offer.state = OfferState.TALKING
+    offer.job_done = True
+    offer.talk_leg, offer.talk_since_us = leg.uuid, since_us
+    offer.hold_since_us = state.now_us if partner.get("Channel-Call-State") == "HELD" else None
+    offer.recording = True  # it runs already where the queue wants one
+    call.phase, call.winner = Phase.TALKING, offer
+    if past is not None and not talks and seal.agent in past.offers:
+        past.offers.pop(seal.agent)
+        talk.note_taken(state, offer)
+    if anew:  # in the books that conversation is over, and goes on as one without a wait
+        what = {"call": uuid, "queue": queue.name, "leg": stay.index, "agent": seal.agent}
+        state.note(ConversationJoined, node, after=uuid, **what)
+    elif past is None:  # what the books lack, they learn as of a caller who is still waiting
+        state.note(
+            QueueResumed, node, call=uuid, queue=queue.name, leg=stay.index, entered_us=stay.entered_us
+        )
+    if not counted:
+        talk.prove_answer(state, offer, since_us)
+    state.note(
+        OfferTakenUp, node, call=uuid, queue=queue.name, agent=seal.agent, attempt=seal.attempt, talking=True
+    )
+
+
+def _take_up_with_others(state: State, call: Call, dump: Event, past: CallMemory | None) -> None:
+    """Bridged with a leg that isn't an agent's of ours, or with one that has just hung up."""
+    last = dump.get("variable_cc_agent_uuid")
+    alone = bool(last) and partner_of(dump) == last and call.stay is not None
+    books.leave_to_others(state, call.uuid, past, transferred=not alone)
+    if alone:  # the caller's PARK follows
+        call.phase = Phase.PARTED
+        call.settle_timer = state.start_timer(talk.PARTED_DEADLINE_US, talk.still_parted, call)
+    else:
+        channels.with_others(call, dump)
+        state.act(SetVariables(call.node, call.uuid, talk.NO_LONGER_OURS))
+
+
+def transferred(
+    state: State, node: str, dump: Event, past: CallMemory | None, _partner: Event | None
+) -> None:
+    """Sent into the dialplan a moment ago, which may park them in a queue: as if we had seen it."""
+    call = channels.call_again(state, node, dump, past)
+    books.leave_to_others(state, call.uuid, past)
+    call.source = ""  # the PARK that follows is the first of this transfer
+    call.parked = False
+    call.phase = Phase.PARTED
+    call.transferred = call.handed_on = True

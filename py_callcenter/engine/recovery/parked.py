@@ -1,0 +1,98 @@
+"""Callers whom nobody talks with: in the park, on their way out, or with somebody else."""
+
+from __future__ import annotations
+
+from py_callcenter._router import Event
+from py_callcenter.config import Exit, Queue
+from py_callcenter.engine import callers, exits, moves, talk
+from py_callcenter.engine.actions import SetVariables
+from py_callcenter.engine.looks import application, is_parked, stamp_of
+from py_callcenter.engine.memory import CallMemory
+from py_callcenter.engine.recovery import books, channels, questions
+from py_callcenter.engine.recovery.questions import Asked
+from py_callcenter.engine.state import State
+
+
+def take_up(state: State, node: str, dump: Event, past: CallMemory | None, asked: dict[str, Asked]) -> None:
+    """A caller of ours is parked: what the books and the stamps say of the time before decides."""
+    uuid = dump.unique_id
+    name = dump.get("variable_cc_queue") or ""
+    queue = state.queues.get(name)
+    talked = dump.get("variable_cc_agent_bridged") == "true"
+    anew = moves.moved_since_stamped(dump)
+    call = channels.call_again(state, node, dump, past)
+    if past is None:
+        standing, same = ("parted" if talked else "waiting"), True
+    else:
+        standing, same = past.standing, past.queue == name
+        if standing == "waiting" and talked:  # the books lack it
+            standing = past.standing = "talking"
+            past.agent = dump.get("variable_cc_agent") or ""
+            past.talk_since_us = max(past.entered_us, stamp_of(dump).answered_us)
+        if standing == "talking":
+            asks = same and not anew and questions.hand_over(state, call, past, asked)
+            books.part(state, uuid, past, transferred=asks or not same or anew)
+            if asks:
+                state.act(SetVariables(node, uuid, talk.NO_LONGER_OURS))
+                return
+    if queue is None:
+        exits.unknown_queue(state, call, name)
+        return
+    match standing:
+        case "waiting" if same and not anew:
+            call.stays -= uuid not in state.reach.given_up.get(node, ())
+            entered_us = channels.entered_us(state, node, uuid, past, stamp_of(dump).entered_us)
+            earlier_us = callers.read_earlier(state, dump)
+            callers.enter(state, call, queue, entered_us, counted=True, earlier_us=earlier_us)
+        case "waiting" if past is not None:
+            books.note_left(state, uuid, past, "transferred")
+            callers.enter(state, call, queue, state.now_us)
+        case "left" if past is not None and not dump.get("variable_cc_queue_terminated_epoch"):
+            exits.leave(state, call, None, _exit_for(queue, past.reason))
+        case "talking" | "parted" if same and not (past is not None and (past.transferred or anew)):
+            exits.leave(state, call, None, queue.after_call)
+        case _:
+            callers.enter(state, call, queue, state.now_us)
+
+
+def leaving(state: State, node: str, dump: Event, past: CallMemory) -> None:
+    """On their way out or away: followed to the end, or sent once more."""
+    if not _never_left(dump, past):
+        elsewhere(state, node, dump, past)
+        return
+    queue = state.queues.get(past.queue)
+    to = state.config.controller.on_unknown_queue if queue is None else _exit_for(queue, past.reason)
+    exits.leave(state, channels.call_again(state, node, dump, past), None, to)
+
+
+def _never_left(dump: Event, past: CallMemory) -> bool:
+    """On the way to an exit by our word, and still in the park: the transfer or the hang-up was lost."""
+    ours = past.standing == "left" or (past.standing == "parted" and not past.transferred)
+    if not ours or not dump.get("variable_cc_queue_terminated_epoch") or moves.moved_since_stamped(dump):
+        return False
+    return is_parked(dump) or application(dump) == "playback"
+
+
+def _exit_for(queue: Queue, reason: str) -> Exit:
+    return {
+        "timeout": queue.on_timeout,
+        "no-agent": queue.on_no_agent,
+        "full": queue.on_full,
+        "expected-wait": queue.on_full,
+        "exit-key": queue.on_exit_key,
+    }.get(reason, queue.after_call)
+
+
+def elsewhere(state: State, node: str, dump: Event, past: CallMemory) -> None:
+    """In somebody else's care, such as the dead man's exit: what the books have open of the call is over."""
+    uuid = dump.unique_id
+    books.part(state, uuid, past, transferred=True)
+    if past.standing == "waiting":
+        books.note_left(state, uuid, past, "taken-elsewhere")
+    channels.with_others(channels.call_again(state, node, dump, past), dump)
+
+
+def hears_music(dump: Event, past: CallMemory) -> bool:
+    """In the park for all we know, though our stamps didn't reach the channel."""
+    waits = past.standing == "waiting" and not moves.moved_since_stamped(dump)
+    return waits and application(dump) == "playback"
