@@ -120,6 +120,29 @@ def test_a_phone_that_rings_goes_on_ringing_for_its_caller(reopened):
     assert reopened.line("support") == ["bob"]
 
 
+def test_the_next_phone_rings_the_delay_after_the_one_that_rang_already(reopened):
+    reopened.queue("support", "ring-progressively")
+    reopened.call("ada", "support")
+    reopened.wait(60)
+    rings(reopened, "ada", "z")
+
+    assert reopened.decide() == []
+    assert reopened.wait_for_deadline() == 10
+    assert reopened.decide() == [("ada", "x")]
+
+
+def test_a_phone_that_rings_or_a_conversation_ends_a_rest(reopened):
+    for name in "xy":
+        restore(reopened, name, rest=30, wrap_up=True)
+    reopened.call("ada", "support")
+    rings(reopened, "ada", "x")
+    reopened.router.finish(reopened.now_us, talks(reopened, "y"))
+    reopened.fail("ada", "x", "withdrawn")
+
+    assert (reopened.state("x"), reopened.view("x").ready_at_us) == ("waiting", 0)
+    assert reopened.view("y").ready_at_us == reopened.now_us + 10 * SECOND, "a wrap-up of its own"
+
+
 def test_two_phones_that_ring_for_one_caller_race_as_ever(reopened):
     reopened.call("ada", "support")
     rings(reopened, "ada", "x")

@@ -206,6 +206,20 @@ def test_each_kind_of_failed_offer_has_its_own_limit_and_status(centre, fault):
 
 
 @pytest.mark.parametrize("fault", LIMITS)
+def test_a_phone_that_rings_keeps_the_status_that_its_queue_had(centre, fault):
+    kind = LIMITS[fault]
+    centre.queue("support", **{f"{kind}_status": "Logged Out"})
+    centre.agent("1000", "support", unregistered_delay=0, **{f"max_{kind}": 1})
+    centre.call("ada", "support")
+    centre.decide()
+    centre.queue("support", **{f"{kind}_status": "Available (On Demand)"})
+    assert centre.fail("ada", "1000", fault) == "Logged Out"
+    centre.status("1000", "Available")
+    centre.decide()
+    assert centre.fail("ada", "1000", fault) == "Available (On Demand)"
+
+
+@pytest.mark.parametrize("fault", LIMITS)
 def test_without_a_limit_no_failed_offer_changes_the_status(centre, fault):
     centre.queue("support")
     centre.agent("1000", "support", unregistered_delay=0)

@@ -131,6 +131,17 @@ def test_a_quota_of_all_reasons_together(canteen):
     assert canteen.state("cid") == "on_break"
 
 
+def test_a_place_that_is_kept_counts_in_the_quota_of_all_reasons(canteen):
+    canteen.router.set_break_quota(canteen.now_us, 1)
+    canteen.call("x", "support")
+    ((_, busy),) = canteen.decide()
+    free = next(name for name in ("ann", "bob", "cid") if name != busy)
+    canteen.ask(busy, "lunch")
+    canteen.ask(free, "coffee")
+    assert canteen.state(free) == "waiting"
+    assert canteen.rest(free).place == 1
+
+
 def test_a_supervisor_can_send_somebody_above_the_quota(canteen):
     canteen.router.set_break_quota(canteen.now_us, 1)
     canteen.ask("ann", "lunch")
@@ -246,6 +257,41 @@ def test_who_goes_otherwise_has_asked_for_nothing(canteen, status):
     canteen.status("bob", status)
     assert canteen.news() == [("withdrawn", "bob", "lunch")]
     assert canteen.rest("bob") is None
+
+
+@pytest.mark.parametrize("status", ["Available", "Available (On Demand)"])
+def test_who_goes_on_taking_calls_stays_in_the_line(canteen, status):
+    canteen.reason("lunch", quota=1)
+    canteen.ask("ann", "lunch")
+    canteen.ask("bob", "lunch")
+    canteen.news()
+    canteen.status("bob", status)
+    canteen.decide()
+    assert canteen.news() == []
+    assert canteen.rest("bob").place == 1
+
+
+def test_who_comes_back_still_asks_for_another_break(canteen):
+    canteen.reason("lunch", quota=1)
+    canteen.ask("bob", "lunch")
+    canteen.ask("ann", "coffee")
+    canteen.ask("ann", "lunch")
+    canteen.status("ann", "Available")
+    rest = canteen.rest("ann")
+    assert (rest.reason, rest.asked, rest.place) == (None, canteen.reasons["lunch"], 1)
+
+
+def test_who_asked_before_a_restart_has_waited_since_then(canteen):
+    canteen.reason("lunch", quota=1)
+    canteen.ask("ann", "lunch")
+    before_us, now_us = canteen.now_us - 100_000_000, canteen.now_us
+    for name, asked_us in (("bob", now_us + 1), ("cid", before_us)):
+        canteen.router.request_break(
+            now_us, canteen.agents[name], canteen.reasons["lunch"], asked_us=asked_us
+        )
+    assert [canteen.rest(name).asked_us for name in ("bob", "cid")] == [now_us, before_us]
+    # Who is told first stands first: the books tell them in the order of the line.
+    assert [canteen.rest(name).place for name in ("bob", "cid")] == [1, 2]
 
 
 def test_who_is_logged_out_cannot_ask(canteen):
@@ -374,6 +420,15 @@ def test_a_break_of_the_books_goes_on(canteen):
         canteen.router.restore_break(canteen.now_us, canteen.agents["cid"], lunch, since_us=0, overdue=False)
 
 
+def test_a_break_of_the_books_did_not_begin_later_than_now(canteen):
+    """The clock may have been set back meanwhile."""
+    canteen.status("ann", "On Break")
+    ann, lunch, now_us = canteen.agents["ann"], canteen.reasons["lunch"], canteen.now_us
+    canteen.router.restore_break(now_us, ann, lunch, since_us=now_us + 5_000_000, overdue=False)
+    assert canteen.rest("ann").since_us == now_us
+    assert canteen.wait_for_deadline() == 1800
+
+
 def test_a_break_of_the_books_answers_the_request_for_it(canteen):
     canteen.reason("lunch", quota=1)
     canteen.ask("bob", "lunch")
@@ -413,6 +468,46 @@ def test_an_agent_on_an_outside_call_may_go(canteen):
     canteen.router.set_external_calls(canteen.now_us, canteen.agents["ann"], 1)
     canteen.ask("ann", "coffee")
     assert canteen.state("ann") == "on_break"
+
+
+def test_neither_a_delay_nor_a_moment_set_by_hand_keeps_anybody_from_a_break(canteen):
+    canteen.agent("dee", "support", level=0, busy_delay=60)
+    canteen.call("x", "support")
+    assert canteen.decide() == [("x", "dee")]
+    canteen.fail("x", "dee", "busy")
+    canteen.leave("x")
+    canteen.router.set_ready_at(canteen.now_us, canteen.agents["ann"], canteen.now_us + 60_000_000)
+    for name in ("dee", "ann"):
+        canteen.ask(name, "coffee")
+        assert canteen.state(name) == "on_break"
+
+
+def test_who_was_served_on_demand_may_go(canteen):
+    for name in ("bob", "cid"):
+        canteen.status(name, "Logged Out")
+    canteen.status("ann", "Available (On Demand)")
+    canteen.call("x", "support")
+    canteen.decide()
+    canteen.talk("x", "ann")
+    canteen.wait(10)
+    assert canteen.state("ann") == "idle"
+    canteen.ask("ann", "coffee")
+    assert canteen.state("ann") == "on_break"
+
+
+def test_limits_that_pass_together_are_told_in_their_order(canteen):
+    canteen.reason("tea", limit=100)
+    canteen.ask("ann", "coffee")
+    canteen.wait(50)
+    for name in ("cid", "bob"):
+        canteen.ask(name, "tea")
+    canteen.news()
+    canteen.wait(1000)
+    assert canteen.news() == [
+        ("overdue", "bob", "tea"),
+        ("overdue", "cid", "tea"),
+        ("overdue", "ann", "coffee"),
+    ]
 
 
 @pytest.mark.parametrize(

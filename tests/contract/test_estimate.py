@@ -98,6 +98,44 @@ def test_overtaken_callers_make_it_silent():
     assert queue.ask(5) is None
 
 
+# What callers are told who are then served so many steps later than they should be, by their number: and the
+# only limit that is passed in the end.
+WRONG = {
+    "too short": (0, 2, lambda _number: 0, 500, "bias"),
+    "too long": (1, 1, lambda _number: 0, 200, "bias"),
+    "never within the range": (30, 31, lambda number: (-9, 9)[number % 2], 400, "coverage"),
+    "seldom wrong, but then by far": (
+        100,
+        101,
+        lambda number: {0: -64, 4: 64}.get(number % 8, 0),
+        1000,
+        "error_ratio",
+    ),
+}
+
+
+@pytest.mark.parametrize("how", WRONG)
+def test_each_way_of_being_wrong_makes_it_silent(how):
+    """One way at a time: the other two figures are as they should be."""
+    ahead, line, late, calls, wrong = WRONG[how]
+    queue = Queue(waiting=line).serve(300)
+    assert queue.ask(ahead) is not None
+    due = {}
+    for number in range(calls):
+        queue.now_us += 10 * SECOND
+        ticket = due.pop(number) if number in due else queue.tickets.pop(0)
+        queue.estimator.started(queue.now_us, ticket)
+        due[number + line + late(number)] = queue.estimator.joined(queue.now_us, ahead)
+    score = queue.estimator.score()
+    passed = {
+        "bias": abs(score.bias) > 0.35,
+        "coverage": score.coverage < 0.5,
+        "error_ratio": score.error_ratio > 2.5,
+    }
+    assert [name for name, is_so in passed.items() if is_so] == [wrong]
+    assert queue.ask(ahead) is None
+
+
 def test_a_caller_who_finds_a_free_agent_is_neither_judged_nor_counted():
     queue = Queue().serve(200)
     before, rates = queue.estimator.score(), queue.estimator.rates()

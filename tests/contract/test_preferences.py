@@ -29,6 +29,15 @@ def test_a_caller_waits_for_the_preferred_agent_then_takes_anybody(team):
     assert team.router.next_deadline_us() is None
 
 
+def test_an_earlier_wait_takes_nothing_off_the_time_for_the_preferred_agent(team):
+    """It runs from the moment of joining, whatever counts as wait."""
+    team.status("new", "On Break")
+    team.call("ada", "support", entered=team.now - 300, base_score=60, preferred="new", preferred_for=20)
+    assert team.decide() == []
+    assert team.wait_for_deadline() == 20
+    assert team.decide() == [("ada", "old")]
+
+
 def test_the_preferred_agent_who_becomes_free_in_time_gets_the_caller(team):
     team.call("first", "support", preferred="new", preferred_for=20)
     team.decide()

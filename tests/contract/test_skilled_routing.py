@@ -105,6 +105,13 @@ def test_an_earlier_wait_counts_for_the_steps(support):
     assert support.decide() == [("Caller", "Ann")]
 
 
+def test_a_base_score_relaxes_no_demand(support):
+    support.agent("Ann", "support")
+    support.call("Caller", "support", base_score=600, skills=RELAXING)
+    assert support.decide() == []
+    assert support.wait_for_deadline() == 20
+
+
 def test_a_step_may_ask_for_more(support):
     support.agent("Ann", "support", skills={"fa": 1})
     support.agent("Bob", "support", skills={"fa": 5})
@@ -256,6 +263,16 @@ def test_a_demand_is_changed_while_the_caller_waits(support):
     support.call("Caller", "support", skills="fa")
     assert support.decide() == []
     support.router.set_skills(support.now_us, support.callers["Caller"], "not fa")
+    assert support.decide() == [("Caller", "Ann")]
+
+
+def test_the_steps_of_a_changed_demand_count_from_the_beginning_of_the_wait(support):
+    support.agent("Ann", "support")
+    support.call("Caller", "support", skills="fa")
+    support.wait(15)
+    support.router.set_skills(support.now_us, support.callers["Caller"], [(0, "fa"), (20 * SECOND, "any")])
+    assert support.decide() == []
+    assert support.wait_for_deadline() == 5
     assert support.decide() == [("Caller", "Ann")]
 
 

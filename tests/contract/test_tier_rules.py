@@ -10,11 +10,11 @@ WAIT = 300
 WAITED = (0, 299, 300, 600, 900)
 
 
-def staffed(centre, lowest, no_agent_no_wait, multiply, compatible):
+def staffed(centre, lowest, no_agent_no_wait, multiply, compatible, *, apply=True):
     """Levels 1, 2 and 3, an agent each, with level 1 in a certain mood, and a rule of 300 s."""
     centre.queue(
         "support",
-        tier_rules_apply=True,
+        tier_rules_apply=apply,
         tier_rule_wait_us=WAIT * 10**6,
         tier_rule_wait_multiply_level=multiply,
         tier_rule_no_agent_no_wait=no_agent_no_wait,
@@ -78,10 +78,13 @@ def test_who_is_offered(centre, lowest, no_agent_no_wait, multiply, place, compa
     assert open_levels(centre, WAITED[place]) == [NAMES[level] for level in golden]
 
 
-def test_without_tier_rules_every_level_is_open(centre):
-    centre.queue("support", tier_rule_wait_us=WAIT * 10**6, tier_rules_compatible=True)
-    centre.agent("nine", "support", level=9)
-    assert open_levels(centre, 0) == ["nine"]
+@pytest.mark.parametrize(("no_agent_no_wait", "multiply"), list(product((False, True), repeat=2)))
+@pytest.mark.parametrize("compatible", [True, False], ids=["compatible", "ours"])
+def test_without_tier_rules_every_level_is_open(centre, no_agent_no_wait, multiply, compatible):
+    """The other four of the eight combinations: what is said of levels counts for nothing."""
+    staffed(centre, "busy", no_agent_no_wait, multiply, compatible, apply=False)
+    assert open_levels(centre, 0) == ["two", "three"]
+    assert centre.router.next_deadline_us() is None
 
 
 def test_the_router_itself_knows_when_the_next_level_opens(centre):
