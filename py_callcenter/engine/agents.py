@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from py_callcenter.engine import breaks, offers, staffing, standby
+from py_callcenter.engine import breaks, endings, staffing, standby
 from py_callcenter.engine.errors import BadBreak, UnknownAgent, UnknownStatus
 from py_callcenter.engine.records import AgentStatusChanged
 from py_callcenter.engine.state import State
@@ -33,7 +33,7 @@ def set_status(
     if reason == "set" and agent.status == proper and agent.state != "idle":
         return
     for offer_id in state.router.set_status(state.now_us, agent_id, proper):
-        offers.withdraw(state, state.offers[offer_id], "ORIGINATOR_CANCEL")
+        endings.withdraw(state, state.offers[offer_id], "ORIGINATOR_CANCEL")
     if not known:
         state.note(AgentStatusChanged, agent=name, status=proper, reason=reason)
     staffing.review(state)

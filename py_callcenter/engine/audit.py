@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from py_callcenter.engine import callers, offers, outside, standby, strangers, sweep, talk
+from py_callcenter.engine import callers, looks, offers, outside, standby, strangers, sweep, talk
 from py_callcenter.engine.actions import Probe
 from py_callcenter.engine.calls import OfferState, Phase
 from py_callcenter.engine.records import EndMissed
@@ -75,7 +75,7 @@ def answered(state: State, uuid: str, *, alive: bool) -> None:
     known = any(uuid in where for where in ours)
     call, offer = state.calls.get(uuid), state.legs.get(uuid)
     if alive and call is not None and call.phase in _WITH_OTHERS:
-        offers.ask(state, call)  # back in a queue, and the PARK that told so was lost?
+        looks.ask(state, call)  # back in a queue, and the PARK that told so was lost?
     if alive or not known:
         return
     if suspected_us is None or state.now_us - suspected_us < AGAIN_US:

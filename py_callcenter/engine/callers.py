@@ -11,12 +11,13 @@ from py_callcenter.engine import (
     arrival,
     consults,
     divert,
+    endings,
     exits,
     holds,
+    joining,
     looks,
     moves,
     music,
-    offers,
     staffing,
     talk,
     wishes,
@@ -337,9 +338,9 @@ def _parked_while_waiting(state: State, call: Call, event: Event) -> None:
 def _parked_while_connecting(state: State, call: Call) -> None:
     offer = call.winner
     if offer is not None and offer.state is OfferState.BRIDGING:
-        offers.take_back(state, offer)
+        endings.take_back(state, offer)
     else:
-        offers.connect(state, call)
+        joining.connect(state, call)
 
 
 def _back(state: State, call: Call, event: Event) -> None:
@@ -546,9 +547,9 @@ def lives(state: State, call: Call) -> None:
         case Phase.CONNECTING if (
             call.winner is not None and call.winner.overdue and call.winner.state is OfferState.BRIDGING
         ):
-            offers.bridge_failed(state, call.winner)
+            joining.bridge_failed(state, call.winner)
         case Phase.WAITING | Phase.CONNECTING if not call.parked and not _being_bridged(call):
-            offers.assume_parked(state, call)
+            joining.assume_parked(state, call)
         case Phase.WAITING:
             music.start(state, call)
         case Phase.AWAY if call.unstamped:

@@ -63,7 +63,7 @@ class Leg:
     dead: bool = False
     cause: str = ""
     described: bool = False
-    """It carries what isn't needed for the phone to ring (`offers.describe`)."""
+    """It carries what isn't needed for the phone to ring (`agent_legs.describe`)."""
 
 
 @dataclass(slots=True, eq=False)

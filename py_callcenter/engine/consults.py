@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Final, Literal
 
 from py_callcenter.config import shapes
-from py_callcenter.engine import offers, outside, registrations, standby, transfers
+from py_callcenter.engine import looks, outside, registrations, standby, transfers
 from py_callcenter.engine.actions import Bridge, Device, Kill, Originate, PlayMusic, SetVariables, StopMusic
 from py_callcenter.engine.calls import Call, Offer, OfferState, Phase
 from py_callcenter.engine.errors import BadTarget, NotNow, UnknownAgent, UnknownQueueName
@@ -395,7 +395,7 @@ def _give_up(state: State, consult: Consult) -> None:
     consult.timer = None
     if consult.call.consult is consult:
         _end(state, consult, "failed", "")
-        offers.ask(state, consult.call)
+        looks.ask(state, consult.call)
 
 
 def _left_alone(state: State, consult: Consult) -> None:

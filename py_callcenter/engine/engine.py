@@ -17,6 +17,7 @@ from py_callcenter.engine import (
     consults,
     divert,
     holds,
+    looks,
     offers,
     outside,
     pacing,
@@ -115,7 +116,7 @@ class Engine:
         self._advance(now_us)
         call = self._state.calls.get(action.uuid)
         if call is not None and dump is not None and action.news != call.news:
-            offers.ask(self._state, call)  # the switch has told more since, which may be newer
+            looks.ask(self._state, call)  # the switch has told more since, which may be newer
         elif call is not None:
             resynchronise.look(self._state, call, dump)
         return self._finish()

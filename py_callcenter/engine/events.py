@@ -9,7 +9,9 @@ from py_callcenter._router import Event
 from py_callcenter.engine import (
     callers,
     consults,
+    departures,
     exits,
+    joining,
     moves,
     music,
     offers,
@@ -62,7 +64,7 @@ def _on_answer(state: State, node: str, event: Event) -> bool:
     uuid = event.unique_id
     offer = state.legs.get(uuid)
     if offer is not None:
-        offers.leg_answered(state, offer, offer.legs[uuid])
+        joining.leg_answered(state, offer, offer.legs[uuid])
         return False
     if event.get("variable_cc_queue") and uuid not in state.calls:
         callers.expect(state, event)
@@ -85,7 +87,7 @@ def _on_park(state: State, node: str, event: Event) -> None:
     offer = state.legs.get(uuid)
     if offer is not None:
         if not consults.agent_parked(state, offer):
-            offers.leg_parked(state, offer, offer.legs[uuid])
+            joining.leg_parked(state, offer, offer.legs[uuid])
         return
     call = state.calls.get(uuid)
     if call is not None:
@@ -108,7 +110,7 @@ def _on_unpark(state: State, _node: str, event: Event) -> bool:
     if call is None or is_old(call, event):
         return True
     call.news += 1
-    return not moves.unparked(state, call, event)
+    return not departures.unparked(state, call, event)
 
 
 def _on_unbridge(state: State, _node: str, event: Event) -> bool:
@@ -116,7 +118,7 @@ def _on_unbridge(state: State, _node: str, event: Event) -> bool:
     if call is None or is_old(call, event):
         return True
     call.news += 1
-    return not moves.unbridged(state, call, event)
+    return not departures.unbridged(state, call, event)
 
 
 def _on_bridge(state: State, node: str, event: Event) -> None:
@@ -194,13 +196,13 @@ def _on_playback_stop(state: State, _node: str, event: Event) -> None:
     if call is None:
         offer = state.legs.get(event.unique_id)
         if offer is not None and not (offer.standing and event.get("Playback-Status") == "break"):
-            offers.toned(state, offer)  # a broken tone was that of a caller who has left
+            joining.toned(state, offer)  # a broken tone was that of a caller who has left
         return
     if is_old(call, event):
         return
     if moves.moved(call, event):  # what stopped the music was a transfer
         call.news += 1
-        moves.unparked(state, call, event)
+        departures.unparked(state, call, event)
     elif event.get("Playback-Status") == "done":
         music.ended(state, call)
 

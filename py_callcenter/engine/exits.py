@@ -6,7 +6,7 @@ import re
 from typing import Final
 
 from py_callcenter.config import Exit
-from py_callcenter.engine import music, offers, talk
+from py_callcenter.engine import endings, looks, music, talk
 from py_callcenter.engine.actions import Kill, SetVariables, Transfer
 from py_callcenter.engine.calls import Call, Phase, Stay
 from py_callcenter.engine.records import CallLeft, LeftReason, UnknownQueue
@@ -80,7 +80,7 @@ def go(state: State, call: Call) -> None:
 def _overdue(state: State, call: Call) -> None:
     """As far as we know the caller is still in the park: ask until the answer comes."""
     if call.phase is Phase.LEAVING and call.parked:
-        offers.ask(state, call)
+        looks.ask(state, call)
         call.settle_timer = state.start_timer(EXIT_DEADLINE_US, _overdue, call)
 
 
@@ -98,7 +98,7 @@ def failed(state: State, call: Call, *, refused: bool) -> None:
 def out_of_core(state: State, call: Call, stay: Stay, *, gave_up: bool = False) -> None:
     """`gave_up`: it was the caller's own will, which others may be expected to share."""
     for offer_id in state.router.leave(state.now_us, stay.caller_id, abandoned=gave_up):
-        offers.withdraw(state, state.offers[offer_id], "ORIGINATOR_CANCEL")
+        endings.withdraw(state, state.offers[offer_id], "ORIGINATOR_CANCEL")
     call.winner = None
     state.touch(call)
     talk.close_stay(state, call)

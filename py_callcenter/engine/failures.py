@@ -4,7 +4,19 @@ from __future__ import annotations
 
 from typing import Final
 
-from py_callcenter.engine import configure, consults, events, exits, music, offers, standby, strangers
+from py_callcenter.engine import (
+    agent_legs,
+    configure,
+    consults,
+    events,
+    exits,
+    joining,
+    looks,
+    music,
+    offers,
+    standby,
+    strangers,
+)
 from py_callcenter.engine.actions import (
     Action,
     AskApplication,
@@ -37,13 +49,13 @@ def failed(state: State, action: Action, error: str | None) -> None:
             exits.failed(state, call, refused=error is not None)
         case SetVariables() | PlayMusic() if call is not None:
             call.unstamped |= isinstance(action, SetVariables)
-            state.start_timer(offers.ASK_AFTER_US, offers.ask, call)
+            state.start_timer(looks.ASK_AFTER_US, looks.ask, call)
         case SetVariables(uuid=leg) if leg in state.legs:
-            offers.not_described(state, state.legs[leg], leg, error)
+            agent_legs.not_described(state, state.legs[leg], leg, error)
         case AskApplication() if error is not None:
             strangers.known(state, action.uuid)
         case Look() if call is not None:
-            state.start_timer(_AGAIN_US, offers.ask, call)
+            state.start_timer(_AGAIN_US, looks.ask, call)
         case _:
             pass  # a kill that found nothing, or a question: the watchdogs ask again
 
@@ -52,7 +64,7 @@ def _not_bridged(state: State, offer: Offer, error: str | None) -> None:
     if offer.state is not OfferState.BRIDGING:
         return
     if error is not None and error.startswith("-"):  # the switch's own words
-        offers.bridge_failed(state, offer)
+        joining.bridge_failed(state, offer)
     else:
         offer.unsure = True
 
@@ -64,7 +76,7 @@ def _not_played(state: State, action: PlayMusic, error: str) -> None:
         events.leg_gone(state, action.uuid, "UNSEEN", "")
         standby.gone(state, action.uuid)
     elif (offer := state.legs.get(action.uuid)) is not None:
-        offers.toned(state, offer)
+        joining.toned(state, offer)
 
 
 def _not_dialled(state: State, job: str) -> None:
@@ -84,4 +96,4 @@ def _play_something_else(state: State, uuid: str, source: str) -> None:
         call.wishes = configure.without_override(call.wishes)
         music.start(state, call)
     else:
-        state.start_timer(_AGAIN_US, offers.ask, call)
+        state.start_timer(_AGAIN_US, looks.ask, call)

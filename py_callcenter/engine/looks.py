@@ -1,4 +1,4 @@
-"""What a `uuid_dump` shows of a channel: where it is, and what of it is ours."""
+"""What a `uuid_dump` shows of a channel: where it is, and what of it is ours. `ask` asks for one."""
 
 from __future__ import annotations
 
@@ -7,9 +7,12 @@ from typing import Final
 
 from py_callcenter._router import Event
 from py_callcenter.engine import moves
-from py_callcenter.engine.calls import Call
+from py_callcenter.engine.actions import Look
+from py_callcenter.engine.calls import Call, Phase
 from py_callcenter.engine.state import State
 
+ASK_AFTER_US: Final = 1_000_000
+"""A command that found no channel hints at a HANGUP on its way: so long it may take."""
 _BRIDGED_STATES: Final = frozenset({"CS_SOFT_EXECUTE", "CS_EXCHANGE_MEDIA"})
 _DIALPLAN_STATES: Final = frozenset({"CS_ROUTING", "CS_EXECUTE"})
 _MOST_DIGITS: Final = 17
@@ -159,3 +162,9 @@ def in_the_park(dump: Event) -> bool:
 
 def in_dialplan(dump: Event) -> bool:
     return dump.get("Channel-State") in _DIALPLAN_STATES
+
+
+def ask(state: State, call: Call) -> None:
+    """Does the caller's channel live, and where is it?"""
+    if call.phase is not Phase.ENDED:
+        state.act(Look(call.node, call.uuid, call.news))

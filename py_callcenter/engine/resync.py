@@ -11,7 +11,18 @@ from collections.abc import Iterable
 from typing import Final
 
 from py_callcenter._router import Event
-from py_callcenter.engine import callers, consults, exits, moves, offers, standby, talk
+from py_callcenter.engine import (
+    callers,
+    consults,
+    departures,
+    endings,
+    exits,
+    joining,
+    moves,
+    offers,
+    standby,
+    talk,
+)
 from py_callcenter.engine.calls import Call, OfferState, Phase
 from py_callcenter.engine.looks import (
     in_dialplan,
@@ -74,7 +85,7 @@ def _bury_the_dead(state: State, node: str, live: dict[str, Event]) -> None:
             elif leg.created:
                 _leg_gone(state, leg.uuid)
         if offer.state is OfferState.RINGING and offer.legs_gone:
-            offers.withdraw(state, offer, "ORIGINATOR_CANCEL")
+            endings.withdraw(state, offer, "ORIGINATOR_CANCEL")
 
 
 def _leg_gone(state: State, uuid: str) -> None:
@@ -93,9 +104,9 @@ def _agent_leg(state: State, uuid: str, dump: Event) -> None:
     offer = state.legs[uuid]
     leg = offer.legs[uuid]
     if is_parked(dump):
-        offers.leg_parked(state, offer, leg)
+        joining.leg_parked(state, offer, leg)
     elif dump.get("Answer-State") == "answered" and not leg.answered:
-        offers.leg_answered(state, offer, leg)
+        joining.leg_answered(state, offer, leg)
 
 
 def _parked_caller(state: State, call: Call, dump: Event) -> None:
@@ -104,7 +115,7 @@ def _parked_caller(state: State, call: Call, dump: Event) -> None:
         # A bridge under way shows both legs parked for some 40 ms; only one that was perhaps never asked for
         # is asked for again, any other has its own deadline.
         if winner.unsure:
-            offers.bridge_again(state, winner)
+            joining.bridge_again(state, winner)
     elif call.phase is not Phase.WAITING or not call.parked:
         callers.parked_again(state, call, dump)
 
@@ -113,7 +124,7 @@ def _caller_leg(state: State, uuid: str, dump: Event) -> None:
     call = state.calls[uuid]
     call.seen_at = sequence_of(dump)
     if moves.moved(call, dump) and not in_the_park(dump):
-        moves.departed(state, call)  # while nobody was looking
+        departures.departed(state, call)  # while nobody was looking
     if is_bridged(dump):
         partner = partner_of(dump)
         if partner:

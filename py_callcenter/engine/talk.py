@@ -7,7 +7,7 @@ from typing import Final, Literal
 
 from py_callcenter._router import Event
 from py_callcenter.config.rules import RuleError
-from py_callcenter.engine import arrival, consults, music, offers, standby
+from py_callcenter.engine import arrival, consults, endings, joining, looks, music, offers, standby
 from py_callcenter.engine.actions import SetVariables
 from py_callcenter.engine.calls import Call, Leg, Offer, OfferState, Phase, Stay
 from py_callcenter.engine.records import (
@@ -47,7 +47,7 @@ def bridged(state: State, first: str, second: str) -> None:
         if partner not in state.calls and offer is not None:
             consults.agent_bridged(state, offer, partner)
             if offer.standing and offer.state is OfferState.RINGING:
-                offers.withdraw(state, offer, "ORIGINATOR_CANCEL")
+                endings.withdraw(state, offer, "ORIGINATOR_CANCEL")
         standby.taken(state, uuid)
 
 
@@ -64,7 +64,7 @@ def _meets(state: State, call: Call, partner: str) -> None:
         return
     leg = offer.legs[partner]
     if offer.state is OfferState.RINGING:
-        offers.leg_answered(state, offer, leg)
+        joining.leg_answered(state, offer, leg)
     if offer.state in (OfferState.CLAIMED, OfferState.BRIDGING):
         _begin(state, call, offer, leg)
 
@@ -184,7 +184,7 @@ def end(
     call.winner = None
     call.phase = Phase.PARTED
     call.transferred = transferred
-    offers.end_after_talk(state, offer, hang_up=hang_up or alone)
+    endings.end_after_talk(state, offer, hang_up=hang_up or alone)
 
 
 def undo(state: State, call: Call) -> bool:
@@ -204,7 +204,7 @@ def undo(state: State, call: Call) -> bool:
         leg=offer.stay.index,
         agent=offer.agent.name,
     )
-    offers.end_after_talk(state, offer, hang_up=True)
+    endings.end_after_talk(state, offer, hang_up=True)
     return True
 
 
@@ -225,7 +225,7 @@ def agent_gone(state: State, offer: Offer, leg: Leg, cause: str, transfer: Trans
 def still_parted(state: State, call: Call) -> None:
     """Neither parked, bridged nor gone: ask where the channel is."""
     if call.phase is Phase.PARTED:
-        offers.ask(state, call)
+        looks.ask(state, call)
 
 
 def transferred_by(event: Event) -> Transferred:
@@ -301,7 +301,7 @@ def _handed_over(state: State, call: Call, offer: Offer) -> None:
         after=before.id,
     )
     with suppress(RuleError):  # as at the first bridge
-        offers.record(state, call, offer)
+        joining.record(state, call, offer)
 
 
 def _taken_elsewhere(state: State, call: Call) -> None:
@@ -326,7 +326,7 @@ def _let_go(state: State, call: Call) -> None:
     elif stay is not None and stay.open:
         position = state.router.position(stay.caller_id)
         for offer_id in state.router.leave(state.now_us, stay.caller_id):
-            offers.withdraw(state, state.offers[offer_id], "ORIGINATOR_CANCEL")
+            endings.withdraw(state, state.offers[offer_id], "ORIGINATOR_CANCEL")
         close_stay(state, call)
         state.note(
             CallLeft,

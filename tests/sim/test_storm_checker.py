@@ -19,8 +19,9 @@ from sim.storm.plan import draw
 from sim.storm.run import simulate
 
 from py_callcenter.app import controller
-from py_callcenter.engine import callers, exits, offers, talk
+from py_callcenter.engine import callers, endings, exits, talk
 from py_callcenter.engine.actions import Bridge, Kill, Originate
+from py_callcenter.engine.calls import OfferState
 from py_callcenter.engine.engine import Engine
 from py_callcenter.engine.records import CallAnswered, CallOffered, ConversationEnded, QueueEntered
 from py_callcenter.engine.state import State
@@ -82,7 +83,7 @@ def a_caller_who_is_talking_is_connected_with_another_agent(patch):
     def stealing(state: State, call: Any, offer: Any, leg: Any) -> None:
         begin(state, call, offer, leg)
         for other in state.offers.values():
-            if other is not offer and other.state is offers.OfferState.TALKING and not stolen:
+            if other is not offer and other.state is OfferState.TALKING and not stolen:
                 state.act(Bridge(call.node, other.call.uuid, leg.uuid))
                 stolen.append(leg)
 
@@ -285,13 +286,13 @@ def a_record_is_written_again_with_other_words(patch):
 
 @plant("I13")
 def offers_that_are_over_are_remembered_by_their_jobs(patch):
-    forget = offers._forget
+    forget = endings._forget
 
     def hoarding(state: State, offer: Any) -> None:
         forget(state, offer)
         state.jobs[offer.job] = offer
 
-    patch.setattr(offers, "_forget", hoarding)
+    patch.setattr(endings, "_forget", hoarding)
 
 
 @plant("I14", 6)

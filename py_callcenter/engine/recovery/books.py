@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from py_callcenter.engine import offers
+from py_callcenter.engine import endings
 from py_callcenter.engine.memory import CallMemory
 from py_callcenter.engine.records import (
     CallAnswered,
@@ -81,7 +81,7 @@ def part(state: State, uuid: str, past: CallMemory, *, transferred: bool) -> Non
             state.now_us, agent_id, since_us=min(since_us, state.now_us), counted=past.counted
         )
         state.router.finish(state.now_us, offer_id)
-        offers.note_wrap_up(state, past.node, state.agents[past.agent], uuid)
+        endings.note_wrap_up(state, past.node, state.agents[past.agent], uuid)
 
 
 def note_left(state: State, uuid: str, past: CallMemory, reason: str) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import Final
 
 from py_callcenter._router import Event
-from py_callcenter.engine import offers, standby
+from py_callcenter.engine import agent_legs, joining, offers, standby
 from py_callcenter.engine.actions import Kill
 from py_callcenter.engine.calls import Call, Leg, Offer, Phase, Stay
 from py_callcenter.engine.identity import job_uuid
@@ -69,11 +69,11 @@ def _take_up_offer(state: State, call: Call, seal: OfferSeal, dumps: Iterable[Ev
             leg = offer.legs[dump.unique_id] = Leg(dump.unique_id)
             state.legs[leg.uuid] = offer
         leg.created = True
-        leg.described = offers.is_described(dump)
+        leg.described = agent_legs.is_described(dump)
         if is_parked(dump):
-            offers.leg_parked(state, offer, leg)
+            joining.leg_parked(state, offer, leg)
         elif dump.get("Answer-State") == "answered":
-            offers.leg_answered(state, offer, leg)
+            joining.leg_answered(state, offer, leg)
         elif dump.get("Answer-State") in ("ringing", "early"):
             offers.leg_rings(state, offer, leg)
 
@@ -103,7 +103,7 @@ def offer_again(
     for leg in offer.legs.values():
         state.legs[leg.uuid] = offer
         if leg.answered:
-            offers.describe(state, offer, leg)
+            agent_legs.describe(state, offer, leg)
     return offer
 
 
