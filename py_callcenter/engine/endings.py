@@ -174,7 +174,7 @@ def conclude(state: State, offer: Offer) -> None:
             state.note(AgentStatusChanged, agent=offer.agent.name, status=status, reason=LIMITS[fault])
             staffing.review(state)
     if offer.standing:
-        standby.freed(state, call.node, offer.agent.name)
+        standby.freed(state, call.node, offer.agent.name, offer.legs)
     if call.winner is offer:
         call.winner = None
         if call.phase is Phase.CONNECTING and stay.open:

@@ -263,7 +263,10 @@ class Engine:
         state = self._state
         if state.past or state.awaited:
             return 0
-        return min((call.first_us for call in state.calls.values()), default=None)
+        came = [call.first_us for call in state.calls.values()]
+        # A switch may still bring these back, with what was sealed then (`recovery.reappeared`).
+        came += [was.entered_us for calls in state.reach.given_up.values() for was in calls.values()]
+        return min(came, default=None)
 
     def set_external_calls(self, name: str, count: int, now_us: int) -> Outcome:
         """Note an agent's calls outside the queues. Raises `UnknownAgent`, `OutOfRange`."""

@@ -39,7 +39,8 @@ def _on_create(state: State, node: str, event: Event) -> bool:
     if offer is not None:
         offers.leg_created(state, offer, offer.legs[uuid])
     else:
-        pacing.began(state, node)
+        if not standby.began(state, node, uuid):
+            pacing.began(state, node)
         told = outside.began(state, node, event)
         if uuid not in state.reach.standing_legs and uuid not in state.outside.consults:
             strangers.began(state, node, uuid)
@@ -213,7 +214,7 @@ def _on_job(state: State, _node: str, event: Event) -> bool:
         return offers.job_ended(state, offer, event)
     if (cause := cause_of_job(event.body)) is not None:
         consults.job_failed(state, event.get("Job-UUID") or "", cause)
-        standby.job_ended(state, event.get("Job-UUID") or "", failed=True)
+        standby.job_failed(state, event.get("Job-UUID") or "", cause, offers.spare)
     return False
 
 

@@ -157,7 +157,7 @@ def job_ended(state: State, offer: Offer, event: Event) -> bool:
     if cause is not None:
         offer.cause = offer.cause or cause
         if cause == pacing.REFUSED_CAUSE and not any(leg.created for leg in offer.legs.values()):
-            offer.nobody_to_blame = pacing.refused(state, offer, spare)
+            offer.nobody_to_blame = pacing.refused(state, offer.call.node, offer.agent.name, spare)
         if offer.legs_gone:
             conclude(state, offer)
         return False

@@ -8,11 +8,14 @@ on 1.11.1). A caller who is refused so is lost before we know of them, so we lea
   they stay below the switch's limit, but for a quarter of it that is ours even then.
 - Offers beyond that wait here, for a fraction of a second, first phones before further ones of the same
   caller. Whoever is answered or leaves meanwhile takes their offers along.
+- Phones that are to stand by (see `standby`) have half of our legs at the most, and only while no caller's
+  phone waits its turn: after a restart of the switch they are all to be called at once.
 - When two seconds' worth wait, when the switch is full or refuses, the node is held (see `holds`): callers
   keep their places, its unsent offers are taken back, agents are free for callers of other nodes at once
   and nobody is blamed. Refused again after a pause, the next pause is twice as long.
 
-Hang-ups, bridges, transfers and exits are never paced: they free what is short.
+Hang-ups, bridges, transfers and exits are never paced: they free what is short. Nor is a consultation: one
+leg, for which a person waits.
 """
 
 from __future__ import annotations
@@ -37,6 +40,8 @@ BEHIND_S: Final = 2
 """So many seconds of originates may wait before new offers stop."""
 ON_ITS_WAY: Final = 8
 """This part of a second's channels may be told of a little later than the switch counts them."""
+STAND_BY_PART: Final = 2
+"""Of the legs that are ours, phones that are to stand by may take this part."""
 REFUSED_CAUSE: Final = "DESTINATION_OUT_OF_ORDER"
 """What a refused originate says; also of a second leg under a living leg's name."""
 
@@ -91,13 +96,16 @@ class Pace:
         most = self.capacity.max_sessions
         return not most or self.sessions + legs <= most or legs >= most > self.sessions
 
-    def wait_us(self, now_us: int, legs: int) -> int:
-        """How long until so many legs may begin; 0 = now. What never fits goes when nothing else does."""
+    def wait_us(self, now_us: int, legs: int, part: int = 1) -> int:
+        """How long until so many legs may begin; 0 = now. What never fits goes when nothing else does.
+
+        `part`: they may take this part of our legs only: 2 = half.
+        """
         oldest_us = now_us - WINDOW_US
         for stamps in (self.ours, self.begun):
             while stamps and stamps[0] <= oldest_us:
                 stamps.popleft()
-        rate, most = self.rate, self.most
+        rate, most = self.rate and max(1, self.rate // part), self.most
         ours_us = self.ours[0] if rate and self.ours and len(self.ours) + legs > rate else 0
         crowded = most and self.begun and len(self.begun) + legs > most and len(self.ours) + legs > self.share
         begun_us = self.begun[0] if crowded else 0
@@ -136,6 +144,22 @@ def send(state: State, offer: Offer, action: Originate, take_back: TakeBack) -> 
     if pace.rate and pace.backlog > BEHIND_S * pace.rate:
         holds.hold(state, action.node, "pressure")
     return False
+
+
+def stand_by(state: State, action: Originate) -> int:
+    """Call a phone that is to stay up, for which no caller waits: 0 when that is done, else the microseconds
+    until it may be tried again.
+    """
+    pace, legs = state.paces.get(action.node), len(action.devices)
+    if pace is None:
+        state.act(action)
+        return 0
+    if pace.paused or pace.backlog or not pace.room(legs):
+        return PAUSE_US
+    after_us = pace.wait_us(state.now_us, legs, STAND_BY_PART)
+    if not after_us:
+        _go(state, pace, action)
+    return after_us
 
 
 def _go(state: State, pace: Pace, action: Originate) -> None:
@@ -229,12 +253,11 @@ def heartbeat(state: State, node: str, *, sessions: int, max_sessions: int, per_
             pace.unexplained = now
 
 
-def refused(state: State, offer: Offer, take_back: TakeBack) -> bool:
+def refused(state: State, node: str, agent: str, take_back: TakeBack) -> bool:
     """An originate failed with `REFUSED_CAUSE` and no leg. True when the node is short, and nobody to blame.
 
     When others got through since this agent's last refusal, it is the way to this agent's phone instead.
     """
-    node, agent = offer.call.node, offer.agent.name
     pace = state.paces.get(node)
     if pace is None:
         return False

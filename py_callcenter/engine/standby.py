@@ -7,16 +7,18 @@ is offered nothing. A caller is announced by a tone. After a conversation the le
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
 from py_callcenter._router import Event
 from py_callcenter.config import Agent, Config
-from py_callcenter.engine import outside, registrations
+from py_callcenter.engine import outside, pacing, registrations
 from py_callcenter.engine.actions import Device, Kill, Originate, SetVariables
 from py_callcenter.engine.errors import NeedsOneSwitch
 from py_callcenter.engine.identity import job_uuid, leg_uuid
 from py_callcenter.engine.looks import is_bridged
+from py_callcenter.engine.records import LegOrphaned
 from py_callcenter.engine.state import State
 
 TYPE: Final = "uuid-standby"
@@ -55,7 +57,7 @@ class Standing:
 
 
 def configure(state: State) -> None:
-    """Who has such a leg; whoever has none any more is hung up.
+    """Who has such a leg; whoever has none any more is hung up, after the conversation if there is one.
 
     Nobody with several switches: a leg is up on one of them, and callers of the others couldn't be joined to
     it. Such agents, whom only an older database can name, are rung for each call like all others.
@@ -66,7 +68,7 @@ def configure(state: State) -> None:
     for name in state.reach.standing.keys() - wanted:
         standing = state.reach.standing.pop(name)
         state.stop_timer(standing.timer)
-        if standing.uuid:
+        if standing.uuid and not _in_use(state, standing.uuid):
             state.act(Kill(standing.node, standing.uuid, "NORMAL_CLEARING"))
         _forget(state, standing)
         if name in state.agents:
@@ -109,9 +111,17 @@ def ready_leg(state: State, agent: Agent, node: str) -> str:
     return standing.uuid if standing is not None and standing.up and standing.node == node else ""
 
 
-def freed(state: State, node: str, name: str) -> None:
-    """The agent's call is over: what it left on the leg goes, so that the next start doesn't believe it."""
+def freed(state: State, node: str, name: str, legs: Iterable[str]) -> None:
+    """The agent's call is over: what it left on the leg goes, so that the next start doesn't believe it. A
+    leg that is to stay up no more ends, and the phone gets no other call before that.
+    """
     standing = state.reach.standing.get(name)
+    for uuid in legs:
+        if standing is None or standing.uuid not in ("", uuid):
+            state.act(Kill(node, uuid, "NORMAL_CLEARING"))
+            agent_id = state.agent_ids[name]
+            ready_us = max(state.router.agent(agent_id).ready_at_us, state.now_us + PAUSE_US)
+            state.router.set_ready_at(state.now_us, agent_id, ready_us)
     if standing is not None and standing.up:
         state.act(SetVariables(node, standing.uuid, _LEFT_BEHIND))
     review(state, name)
@@ -151,16 +161,31 @@ def taken(state: State, uuid: str) -> None:
         state.round.doubts.add(standing.node)  # it may be old news
 
 
-def job_ended(state: State, job: str, *, failed: bool) -> None:
-    """The dialling is over; a failure that made no leg shows only here."""
+def job_failed(state: State, job: str, cause: str, take_back: pacing.TakeBack) -> None:
+    """The phone can't be dialled. A failure that made no leg shows only here; it is nobody's when the switch
+    is full.
+    """
     standing = state.reach.standing_legs.get(job)
-    if standing is not None and failed and standing.job == job:
-        _lost(state, standing)
+    if standing is not None and standing.job == job:
+        short = cause == pacing.REFUSED_CAUSE
+        short = short and pacing.refused(state, standing.node, standing.agent, take_back)
+        _lost(state, standing, nobody_to_blame=short)
+
+
+def began(state: State, node: str, uuid: str) -> bool:
+    """A channel began: is it such a leg?"""
+    standing = state.reach.standing_legs.get(uuid)
+    if standing is None:
+        return False
+    pacing.leg_began(state, node, standing.agent)
+    return True
 
 
 def refused(state: State, job: str) -> None:
     """The command was refused, or never left."""
-    job_ended(state, job, failed=True)
+    standing = state.reach.standing_legs.get(job)
+    if standing is not None and standing.job == job:
+        _lost(state, standing)
 
 
 def look(state: State, node: str, live: dict[str, Event]) -> None:
@@ -174,8 +199,8 @@ def look(state: State, node: str, live: dict[str, Event]) -> None:
             continue
         known = state.reach.standing.get(name)
         if known is None or known.uuid not in ("", uuid):
-            if uuid not in state.legs:
-                state.act(Kill(node, uuid, "NORMAL_CLEARING"))
+            if uuid not in state.legs and not is_bridged(dump):  # else when it is parked
+                orphan(state, node, uuid, name)
         else:
             _found(state, known, uuid, dump)
 
@@ -193,12 +218,23 @@ def is_sealed(state: State, dump: Event) -> bool:
     return bool(tag) and state.sealer.holds(tag, "standby", name, dump.unique_id)
 
 
+def orphan(state: State, node: str, uuid: str, name: str) -> None:
+    """A leg that would stand by for nobody: another does, or the agent is called for each call by now."""
+    state.note(LegOrphaned, node, call="", agent=name)
+    state.act(Kill(node, uuid, "NORMAL_CLEARING"))
+
+
 def legs(state: State, node: str) -> list[str]:
     """Those that we hold for alive."""
     return [one.uuid for one in state.reach.standing.values() if one.uuid and one.node == node]
 
 
 # Inside.
+
+
+def _in_use(state: State, uuid: str) -> bool:
+    """Whether the leg is a caller's, or somebody else's; it is parked when that is over."""
+    return uuid in state.legs or uuid in state.outside.channels
 
 
 def _found(state: State, known: Standing, uuid: str, dump: Event) -> None:
@@ -238,41 +274,46 @@ def _dial(state: State, standing: Standing) -> None:
         _again(state, standing, PAUSE_US)
         return
     agent = state.agents[standing.agent]
-    standing.number += 1
+    number = standing.number + 1
     name = f"standby/{standing.agent}/{state.epoch}"
-    standing.uuid, standing.job = leg_uuid(name, standing.number, 0), job_uuid(name, standing.number)
-    state.reach.standing_legs[standing.uuid] = state.reach.standing_legs[standing.job] = standing
-    standing.timer = state.start_timer(OVERDUE_US, _overdue, standing, standing.uuid)
-    standing.tag = _tag(state, standing)
+    uuid, job = leg_uuid(name, number, 0), job_uuid(name, number)
+    tag = _tag(state, standing.agent, uuid)
     variables = (
         ("cc_side", "agent"),
         ("cc_agent", agent.name),
         ("cc_agent_type", agent.type),
-        ("cc_standby", standing.tag),
+        ("cc_standby", tag),
         ("park_after_bridge", "true"),
         ("playback_terminators", "none"),
     )
     contact = registrations.way(state, standing.node, agent.contacts[0])
-    state.act(
+    after_us = pacing.stand_by(
+        state,
         Originate(
             node=standing.node,
-            job=standing.job,
-            devices=(Device(standing.uuid, contact),),
+            job=job,
+            devices=(Device(uuid, contact),),
             variables=variables,
             caller_name="callcenter",
             caller_number="0",
             timeout_s=RING_S,
-        )
+        ),
     )
+    if after_us:
+        _again(state, standing, after_us)
+        return
+    standing.number, standing.uuid, standing.job, standing.tag = number, uuid, job, tag
+    state.reach.standing_legs[uuid] = state.reach.standing_legs[job] = standing
+    standing.timer = state.start_timer(OVERDUE_US, _overdue, standing, uuid)
 
 
-def _tag(state: State, standing: Standing) -> str:
-    return state.sealer.seal("standby", standing.agent, standing.uuid)
+def _tag(state: State, agent: str, uuid: str) -> str:
+    return state.sealer.seal("standby", agent, uuid)
 
 
 def _seal_anew(state: State, standing: Standing) -> None:
     """When the leg carries a seal of an earlier key."""
-    tag = _tag(state, standing)
+    tag = _tag(state, standing.agent, standing.uuid)
     if tag != standing.tag:
         standing.tag = tag
         state.act(SetVariables(standing.node, standing.uuid, (("cc_standby", tag),)))
@@ -298,13 +339,13 @@ def _overdue(state: State, standing: Standing, uuid: str) -> None:
         _lost(state, standing)
 
 
-def _lost(state: State, standing: Standing) -> None:
+def _lost(state: State, standing: Standing, *, nobody_to_blame: bool = False) -> None:
     was_up = standing.up
     _forget(state, standing)
     if standing.agent not in state.agent_ids:
         return
     registrations.standing(state, standing.agent, down=True)
-    standing.failures += 0 if was_up else 1
+    standing.failures += 0 if was_up or nobody_to_blame else 1
     pause_us = min(LONGEST_PAUSE_US, PAUSE_US << min(standing.failures, 10))
     _again(state, standing, pause_us)
 

@@ -453,10 +453,13 @@ def test_callers_whom_a_switch_brings_back_are_known_to_the_next_run_too():
 def test_a_switch_that_brings_nobody_back_is_not_waited_for_for_ever():
     cluster = two_agents()
     two_wait(cluster)
+    came_us = cluster.engine.oldest_call_us()
     die(cluster)
+    assert cluster.engine.oldest_call_us() == came_us, "what was sealed for them counts until then"
     cluster.run(24 * 3600 + 60)
     assert not cluster.engine._state.reach.given_up
     assert not cluster.engine._state.timers
+    assert cluster.engine.oldest_call_us() is None
 
 
 def test_a_phone_that_should_stand_by_is_rung_for_each_caller_where_there_are_two_switches():

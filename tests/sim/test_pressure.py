@@ -10,6 +10,7 @@ from sim.world import ANSWERS, IGNORES, NODE, SECOND, World, agent, everybody, q
 from py_callcenter.config import Config, Node
 from py_callcenter.engine.actions import Originate
 from py_callcenter.engine.capacity import Capacity
+from py_callcenter.sim import Behaviour
 from py_callcenter.sim.dialstrings import DialError
 
 pytestmark = pytest.mark.sim
@@ -196,3 +197,53 @@ def test_when_far_behind_no_new_offers_begin_and_agents_stay_free():
     assert states.count("waiting") >= 8, "agents aren't kept for callers of a node that is behind"
     world.run(20)
     assert len(world.all("call-answered")) == 12
+
+
+def stand_by(agents: int) -> Timed:
+    """A switch that begins ten channels a second, and agents whose phones stay connected."""
+    config = office(agents + 1)
+    people = [
+        one.model_copy(update={"type": "uuid-standby"}) if one.name != "a00" else one for one in config.agents
+    ]
+    world = Timed(everybody(list(config.queues), people).model_copy(update={"nodes": config.nodes}))
+    world.switch.sessions_per_second = 10
+    world.carry_out(world.engine.on_capacity(NODE, Capacity(10, 1000, 0), world.now_us))
+    fill(world, Behaviour("answer", answer_after_us=SECOND))
+    return world
+
+
+def up(world: World) -> int:
+    return sum(one.up for one in world.engine._state.reach.standing.values())
+
+
+def test_phones_that_stay_connected_are_called_little_by_little_and_after_callers_phones():
+    """A switch restarts, and all of them are to be called again: callers are let in meanwhile."""
+    world = stand_by(20)
+    world.run(3)
+    before = len(world.sent(Originate))
+    call = world.call()
+    assert call.alive, "the switch still lets callers in"
+    world.run(0.1)
+    assert world.sent(Originate)[before].devices[0].contact.startswith("sofia/internal/a00@"), "at once"
+    world.run(9)
+
+    assert up(world) == 20
+    assert not world.all("node-throttled")
+    at = rung_at(world)
+    assert all(later - earlier >= 1 for earlier, later in zip(at, at[4:], strict=False)), at
+
+
+def test_a_full_switch_is_no_fault_of_the_phones_that_stay_connected():
+    world = stand_by(3)
+    world.switch.max_sessions = 0
+    world.run(40)
+    assert not up(world)
+    throttled = world.all("node-throttled")
+    assert 0 < len(throttled) < 8, "asked again with growing pauses"
+    assert len(world.sent(Originate)) <= len(throttled) + 1, "refused together is one lesson"
+
+    world.switch.max_sessions = 100
+    world.carry_out(world.engine.on_capacity(NODE, Capacity(10, 100, 0), world.now_us))
+    world.run(34)
+    assert up(world) == 3
+    assert {one.failures for one in world.engine._state.reach.standing.values()} == {0}

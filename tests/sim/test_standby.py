@@ -387,6 +387,60 @@ def test_taken_out_of_the_configuration_the_leg_is_hung_up():
     assert [action.cause for action in world.sent(Kill)] == ["NORMAL_CLEARING"]
 
 
+def callback(world: World):
+    """The same agent, called for each call from now on."""
+    agents = tuple(one.model_copy(update={"type": "callback"}) for one in world.config.agents)
+    return world.config.model_copy(update={"agents": agents})
+
+
+def test_who_is_to_be_called_for_each_call_from_now_on_ends_the_conversation_first():
+    world = at_work(after_call="voicemail")
+    call = world.call()
+    world.run(3)
+    [leg] = living(world)
+    world.carry_out(world.engine.apply(callback(world), world.now_us))
+    world.run(10)
+    assert world.talks_with(call) == "1000", "nobody is dropped by it"
+    world.does(call.hang_up)
+    world.run(1)
+    assert not leg.alive
+
+    after = world.call()
+    world.run(9)
+    assert world.talks_with(after) == "1000"
+    assert dialled(world) == 2
+    world.does(after.hang_up)
+    world.run(40)
+    world.assert_quiet()
+
+
+def test_nor_does_a_start_drop_the_caller_of_somebody_who_is_no_agent_any_more():
+    world = at_work()
+    call = world.call()
+    world.run(3)
+    [leg] = living(world)
+    world.config = world.config.model_copy(update={"agents": (), "tiers": ()})
+    world.restart()
+    world.run(5)
+    assert call.partner == leg.uuid
+    world.does(call.hang_up)
+    world.run(2)
+    assert not leg.alive, "which stood by for nobody then"
+    assert world.the("leg-orphaned").agent == "1000"
+    world.run(40)
+    world.assert_quiet()
+
+
+def test_a_leg_that_stands_by_for_nobody_is_hung_up_at_the_start_and_counted():
+    world = at_work()
+    [leg] = living(world)
+    world.config = callback(world)
+    world.restart()
+    world.run(1)
+    assert not leg.alive
+    assert world.the("leg-orphaned").agent == "1000"
+
+
 def test_logged_out_from_the_start_nobody_is_dialled():
     world = office(MANUAL, status="Logged Out")
     world.run(20)

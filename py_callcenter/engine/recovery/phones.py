@@ -111,7 +111,7 @@ def orphan(state: State, node: str, uuid: str, dump: Event) -> None:
     """A leg that carries our seal and belongs to nothing here; never one that talks, never a stranger's."""
     seal = offer_seal(state, dump)
     if seal is None and standby.is_sealed(state, dump) and not is_bridged(dump):
-        state.act(Kill(node, uuid, "NORMAL_CLEARING"))  # another stands by for that agent
+        standby.orphan(state, node, uuid, dump.get("variable_cc_agent") or "")
     if seal is not None and not is_bridged(dump):
         state.note(LegOrphaned, node, call=seal.call, agent=seal.agent)
         state.act(Kill(node, uuid, "ORIGINATOR_CANCEL"))
