@@ -157,6 +157,11 @@ def connections_break(world: Crossing) -> None:
     world.centre.cut_node(0)
 
 
+def caller_is_sent_elsewhere(world: Crossing) -> None:
+    """By another program."""
+    world.centre.ask_switch(0, [f"api uuid_transfer {world.call.uuid} queue_sales XML default\n\n".encode()])
+
+
 def controller_dies(world: Crossing) -> None:
     world.centre.health.touch(0, world.centre.now_us)
     world.centre.kill()
@@ -277,6 +282,17 @@ def test_a_bridge_that_breaks_at_once(apart_ms, monkeypatch):
     assert world.truth.counts["call-offered"] == 1
 
 
+def fall_apart(world: Crossing, agents: Any) -> None:
+    """A bridge ends with nobody hanging up. An agent whose caller somebody has just sent elsewhere is hung up
+    by the switch, as in any bridge; else that is left to us.
+    """
+    caller = agents.partner
+    sent_on = caller is not None and caller.routing is not None
+    world.switch._part(agents)
+    if sent_on and agents.alive:
+        world.switch._hang_up_at_once(agents, "NORMAL_CLEARING")
+
+
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize("first", [caller_leaves, caller_presses_the_exit_key], ids=lambda act: act.__name__)
 def test_several_agents_answer_as_the_caller_leaves(first):
@@ -294,9 +310,13 @@ def test_several_agents_answer_as_the_caller_leaves(first):
 
 
 @pytest.mark.timeout(300)
-@pytest.mark.parametrize("second", [caller_leaves, agent_hangs_up, agent_holds], ids=lambda act: act.__name__)
+@pytest.mark.parametrize(
+    "second",
+    [caller_leaves, agent_hangs_up, agent_holds, agent_transfers, caller_is_sent_elsewhere],
+    ids=lambda act: act.__name__,
+)
 def test_a_bridge_breaks_at_once_as_somebody_leaves(second, monkeypatch):
-    """F26 and F22, F23 or F27."""
+    """F26 and F22, F23, F27 or F28."""
     for apart_ms in APART_MS:
         world = Crossing()
         world.do(agent_rings)
@@ -305,7 +325,7 @@ def test_a_bridge_breaks_at_once_as_somebody_leaves(second, monkeypatch):
 
         def breaks(first: Any, other: Any, world=world, joined=joined, apart_ms=apart_ms) -> None:
             joined(first, other)
-            world.centre.after(0.06, world.do, lambda world: world.switch._part(other))
+            world.centre.after(0.06, world.do, lambda world: fall_apart(world, other))
             world.centre.after(0.06 + apart_ms / 1000, world.do, second)
 
         with monkeypatch.context() as patch:
@@ -314,4 +334,103 @@ def test_a_bridge_breaks_at_once_as_somebody_leaves(second, monkeypatch):
             world.do(agent_answers)
             world.centre.run(0.3)
         world.centre.run(2)
+        assert world.verdict() == [], f"{apart_ms} ms"
+
+
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize(
+    "second",
+    [caller_leaves, agent_transfers, agent_transfers_out, agents_log_out, connections_break, controller_dies],
+    ids=lambda act: act.__name__,
+)
+def test_an_agent_hangs_up_from_hold_and(second):
+    """F27 and F22, F28, or a loss of ours."""
+    for apart_ms in APART_MS:
+        world = Crossing()
+        world.do(agent_rings)
+        world.talk()
+        world.do(agent_holds)
+        world.centre.run(1)
+        world.cross(agent_hangs_up, second, apart_ms)
+        assert world.verdict() == [], f"{apart_ms} ms"
+
+
+@pytest.mark.timeout(300)
+def test_several_agents_answer_as_the_first_of_them_hangs_up():
+    """F24 and F23: whoever hangs up takes neither the caller nor the others along."""
+    for apart_ms in APART_MS:
+        world = Crossing(3, "ring-all")
+        for number in range(3):
+            phone = world.phone(f"a{number}")
+            world.centre.after(0.1 + number / 1e4, world.do, lambda _world, phone=phone: phone.answer())
+        first = world.phone("a0")
+        world.centre.after(0.1 + apart_ms / 1000, world.do, lambda _world, phone=first: phone.hang_up())
+        world.centre.run(1)
+        assert world.call.alive, f"{apart_ms} ms"
+        assert world.verdict() == [], f"{apart_ms} ms"
+
+
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("comes_to", ["nothing", "pieces"])
+def test_several_agents_answer_and_the_bridge_comes_to(comes_to, monkeypatch):
+    """F24 and F25 or F26: the others' phones are quiet, and the caller has somebody in the end."""
+    for apart_ms in range(51):
+        world = Crossing(3, "ring-all")
+        world.centre.health.touch(0, world.centre.now_us)
+        switch: Any = world.switch
+        joined = switch.join_legs
+
+        def breaks(first: Any, other: Any, joined=joined, switch=switch) -> None:
+            joined(first, other)
+            switch.after(10_000, switch._part, other)
+
+        with monkeypatch.context() as patch:
+            if comes_to == "nothing":
+                patch.setattr(switch, "request_bridge", lambda _first, _second: None)
+            else:
+                patch.setattr(switch, "join_legs", breaks)
+            for number in range(3):
+                phone = world.phone(f"a{number}")
+                world.centre.after(
+                    0.1 + number * apart_ms / 1000, world.do, lambda _world, phone=phone: phone.answer()
+                )
+            world.centre.run(0.4)
+        world.centre.run(4)
+        assert world.call.alive, f"{apart_ms} ms"
+        assert world.verdict() == [], f"{apart_ms} ms"
+
+
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize(
+    "second", [caller_is_sent_elsewhere, agent_transfers, agent_holds], ids=lambda act: act.__name__
+)
+def test_a_bridge_that_comes_to_nothing_as_somebody_moves_the_caller(second, monkeypatch):
+    """F25 and F28 or F27."""
+    for apart_ms in APART_MS:
+        world = Crossing()
+        world.do(agent_rings)
+        world.centre.health.touch(0, world.centre.now_us)
+        with monkeypatch.context() as patch:
+            patch.setattr(world.switch, "request_bridge", lambda _first, _second: None)
+            world.cross(agent_answers, second, apart_ms)
+        assert world.call.alive, f"{apart_ms} ms"
+        assert world.verdict() == [], f"{apart_ms} ms"
+
+
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize(
+    ("agents", "second"),
+    [(1, caller_is_sent_elsewhere), (3, caller_is_sent_elsewhere), (1, agent_transfers)],
+    ids=["one is asked", "three are asked", "the agent does it"],
+)
+def test_the_caller_is_moved_as_the_bridge_comes_about(agents, second):
+    """F28 around the answers of one or of several (F24)."""
+    for apart_ms in APART_MS:
+        world = Crossing(agents, "ring-all")
+        for number in range(agents):
+            phone = world.phone(f"a{number}")
+            world.centre.after(0.1 + number / 1e4, world.do, lambda _world, phone=phone: phone.answer())
+        world.centre.after(0.1 + apart_ms / 1000, world.do, second)
+        world.centre.run(1)
+        assert world.call.alive, f"{apart_ms} ms"
         assert world.verdict() == [], f"{apart_ms} ms"

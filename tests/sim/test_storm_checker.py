@@ -24,6 +24,7 @@ from py_callcenter.engine.actions import Bridge, Kill, Originate
 from py_callcenter.engine.calls import OfferState
 from py_callcenter.engine.engine import Engine
 from py_callcenter.engine.records import CallAnswered, CallOffered, ConversationEnded, QueueEntered
+from py_callcenter.engine.recovery import channels
 from py_callcenter.engine.state import State
 
 pytestmark = pytest.mark.sim
@@ -172,6 +173,11 @@ def the_last_to_come_is_served_first(patch):
         )
 
     patch.setattr(controller.TimedRouter, "__init__", reversed_order)
+
+
+@plant("I7", 1)
+def a_start_takes_everybody_for_new(patch):
+    patch.setattr(channels, "entered_us", lambda state, *_of_before: state.now_us)
 
 
 @plant("I8")

@@ -199,6 +199,13 @@ class Rules:
             "I12", f"{record.call}/{record.leg}", f"{record.kind} of a queue leg that is over: {record}"
         )
 
+    def resumed(self, entry: Any, record: Any) -> None:
+        """I7: whoever a start takes up keeps the place. `entry`: how that queue leg began in the records."""
+        began_us = getattr(entry, "entered_us", entry.at_us)
+        if record.entered_us > began_us:
+            late_s = (record.entered_us - began_us) / SECOND
+            self.broken("I7", record.id, f"call {record.call} lost {late_s:.3f} s of its wait to a start")
+
     # Once a second.
 
     def _sweep(self) -> None:

@@ -269,6 +269,8 @@ class Truth:
                     caller.meant_until_us = self.centre.now_us + FOR_AGENT_US
                 else:
                     caller.meant_for = ""
+        elif kind == "queue-resumed":
+            self.rules.resumed(self.open_stays[record.call, record.leg][0], record)
         elif kind == "call-transferred":
             caller = self.callers.get(record.call)
             if caller is not None:
