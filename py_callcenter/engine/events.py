@@ -10,6 +10,7 @@ from py_callcenter.engine import (
     callers,
     consults,
     departures,
+    endings,
     exits,
     joining,
     moves,
@@ -214,7 +215,7 @@ def _on_job(state: State, _node: str, event: Event) -> bool:
         return offers.job_ended(state, offer, event)
     if (cause := cause_of_job(event.body)) is not None:
         consults.job_failed(state, event.get("Job-UUID") or "", cause)
-        standby.job_failed(state, event.get("Job-UUID") or "", cause, offers.spare)
+        standby.job_failed(state, event.get("Job-UUID") or "", cause, endings.spare)
     return False
 
 
