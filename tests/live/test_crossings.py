@@ -196,6 +196,69 @@ def test_the_agent_hangs_up_from_hold(desk, switch, open_for_business):
     assert office.metric("callcenter_queue_calls_answered_total") == INSTANTS
 
 
+@pytest.mark.parametrize("how", ["blind", "attended"])
+def test_the_agent_transfers_the_caller_to_another_queue_at_any_moment(desk, switch, open_for_business, how):
+    """F28 by the agent's phone, from the first moment of the conversation on: a second queue leg of the same
+    call, the agent is free, and nobody's phone is left over.
+    """
+    phone, callers = desk(ring_s=0.1), desk()
+    office = open_for_business(
+        Setup().queue(after_call="voicemail@default").queue("sales").agent("a1", phone, wrap_up_time=0)
+    )
+
+    for instant_s in instants(f"F28 {how}", 0.4):
+        before = len(phone.lines)
+        caller = callers.call("queue_support")
+        line = rings(phone, before)
+        office.wait_metric("callcenter_agents", 1, state="in_a_queue_call")
+        [call] = office.get("calls")
+        if how == "attended":
+            phone.hold(line)
+            second = phone.call("queue_sales")
+            time.sleep(instant_s)
+            phone.connect(line, second)
+        else:
+            time.sleep(instant_s)
+            phone.refer(line, "queue_sales")
+        until(lambda call=call: in_queue(office, call["id"]) == "sales", "the caller waits for sales")
+        time.sleep(0.2)
+        assert not caller.over, f"at {instant_s * 1000:.0f} ms the caller was dropped"
+        callers.hang_up(caller)
+        for other in phone.lines[before:]:
+            ending(phone, other)
+        all_is_over(office, switch, 1, instant_s)
+
+    assert office.metric("callcenter_invariant_violations_total") == 0
+    assert office.metric("callcenter_engine_faults_total") == 0
+    assert office.metric("callcenter_queue_calls_answered_total", queue="support") == INSTANTS
+
+
+def in_queue(office: Controller, call: str) -> str:
+    """Where a call waits; empty when it doesn't."""
+    return next(
+        (row["queue"] for row in office.get("calls") if (row["id"], row["state"]) == (call, "waiting")), ""
+    )
+
+
+def test_the_caller_dies_while_the_two_are_being_joined(desk, switch, open_for_business):
+    """F25: the agent's leg may be left asleep, alive with nobody and without an event."""
+    phone, callers = desk(answers=False), desk()
+    office = open_for_business(Setup().queue().agent("a1", phone, wrap_up_time=0))
+
+    for instant_s in instants("F25", 0.06):
+        before = len(phone.lines)
+        callers.call("queue_support")
+        line = rings(phone, before)
+        [call] = until(lambda: office.get("calls"), "the call is known")
+        phone.answer(line)
+        time.sleep(instant_s)
+        switch.api(f"uuid_kill {call['id']}")
+        until(lambda line=line: line.over, f"at {instant_s * 1000:.0f} ms: the agent's phone is let go", 3)
+        all_is_over(office, switch, 1, instant_s)
+
+    books_agree(office, INSTANTS, INSTANTS)
+
+
 def test_the_caller_is_transferred_to_another_queue_at_any_moment(desk, switch, open_for_business):
     """F28: a second queue leg of the same call, and the first agent is free. Only when our bridge reaches the
     switch after the transfer has the agent the caller after all: the last word counts.
