@@ -1,9 +1,10 @@
 """The life of every call, pure: events in, actions and records out.
 
 Read it in this order: `engine` (what comes in), `callers` (a caller's way), `offers` (an agent being rung),
-`joining` (an answer), `talk` (the conversation), `endings` (the agent is free again), `resync` (a fresh look
-at a switch), `recovery` (what outlived the last run), `actions` and `records` (what goes out). What is named
-here is loaded when it is asked for: links to switches need the actions alone.
+`joining` (an answer), `talk` (the conversation), `endings` (the agent is free again), `returning` (the caller
+is parked again), `resync` (a fresh look at a switch), `recovery` (what outlived the last run), `actions` and
+`records` (what goes out). What is named here is loaded when it is asked for: links to switches need the
+actions alone.
 """
 
 from __future__ import annotations

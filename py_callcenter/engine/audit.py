@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from py_callcenter.engine import callers, looks, offers, outside, standby, strangers, sweep, talk
+from py_callcenter.engine import callers, looks, offers, outside, returning, standby, strangers, sweep, talk
 from py_callcenter.engine.actions import Probe
 from py_callcenter.engine.calls import OfferState, Phase
 from py_callcenter.engine.records import EndMissed
@@ -90,7 +90,7 @@ def answered(state: State, uuid: str, *, alive: bool) -> None:
         leg = offer.legs[uuid]
         if offer.state is OfferState.TALKING and offer.talk_leg == uuid:
             talk.agent_gone(state, offer, leg, "UNSEEN", "")
-            callers.parted(state, offer.call)
+            returning.parted(state, offer.call)
         else:
             offers.leg_gone(state, offer, leg, "UNSEEN")
     else:

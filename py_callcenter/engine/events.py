@@ -18,6 +18,7 @@ from py_callcenter.engine import (
     offers,
     outside,
     pacing,
+    returning,
     standby,
     strangers,
     talk,
@@ -94,7 +95,7 @@ def _on_park(state: State, node: str, event: Event) -> None:
     call = state.calls.get(uuid)
     if call is not None:
         call.news += 1
-        callers.parked_again(state, call, event)
+        returning.parked_again(state, call, event)
     elif uuid in state.reach.standing_legs:
         standby.parked(state, uuid)
     elif uuid in state.outside.consults:
@@ -182,7 +183,7 @@ def leg_gone(state: State, uuid: str, cause: str, transfer: talk.Transferred) ->
         state.cancelled.pop(uuid, None)
     elif offer.state is OfferState.TALKING and offer.talk_leg == uuid:
         talk.agent_gone(state, offer, offer.legs[uuid], cause, transfer)
-        callers.parted(state, offer.call)
+        returning.parted(state, offer.call)
     else:
         offers.leg_gone(state, offer, offer.legs[uuid], cause)
 

@@ -20,6 +20,7 @@ from py_callcenter.engine import (
     joining,
     moves,
     offers,
+    returning,
     standby,
     talk,
 )
@@ -62,7 +63,7 @@ def look(state: State, call: Call, dump: Event | None) -> None:
         _leaving(state, call, dump)
     else:
         _caller_leg(state, call.uuid, dump)
-        callers.lives(state, call)
+        returning.lives(state, call)
 
 
 def _leaving(state: State, call: Call, dump: Event) -> None:
@@ -95,7 +96,7 @@ def _leg_gone(state: State, uuid: str) -> None:
     leg = offer.legs[uuid]
     if offer.state is OfferState.TALKING and offer.talk_leg == uuid:
         talk.agent_gone(state, offer, leg, "UNSEEN", "")
-        callers.parted(state, offer.call)
+        returning.parted(state, offer.call)
     else:
         offers.leg_gone(state, offer, leg, "UNSEEN")
 
@@ -117,7 +118,7 @@ def _parked_caller(state: State, call: Call, dump: Event) -> None:
         if winner.unsure:
             joining.bridge_again(state, winner)
     elif call.phase is not Phase.WAITING or not call.parked:
-        callers.parked_again(state, call, dump)
+        returning.parked_again(state, call, dump)
 
 
 def _caller_leg(state: State, uuid: str, dump: Event) -> None:
@@ -130,10 +131,10 @@ def _caller_leg(state: State, uuid: str, dump: Event) -> None:
         if partner:
             talk.bridged(state, uuid, partner)
     elif call.phase is Phase.LEAVING:
-        callers.seen_leaving(state, call, dump, parked=is_parked(dump))
+        returning.seen_leaving(state, call, dump, parked=is_parked(dump))
     elif is_parked(dump):
         _parked_caller(state, call, dump)
     elif in_dialplan(dump):
-        callers.elsewhere(state, call)
+        returning.elsewhere(state, call)
     elif call.forsaken and dump.get("Channel-State") == "CS_RESET":
-        callers.forsaken(state, call)
+        returning.forsaken(state, call)

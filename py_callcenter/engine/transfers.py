@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from py_callcenter.config import Exit, Queue, shapes
-from py_callcenter.engine import callers, exits, music, offers, talk
+from py_callcenter.engine import callers, exits, music, offers, returning, talk
 from py_callcenter.engine.actions import SetVariables
 from py_callcenter.engine.calls import Call, Onward, Phase, Stay
 from py_callcenter.engine.errors import BadTarget, NotNow, UnknownAgent, UnknownCall, UnknownQueueName
@@ -62,7 +62,7 @@ def transfer(state: State, call_id: str, target: Destination, *, keep_wait: bool
     call.onward = onward
     if call.phase is Phase.WAITING:
         _leave_queue(state, call, stay, onward)
-        callers.go_on(state, call)
+        returning.go_on(state, call)
         return
     if onward.queue:  # should we die now, the next start finds them on their way there
         state.act(SetVariables(call.node, call.uuid, (("cc_queue", onward.queue),)))

@@ -1,0 +1,268 @@
+"""A known caller is parked again, after whatever happened: a talk, a transfer, a bridge that never came."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Final
+
+from py_callcenter._router import Event
+from py_callcenter.config import HANGUP
+from py_callcenter.engine import (
+    arrival,
+    callers,
+    consults,
+    endings,
+    exits,
+    joining,
+    looks,
+    moves,
+    music,
+    talk,
+    wishes,
+)
+from py_callcenter.engine.actions import SetVariables
+from py_callcenter.engine.calls import WISH_OVER, Call, OfferState, Phase, Stay
+from py_callcenter.engine.state import State
+
+SETTLE_US: Final = 400_000
+"""A PARK and the agent's HANGUP may swap; this long we wait for the second before deciding."""
+
+
+def parked_again(state: State, call: Call, event: Event) -> None:
+    """A known caller is parked: what happened in between decides (design 7)."""
+    if _old_news_or_moved(state, call, event) or consults.caller_parked(state, call):
+        return
+    call.parked = True
+    name = event.get("variable_cc_queue") or ""
+    match call.phase:
+        case Phase.WAITING:
+            _parked_while_waiting(state, call, event)
+        case Phase.CONNECTING:
+            _parked_while_connecting(state, call)
+        case Phase.TALKING:
+            call.parked_by = event
+            state.stop_timer(call.settle_timer)
+            call.settle_timer = state.start_timer(SETTLE_US, _settled, call, event)
+        case Phase.PARTED:
+            _after_talk(state, call, event)
+        case Phase.LEAVING:
+            # Without the mark that `leave` sets it is old news: the caller was parked before leaving.
+            if name and event.get("variable_cc_queue_terminated_epoch"):
+                _moved(state, call, event)
+        case Phase.AWAY:
+            _back(state, call, event)
+        case Phase.ENDED:
+            pass
+
+
+def _old_news_or_moved(state: State, call: Call, event: Event) -> bool:
+    """A PARK that is old news is left; one that a transfer led to, which nothing told of before, is dealt
+    with. False for all others.
+    """
+    if looks.is_old(call, event):
+        return True
+    moved = moves.moved(call, event)
+    if not moves.parked(call, event) and call.phase is Phase.AWAY:
+        return True
+    if not moved or call.phase not in (Phase.WAITING, Phase.CONNECTING, Phase.TALKING, Phase.PARTED):
+        return False
+    call.parked = True
+    if call.phase in (Phase.WAITING, Phase.CONNECTING):
+        _moved(state, call, event)
+    else:
+        talk.end(state, call, "system", transferred=True)
+        call.transferred = True
+        _after_talk(state, call, event)
+    return True
+
+
+def _parked_while_waiting(state: State, call: Call, event: Event) -> None:
+    name = event.get("variable_cc_queue")
+    if call.stay is not None and name and name != call.stay.queue.name:
+        _moved(state, call, event)
+    else:
+        call.playing = False
+        music.start(state, call)
+
+
+def _parked_while_connecting(state: State, call: Call) -> None:
+    offer = call.winner
+    if offer is not None and offer.state is OfferState.BRIDGING:
+        endings.take_back(state, offer)
+    else:
+        joining.connect(state, call)
+
+
+def _back(state: State, call: Call, event: Event) -> None:
+    """Whoever had the caller let go of them."""
+    # After a bridge the switch parks in a state of its own: then `cc_queue` is left from before, because what
+    # cleared it was lost.
+    if event.get("variable_cc_queue") and event.get("Channel-State") != "CS_PARK":
+        _moved(state, call, event)
+    elif call.stay is not None:
+        exits.leave(state, call, None, call.stay.queue.after_call)
+
+
+def _settled(state: State, call: Call, event: Event) -> None:
+    """Parked, and the agent's leg didn't hang up: somebody else parted them, or they never met."""
+    if call.phase is not Phase.TALKING:
+        parted(state, call)
+        return
+    stay = call.stay
+    queue = None if stay is None else state.queues.get(stay.queue.name)
+    if stay is not None and queue is not None and talk.undo(state, call):
+        again = Stay(
+            queue=queue,
+            queue_id=state.queue_ids[queue.name],
+            caller_id=0,
+            index=stay.index,
+            entered_us=stay.entered_us,
+            priority=stay.priority,
+            earlier_us=stay.earlier_us,
+            open=False,
+        )
+        call.stay = again
+        call.phase = Phase.WAITING
+        callers.queue_up(state, call, again, new=False)
+        state.act(SetVariables(call.node, call.uuid, callers.stamps_of(state, call, again)))
+        music.start(state, call)
+        return
+    talk.end(state, call, "system", hang_up=True)
+    _after_talk(state, call, event)
+
+
+def parted(state: State, call: Call) -> None:
+    """The agent's leg is gone. The caller's PARK may have been told before that."""
+    if call.phase is Phase.PARTED and call.parked_by is not None:
+        _after_talk(state, call, call.parked_by)
+
+
+def _after_talk(state: State, call: Call, event: Event) -> None:
+    state.stop_timer(call.settle_timer)
+    call.parked_by = None
+    stay = call.stay
+    if call.onward is not None:
+        go_on(state, call)
+    elif call.transferred:
+        _moved(state, call, event)
+    elif event.get("variable_endpoint_disposition") == "ATTENDED_TRANSFER":
+        # Whoever rang the queue has connected the agent with somebody else; only their phone is left here.
+        call.wishes = replace(call.wishes, exit=None)
+        exits.leave(state, call, None, HANGUP)
+    elif stay is not None:
+        exits.leave(state, call, None, stay.queue.after_call)
+
+
+def go_on(state: State, call: Call) -> None:
+    """The caller is parked, and free to go where the transfer says."""
+    onward, call.onward = call.onward, None
+    if onward is None:
+        return
+    state.stop_timer(call.settle_timer)
+    call.parked, call.parked_by, call.transferred, call.handed_on = True, None, False, False
+    before = call.wishes
+    call.wishes = replace(
+        before,
+        exit=before.exit if onward.exit is None else None,
+        preferred=onward.agent,
+        preferred_for_us=onward.agent_us,
+        unreadable=(),
+    )
+    if onward.exit is not None:
+        if before.of_ours:
+            state.act(SetVariables(call.node, call.uuid, before.of_ours))
+        exits.leave(state, call, None, onward.exit)
+        return
+    queue = state.queues.get(onward.queue)
+    if queue is None:  # the configuration has changed meanwhile
+        exits.unknown_queue(state, call, onward.queue)
+        return
+    meant = state.sealer.seal("meant", call.uuid, onward.agent) if onward.agent else ""
+    variables = (("cc_queue", queue.name), ("cc_preferred_agent", onward.agent), ("cc_meant", meant))
+    state.act(SetVariables(call.node, call.uuid, variables))
+    callers.enter(state, call, queue, state.now_us, earlier_us=onward.earlier_us, sent=True)
+
+
+def _moved(state: State, call: Call, event: Event) -> None:
+    """The dialplan put the caller into a queue anew: another queue leg of the same call."""
+    stay = call.stay
+    if stay is not None and stay.open:
+        exits.note_left(state, call, stay, "transferred", "")
+        exits.out_of_core(state, call, stay)
+    call.wishes = wishes.read(event)
+    if callers.is_meant(state, event):  # it was for the queue leg before
+        state.act(SetVariables(call.node, call.uuid, WISH_OVER))
+        call.wishes = replace(call.wishes, preferred="")
+    call.playing = False
+    name = event.get("variable_cc_queue") or ""
+    queue = state.queues.get(name)
+    if queue is None:
+        exits.unknown_queue(state, call, name)
+    else:
+        earlier_us = arrival.earlier_us(state, call, queue, event)
+        callers.enter(state, call, queue, state.now_us, earlier_us=earlier_us)
+
+
+# What a look at the switch finds.
+
+
+def seen_leaving(state: State, call: Call, dump: Event, *, parked: bool) -> None:
+    """A look at the switch finds a caller sent to an exit: there, in a queue again, or not gone yet."""
+    if parked:
+        parked_again(state, call, dump)
+    if call.phase is not Phase.LEAVING:
+        return
+    # The exit may be the extension that they came by: only a transfer since then has brought them there.
+    arrived_there = dump.get("Caller-Destination-Number") == call.exit.extension and moves.moved(call, dump)
+    if (parked or call.parked) and not arrived_there:
+        call.exit_tries = 0
+        exits.go(state, call)
+    else:
+        call.parked = False
+
+
+def elsewhere(state: State, call: Call) -> None:
+    """A look at the switch finds a caller in the dialplan, neither parked nor bridged."""
+    if call.phase is Phase.PARTED:  # the agent transferred them while nobody was looking
+        state.stop_timer(call.settle_timer)
+        call.parked = False
+        call.transferred = call.handed_on = True
+
+
+def forsaken(state: State, call: Call) -> None:
+    """Asleep between two bridges: whoever asked for the second one has died before it began (`uuid_bridge`
+    waits for ever then), so nobody but us can end the silence.
+    """
+    call.forsaken = False
+    if call.phase is Phase.AWAY and call.stay is not None:
+        exits.leave(state, call, None, call.stay.queue.after_call)
+
+
+def lives(state: State, call: Call) -> None:
+    """A look that we asked for shows the caller where we think, or nowhere in particular."""
+    match call.phase:
+        case Phase.WAITING if call.unstamped and call.stay is not None:
+            call.unstamped = False
+            callers.settle_in(state, call, call.stay)
+        case Phase.CONNECTING if (
+            call.winner is not None and call.winner.overdue and call.winner.state is OfferState.BRIDGING
+        ):
+            joining.bridge_failed(state, call.winner)
+        case Phase.WAITING | Phase.CONNECTING if not call.parked and not _being_bridged(call):
+            joining.assume_parked(state, call)
+        case Phase.WAITING:
+            music.start(state, call)
+        case Phase.AWAY if call.unstamped:
+            call.unstamped = False
+            state.act(SetVariables(call.node, call.uuid, talk.NO_LONGER_OURS))
+        case Phase.PARTED if call.onward is not None:
+            go_on(state, call)
+        case Phase.PARTED if call.stay is not None and not call.handed_on:
+            call.parked = True
+            exits.leave(state, call, None, call.stay.queue.after_call)
+        case _:
+            pass
+
+
+def _being_bridged(call: Call) -> bool:
+    return call.winner is not None and call.winner.state is not OfferState.ENDING
