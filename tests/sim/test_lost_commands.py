@@ -1,0 +1,98 @@
+"""Commands that get lost or are refused, or whose outcome nobody knows: exits and music come all the same."""
+
+from __future__ import annotations
+
+import pytest
+from sim.staging import centre, set_status, unreachable
+from sim.world import MANUAL
+
+from py_callcenter.engine.actions import Bridge, Kill, Look, PlayMusic, Transfer
+from py_callcenter.esl.port import NOT_SENT
+
+pytestmark = pytest.mark.sim
+
+
+def test_a_transfer_to_the_exit_that_never_left_is_done_after_the_reconnection():
+    world = centre("1000", agents={"status": "Logged Out"}, max_wait_time=5, on_timeout="voicemail")
+    call = world.call()
+    unreachable(world, Transfer, Look)
+    world.run(6)
+    assert call.leg.profile.destination != "voicemail"
+    world.report_lost(NOT_SENT)
+    world.report_lost(NOT_SENT)
+
+    world.swallow = lambda _action: False
+    world.resync()
+    world.run(3)
+
+    assert call.leg.profile.destination == "voicemail"
+    assert len(world.all("queue-entered")) == 1
+    world.run(60)
+    world.assert_quiet()
+
+
+def test_a_transfer_of_unknown_outcome_does_not_end_a_caller_who_arrived():
+    world = centre("1000", agents={"status": "Logged Out"}, max_wait_time=5, on_timeout="voicemail")
+    call = world.call()
+    world.run(5.5)
+    assert call.leg.profile.destination == "voicemail"
+
+    world.carry_out(world.engine.on_failure(world.sent(Transfer)[0], None, world.now_us))
+    world.run(5)
+
+    assert call.alive
+    assert call.leg.profile.destination == "voicemail"
+
+
+def test_an_exit_that_the_switch_refuses_twice_ends_the_call_rather_than_leaving_silence():
+    world = centre("1000", agents={"status": "Logged Out"}, max_wait_time=5, on_timeout="voicemail")
+    call = world.call()
+    unreachable(world, Transfer)
+    for _ in range(6):
+        world.run(5)
+        world.report_lost("-ERR no")
+    world.run(10)
+
+    assert not call.alive
+    world.assert_quiet()
+
+
+def test_hanging_up_as_an_exit_is_repeated_until_the_channel_is_gone():
+    world = centre("1000", agents={"status": "Logged Out"}, max_wait_time=5)
+    call = world.call()
+    unreachable(world, Kill, Look)
+    world.run(14)
+    world.report_lost(NOT_SENT)
+    world.swallow = lambda _action: False
+    world.run(15)
+
+    assert not call.alive
+
+
+def test_the_watch_for_nobody_logged_in_survives_a_failed_connection():
+    world = centre(
+        "1000", behaviour=MANUAL, max_wait_time_with_no_agent=1,
+        max_wait_time_with_no_agent_time_reached=1, on_no_agent="voicemail",
+    )  # fmt: skip
+    call = world.call()
+    world.run(1)
+    world.swallow = lambda action: isinstance(action, Bridge)
+    world.does(world.phones["1000"].answer)
+    set_status(world, "1000", "Logged Out")
+    world.run(20)
+
+    assert call.leg.profile.destination == "voicemail"
+    assert world.the("call-left").reason == "no-agent"
+
+
+def test_music_that_was_not_sent_for_want_of_a_connection_is_started_later():
+    world = centre("1000", agents={"status": "Logged Out"})
+    unreachable(world, PlayMusic, Look)
+    call = world.call()
+    world.report_lost(NOT_SENT)
+    world.run(2)
+    world.report_lost(NOT_SENT)
+    world.swallow = lambda _action: False
+    world.run(20)
+
+    assert world.switch.legs[call.uuid].playback is not None
