@@ -28,8 +28,8 @@ from time import perf_counter_ns
 from typing import Any
 
 from bench_router import EVENT_LIMIT_US, Times, full, machine, quiet, verdict
-from contract.reference_router import KINDS, Agent, Caller, Offer, Tier
 from contract.reference_router import Router as ReferenceRouter
+from contract.reference_values import KINDS, Agent, Caller, Offer, Tier
 
 from py_callcenter import _router
 from py_callcenter._router import Router

@@ -10,16 +10,7 @@ from collections import Counter
 from itertools import product
 from typing import Any
 
-from contract.reference_router import (
-    COUNTED,
-    FAULTS,
-    KINDS,
-    STATUSES,
-    STRATEGIES,
-    Agent,
-    Caller,
-    Queue,
-)
+from contract.reference_values import COUNTED, FAULTS, KINDS, STATUSES, STRATEGIES, Agent, Caller, Queue
 from contract.test_random_histories import Histories
 
 PLANS = ("ring-all", "ring-k", "ring-progressively")

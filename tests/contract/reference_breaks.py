@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 from py_callcenter._router import RouterError
 
 if TYPE_CHECKING:
-    from contract.reference_router import Agent, Router
+    from contract.reference_router import Router
+    from contract.reference_values import Agent
 
 FREE = {"waiting", "idle", "busy_elsewhere", "on_break"}
 """States in which a break can begin."""

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 from contract.reference_skills import holds
 
 if TYPE_CHECKING:
-    from contract.reference_router import Agent, Caller, Router
+    from contract.reference_router import Router
+    from contract.reference_values import Agent, Caller
 
 
 @dataclass(frozen=True)

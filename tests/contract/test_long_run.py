@@ -7,7 +7,7 @@ from collections import Counter
 import pytest
 from contract import long_run
 from contract.occurrences import EVERYTHING, Counted
-from contract.reference_router import Caller
+from contract.reference_values import Caller
 from contract.test_reasons import Explained
 
 # The explained decisions take a quarter of a minute, and more on a machine that others use too.

@@ -12,9 +12,9 @@ from typing import Any
 
 import pytest
 from contract.chance import among, initialize, mostly, rule, several, some_of, together, whole
-from contract.reference_router import FAULTS, STATUSES, STRATEGIES
 from contract.reference_router import Router as ReferenceRouter
 from contract.reference_skills import holds, read
+from contract.reference_values import FAULTS, STATUSES, STRATEGIES
 from hypothesis import settings
 from hypothesis.stateful import RuleBasedStateMachine, invariant
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from contract.centre import SECOND
-from contract.reference_router import STRATEGIES
+from contract.reference_values import STRATEGIES
 
 from py_callcenter._router import SkillError
 
