@@ -156,7 +156,7 @@ def enter(
         exits.note_left(state, call, stay, "full", str(call.wishes.exit or queue.on_full))
         exits.leave(state, call, "full", queue.on_full)
         return
-    if queue.name in state.diverts and not counted:
+    if queue.name in state.diverts and not counted and not divert.comes_round(state, call, stay):
         _note_entered(state, call, stay, 0)
         divert.turned_away(state, call)
         return

@@ -152,6 +152,8 @@ class Stay:
     """Wait before this queue leg that counts in the order."""
     resumed: bool = False
     """It is that of a place lost a moment ago."""
+    stays_for: object = None
+    """The order to divert this queue (`divert.Divert`) that has brought them back to it, and leaves them."""
 
 
 WISH_OVER: Final = (("cc_preferred_agent", ""), ("cc_meant", ""))
@@ -246,6 +248,8 @@ class Call:
     """Where a leaving caller was sent."""
     exit_tries: int = 0
     cancel_reason: str = ""
+    diverted: dict[str, tuple[object, int]] = field(default_factory=dict)
+    """By which order (`divert.Divert`) and when it was last sent on from a queue, by the queue's name."""
     unstamped: bool = False
     """What we set on the channel may not have got there."""
     settle_timer: int | None = None

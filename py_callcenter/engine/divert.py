@@ -2,6 +2,9 @@
 
 Callers leave in the order of service, so many at a time that the switch isn't flooded. Whoever an agent has
 answered already is connected; should that come to nothing, the next look finds them waiting again.
+
+An order may lead in a circle: all queues to one of them, or two to each other. Whoever is back where the same
+order has just sent them on waits there, for going round would end their call (the switch counts transfers).
 """
 
 from __future__ import annotations
@@ -11,7 +14,7 @@ from typing import Final
 
 from py_callcenter.config import Exit
 from py_callcenter.engine import exits
-from py_callcenter.engine.calls import Call, Phase
+from py_callcenter.engine.calls import Call, Phase, Stay
 from py_callcenter.engine.errors import UnknownQueueName
 from py_callcenter.engine.records import QueueDiverted
 from py_callcenter.engine.state import State
@@ -20,9 +23,11 @@ BATCH: Final = 100
 BATCH_US: Final = 100_000
 """1000 callers a second: three commands each, a third of what one connection carries."""
 LOOK_US: Final = 1_000_000
+CIRCLE_US: Final = 5_000_000
+"""Whoever comes back sooner was led in a circle; later, by what the dialplan said to them."""
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Divert:
     """An order that holds. `to`: where callers go."""
 
@@ -69,12 +74,23 @@ def restore(state: State, orders: dict[str, Exit]) -> None:
             _send_away(state, name)
 
 
+def comes_round(state: State, call: Call, stay: Stay) -> bool:
+    """Whether a caller is back in the queue from which the same order has just sent them on: they stay."""
+    found = state.diverts.get(stay.queue.name)
+    before, at_us = call.diverted.get(stay.queue.name, (None, 0))
+    if found is None or before is not found or state.now_us - at_us > CIRCLE_US:
+        return False
+    stay.stays_for = found
+    return True
+
+
 def turned_away(state: State, call: Call) -> bool:
     """Send a caller on who just came to a diverted queue. False when the queue isn't diverted."""
     stay = call.stay
     found = state.diverts.get(stay.queue.name) if stay is not None else None
     if stay is None or found is None:
         return False
+    call.diverted[stay.queue.name] = found, state.now_us
     call.wishes = replace(call.wishes, exit=None)
     exits.note_left(state, call, stay, "diverted", str(found.to))
     exits.leave(state, call, "diverted", found.to)
@@ -88,9 +104,10 @@ def _send_away(state: State, name: str) -> None:
         return
     gone = 0
     for caller_id in state.router.callers(queue_id) if state.router.calls_waiting(queue_id) else ():
-        call, _stay = state.waiting[caller_id]
-        if call.phase is not Phase.WAITING:
+        call, stay = state.waiting[caller_id]
+        if call.phase is not Phase.WAITING or stay.stays_for is found:
             continue
+        call.diverted[name] = found, state.now_us
         call.wishes = replace(call.wishes, exit=None)
         exits.leave(state, call, "diverted", found.to)
         gone += 1

@@ -101,6 +101,46 @@ def test_three_hundred_callers_leave_in_order_and_not_all_in_one_moment():
     assert [t.uuid for t in world.sent(Transfer)] == [call.uuid for call in callers]
 
 
+SALES = Exit("queue_sales", "default")
+
+
+@pytest.mark.parametrize("first", ["queue_support", "queue_sales"])
+def test_everybody_into_one_of_the_queues_is_no_circle(first):
+    """Going round, each call would end at the switch's seventieth transfer, in less than a second."""
+    world = World(everybody([queue(), queue("sales")], [agent("a", status="On Break")]))
+    world.phone("a", ANSWERS)
+    waits = world.call(first)
+    world.run(2)
+    divert(world, None, SALES)
+    comes = world.call(first)
+    world.run(60)
+    assert waits.alive
+    assert comes.alive
+    assert [(row.queue, row.phase) for row in world.engine.view(world.now_us).calls] == [
+        ("sales", "waiting"),
+        ("sales", "waiting"),
+    ]
+    assert all(record.leg <= 3 for record in world.all("queue-entered"))
+
+    divert(world, "sales", VOICEMAIL)
+    world.run(2)
+    assert not world.engine._state.waiting, "another order holds for them again"
+
+
+def test_two_queues_that_are_diverted_to_each_other_end_nobody_s_call():
+    world = World(everybody([queue(), queue("sales")], [agent("a", status="On Break")]))
+    world.phone("a", ANSWERS)
+    divert(world, "support", SALES)
+    divert(world, "sales", Exit("queue_support", "default"))
+    call = world.call()
+    world.run(30)
+    assert call.alive
+    assert [record.queue for record in world.all("queue-entered")] == ["support", "sales", "support"]
+    world.carry_out(world.engine.set_agent_status("a", "Available", world.now_us))
+    world.run(4)
+    assert world.talks_with(call) == "a"
+
+
 def test_an_unknown_queue_is_refused_with_a_hint():
     world = World(everybody([queue()], [agent("a")]))
     with pytest.raises(EngineError, match="no queue `nobody`"):
