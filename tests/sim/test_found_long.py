@@ -5,9 +5,10 @@ may go wrong and everything that people do. Each seed is kept with its story, as
 from __future__ import annotations
 
 import pytest
-from sim.storm.plan import HABITS, draw
+from sim.storm.plan import draw
 from sim.storm.run import simulate
 from sim.test_found import NOW
+from sim.test_found_desk import HABITS
 
 from py_callcenter.app import controller
 

@@ -13,13 +13,13 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from sim.storm import link, oracle, rules
+from sim.storm import link, oracle, rests, rules
 from sim.storm.centre import START_US
 from sim.storm.plan import draw
 from sim.storm.run import simulate
 
 from py_callcenter.app import controller
-from py_callcenter.engine import callers, endings, exits, talk
+from py_callcenter.engine import breaks, callers, endings, exits, offers, talk
 from py_callcenter.engine.actions import Bridge, Kill, Originate
 from py_callcenter.engine.calls import OfferState
 from py_callcenter.engine.engine import Engine
@@ -30,7 +30,7 @@ from py_callcenter.engine.state import State
 pytestmark = pytest.mark.sim
 
 SEEDS = range(60)
-PROMISES = [f"I{number}" for number in range(1, 18)]
+PROMISES = [*(f"I{number}" for number in range(1, 18)), *(f"B{number}" for number in range(1, 6))]
 Plant = Callable[[pytest.MonkeyPatch], None]
 PLANTS: dict[str, tuple[str, tuple[int, ...], Plant]] = {}
 
@@ -339,8 +339,148 @@ def the_switch_is_told_to_read_its_configuration(patch):
     patch.setattr(link.commands, "status", lambda: b"api reloadxml\n\n")
 
 
+@plant("B1")
+def who_rests_is_rung_when_nobody_else_is_there(patch):
+    ring = Engine._ring
+    rung: list[str] = []
+
+    def greedy(self: Any) -> None:
+        ring(self)
+        state = self._state
+        router, now_us = state.router, state.now_us
+        known = {name: router.agent_break(number) for name, number in state.agent_ids.items()}
+        if rung or any(rest is not None and rest.asked is not None for rest in known.values()):
+            return
+        for name, rest in known.items():
+            number = state.agent_ids[name]
+            if rest is not None and router.agent(number).state == "on_break":
+                router.set_status(now_us, number, "Available")
+                proposals = router.decide(now_us)
+                router.set_status(now_us, number, "On Break")
+                router.restore_break(
+                    now_us, number, rest.reason, since_us=rest.since_us, overdue=rest.overdue
+                )
+                router.break_news()
+                for proposal in proposals:
+                    rung.append(name)
+                    offers.ring(state, proposal)
+
+    patch.setattr(Engine, "_ring", greedy)
+
+
+@plant("B2")
+def quotas_are_for_others(patch):
+    timed = controller.TimedRouter.__init__
+
+    def generous(self: Any, router: Any, histogram: Any) -> None:
+        timed(self, router, histogram)
+        put = self.put_break_reason
+        self.put_break_reason = lambda now_us, name, **more: put(now_us, name, **{**more, "quota": 0})
+        self.set_break_quota = lambda _now_us, _quota: None
+
+    patch.setattr(controller.TimedRouter, "__init__", generous)
+
+
+@plant("B3", 1)
+def a_start_forgets_for_what_agents_rest(patch):
+    patch.setattr(breaks, "_restore_break", lambda _state, _name, _was: None)
+
+
+@plant("B3")
+def nobody_minds_how_long_a_break_lasts(patch):
+    timed = controller.TimedRouter.__init__
+
+    def patient(self: Any, router: Any, histogram: Any) -> None:
+        timed(self, router, histogram)
+        put = self.put_break_reason
+        self.put_break_reason = lambda now_us, name, **more: put(now_us, name, **{**more, "time_limit_us": 0})
+
+    patch.setattr(controller.TimedRouter, "__init__", patient)
+
+
+@plant("B4", 1)
+def a_start_turns_the_line_round(patch):
+    patch.setattr(
+        breaks,
+        "sorted",
+        lambda things, key=None: sorted(things, key=key, reverse=key is not None),
+        raising=False,
+    )
+
+
+@plant("B4", 1)
+def a_start_forgets_who_stands_in_line(patch):
+    timed = controller.TimedRouter.__init__
+
+    def forgetful(self: Any, router: Any, histogram: Any) -> None:
+        timed(self, router, histogram)
+        ask = self.request_break
+        self.request_break = lambda *what, **how: None if "asked_us" in how else ask(*what, **how)
+
+    patch.setattr(controller.TimedRouter, "__init__", forgetful)
+
+
+@plant("B4")
+def when_somebody_comes_back_the_first_in_the_line_goes_to_its_end(patch):
+    timed = controller.TimedRouter.__init__
+
+    def modest(self: Any, router: Any, histogram: Any) -> None:
+        timed(self, router, histogram)
+        put_agent, set_status = self.put_agent, self.set_status
+        agents: set[int] = set()
+
+        def put(now_us: int, name: str, **more: Any) -> int:
+            number = put_agent(now_us, name, **more)
+            agents.add(number)
+            return int(number)
+
+        def come_back(now_us: int, agent: int, status: str) -> Any:
+            line = {rest.place: number for number in agents if (rest := self.agent_break(number)) is not None}
+            if status == "Available" and 2 in line:
+                asked = self.agent_break(line[1]).asked
+                self.withdraw_break(now_us, line[1])
+                self.request_break(now_us, line[1], asked)
+                self.break_news()
+            return set_status(now_us, agent, status)
+
+        self.put_agent, self.set_status = put, come_back
+
+    patch.setattr(controller.TimedRouter, "__init__", modest)
+
+
+@plant("B5")
+def a_request_is_withdrawn_and_kept(patch):
+    withdraw = Engine.withdraw_break
+    kept: list[str] = []
+
+    def deaf(self: Any, name: str, now_us: int) -> Any:
+        rest = self._state.router.agent_break(self._state.agent_ids[name])
+        if rest is None or rest.asked is None or kept:
+            return withdraw(self, name, now_us)
+        kept.append(name)
+        return self.tick(now_us)
+
+    patch.setattr(Engine, "withdraw_break", deaf)
+
+
+@plant("B5")
+def who_comes_back_is_told_so_and_rests_on(patch):
+    set_status = Engine.set_agent_status
+    kept: list[str] = []
+
+    def deaf(self: Any, name: str, status: str, now_us: int, **more: Any) -> Any:
+        rest = self._state.router.agent_break(self._state.agent_ids[name])
+        if status == "Available" and rest is not None and rest.reason is not None and not kept:
+            kept.append(name)
+            return self.tick(now_us)
+        return set_status(self, name, status, now_us, **more)
+
+    patch.setattr(Engine, "set_agent_status", deaf)
+
+
 def test_each_promise_has_a_bug_that_breaks_it_and_the_checker_knows_no_other():
-    told = {rule for module in (rules, oracle) for rule in re.findall(r'"(I\d+)"', inspect.getsource(module))}
+    sources = [inspect.getsource(module) for module in (rules, oracle, rests)]
+    told = {rule for source in sources for rule in re.findall(r'"([IB]\d+)"', source)}
 
     assert {rule for rule, _faults, _put in PLANTS.values()} == set(PROMISES)
     assert told == set(PROMISES)
@@ -353,9 +493,10 @@ def test_each_promise_has_a_bug_that_breaks_it_and_the_checker_knows_no_other():
 def test_the_checker_sees_a_broken_promise(bug, monkeypatch):
     rule, faults, put = PLANTS[bug]
     put(monkeypatch)
+    habits = ("breaks",) if rule.startswith("B") else ()
 
     for seed in SEEDS:
-        result = simulate(draw(seed, faults))
+        result = simulate(draw(seed, faults, habits, always=habits))
         if result.rules:
             break
 

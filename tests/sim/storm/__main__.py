@@ -43,7 +43,11 @@ def _allowed(options: argparse.Namespace) -> tuple[int, ...]:
 
 
 def _whole(options: argparse.Namespace) -> Plan:
-    return draw(options.seed, _allowed(options), tuple(sorted(_numbers(options.habits))))
+    return draw(options.seed, _allowed(options), tuple(sorted(_numbers(options.habits))), _always(options))
+
+
+def _always(options: argparse.Namespace) -> tuple[str, ...]:
+    return tuple(sorted(_numbers(options.always)))
 
 
 def _describe(result: Result) -> None:
@@ -78,7 +82,7 @@ def _one_seed(options: argparse.Namespace) -> int:
     if smallest.plan != result.plan:
         print("made smaller:")
         _describe(smallest)
-    print(f"again: {command(smallest.plan, whole)}")
+    print(f"again: {command(smallest.plan, whole, _always(options))}")
     return 1
 
 
@@ -86,7 +90,7 @@ def _many_seeds(options: argparse.Namespace) -> int:
     jobs = options.jobs or os.cpu_count() or 1
     begun = time.monotonic()
     seeds = range(options.first, options.first + options.seeds)
-    total = tally(seeds, jobs, aloud=True, for_s=60 * options.minutes)
+    total = tally(seeds, jobs, aloud=True, for_s=60 * options.minutes, always=_always(options))
     took_s = time.monotonic() - begun
     print(
         f"{total.seeds} seeds, {total.calls} calls, {total.virtual_s / 3600:.0f} virtual hours, "
@@ -115,6 +119,7 @@ def main() -> int:
     parser.add_argument("--seed", type=int, help="one seed, in detail")
     parser.add_argument("--faults", help="only these faults, by number")
     parser.add_argument("--habits", default=",".join(HABITS), help="only these habits, or none")
+    parser.add_argument("--always", default="none", help="habits that people of every seed have")
     parser.add_argument("--seconds", type=float, help="stop after so many seconds of virtual time")
     parser.add_argument("--keep-faults", help="only these of the seed's faults, by index")
     parser.add_argument("--keep-calls", help="only these of its calls")

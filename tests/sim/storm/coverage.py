@@ -12,6 +12,7 @@ LIMITS: Final[tuple[str, ...]] = (
         "F38: the length of a conversation that spans a restart goes by the wall clock, so setting it "
         "by an hour meanwhile makes it an hour off; I11 leaves such conversations out"
     ),
+    "F38: so does the length of a break; with it B3 looks at no limits",
 )
 """What the checker lets pass, knowingly."""
 

@@ -50,10 +50,11 @@ def waits(rules: Rules, caller: Caller, now: int) -> bool:
     return not any(ring.call == caller.uuid for ring in rules.truth.living_rings.values())
 
 
-def free(worker: Worker, now: int) -> bool:
+def free(rules: Rules, worker: Worker, now: int) -> bool:
     """Certainly free, for a while."""
     return (
         worker.status == "Available"
+        and not rules.truth.rests.of[worker.name].granted
         and not worker.rings
         and (not worker.stands or _stands_by(worker))
         and not any(leg.alive for leg in worker.others.values())
@@ -90,7 +91,7 @@ def judge(rules: Rules, node: int, caller: Caller, worker: Worker, queue: str) -
     first = not caller.refused_by and not any(
         r.call == caller.uuid for r in rules.truth.living_rings.values()
     )
-    if late_us > LATE_US and first and free(worker, now) and _known(rules, worker, now):
+    if late_us > LATE_US and first and free(rules, worker, now) and _known(rules, worker, now):
         rules.broken(
             _late(rules, node),
             f"{caller.uuid} {now}",
@@ -145,7 +146,7 @@ def _turn_of_agent(rules: Rules, caller: Caller, worker: Worker, queue: str, now
             other is worker
             or name in caller.refused_by
             or name in lent
-            or not free(other, now)
+            or not free(rules, other, now)
             or not _known(rules, other, now)
         ):
             continue
@@ -160,7 +161,7 @@ def _turn_of_agent(rules: Rules, caller: Caller, worker: Worker, queue: str, now
 def unmatched(rules: Rules, now: int) -> None:
     """I9: somebody waits, somebody is free, and nothing happens."""
     truth, centre = rules.truth, rules.centre
-    workers = [worker for worker in truth.workers.values() if free(worker, now)]
+    workers = [worker for worker in truth.workers.values() if free(rules, worker, now)]
     if not workers:
         return
     for caller in truth.living.values():

@@ -6,8 +6,10 @@ import math
 import random
 from typing import TYPE_CHECKING, Any
 
+from sim.storm.breakroom import BreakRoom
 from sim.storm.desk import Desk
 from sim.storm.plan import OUTSIDE, SECOND, AgentPlan, CallPlan, contact
+from sim.storm.rests import Wish
 
 from py_callcenter.engine.errors import EngineError
 from py_callcenter.sim import Behaviour
@@ -86,6 +88,7 @@ class People:
         self.calls: list[Call] = []
         self.placed = 0
         self.desk = Desk(centre)
+        self.break_room = BreakRoom(centre)
         outside = AgentStyle(ring_to_answer=lognormal(2.0, 0.5), talk=lognormal(10.0, 0.5), no_answer=0.1)
         for switch in centre.switches:
             switch.add_phone(OUTSIDE, outside)
@@ -175,10 +178,13 @@ class People:
                 return False
             return True
 
-        if self._centre.wish(ask) is not True:
+        wish = Wish("status", person.plan.name, status)
+        self._centre.spy.wished(wish)
+        answer = self._centre.wish(ask)
+        self._centre.spy.answered(wish, answer)
+        if answer is not True:
             return False
         person.status = status
-        self._centre.spy.status_set(person.plan.name, status)
         return True
 
 

@@ -10,7 +10,7 @@ import math
 import random
 from dataclasses import dataclass, field, replace
 
-from py_callcenter.config import Agent, Config, Controller, Node, Queue, Tier
+from py_callcenter.config import Agent, BreakReason, Breaks, Config, Controller, Node, Queue, Tier
 from py_callcenter.engine.standby import TYPE as STANDS_BY
 
 SECOND = 1_000_000
@@ -23,7 +23,7 @@ COLLEAGUE = "+15550199"
 LATER_FAULTS = frozenset({5, 35, 37, 43, 44})
 """Drawn from a stream of their own, so that a seed without them stays the story that it was."""
 
-HABITS = ("standby", "consult", "transfer")
+HABITS = ("standby", "consult", "transfer", "breaks")
 """What people do beside calling and answering; each drawn from a stream of its own, likewise."""
 
 
@@ -97,6 +97,10 @@ class Plan:
     """Mean time between two consultations that are asked for through the API; 0 = none."""
     transfer_s: float = 0.0
     """The same of transfers."""
+    break_s: float = 0.0
+    """The same of what agents do about breaks: ask, withdraw, come back."""
+    breaks: Breaks = field(default_factory=Breaks)
+    """Their reasons and quotas."""
 
     def config(self) -> Config:
         """The configuration of the call centre."""
@@ -127,6 +131,7 @@ class Plan:
                 for agent in self.agents
             ),
             tiers=tuple(tier for tier in self.tiers if tier.agent in names),
+            breaks=self.breaks if self.break_s else Breaks(),
         )
 
     def numbers(self) -> list[int]:
@@ -140,7 +145,7 @@ class Plan:
     @property
     def habits(self) -> tuple[str, ...]:
         """Which of `HABITS` people have."""
-        has = (bool(self.standby), bool(self.consult_s), bool(self.transfer_s))
+        has = (bool(self.standby), bool(self.consult_s), bool(self.transfer_s), bool(self.break_s))
         return tuple(name for name, has_it in zip(HABITS, has, strict=True) if has_it)
 
     def with_habits(self, kept: tuple[str, ...]) -> Plan:
@@ -150,6 +155,7 @@ class Plan:
             standby=self.standby if "standby" in kept else (),
             consult_s=self.consult_s if "consult" in kept else 0.0,
             transfer_s=self.transfer_s if "transfer" in kept else 0.0,
+            break_s=self.break_s if "breaks" in kept else 0.0,
         )
 
     def smaller(
@@ -182,8 +188,12 @@ def contact(agent: str, place: int) -> str:
     return f"sofia/internal/{agent}-{place}@127.0.0.1:5085"
 
 
-def draw(seed: int, faults: tuple[int, ...], habits: tuple[str, ...] = ()) -> Plan:
-    """The plan of a seed; `faults` are the numbers that may happen, `habits` what people may do."""
+def draw(
+    seed: int, faults: tuple[int, ...], habits: tuple[str, ...] = (), always: tuple[str, ...] = ()
+) -> Plan:
+    """The plan of a seed; `faults` are the numbers that may happen, `habits` what people may do; in each seed
+    some of it, and `always` these.
+    """
     rng = random.Random(f"plan {seed}")
     seconds = rng.uniform(30, 600)
     nodes = rng.choice((1, 1, 1, 2, 2, 3))
@@ -211,7 +221,7 @@ def draw(seed: int, faults: tuple[int, ...], habits: tuple[str, ...] = ()) -> Pl
         ),
     )
     plan = replace(plan, faults=plan.faults + _later_faults(plan, later, alone=not faults))
-    return _with_habits(plan).with_habits(habits)
+    return _with_habits(plan, always).with_habits(habits)
 
 
 def _later_faults(plan: Plan, allowed: tuple[int, ...], *, alone: bool) -> tuple[FaultPlan, ...]:
@@ -234,15 +244,34 @@ def _later_faults(plan: Plan, allowed: tuple[int, ...], *, alone: bool) -> tuple
     return tuple(faults)
 
 
-def _with_habits(plan: Plan) -> Plan:
+def _with_habits(plan: Plan, always: tuple[str, ...]) -> Plan:
     """What the people of this seed do; a leg that stays up is on the first node, so with one only."""
-    standby, consult, transfer = (random.Random(f"{habit} {plan.seed}") for habit in HABITS)
-    share = standby.uniform(0.1, 0.7) if standby.random() < 0.35 and plan.nodes == 1 else 0.0
+    standby, consult, transfer, breaks = (random.Random(f"{habit} {plan.seed}") for habit in HABITS)
+    chance = {habit: 1.0 if habit in always else 0.35 for habit in HABITS}
+    share = standby.uniform(0.1, 0.7) if standby.random() < chance["standby"] and plan.nodes == 1 else 0.0
     return replace(
         plan,
         standby=tuple(agent.name for agent in plan.agents if standby.random() < share),
-        consult_s=consult.uniform(5, 40) if consult.random() < 0.35 else 0.0,
-        transfer_s=transfer.uniform(5, 40) if transfer.random() < 0.35 else 0.0,
+        consult_s=consult.uniform(5, 40) if consult.random() < chance["consult"] else 0.0,
+        transfer_s=transfer.uniform(5, 40) if transfer.random() < chance["transfer"] else 0.0,
+        break_s=breaks.uniform(1, 8) if breaks.random() < chance["breaks"] else 0.0,
+        breaks=_breaks(breaks),
+    )
+
+
+def _breaks(rng: random.Random) -> Breaks:
+    """Few places, so that agents stand in line for them."""
+    return Breaks(
+        quota=rng.choice((0, 0, 1, 2, 3)),
+        reasons=tuple(
+            BreakReason(
+                name=name,
+                quota=rng.choice((0, 1, 1, 2)),
+                time_limit=rng.choice((0, 10, 30, 60)),
+                when_over=rng.choice((None, None, "Available", "Logged Out")),
+            )
+            for name in ("lunch", "coffee", "training")[: rng.randint(1, 3)]
+        ),
     )
 
 

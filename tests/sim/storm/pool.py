@@ -79,9 +79,9 @@ def quiet() -> None:
     gc.set_threshold(100_000, 50, 50)
 
 
-def one(seed: int, allowed: tuple[int, ...] = FAULTS) -> Ran:
+def one(seed: int, allowed: tuple[int, ...] = FAULTS, always: tuple[str, ...] = ()) -> Ran:
     """Run a seed."""
-    plan = draw(seed, allowed, HABITS)
+    plan = draw(seed, allowed, HABITS, always)
     numbers = tuple(plan.numbers())
     try:
         result = simulate(plan)
@@ -103,13 +103,13 @@ def one(seed: int, allowed: tuple[int, ...] = FAULTS) -> Ran:
     )
 
 
-def _some(seeds: range) -> list[Ran]:
-    return list(map(one, seeds))
+def _some(seeds: range, always: tuple[str, ...]) -> list[Ran]:
+    return [one(seed, always=always) for seed in seeds]
 
 
-def many(seeds: range, jobs: int, for_s: float = math.inf) -> Iterator[Ran]:
+def many(seeds: range, jobs: int, for_s: float = math.inf, always: tuple[str, ...] = ()) -> Iterator[Ran]:
     """Run seeds on several cores, in order; none begins later than after `for_s`. Only a few are under way at
-    a time, and a process that dies costs the seeds that it had.
+    a time, and a process that dies costs the seeds that it had. `always`: habits that people of each have.
     """
     until_s = time.monotonic() + for_s
     if jobs <= 1:
@@ -117,14 +117,14 @@ def many(seeds: range, jobs: int, for_s: float = math.inf) -> Iterator[Ran]:
         for seed in seeds:
             if time.monotonic() >= until_s:
                 return
-            yield one(seed)
+            yield one(seed, always=always)
         return
     left = deque(seeds[at : at + CHUNK] for at in range(0, len(seeds), CHUNK))
     while left and time.monotonic() < until_s:
-        yield from _in_one_pool(left, jobs, until_s)
+        yield from _in_one_pool(left, jobs, until_s, always)
 
 
-def _in_one_pool(left: deque[range], jobs: int, until_s: float) -> Iterator[Ran]:
+def _in_one_pool(left: deque[range], jobs: int, until_s: float, always: tuple[str, ...]) -> Iterator[Ran]:
     """Until all is done or a process dies. What is done is taken out of `left`."""
     under_way: deque[Future[list[Ran]]] = deque()
     # An executor notices a worker that dies; a `Pool` starts another one for ever.
@@ -132,7 +132,7 @@ def _in_one_pool(left: deque[range], jobs: int, until_s: float) -> Iterator[Ran]
     with ProcessPoolExecutor(jobs, mp_context=context, initializer=quiet) as pool:
         while left:
             while len(under_way) < min(4 * jobs, len(left)) and time.monotonic() < until_s:
-                under_way.append(pool.submit(_some, left[len(under_way)]))
+                under_way.append(pool.submit(_some, left[len(under_way)], always))
             if not under_way:
                 return
             try:
@@ -145,14 +145,17 @@ def _in_one_pool(left: deque[range], jobs: int, until_s: float) -> Iterator[Ran]
             yield from done
 
 
-def tally(seeds: range, jobs: int, *, aloud: bool, for_s: float = math.inf) -> Tally:
+def tally(
+    seeds: range, jobs: int, *, aloud: bool, for_s: float = math.inf, always: tuple[str, ...] = ()
+) -> Tally:
     """Run seeds and add them up; `aloud`: tell of each that fails, and now and then how far it is."""
     total = Tally()
     begun_s = time.monotonic()
-    for ran in many(seeds, jobs, for_s):
+    for ran in many(seeds, jobs, for_s, always):
         total.add(ran)
         if ran.problem and aloud:
-            print(f"seed {ran.seed}: {ran.problem}\n  again: make sim SEED={ran.seed}", flush=True)
+            more = f" MORE='--always {','.join(always)}'" if always else ""
+            print(f"seed {ran.seed}: {ran.problem}\n  again: make sim SEED={ran.seed}{more}", flush=True)
         if aloud and total.seeds % TELL_EVERY == 0:
             took_s = time.monotonic() - begun_s
             print(

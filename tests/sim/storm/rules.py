@@ -1,4 +1,4 @@
-"""The promises I1…I17, checked against what really happened (`truth`).
+"""The promises I1…I17 (those about breaks: `rests`), checked against what really happened (`truth`).
 
 A rule that can wait is looked at once a second of virtual time, the others at the moment. "Calm" is a node
 with which nothing went wrong lately: there the short bounds hold; elsewhere the long ones, counted in healthy
@@ -86,6 +86,14 @@ class Rules:
         for switch in centre.switches:
             self._watch_bridges(switch)
         centre.after(1, self._sweep)
+
+    def started(self) -> None:
+        """A controller has started: what it shows of breaks is what was."""
+        self.centre.at(self.centre.now_us, self._look_at_breaks)
+
+    def _look_at_breaks(self) -> None:
+        self.truth.rests.sweep(self.centre.now_us)
+        self._lines = None
 
     def broken(self, rule: str, key: str, what: str) -> None:
         """Note a violation, once for each thing."""
@@ -218,6 +226,7 @@ class Rules:
         self._recovery(now)
         self._queues()
         self._stuck(now)
+        self.truth.rests.sweep(now)
         self._lines = None
 
     def aged(self, rule: str, key: str, node: int, now: int) -> int:
@@ -317,7 +326,7 @@ class Rules:
         """I3: who the page shows as busy with our calls is."""
         if (now - self._start_us) // SECOND % 5 or not self.centre.answers:
             return
-        for line in self._agent_lines():
+        for line in self.agent_lines():
             worker = self.truth.workers.get(line.name)
             if worker is None:
                 continue
@@ -338,9 +347,10 @@ class Rules:
         """The state that the page shows of an agent."""
         if not self.centre.answers:
             return ""
-        return next((line.state for line in self._agent_lines() if line.name == agent), "")
+        return next((line.state for line in self.agent_lines() if line.name == agent), "")
 
-    def _agent_lines(self) -> list[AgentLine]:
+    def agent_lines(self) -> list[AgentLine]:
+        """What the page shows of the agents at this moment."""
         if self._lines is None:
             state = self.truth.controller.engine._state
             self._lines = [agent_line(state, name, number) for name, number in state.agent_ids.items()]

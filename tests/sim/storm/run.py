@@ -58,6 +58,7 @@ def _peace(centre: Centre) -> None:
         centre.go_on()
     centre.run(75)
     centre.people.desk.closed = True
+    centre.people.break_room.everybody_withdraws()
     for person in centre.people.agents.values():
         person.grow_eager()
         centre.people.set_status(person, "Available")

@@ -66,10 +66,10 @@ class Shrinker:
             size //= 2
 
 
-def command(plan: Plan, whole: Plan) -> str:
-    """How to run this plan again."""
+def command(plan: Plan, whole: Plan, always: tuple[str, ...] = ()) -> str:
+    """How to run this plan again; `always`: habits that were wanted in each seed."""
     words = [f"make sim SEED={plan.seed}"]
-    more = []
+    more = [f"--always {','.join(always)}"] if always else []
     if plan.habits != whole.habits:
         more.append(f"--habits {','.join(plan.habits) or 'none'}")
     if plan.seconds != whole.seconds:

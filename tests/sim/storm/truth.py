@@ -9,6 +9,8 @@ from collections import defaultdict
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from sim.storm.rests import Rests, Wish
+
 from py_callcenter.engine.actions import Originate, SetVariables
 from py_callcenter.engine.callers import FOR_AGENT_US
 from py_callcenter.engine.causes import LIMITS
@@ -20,6 +22,9 @@ if TYPE_CHECKING:
 
 PATH_DELAY_S = 5.0
 """How long an agent rests when the way to the phone failed (the core's default)."""
+
+BY_ITSELF = frozenset({*LIMITS.values(), "break-over"})
+"""Why a status changes that nobody set."""
 
 
 @dataclass(slots=True, eq=False)
@@ -157,6 +162,7 @@ class Truth:
         """Calls that the records know of, and those whose end they know."""
         self.lent: set[str] = set()
         """Agents who were joined with somebody else's caller."""
+        self.rests = Rests(self)
         self.rules: Any = None
         self.controller: Any = None
 
@@ -167,6 +173,7 @@ class Truth:
             now = centre.now_us
             stands = plan.name in centre.plan.standby
             self.workers[plan.name] = Worker(plan.name, "Available", now, now, now, stands=stands)
+        self.rests.attach(centre)
         for node, switch in enumerate(centre.switches):
             switch.observers.append(lambda kind, leg, node=node: self._saw(node, kind, leg))
 
@@ -175,6 +182,7 @@ class Truth:
     def controller_started(self, controller: Any) -> None:
         self.controller = controller
         self.starts_us.append(self.centre.now_us)
+        self.rules.started()
 
     def controller_died(self) -> None:
         self.crashes_us.append(self.centre.now_us)
@@ -189,10 +197,12 @@ class Truth:
             self.records = []
             self.open_stays.clear()
             self.counts.clear()
+            self.rests.forget()
             for caller in self.callers.values():
                 caller.entered = ""
             for record in kept:
                 self._take(record)
+                self.rests.fold(record, proven=True)
             for name, worker in self.workers.items():
                 told = [r.status for r in kept if r.kind == "agent-status" and r.agent == name]
                 worker.status = told[-1] if told else "Available"
@@ -214,9 +224,20 @@ class Truth:
         if worker is None or caller is None:
             return None
         self.rules.chosen(node, caller, worker, variables["cc_queue"])
+        self.rests.chosen(worker, caller.uuid)
         worker.last_node = node
         worker.promised_us = caller.promised_us = self.centre.now_us
         return worker
+
+    def wished(self, wish: Wish) -> None:
+        """Somebody is about to ask something of the API about an agent."""
+        self.rests.wished(wish)
+
+    def answered(self, wish: Wish, answer: object) -> None:
+        """It answered; None: it could not."""
+        self.rests.answered(wish, answer)
+        if answer is True and wish.kind == "status":
+            self.status_set(wish.agent, self.rests.status_after(wish))
 
     def status_set(self, agent: str, status: str) -> None:
         """The API said that the status is set."""
@@ -244,8 +265,9 @@ class Truth:
             worker, now = self.workers[record.agent], self.centre.now_us
             if not self.centre.health.calm(worker.last_node, now):
                 worker.idle_us = max(worker.idle_us, now)  # before, nobody knew that the phone is free
-        elif kind == "agent-status" and record.reason in LIMITS.values():
+        elif kind == "agent-status" and (record.reason in BY_ITSELF or record.break_reason):
             self.status_set(record.agent, record.status)
+        self.rests.fold(record, proven=False)
         self.rules.record(record)
 
     def _take(self, record: Any) -> None:
