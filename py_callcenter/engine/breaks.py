@@ -85,7 +85,11 @@ def tell(state: State) -> None:
 
 def _tell(state: State, news: BreakNews) -> None:
     agent, reason = state.agent_names[news.agent], state.break_names[news.reason]
+    known = agent in state.last_breaks.places
+    state.last_breaks.places.discard(agent)
     step = _TOLD.get(news.step)
+    if step == "granted" and known:
+        return
     if step is not None:
         state.note(AgentBreak, agent=agent, break_reason=reason, step=step)
         return
@@ -117,6 +121,8 @@ def restore(state: State, memory: Memory) -> None:
             state.router.request_break(
                 state.now_us, agent_id, reason_id, force=was.granted, asked_us=was.asked_us
             )
+            if was.granted:
+                state.last_breaks.places.add(name)
     # The books have it. What follows from it now is told by the next decision.
     state.router.break_news()
 

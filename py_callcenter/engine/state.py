@@ -118,6 +118,16 @@ class _Notes:
     records: list[AnyRecord] = field(default_factory=list)
 
 
+@dataclass(slots=True)
+class LastBreaks:
+    """What the last run left of breaks that were asked for."""
+
+    put_off: dict[str, tuple[str, int]] = field(default_factory=dict)
+    """Agents who had a call on a node that hasn't been looked at yet: the node, and the end of a wrap-up."""
+    places: set[str] = field(default_factory=set)
+    """Agents for whom a place was kept, which the books have."""
+
+
 class State:
     """Mutable heart of one engine. `now_us` is the moment of the input being handled."""
 
@@ -160,6 +170,7 @@ class State:
         """Calls that earlier runs left open, by the caller's uuid, until their node has been looked at."""
         self.awaited: dict[str, tuple[str, int]] = {}
         """Agents who had a call on a node that hasn't been looked at yet: the node, and the end of a hold."""
+        self.last_breaks = LastBreaks()
         self.round = Round()
         self.no_agent_since_us: dict[str, int] = {}
         self.reach = Reach()

@@ -271,12 +271,62 @@ def test_a_kept_place_outlives_the_controller():
     rest(world, busy)
     rest(world, other)
     assert (world.agent(busy).rest.place, world.agent(other).rest.place) == (0, 1)
+    before = told(world)
     world.restart()
     world.run(2)
+    assert (world.agent(busy).state, world.agent(busy).status) == ("in_a_queue_call", "Available")
     assert (world.agent(busy).rest.place, world.agent(other).rest.place) == (0, 1)
+    assert told(world) == before
+    world.does(call.hang_up)
+    world.run(9)
+    assert world.agent(busy).state == "wrap_up"
+    world.run(3)
+    assert told(world) == [*before, (busy, "On Break", "lunch")]
+
+
+def test_a_phone_rings_on_whose_owner_has_a_place_kept():
+    world = office("1000")
+    call = world.call()
+    world.run(0.5)
+    assert world.agent("1000").state == "receiving"
+    rest(world, "1000")
+    world.restart()
+    world.run(4)
+    assert world.talks_with(call) == "1000"
+    assert world.agent("1000").status == "Available"
     world.does(call.hang_up)
     world.run(12)
-    assert world.agent(busy).rest.reason == "lunch"
+    assert told(world)[1:] == [("1000", "granted", "lunch"), ("1000", "On Break", "lunch")]
+
+
+def test_a_call_ends_while_nobody_runs_and_the_kept_break_begins_after_the_wrap_up():
+    world = office("1000")
+    call = world.call()
+    world.run(3)
+    rest(world, "1000")
+    world.kill_controller()
+    world.rest(1)
+    world.does_alone(call.hang_up)
+    world.start()
+    world.run(1)
+    assert world.agent("1000").state == "wrap_up"
+    world.run(10)
+    assert (world.agent("1000").state, world.agent("1000").rest.reason) == ("on_break", "lunch")
+
+
+def test_a_node_that_nobody_sees_puts_a_break_off_for_a_minute():
+    world = office("1000")
+    world.call()
+    world.run(3)
+    rest(world, "1000")
+    world.kill_controller()
+    world.rest(1)
+    world.resync = lambda: None
+    world.start()
+    world.run(50)
+    assert world.agent("1000").status == "Available"
+    world.run(15)
+    assert world.agent("1000").rest.reason == "lunch"
 
 
 def test_a_limit_that_passes_while_nobody_runs_is_kept_to():

@@ -24,7 +24,7 @@ from py_callcenter.engine.actions import Bridge, Kill, Originate
 from py_callcenter.engine.calls import OfferState
 from py_callcenter.engine.engine import Engine
 from py_callcenter.engine.records import CallAnswered, CallOffered, ConversationEnded, QueueEntered
-from py_callcenter.engine.recovery import channels
+from py_callcenter.engine.recovery import awaited, channels
 from py_callcenter.engine.state import State
 
 pytestmark = pytest.mark.sim
@@ -366,6 +366,11 @@ def who_rests_is_rung_when_nobody_else_is_there(patch):
                     offers.ring(state, proposal)
 
     patch.setattr(Engine, "_ring", greedy)
+
+
+@plant("B1", 1)
+def a_start_sends_agents_away_from_their_callers(patch):
+    patch.setattr(awaited, "_put_break_off", lambda *_arguments: None)
 
 
 @plant("B2")

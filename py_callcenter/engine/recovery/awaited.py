@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Container
+from contextlib import suppress
 from typing import Final
 
+from py_callcenter._router import RouterError
 from py_callcenter.engine import registrations
 from py_callcenter.engine.memory import AgentMemory, Memory
 from py_callcenter.engine.recovery import books, given_up
@@ -14,8 +16,8 @@ HOLD_US: Final = 60_000_000
 """So long an agent with a call on a node that isn't seen yet is offered nothing."""
 
 
-def restore_agent(state: State, name: str, was: AgentMemory) -> None:
-    """Put an agent, whose status is set, back to how they stood."""
+def restore_agent(state: State, name: str, was: AgentMemory, rest_until_us: int = 0) -> None:
+    """Put an agent, whose status is set, back to how they stood; resting for longer, if so."""
     now_us = state.now_us
     fresh = state.agents[name].reset_counters
     state.router.restore_agent(
@@ -30,7 +32,7 @@ def restore_agent(state: State, name: str, was: AgentMemory) -> None:
         calls_answered=was.fresh_calls if fresh else was.calls_answered,
         talk_us=was.fresh_talk_us if fresh else was.talk_us,
         served=was.served,
-        rest_until_us=max(0, was.rest_until_us),
+        rest_until_us=max(was.rest_until_us, rest_until_us),
         wrap_up=True,
     )
     registrations.keep_back(state, name, was.held_until_us)
@@ -51,13 +53,23 @@ def expect(state: State, memory: Memory) -> None:
             state.reach.given_up.setdefault(past.node, {})[uuid] = given_up.entry(past)
             continue
         state.past[uuid] = past
-        if len(nodes) > 1:
-            was = memory.agents.get(past.agent)
-            ending = was is not None and was.finishing == uuid  # the leg was to be hung up
-            talks = past.standing == "talking" or ending
-            for agent in [*past.offers, past.agent] if talks else past.offers:
-                if agent in state.agent_ids:
+        was = memory.agents.get(past.agent)
+        ending = was is not None and was.finishing == uuid  # the leg was to be hung up
+        talks = past.standing == "talking" or ending
+        for agent in [*past.offers, past.agent] if talks else past.offers:
+            if agent in state.agent_ids:
+                _put_break_off(state, agent, past.node, memory.agents.get(agent))
+                if len(nodes) > 1:
                     _await(state, agent, past.node, memory.agents.get(agent))
+
+
+def _put_break_off(state: State, agent: str, node: str, was: AgentMemory | None) -> None:
+    """Who asked for a break and has a call, for all that the books say, rests until its node is seen: a break
+    begins after the call.
+    """
+    if was is not None and was.asked_reason and state.break_ids:
+        restore_agent(state, agent, was, state.now_us + HOLD_US)
+        state.last_breaks.put_off[agent] = node, was.rest_until_us
 
 
 def _await(state: State, agent: str, node: str, was: AgentMemory | None) -> None:
@@ -70,6 +82,13 @@ def _await(state: State, agent: str, node: str, was: AgentMemory | None) -> None
 
 def no_more(state: State, node: str) -> None:
     """The node has been seen: its agents are held back for other reasons only."""
+    for agent in [agent for agent, (where, _) in state.last_breaks.put_off.items() if where == node]:
+        _, rest_until_us = state.last_breaks.put_off.pop(agent)
+        if agent in state.agent_ids:
+            with suppress(RouterError):  # over
+                state.router.set_wrap_up_end(
+                    state.now_us, state.agent_ids[agent], max(state.now_us, rest_until_us)
+                )
     for agent in [agent for agent, (where, _) in state.awaited.items() if where == node]:
         _, held_until_us = state.awaited.pop(agent)
         if agent in state.agent_ids:

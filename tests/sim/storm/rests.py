@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 SECOND: Final = 1_000_000
 LATE_US: Final = 2 * SECOND
 EARLY_US: Final = SECOND // 2
+STARTING_US: Final = 5 * SECOND
 CLOCK: Final = 38
 """Who sets the wall clock changes how long a break has lasted."""
 NOTHING_TO_DO: Final = frozenset({"waiting", "idle", "busy_elsewhere", "on_break"})
@@ -259,12 +260,14 @@ class Rests:
         return CLOCK in self._truth.centre.plan.numbers() or self._now - rest.since_us >= limit_us - EARLY_US
 
     def _after_the_call(self, agent: str) -> None:
-        """B1: nobody is sent away from a caller."""
-        calm = self._truth.centre.health.calm
+        """B1: nobody is sent away from a caller, also by a start that hasn't seen the node yet."""
+        calm, starts_us = self._truth.centre.health.calm, self._truth.starts_us
+        starting = len(starts_us) > 1 and self._now - starts_us[-1] < STARTING_US
         for ring in self._truth.workers[agent].rings:
             talk = ring.talk
             talks = talk is not None and not talk.ended_us and self._now - talk.began_us > SECOND
-            if talks and calm(ring.node, self._now):
+            sure = calm(ring.node, self._now) or (starting and not ring.unseen)
+            if talks and sure and talk is not None and talk.own:
                 self._broken("B1", agent, f"is sent on a break and talks with {ring.call}")
 
     def chosen(self, worker: Worker, call: str) -> None:
