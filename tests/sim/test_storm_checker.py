@@ -388,7 +388,15 @@ def quotas_are_for_others(patch):
 
 @plant("B3", 1)
 def a_start_forgets_for_what_agents_rest(patch):
-    patch.setattr(breaks, "_restore_break", lambda _state, _name, _was: None)
+    restore = breaks._restore_break
+
+    def forgetful(state: State, name: str, was: Any) -> None:
+        wanted = state.config.breaks
+        # Where there are quotas, places that are taken would be given away, too.
+        if wanted.quota or any(reason.quota for reason in wanted.reasons):
+            restore(state, name, was)
+
+    patch.setattr(breaks, "_restore_break", forgetful)
 
 
 @plant("B3")
