@@ -13,6 +13,10 @@ LIMITS: Final[tuple[str, ...]] = (
         "by an hour meanwhile makes it an hour off; I11 leaves such conversations out"
     ),
     "F38: so does the length of a break; with it B3 looks at no limits",
+    (
+        "an agent who is `On Break` without a reason during a call and has a place kept for a break: a start "
+        "lets that break begin before it has seen the call; B1 leaves this out"
+    ),
 )
 """What the checker lets pass, knowingly."""
 

@@ -172,7 +172,7 @@ class Rests:
                 self._broken("B5", agent, f"rests for {reason} without having asked")
             elif not rest.granted:
                 self._gets_place(agent, reason, order=rest.order if rest.asked == reason else self._order + 1)
-            self._after_the_call(agent)
+            self._after_the_call(agent, rested=rest.status == "On Break")
         rest.status, rest.reason, rest.since_us, rest.overdue = "On Break", reason, at_us, False
         if rest.asked == reason:
             rest.asked, rest.granted = "", False
@@ -259,10 +259,12 @@ class Rests:
             return False
         return CLOCK in self._truth.centre.plan.numbers() or self._now - rest.since_us >= limit_us - EARLY_US
 
-    def _after_the_call(self, agent: str) -> None:
-        """B1: nobody is sent away from a caller, also by a start that hasn't seen the node yet."""
+    def _after_the_call(self, agent: str, *, rested: bool) -> None:
+        """B1: nobody is sent away from a caller, also by a start that hasn't seen the node yet; who `rested`
+        without a reason already is offered nothing either way.
+        """
         calm, starts_us = self._truth.centre.health.calm, self._truth.starts_us
-        starting = len(starts_us) > 1 and self._now - starts_us[-1] < STARTING_US
+        starting = not rested and len(starts_us) > 1 and self._now - starts_us[-1] < STARTING_US
         for ring in self._truth.workers[agent].rings:
             talk = ring.talk
             talks = talk is not None and not talk.ended_us and self._now - talk.began_us > SECOND
