@@ -47,6 +47,7 @@ from py_callcenter.esl.heartbeat import Heartbeat
 from py_callcenter.esl.poking import Poking
 from py_callcenter.esl.port import NOT_SENT, App, State
 from py_callcenter.esl.settings import NodeSettings, Timings, back_off_s
+from py_callcenter.esl.sight import Sight
 from py_callcenter.esl.sync import Picture, take_picture
 from py_callcenter.esl.values import Counters, Limits, Reply
 
@@ -120,9 +121,7 @@ class NodeLink:
         self.heartbeat: Heartbeat | None = None
         """The switch's last word about itself, of this connection or an earlier one."""
         self._heartbeat_at: float | None = None
-        self._unseen_since: float | None = None
-        self._refused_since: float | None = None
-        self._told_gone = False
+        self._sight = Sight(self._timings, clock)
         self._leaving = False
         self._poking = Poking(self._timings, self.counters)
         self._tasks: list[gevent.Greenlet[..., None]] = []
@@ -356,28 +355,22 @@ class NodeLink:
             gevent.sleep(pause_s)
 
     def _judge(self, error: ConnectionFailed) -> None:
-        """Is the switch gone, or only the way to it?"""
-        now = self._clock()
-        self._unseen_since = now if self._unseen_since is None else self._unseen_since
-        if error.reason != "nobody-listens":
-            self._refused_since = None
-        elif self._refused_since is None:
-            self._refused_since = now
-        ended = self._refused_since is not None and now - self._refused_since >= self._timings.gone_after_s
-        if not self._served.is_set():
-            return  # nobody to be told; the next attempt tells
-        if not self._told_gone and (ended or now - self._unseen_since >= self._timings.out_of_sight_s):
-            self._told_gone = True
-            if self.core_uuid:
-                log.error("esl_node_gone", node=self.name, ended=ended, hint="its calls end in the books")
-            else:
-                log.warning(
-                    "esl_node_not_there",
-                    node=self.name,
-                    hint="start that FreeSWITCH, or correct the node's host and port; "
-                    "it is taken up as soon as it answers; what an earlier run left there ends in the books",
-                )
-            self._tell(self._app.on_gone, self.name)
+        """Tell the application once when the switch is gone; while there is none, the next attempt tells."""
+        self._sight.lost(error.reason)
+        if not self._served.is_set() or not self._sight.newly_gone():
+            return
+        if self.core_uuid:
+            log.error(
+                "esl_node_gone", node=self.name, ended=self._sight.ended, hint="its calls end in the books"
+            )
+        else:
+            log.warning(
+                "esl_node_not_there",
+                node=self.name,
+                hint="start that FreeSWITCH, or correct the node's host and port; "
+                "it is taken up as soon as it answers; what an earlier run left there ends in the books",
+            )
+        self._tell(self._app.on_gone, self.name)
 
     def _live(self, slot: _Slot) -> ConnectionFailed:
         """One life of a connection; gives why it ended."""
@@ -460,8 +453,7 @@ class NodeLink:
                 gevent.sleep(0)
                 slice_ends = self._clock() + _SLICE_S
         self._held = None
-        self._unseen_since = self._refused_since = None
-        self._told_gone = False
+        self._sight.regained()
         self.synced = True
         self._update_state()
 
