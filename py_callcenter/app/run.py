@@ -164,7 +164,7 @@ def _load(config: Config) -> tuple[Store, dict[str, Any] | None, Memory]:
     from py_callcenter.store.store import Store  # noqa: PLC0415 - likewise
 
     keep = config.controller
-    retention = Retention(keep.keep_records_days, keep.keep_calls_days)
+    retention = Retention(records_days=keep.keep_records_days, calls_days=keep.keep_calls_days)
     store = Store.open(keep.database, retention, Path(keep.state))
     store.seed(config)
     return store, store.load_routing(), store.memory()

@@ -12,6 +12,7 @@ from py_callcenter.config import Config
 from py_callcenter.engine.identity import Sealer
 from py_callcenter.reports import Report, ReportError, ask, build, to_csv, to_dict
 from py_callcenter.store import Database, StoreError
+from py_callcenter.store.store import erase_unattended
 
 
 class StoppedHistory:
@@ -55,7 +56,7 @@ class StoppedHistory:
         if not caller:
             raise CliError("this is no number", "write at least three digits", code=BAD_INPUT)
         try:
-            erased = self._database.erase(caller)
+            erased = erase_unattended(self._database, state, caller)
         except StoreError as error:
             raise CliError(str(error), "nothing was erased; try again") from error
         return {"calls": erased.calls, "recordings": list(erased.recordings)}

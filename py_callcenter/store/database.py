@@ -61,7 +61,7 @@ class Database:
         self._engine = engine
         self._name = secrets.token_hex(8)
         self._turns = 0
-        """How many times we have written records."""
+        """How many times we have written records, or erased a caller."""
         self._lost_turns = 0
         """So many of them the database has forgotten; until `append` says so."""
         self._warn_at_s: float | None = None
@@ -295,13 +295,20 @@ class Database:
         return gone
 
     def erase(self, caller: str) -> Erased:
-        """Forget a caller, named by pseudonym (`engine.identity.Sealer.caller`)."""
+        """Forget a caller, named by pseudonym (`engine.identity.Sealer.caller`).
+
+        It counts as a turn, so that a database that lost it is found out.
+        """
         try:
             with self.write() as connection:
-                return keeping.erase(connection, caller, self._take_turn(connection))
+                counting = self._take_turn(connection)
+                rows.put(connection, meta, [{"key": WRITER, "value": f"{self._name} {self._turns + 1}"}])
+                erased = keeping.erase(connection, caller, counting)
         except BaseException:
             self._forget()
             raise
+        self._turns += 1
+        return erased
 
     # Inside, and for the other modules of this layer.
 

@@ -92,7 +92,6 @@ class Spool:
         self.begin = min(max(marked, Position(first, 0)), self.end)
         """Where the database is up to."""
         self._kept_from = self.begin
-        self._again_from = Position(0, 0)
         self._bytes = sum(self._sizes.values())
         self._unwritten = self._between(self.begin, self.end)
 
@@ -129,7 +128,7 @@ class Spool:
         """From there on everything is still here, written or not, and may be written again."""
         with self._lock:
             oldest = Position(min(self._sizes, default=self.begin.segment), 0)
-        return max(self._again_from, min(self.begin, oldest))
+        return min(self.begin, oldest)
 
     def go_back(self) -> None:
         """At a start: the database lacks some of what it had."""
@@ -172,9 +171,8 @@ class Spool:
         self._tidy(min(self.begin, position))
 
     def turn_over(self) -> None:
-        """Begin a new file with the next record: what is in this one is to go soon, and never comes again."""
+        """Begin a new file with the next record: what is in this one is to go soon."""
         self._turn = True
-        self._again_from = self.end
 
     def close(self) -> None:
         if self._file is not None:

@@ -16,6 +16,7 @@ from py_callcenter.config import Config
 from py_callcenter.engine.memory import Memory
 from py_callcenter.store import first
 from py_callcenter.store.errors import StoreError, UnusableError
+from py_callcenter.store.forgotten import Forgotten
 from py_callcenter.store.kept import Kept, StandingRow
 from py_callcenter.store.record import RecordLike
 from py_callcenter.store.retention import Erased, Retention
@@ -110,6 +111,7 @@ class Store:
         self._saved: tuple[dict[str, Any] | None, Position | None] = (None, None)
         if spool is not None:
             spool.stamp = self._late.stamp
+        self._forgotten = None if spool is None or state is None else Forgotten(state)
         self._writer = Writer(
             self._late,
             spool=spool,
@@ -118,9 +120,12 @@ class Store:
                 (COUNT_EVERY_S, self._count_hours),
                 (KEEP_EVERY_S, self._keep),
             ],
+            after_loss=self._erase_again,
             at_end=self._late.close,
         )
         self._writer.start()
+        if self._forgotten is not None and self._forgotten.callers:
+            self._writer.do(self._erase_again)  # what the last run left may be written again first
 
     @classmethod
     def open(cls, url: str, retention: Retention | None = None, state: Path | None = None) -> Store:
@@ -275,10 +280,17 @@ class Store:
         return version
 
     def _erase(self, caller: str) -> Erased:
+        if self._forgotten is not None and self._spool is not None:
+            _note_erasure(self._forgotten, caller, self._spool.end)
         erased = self.database.erase(caller)
         if self._spool is not None:
             self._spool.turn_over()
         return erased
+
+    def _erase_again(self) -> None:
+        """Callers who were erased lately: records of theirs may just have been written again."""
+        for caller in () if self._forgotten is None else self._forgotten.callers:
+            self.database.erase(caller)
 
     def _count_hours(self) -> None:
         self.database.count_hours(now_us=_now_us(), at_most_s=COUNT_AT_MOST_S)
@@ -297,12 +309,14 @@ class Store:
             return
         try:
             Kept(routing, self.database.standing(), position).save(self._state)
+            if self._kept_at is not None:
+                self._spool.keep_from(self._kept_at)  # one copy earlier: what another server may lack
+            if self._forgotten is not None:
+                self._forgotten.keep_from(self._spool.kept_from)
         except OSError as error:
             _log.warning("copy_not_kept", reason=error.strerror)
             return
         self._saved = (routing, position)
-        if self._kept_at is not None:
-            self._spool.keep_from(self._kept_at)  # one copy earlier: what another server may lack
         self._kept_at = position
 
 
@@ -313,6 +327,22 @@ def catch_up(database: Database, state: Path) -> None:
         database.append(_records(spool, spool.begin))
         spool.written(spool.end)
         spool.close()
+
+
+def erase_unattended(database: Database, state: Path, caller: str) -> Erased:
+    """What `Store.erase` is, while no controller runs. Raises `StoreError`."""
+    if (state / "spool").is_dir():
+        spool = Spool(state / "spool")
+        _note_erasure(Forgotten(state), caller, spool.end)
+        spool.close()
+    return database.erase(caller)
+
+
+def _note_erasure(forgotten: Forgotten, caller: str, until: Position) -> None:
+    try:
+        forgotten.add(caller, until)
+    except OSError as error:
+        raise StoreError(f"the state folder takes nothing: {error.strerror}") from error
 
 
 def _open(url: str) -> Database:

@@ -101,9 +101,12 @@ class Writer:
         spool: Spool | None = None,
         max_pending: int = MAX_PENDING,
         every: Sequence[tuple[float, Task]] = (),
+        after_loss: Task = lambda: None,
         at_end: Task = lambda: None,
     ) -> None:
         """`every`: seconds and tasks to be done that often, first soon; their failures are only logged.
+
+        `after_loss` follows what is written again because the database had lost it; `StoreError` means again.
 
         `at_end` lets the database go, in its thread; that may be after `stop` when the database hangs.
         """
@@ -129,6 +132,9 @@ class Writer:
         self._ours_from = spool.end if spool is not None else start
         self._again: Position | None = None
         """From where the spool is written once more, as the database lost what it had."""
+        self._after_loss = after_loss
+        self._lost = False
+        """It did, and not everything is as it was."""
         self._at_end = at_end
         self._stopping = threading.Event()
         self._hurry = threading.Event()
@@ -457,6 +463,9 @@ class Writer:
         try:
             self._write_again()
             self._append_some(records)
+            if self._lost:
+                self._after_loss()
+                self._lost = False
         except LostTransactionsError as error:
             _log.error(
                 "database_lost_transactions",
@@ -464,6 +473,7 @@ class Writer:
                 hint="a server that lacked them has taken over; what is still on this disk (the last"
                 " minute at least) is written again",
             )
+            self._lost = True
             self._again = None if self._spool is None else self._spool.kept_from
             self._append_all(records)
 
