@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from app.day import busy_day
 from app.mail_server import MailServer
-from sqlalchemy import select
+from sqlalchemy import delete, select, update
 from structlog.testing import capture_logs
 
 from py_callcenter.config import Mail, Recipient, ServiceLevel
@@ -289,6 +289,31 @@ def test_a_database_that_fails_after_the_server_took_it_costs_no_second_copy(off
     courier.turn()
     assert office.states()["daily", "2026-11-21"] == "sent"
     assert len(office.server.got) == 1
+
+
+@pytest.mark.parametrize("lost", ["its end", "the whole row"])
+@pytest.mark.parametrize("end", ["sent", "unknown"])
+def test_a_database_that_forgets_what_was_sent_costs_no_second_copy(office, end, lost):
+    """F35: another server takes over and lacks the last transactions."""
+    if end == "unknown":
+        office.server.script["end"] = ["silent"]
+    courier = settled(office)
+    courier.turn()
+    before = office.rows()["boss", "daily", "2026-11-21"]
+    assert (before.state, len(office.server.got)) == (end, 1)
+
+    mine = report_emails.c.first == "2026-11-21"
+    as_planned = {"state": "waiting", "attempts": 0, "owner": "", "next_us": before.due_us}
+    forget = delete(report_emails) if lost == "the whole row" else update(report_emails).values(**as_planned)
+    office.transact(lambda connection: connection.execute(forget.where(mine)))
+    office.clock.on(minutes=5)
+    courier.turn()
+
+    after = office.rows()["boss", "daily", "2026-11-21"]
+    assert (after.state, after.reason, len(office.server.got)) == (end, before.reason, 1)
+    courier.request("boss", "daily", datetime(2026, 11, 21, tzinfo=UTC).date(), again=True)
+    courier.turn()
+    assert len(office.server.got) == 2, "who asks for it again gets it"
 
 
 def test_a_database_that_fails_before_leaves_everything_to_be_done(office):

@@ -8,9 +8,10 @@ is never tried again unless somebody asks for it.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from datetime import date
 from functools import partial
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 from uuid import uuid4
 from zoneinfo import ZoneInfo
 
@@ -33,7 +34,17 @@ BACK_OFF_S: Final = (60, 300, 900, *(3600 for _ in range(24)))
 
 OUTCOMES: Final = ("sent", "retried", "failed", "unknown")
 
+HANDED_KEPT: Final = 10_000
+
 _log = structlog.get_logger(__name__)
+
+
+class _Handed(NamedTuple):
+    """What came of a report that the mail server has, or may have."""
+
+    state: DeliveryState
+    reason: str
+    at_us: int
 
 
 class Courier:
@@ -61,6 +72,8 @@ class Courier:
         self._targets = targets
         self._stopping = stopping
         self._unsettled: list[Callable[[], object]] = []
+        self._handed: dict[tuple[str, str, str], _Handed] = {}
+        """By a row's key, for a database that forgets: a server that lacks what was written took over."""
         self.outcomes: dict[str, int] = dict.fromkeys(OUTCOMES, 0)
         """How attempts ended since this process started."""
 
@@ -95,6 +108,8 @@ class Courier:
                 "it is sent once, when its days are over; `callcenter report preview` shows what there is",
             )
         row = _row(who, period, now_us, state="waiting")
+        if again:
+            self._handed.pop(row.key, None)
         return self._deliveries.request(row, again=again, now_us=now_us)
 
     def now(self, row: Delivery) -> Delivery:
@@ -119,8 +134,13 @@ class Courier:
                     continue
                 periods = due(report, who.own_calendar, zone, who.at_time, now_us)
                 new = [period for period in periods if period.first.isoformat() > last]
-                rows += [_row(who, period, now_us, state="waiting") for period in new]
+                rows += [self._planned(_row(who, period, now_us, state="waiting")) for period in new]
         self._deliveries.add(rows)
+
+    def _planned(self, row: Delivery) -> Delivery:
+        """A row that fell due; or that the database has lost, when it was handed over already."""
+        handed = self._handed.get(row.key)
+        return row if handed is None else replace(row, state=handed.state, reason=handed.reason)
 
     def deliver(self, row: Delivery) -> None:
         """Try to send one that is `ready`, unless another was quicker. Raises `StoreError`."""
@@ -128,6 +148,11 @@ class Courier:
         if attempt is None:
             return
         key = key_of(row)
+        handed = self._handed.get(row.key)
+        if handed is not None and row.changed_us <= handed.at_us:  # nobody has asked for it again since
+            _log.warning("report_email_forgotten", delivery=key.id[:12], hint="the database lacked its end")
+            self._deliveries.end(row, handed.state, now_us=self._now_us(), reason=handed.reason)
+            return
         try:
             outcome = self._send(row, key)
         except (StoreError, ReportError) as error:
@@ -182,6 +207,10 @@ class Courier:
             attempt=attempt,
             **({"reason": reason} if reason else {}),
         )
+        if state in ("sent", "unknown"):
+            self._handed[row.key] = _Handed(state, reason, now_us)
+            if len(self._handed) > HANDED_KEPT:
+                del self._handed[next(iter(self._handed))]
         settle: Callable[[], Any] = partial(
             self._deliveries.end, row, state, now_us=now_us, reason=reason, next_us=next_us
         )
