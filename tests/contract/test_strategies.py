@@ -429,6 +429,37 @@ def test_least_occupied_counts_work_within_the_window_only(centre):
     assert serve(centre, 1) == "much_long_ago"
 
 
+@pytest.mark.parametrize("skills", [None, "french"])
+@pytest.mark.parametrize("delay", [0, 30])
+def test_least_occupied_forgets_work_of_whoever_stays_ready_in_each_queue(centre, skills, delay):
+    agents = ("early", "late")
+    for queue in ("support", "sales"):
+        centre.queue(queue, "least-occupied", occupancy_window_us=32 * 60 * 10**6)
+    for position, agent in enumerate(agents, start=1):
+        centre.agent(agent, skills={"french": 50})
+        for queue in ("support", "sales"):
+            centre.tier(queue, agent, 1, position, opening_delay_us=delay * 10**6)
+        centre.status(agent, "On Break")
+    for agent, minutes in (("early", 20), ("late", 5)):
+        centre.status(agent, "Available")
+        centre.call(f"{agent}'s", "support", skills=skills)
+        centre.wait(delay)
+        centre.decide()
+        centre.talk(f"{agent}'s", agent, minutes * 60)
+        centre.status(agent, "On Break")
+    for agent in agents:
+        centre.status(agent, "Available")
+    for after, first in ((0, "late"), (25 * 60, "early")):
+        centre.wait(after)
+        for queue in ("support", "sales"):
+            caller = f"{queue} after {after} s"
+            centre.call(caller, queue, skills=skills)
+            centre.wait(delay)
+            assert centre.decide() == [(caller, first)]
+            centre.leave(caller)
+            centre.fail(caller, first, "withdrawn")
+
+
 def test_least_occupied_counts_wrap_up_as_work(centre):
     centre.queue("support", "least-occupied")
     centre.agent("writes", "support", position=1, wrap_up=100)

@@ -82,7 +82,7 @@ impl Router {
         let mut line = Line::default();
         let mut limits = Limits::default();
         self.look(&mut |router, source| {
-            line.put(source, router.capped_head(source, &mut limits)?);
+            line.put(source, router.capped_bound(source, &mut limits)?);
             Ok(())
         })?;
         while let Some((rank, source)) = line.pop() {
@@ -106,8 +106,10 @@ impl Router {
             self.serve_within(slot, &mut proposals, &mut limits)?;
             if self.callers.get(slot)?.spot == Spot::None {
                 for freed in line.freed_by(rank.key) {
-                    line.put(freed, self.capped_head(freed, &mut limits)?);
+                    line.put(freed, self.capped_bound(freed, &mut limits)?);
                 }
+                line.put(source, self.capped_bound(source, &mut limits)?);
+                continue;
             }
             line.put(source, self.capped_head(source, &mut limits)?);
             if line.first() == Some((rank, source)) {
@@ -115,6 +117,19 @@ impl Router {
             }
         }
         Ok(proposals)
+    }
+
+    /// A head that isn't behind the true one, nor behind one that comes true before it is looked at. A queue's costs
+    /// little: nobody's limit is asked for, and mostly needn't be, as those who are ready go to others first.
+    fn capped_bound(&self, source: Source, limits: &mut Limits) -> Result<Head> {
+        let (Source::Queue(slot) | Source::Walk(slot)) = source else {
+            return self.capped_head(source, limits);
+        };
+        let head = self.queues.get(slot)?.head();
+        Ok(Head {
+            best: head.map(|key| self.rank_of(key, slot)).transpose()?,
+            ..Head::default()
+        })
     }
 
     /// The best open caller of a source who may be served now.

@@ -1,7 +1,6 @@
 //! Matching callers and agents.
 
 use std::cmp::Reverse;
-use std::collections::BTreeSet;
 use std::ops::Bound;
 
 use super::caps::Passed;
@@ -91,7 +90,7 @@ impl Router {
     /// Give all sources in which something changed.
     pub(super) fn look(&mut self, put: &mut impl FnMut(&Self, Source) -> Result<()>) -> Result<()> {
         let capped = self.is_capped();
-        let mut walks = BTreeSet::new();
+        let mut walks = Vec::new();
         while let Some(slot) = self.dirty.pop() {
             // The slot may be another queue's by now, or nobody's.
             let Ok(queue) = self.queues.get_mut(slot) else {
@@ -100,12 +99,12 @@ impl Router {
             queue.dirty = false;
             if !queue.skilled && !capped {
                 put(self, Source::Queue(slot))?;
-            } else if queue.ready.len() <= FEW {
+            } else if queue.ready.len() <= FEW && self.dirty_agents.len() <= FEW {
                 for agent in queue.ready.slots() {
                     self.mark_agent(agent)?;
                 }
             } else {
-                walks.insert(slot);
+                walks.push(slot);
             }
         }
         let few = self.dirty_agents.len() <= FEW;
@@ -121,7 +120,7 @@ impl Router {
             for tier in agent.tiers.iter().filter(|tier| tier.ready) {
                 let queue = self.queues.get(tier.queue)?;
                 if (queue.skilled || capped) && queue.open > 0 {
-                    walks.insert(tier.queue);
+                    walks.push(tier.queue);
                 }
             }
             put(self, Source::Wanted(slot))?;
@@ -132,6 +131,9 @@ impl Router {
                 put(self, Source::Caller(slot))?;
             }
         }
+        // Agents share queues.
+        walks.sort_unstable();
+        walks.dedup();
         for slot in walks {
             put(self, Source::Walk(slot))?;
         }
@@ -252,8 +254,8 @@ impl Router {
             };
             if capped {
                 let agent = self.agents.get(best.slot)?;
-                let heads = self.heads(agent)?;
-                self.note_passed(agent, &heads, caller_slot, &mut passed)?;
+                let heads = limits.heads(self, best.slot)?;
+                self.note_passed(agent, heads, caller_slot, &mut passed)?;
             }
             proposals.push(self.reserve(queue_slot, caller_slot, best)?);
         }

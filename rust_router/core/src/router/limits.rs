@@ -1,9 +1,13 @@
-//! How far in the order of callers each agent may be given, under overtaking caps: kept while a decision lasts.
+//! How far in the order of callers each agent may be given, and to whom first, under overtaking caps: kept while a
+//! decision lasts.
+
+use std::collections::hash_map::Entry;
 
 use rustc_hash::FxHashMap;
 use smallvec::SmallVec;
 
 use super::capped::Head;
+use super::caps::Heads;
 use super::rank::Rank;
 use super::{Agent, CallerKey, Queue, Result, Router};
 
@@ -18,6 +22,7 @@ pub(super) enum Limit {
 /// An agent's limit, and what it stands on.
 struct Known {
     limit: Limit,
+    heads: Heads,
     /// Sum of the turns of the agent's queues: each only grows.
     turns: u64,
     /// The look that asked last.
@@ -43,27 +48,48 @@ impl Router {
 }
 
 impl Limits {
-    /// The agent's limit now, and whether this look asks for the first time.
-    fn of(&mut self, router: &Router, slot: u32, look: u64) -> Result<(Limit, bool)> {
+    /// What is known of an agent now, and whether this look asks for the first time.
+    fn of(&mut self, router: &Router, slot: u32, look: u64) -> Result<(&Known, bool)> {
         let agent = router.agents.get(slot)?;
         let turns = router.turns(agent)?;
-        if let Some(known) = self.known.get_mut(&slot)
-            && known.turns == turns
-        {
-            let first = std::mem::replace(&mut known.look, look) != look;
-            return Ok((known.limit, first));
+        let learn = || {
+            let heads = router.heads(agent)?;
+            let limit = router.limit_among(agent, &heads)?;
+            Result::Ok(Known {
+                limit: limit.map_or(Limit::Open, Limit::At),
+                heads,
+                turns,
+                look,
+            })
+        };
+        match self.known.entry(slot) {
+            Entry::Vacant(place) => Ok((place.insert(learn()?), true)),
+            Entry::Occupied(place) => {
+                let known = place.into_mut();
+                let first = if known.turns == turns {
+                    std::mem::replace(&mut known.look, look) != look
+                } else {
+                    *known = learn()?;
+                    true
+                };
+                Ok((known, first))
+            }
         }
-        let limit = router.limit(agent)?.map_or(Limit::Open, Limit::At);
-        self.known.insert(slot, Known { limit, turns, look });
-        Ok((limit, true))
+    }
+
+    /// The best open caller of each queue whom the agent may take.
+    pub(super) fn heads(&mut self, router: &Router, slot: u32) -> Result<&Heads> {
+        self.looks += 1;
+        let (known, _) = self.of(router, slot, self.looks)?;
+        Ok(&known.heads)
     }
 
     /// Whether the agent may be given to this caller.
     pub(super) fn admit(&mut self, router: &Router, slot: u32, caller: CallerKey) -> Result<bool> {
         // A look of its own, whose askings nobody wants to know.
         self.looks += 1;
-        let (limit, _) = self.of(router, slot, self.looks)?;
-        Ok(Limit::At(caller) <= limit)
+        let (known, _) = self.of(router, slot, self.looks)?;
+        Ok(Limit::At(caller) <= known.limit)
     }
 
     /// Begin to look for somebody.
@@ -88,7 +114,8 @@ pub(super) struct Look<'a> {
 
 impl Look<'_> {
     pub(super) fn of(&mut self, router: &Router, agent: u32) -> Result<Limit> {
-        let (limit, first) = self.limits.of(router, agent, self.number)?;
+        let (known, first) = self.limits.of(router, agent, self.number)?;
+        let limit = known.limit;
         if let Limit::At(key) = limit
             && first
         {
@@ -111,8 +138,8 @@ impl Look<'_> {
             return Ok(end);
         }
         let mut end: Option<Limit> = None;
-        for agent in queue.ready.slots() {
-            end = end.max(Some(self.of(router, agent)?));
+        for key in queue.ready.keys() {
+            end = end.max(Some(self.of(router, key.slot)?));
             if end == Some(Limit::Open) {
                 break;
             }

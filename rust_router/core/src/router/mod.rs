@@ -21,6 +21,7 @@ mod gates;
 mod limits;
 mod log;
 mod look;
+mod occupancy;
 mod offers;
 mod pick;
 mod rank;

@@ -196,18 +196,6 @@ impl Router {
         let ready = agent.tier(queue_slot).filter(|tier| tier.ready);
         Ok(ready.map(|tier| queue.place(slot, id, agent.profile, tier)))
     }
-
-    /// Make the order anew when the window has moved on since it was made.
-    fn sort_by_occupancy(&mut self, slot: u32) -> Result<()> {
-        let now_us = self.now_us;
-        let queue = self.queues.get_mut(slot)?;
-        let begin_us = work::begin_us(queue.settings.occupancy_window_us, now_us);
-        if queue.sorted_us == begin_us {
-            return Ok(());
-        }
-        queue.sorted_us = begin_us;
-        self.sync_members(slot)
-    }
 }
 
 /// The number-th lot of a seed, below `total`: Steele, Lea and Flood's `SplitMix64`, scaled by multiplication.

@@ -203,15 +203,21 @@ impl Ready {
         }
     }
 
+    /// All of them, in no order.
+    pub(super) fn keys(&self) -> impl Iterator<Item = ReadyKey> {
+        let by_profile = self.orders.profiles;
+        let classes = std::iter::once(&self.plain).chain(&self.special);
+        classes.flat_map(move |class| {
+            let profiles = by_profile.then(|| class.profiles.iter().map(|(key, _)| key));
+            let line = (!by_profile).then(|| class.line.iter().copied());
+            let profiles = profiles.into_iter().flatten();
+            profiles.chain(line.into_iter().flatten())
+        })
+    }
+
     /// Slots of all of them, in no order.
     pub(super) fn slots(&self) -> Vec<u32> {
-        let classes = || std::iter::once(&self.plain).chain(&self.special);
-        if self.orders.profiles {
-            let keys = classes().flat_map(|class| class.profiles.iter());
-            return keys.map(|(key, _)| key.slot).collect();
-        }
-        let keys = classes().flat_map(|class| class.line.iter());
-        keys.map(|key| key.slot).collect()
+        self.keys().map(|key| key.slot).collect()
     }
 
     fn class_of(&self, place: &Place) -> Result<usize, usize> {

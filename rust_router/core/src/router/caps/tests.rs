@@ -232,29 +232,44 @@ fn an_agent_freed_by_the_end_of_a_talk_passes_queues_over_too() -> Result<()> {
 #[test]
 fn who_is_protected_by_a_decision_is_so_for_the_rest_of_it() -> Result<()> {
     let mut router = Router::new(0);
-    let of_priority = |queue_priority, overtaking_cap| QueueSettings {
-        queue_priority,
-        overtaking_cap,
-        ..QueueSettings::default()
+    let mut put = |name, queue_priority, overtaking_cap| {
+        let settings = QueueSettings {
+            queue_priority,
+            overtaking_cap,
+            ..QueueSettings::default()
+        };
+        router.put_queue(0, name, settings)
     };
-    let support = router.put_queue(0, "support", of_priority(0, Some(1)))?;
-    let sales = router.put_queue(0, "sales", of_priority(2, None))?;
-    let parts = router.put_queue(0, "parts", of_priority(1, None))?;
-    // Three, so that queues are walked and limits asked for before anybody is served.
-    for (name, other) in [("ann", sales), ("bob", parts), ("cid", parts)] {
+    let support = put("support", 0, Some(1))?;
+    let parts = put("parts", 1, Some(0))?;
+    let leases = put("leases", 2, None)?;
+    let sales = put("sales", 3, None)?;
+    let trade = put("trade", 4, None)?;
+    // Three, so that queues are walked, and Ann's limit is asked for before anybody is served.
+    let serve = [
+        ("ann", vec![support, parts, leases, trade]),
+        ("bob", vec![support, sales]),
+        ("cid", vec![sales]),
+    ];
+    for (name, queues) in serve {
         let agent = router.put_agent(0, name, AgentSettings::default())?;
-        for queue in [support, other] {
+        for queue in queues {
             router.put_tier(0, queue, agent, TierSettings::at(1, 1))?;
         }
     }
     let user = router.enqueue(0, support, Arrival::at(0))?;
+    let tenant = router.enqueue(0, leases, Arrival::at(0))?;
+    router.enqueue(0, parts, Arrival::at(0))?;
     let buyer = router.enqueue(0, sales, Arrival::at(0))?;
-    let tinkerer = router.enqueue(0, parts, Arrival::at(0))?;
+    router.enqueue(0, trade, Arrival::at(0))?;
     for agent in 1..=3 {
         router.set_status(0, agent, Status::Available)?;
     }
+    // Trade has to wait for parts, whose callers are always protected: the tenant has not. Then Bob goes to the buyer,
+    // and from now on the tenant has to wait for the user.
+    assert!(user < tenant);
     let made = router.decide(0)?;
     let served: Vec<u64> = made.iter().map(|made| made.caller).collect();
-    assert_eq!(served, [buyer, user, tinkerer]);
+    assert_eq!(served, [buyer, user]);
     Ok(())
 }
