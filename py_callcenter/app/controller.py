@@ -229,7 +229,8 @@ class Controller:
 
     def on_sync(self, node: str, dumps: list[Event], _core_uuid: str, restarted: bool) -> None:
         """A restarted switch has none of our channels, or has brought them back; its dumps say which."""
-        self._input(self.engine.on_capacity, node, self.links[node].capacity)
+        link = self.links[node]
+        self._input(self.engine.on_capacity, node, link.capacity, link.living)
         if restarted:
             self._input(self.engine.on_restart, node)
         self._input(self.engine.resync, node, dumps)

@@ -68,7 +68,7 @@ def _ask(state: State, uuid: str) -> None:
         strangers.ask(state, uuid)
 
 
-def answered(state: State, uuid: str, *, alive: bool) -> None:
+def answered(state: State, node: str, uuid: str, *, alive: bool) -> None:
     """The answer to a question of the round."""
     suspected_us = state.round.suspects.pop(uuid, None)
     ours = (state.calls, state.legs, state.outside.channels, state.reach.standing_legs)
@@ -82,6 +82,7 @@ def answered(state: State, uuid: str, *, alive: bool) -> None:
         state.round.suspects[uuid] = state.now_us if suspected_us is None else suspected_us
         state.start_timer(AGAIN_US, _ask, uuid)
         return
+    state.round.doubts.add(node)  # an event was lost: perhaps not only this one
     if call is not None:
         state.note(EndMissed, call.node, call=call.id, side="caller")
         callers.gone(state, call, "UNSEEN", lost=True)

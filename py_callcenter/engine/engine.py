@@ -5,7 +5,7 @@ No I/O, no clock, no randomness: the same inputs give the same outputs, byte for
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable, Mapping, Sequence
+from collections.abc import Collection, Container, Iterable, Mapping, Sequence
 
 from py_callcenter._router import Event, Router
 from py_callcenter.config import Config, Exit
@@ -101,8 +101,10 @@ class Engine:
         """The answer to a `Probe`."""
         late = self._advance(now_us)
         state = self._state
+        if not alive:
+            pacing.hung_up(state, action.node, action.uuid)
         if action.audit:
-            audit.answered(state, action.uuid, alive=alive)
+            audit.answered(state, action.node, action.uuid, alive=alive)
             if alive and not late and state.is_still:
                 return self._pass()
         elif not alive:
@@ -114,6 +116,8 @@ class Engine:
     def on_look(self, action: Look, dump: Event | None, now_us: int) -> Outcome:
         """The answer to a `Look`: the channel as `uuid_dump` shows it, or None when there is none."""
         self._advance(now_us)
+        if dump is None:
+            pacing.hung_up(self._state, action.node, action.uuid)
         call = self._state.calls.get(action.uuid)
         if call is not None and dump is not None and action.news != call.news:
             looks.ask(self._state, call)  # the switch has told more since, which may be newer
@@ -171,10 +175,10 @@ class Engine:
         registrations.node_gone(self._state, node)
         return self._finish()
 
-    def on_capacity(self, node: str, capacity: Capacity, now_us: int) -> Outcome:
-        """What a switch says that it takes."""
+    def on_capacity(self, node: str, capacity: Capacity, living: Collection[str], now_us: int) -> Outcome:
+        """What a switch says that it takes, and the channels that live there, whosever."""
         self._advance(now_us)
-        pacing.learnt(self._state, node, capacity)
+        pacing.learnt(self._state, node, capacity, living)
         return self._finish()
 
     def call_of(self, uuid: str) -> str:

@@ -42,7 +42,7 @@ def _on_create(state: State, node: str, event: Event) -> bool:
         offers.leg_created(state, offer, offer.legs[uuid])
     else:
         if not standby.began(state, node, uuid):
-            pacing.began(state, node)
+            pacing.began(state, node, uuid)
         told = outside.began(state, node, event)
         if uuid not in state.reach.standing_legs and uuid not in state.outside.consults:
             strangers.began(state, node, uuid)
@@ -144,7 +144,12 @@ def _on_unhold(state: State, _node: str, event: Event) -> None:
         talk.unheld(state, offer)
 
 
-def _on_hangup(state: State, _node: str, event: Event) -> bool:
+def _on_hangup(state: State, node: str, event: Event) -> bool:
+    pacing.hung_up(state, node, event.unique_id)
+    return _gone(state, event)
+
+
+def _gone(state: State, event: Event) -> bool:
     uuid = event.unique_id
     told = outside.ended(state, uuid)
     strangers.known(state, uuid)
@@ -165,8 +170,8 @@ def _on_hangup(state: State, _node: str, event: Event) -> bool:
 
 
 def _on_destroy(state: State, node: str, event: Event) -> bool:
-    pacing.ended(state, node)
-    return _on_hangup(state, node, event)
+    pacing.ended(state, node, event.unique_id)
+    return _gone(state, event)
 
 
 def _on_heartbeat(state: State, node: str, event: Event) -> None:

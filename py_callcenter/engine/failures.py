@@ -53,7 +53,7 @@ def failed(state: State, action: Action, error: str | None) -> None:
         case SetVariables(uuid=leg) if leg in state.legs:
             agent_legs.not_described(state, state.legs[leg], leg, error)
         case AskApplication() if error is not None:
-            strangers.known(state, action.uuid)
+            strangers.not_told(state, action.uuid, error)
         case Look() if call is not None:
             state.start_timer(_AGAIN_US, looks.ask, call)
         case _:

@@ -136,7 +136,7 @@ def _ring_overdue(state: State, offer: Offer) -> None:
 
 def leg_created(state: State, offer: Offer, leg: Leg) -> None:
     leg.created = True
-    pacing.leg_began(state, offer.call.node, offer.agent.name)
+    pacing.leg_began(state, offer.call.node, leg.uuid, offer.agent.name)
     if offer.state is OfferState.ENDING and not leg.dead:
         kill(state, offer, leg, "ORIGINATOR_CANCEL")
 

@@ -21,7 +21,7 @@ leg, for which a person waits.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -42,6 +42,8 @@ ON_ITS_WAY: Final = 8
 """This part of a second's channels may be told of a little later than the switch counts them."""
 STAND_BY_PART: Final = 2
 """Of the legs that are ours, phones that are to stand by may take this part."""
+ENDING_US: Final = 5_000_000
+"""From the end of a channel to its DESTROY, at most; after that the event is taken for lost."""
 REFUSED_CAUSE: Final = "DESTINATION_OUT_OF_ORDER"
 """What a refused originate says; also of a second leg under a living leg's name."""
 
@@ -61,12 +63,18 @@ class Pace:
     """Legs of ours in a second; 0 = no limit."""
     share: int = 1
     """Legs of ours in a second however many callers come."""
-    sessions: int = 0
-    """Channels that live there, as far as events tell."""
-    unexplained: int | None = None
-    """Channels that the switch counts beyond those that its events told of since the first HEARTBEAT after a
-    look at it; None before that one.
-    """
+    living: set[str] = field(default_factory=set)
+    """Channels that live there, as far as the last look and events tell."""
+    ending: dict[str, int] = field(default_factory=dict)
+    """Those of them that were hung up and are not destroyed yet, and since when."""
+    more: int = 0
+    """Channels that the switch counted beyond `living` when it was last heard."""
+    usual: int | None = 0
+    """So many more are nothing to look for; None: as many as the next HEARTBEAT tells."""
+    excess: int = 0
+    """How many more than that there were at the last HEARTBEAT."""
+    doubted: bool = False
+    """This count was the reason for the look that comes next."""
     ours: deque[int] = field(default_factory=deque)
     begun: deque[int] = field(default_factory=deque)
     """All channels that began, ours from the moment that they were asked for."""
@@ -79,6 +87,11 @@ class Pace:
     """The agent whose originate was refused last."""
     refused: int = 0
     """Originates that the switch refused, in all."""
+
+    @property
+    def sessions(self) -> int:
+        """Channels that live there, as far as known."""
+        return max(0, len(self.living) + self.more)
 
     @property
     def backlog(self) -> int:
@@ -201,56 +214,81 @@ def _flush(state: State, node: str, take_back: TakeBack) -> None:
 # What the switch tells.
 
 
-def began(state: State, node: str) -> None:
+def began(state: State, node: str, uuid: str) -> None:
     """A channel that isn't ours began."""
     pace = state.paces.get(node)
     if pace is not None:
-        pace.sessions += 1
+        pace.living.add(uuid)
         pace.wait_us(state.now_us, 0)  # forgets what is older than a second
         pace.begun.append(state.now_us)
 
 
-def leg_began(state: State, node: str, agent: str) -> None:
+def leg_began(state: State, node: str, uuid: str, agent: str) -> None:
     """An agent's leg began: the switch takes originates."""
     pace = state.paces.get(node)
     if pace is not None:
-        pace.sessions += 1
+        pace.living.add(uuid)
         pace.strikes = 0
         if pace.suspect == agent:
             pace.suspect = ""
 
 
-def ended(state: State, node: str) -> None:
+def hung_up(state: State, node: str, uuid: str) -> None:
+    """A channel, whosever, ends, or has ended as an answer of the switch tells: its DESTROY must follow."""
+    pace = state.paces.get(node)
+    if pace is not None and uuid in pace.living:
+        pace.ending.setdefault(uuid, state.now_us)
+
+
+def ended(state: State, node: str, uuid: str) -> None:
     """A channel, whosever, is destroyed."""
     pace = state.paces.get(node)
     if pace is not None:
-        pace.sessions = max(0, pace.sessions - 1)
+        pace.living.discard(uuid)
+        pace.ending.pop(uuid, None)
 
 
-def learnt(state: State, node: str, capacity: Capacity) -> None:
-    """The switch's own words about what it takes."""
+def learnt(state: State, node: str, capacity: Capacity, living: Collection[str]) -> None:
+    """The switch's own words about what it takes, and the channels that it has."""
     pace = state.paces.get(node)
     if pace is not None:
-        pace.capacity = capacity
-        pace.sessions = capacity.sessions
-        pace.unexplained = None
-        pace.settle()
+        pace.living = set(living)
+        pace.ending.clear()
+        # A count that is wrong once more after a look for its sake is the switch's way; there would be no end
+        # of looks.
+        pace.usual = None if pace.doubted else 0
+        pace.excess, pace.doubted = 0, False
+        _settle(pace, capacity)
+
+
+def _settle(pace: Pace, capacity: Capacity) -> None:
+    pace.capacity = capacity
+    pace.more = capacity.sessions - len(pace.living)
+    pace.settle()
 
 
 def heartbeat(state: State, node: str, *, sessions: int, max_sessions: int, per_second: int) -> None:
     """HEARTBEAT. `per_second`: what is left of the current second, so the limit is at least that."""
     pace = state.paces.get(node)
-    if pace is not None:
-        limit = max(pace.capacity.sessions_per_second, per_second)
-        before = pace.unexplained
-        now = 0 if before is None else before + sessions - pace.sessions
-        learnt(state, node, Capacity(limit, max_sessions, sessions))
-        pace.wait_us(state.now_us, 0)
-        on_its_way = len(pace.begun) // ON_ITS_WAY
-        if before is not None and (min(before, now) > on_its_way or max(before, now) < -on_its_way):
-            state.round.doubts.add(node)
-        else:
-            pace.unexplained = now
+    if pace is None:
+        return
+    overdue = [uuid for uuid, since_us in pace.ending.items() if state.now_us - since_us >= ENDING_US]
+    if overdue:
+        state.round.doubts.add(node)  # an event was lost: perhaps not only these
+    for uuid in overdue:
+        ended(state, node, uuid)
+    limit = max(pace.capacity.sessions_per_second, per_second)
+    _settle(pace, Capacity(limit, max_sessions, sessions))
+    pace.wait_us(state.now_us, 0)
+    if pace.usual is None:
+        pace.usual = pace.more
+    before, now = pace.excess, pace.more - pace.usual
+    on_its_way = len(pace.begun) // ON_ITS_WAY
+    if min(before, now) > on_its_way or max(before, now) < -on_its_way:
+        state.round.doubts.add(node)
+        pace.doubted = True
+    else:
+        pace.excess = now
 
 
 def refused(state: State, node: str, agent: str, take_back: TakeBack) -> bool:

@@ -1,11 +1,12 @@
 """Channels that nobody here knows: callers of ours may be among them whose PARK was lost on the way.
 
-Most are other people's calls, or callers who are still in the dialplan. Three signs tell of a lost event
+Most are other people's calls, or callers who are still in the dialplan. Four signs tell of a lost event
 without reading the switch's whole table again and again:
 
 - a channel with a queue was answered, no PARK follows, and asked a second later it is parked;
 - a channel that began and is none of ours is parked: each is asked twice a minute (see `audit`);
-- the switch counts other channels than its events tell of, in two HEARTBEATs in a row (see `pacing`).
+- the switch counts other channels than its events tell of, in two HEARTBEATs in a row (see `pacing`);
+- some channel ended and no event told so: where one was lost, others may be (see `audit` and `pacing`).
 
 Each leads to a fresh look at the node, which takes up whoever waits there.
 """
@@ -47,4 +48,11 @@ def ask(state: State, uuid: str) -> None:
 def told(state: State, node: str, uuid: str, application: str) -> None:
     """What a stranger does. One look tells whose it is that is parked; it isn't asked again."""
     if application == "park" and state.outside.strangers.pop(uuid, None) is not None:
+        state.round.doubts.add(node)
+
+
+def not_told(state: State, uuid: str, error: str) -> None:
+    """It isn't asked again. When the switch has no such channel any more, its end was lost on the way."""
+    node = state.outside.strangers.pop(uuid, None)
+    if node is not None and error.startswith("-"):  # the switch's own words
         state.round.doubts.add(node)

@@ -97,6 +97,8 @@ class NodeLink:
         self.core_uuid = ""
         self.version = ""
         self.capacity = Capacity()
+        self.living: frozenset[str] = frozenset()
+        """The channels of the last picture."""
         """What the switch said that it takes, when it was last looked at."""
         self.synced = False
         self.announced = False
@@ -436,11 +438,11 @@ class NodeLink:
             return
         restarted = self.core_uuid not in {"", picture.core_uuid}
         self.core_uuid, self.version = picture.core_uuid, picture.version
-        self.capacity = Capacity.from_status(picture.status)
+        self.capacity, self.living = Capacity.from_status(picture.status), picture.living
         log.info(
             "esl_synchronised",
             node=self.name,
-            channels=picture.channels,
+            channels=len(picture.living),
             ours=len(picture.dumps),
             held=len(self._held or ()),
             restarted=restarted,

@@ -50,7 +50,7 @@ class Picture:
     version: str
     status: str
     """The switch's words about how full it is; an error's when it doesn't say."""
-    channels: int
+    living: frozenset[str]
     """All channels of the switch, also other people's."""
     dumps: list[Event]
     """Channels with `cc_queue`, `cc_offer`, `cc_standby` or `cc_consult`, those of users of the directory
@@ -81,8 +81,9 @@ def take_picture(place: _Place, limits: Limits, known: Callable[[Container[str]]
         # before (`app.early`).
         ours = set(known(set(rows)))
         dumps += _dump(connection, sorted(ours.difference(rows)))
+        living = frozenset(dump.unique_id for dump in dumps)
         concern = [dump for dump in dumps if _concerns_us(dump, ours)]
-        return Picture(core_uuid, version, status, len(rows), concern)
+        return Picture(core_uuid, version, status, living, concern)
     finally:
         connection.stop()
 

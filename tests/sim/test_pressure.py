@@ -72,7 +72,7 @@ def test_twelve_callers_at_once_ring_at_the_pace_that_the_operator_set():
 def test_without_a_setting_half_of_what_the_switch_lets_through_is_ours():
     world = Timed(office(12))
     world.switch.sessions_per_second = 9
-    world.carry_out(world.engine.on_capacity(NODE, Capacity(9, 1000, 0), world.now_us))
+    world.carry_out(world.engine.on_capacity(NODE, Capacity(9, 1000, 0), (), world.now_us))
     fill(world)
     for _ in range(12):
         world.call()
@@ -153,13 +153,13 @@ def test_pauses_grow_while_the_switch_keeps_refusing_and_end_when_it_takes_calls
 def test_a_full_switch_is_not_even_asked():
     world = Timed(office(2))
     world.switch.max_sessions = 10
-    world.carry_out(world.engine.on_capacity(NODE, Capacity(100, 10, 9), world.now_us))
+    world.carry_out(world.engine.on_capacity(NODE, Capacity(100, 10, 9), (), world.now_us))
     fill(world)
     world.call()
     world.run(3)
     assert not world.sent(Originate), "the caller's own channel was the last one"
     assert world.agent("a00").state == "waiting"
-    world.carry_out(world.engine.on_capacity(NODE, Capacity(100, 10, 5), world.now_us))
+    world.carry_out(world.engine.on_capacity(NODE, Capacity(100, 10, 5), (), world.now_us))
     world.run(6)
     assert len(world.all("call-answered")) == 1
 

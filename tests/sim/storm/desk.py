@@ -69,7 +69,12 @@ class Desk:
         if not talking:
             return
         uuid = talking[int(picked * len(talking))].uuid
-        if self._ask(lambda controller: controller.consult(uuid, to)) and ends:
+        if not self._ask(lambda controller: controller.consult(uuid, to)):
+            return
+        if to.kind == "agent":
+            # From now on what the agent's phone does is told by this switch, or not told.
+            self._centre.spy.workers[agent].others_node = self._centre.spy.callers[uuid].node
+        if ends:
             self._centre.after(after_s, self._end, uuid, ends)
 
     def _end(self, uuid: str, how: str) -> None:

@@ -88,6 +88,7 @@ class Link:
         self.synced = False
         self.core_uuid = ""
         self.capacity = Capacity()
+        self.living: frozenset[str] = frozenset()
         self.canaries = Canaries("callcenter", lambda: centre.now_us / SECOND)
         self.events = Slot("events")
         self.quick = [Slot("quick-0")]
@@ -485,6 +486,7 @@ class Link:
             for body in self.centre.ask_switch(self.node, questions)
             if not body.startswith((b"-ERR", b"-USAGE"))
         ]
+        self.living = frozenset(dump.unique_id for dump in dumps)
         dumps = [dump for dump in dumps if sync._concerns_us(dump, ours)]
         self._step(life, lambda: self._synced(life, core, dumps, first=first))
 
