@@ -177,7 +177,7 @@ def began(state: State, node: str, uuid: str) -> bool:
     standing = state.reach.standing_legs.get(uuid)
     if standing is None:
         return False
-    pacing.leg_began(state, node, standing.agent)
+    pacing.leg_began(state, node, uuid, standing.agent)
     return True
 
 
