@@ -6,7 +6,7 @@ import re
 from typing import Final
 
 from py_callcenter.config import Exit
-from py_callcenter.engine import endings, looks, music, talk
+from py_callcenter.engine import endings, looks, moves, music, talk
 from py_callcenter.engine.actions import Kill, SetVariables, Transfer
 from py_callcenter.engine.calls import Call, Phase, Stay
 from py_callcenter.engine.records import CallLeft, LeftReason, UnknownQueue
@@ -64,6 +64,8 @@ def go(state: State, call: Call) -> None:
             ("cc_cancel_reason", call.cancel_reason),
             ("cc_queue_canceled_epoch", now),
         ]
+    # A controller that dies before its next command leaves this, by which a start finishes (recovery.parked).
+    variables += [("cc_exit_to", str(call.exit)), ("cc_source", moves.stamp(call))]
     variables.append(("cc_queue_terminated_epoch", now))
     state.act(SetVariables(call.node, call.uuid, tuple(variables)))
     state.stop_timer(call.settle_timer)

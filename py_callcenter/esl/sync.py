@@ -53,8 +53,8 @@ class Picture:
     living: frozenset[str]
     """All channels of the switch, also other people's."""
     dumps: list[Event]
-    """Channels with `cc_queue`, `cc_offer`, `cc_standby` or `cc_consult`, those of users of the directory
-    (perhaps agents), and those that the application knows and that still live."""
+    """Channels with `cc_queue`, `cc_offer`, `cc_standby`, `cc_consult` or `cc_exit_to`, those of users of the
+    directory (perhaps agents), and those that the application knows and that still live."""
 
 
 def take_picture(place: _Place, limits: Limits, known: Callable[[Container[str]], Iterable[str]]) -> Picture:
@@ -153,6 +153,7 @@ def _concerns_us(dump: Event, ours: set[str]) -> bool:
         or "variable_cc_offer" in dump
         or "variable_cc_standby" in dump
         or "variable_cc_consult" in dump
+        or "variable_cc_exit_to" in dump
         or "variable_dialed_user" in dump
         or "variable_user_name" in dump
         or dump.unique_id in ours

@@ -70,6 +70,8 @@ def _take_up_caller(
     if not dump.get("variable_cc_queue"):
         if past is not None:
             parked.leaving(state, node, dump, past)
+        elif parked.is_let_go(dump):
+            parked.send_on(state, node, dump)
         return
     if is_bridged(dump):
         if known:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from py_callcenter._router import Event
 from py_callcenter.config import Exit, Queue
+from py_callcenter.config.rules import RuleError, parse_exit
 from py_callcenter.engine import callers, exits, moves, talk
 from py_callcenter.engine.actions import SetVariables
 from py_callcenter.engine.looks import application, is_parked, stamp_of
@@ -70,7 +71,27 @@ def _never_left(dump: Event, past: CallMemory) -> bool:
     ours = past.standing == "left" or (past.standing == "parted" and not past.transferred)
     if not ours or not dump.get("variable_cc_queue_terminated_epoch") or moves.moved_since_stamped(dump):
         return False
+    return _hears_nobody(dump)
+
+
+def _hears_nobody(dump: Event) -> bool:
     return is_parked(dump) or application(dump) == "playback"
+
+
+def is_let_go(dump: Event) -> bool:
+    """Somebody whom nobody here knows, whom an earlier run let go and didn't live to send on."""
+    if not dump.get("variable_cc_queue_terminated_epoch") or not dump.get("variable_cc_exit_to"):
+        return False
+    return _hears_nobody(dump) and not moves.moved_since_stamped(dump)
+
+
+def send_on(state: State, node: str, dump: Event) -> None:
+    """Finish what an earlier run began: the books may have nothing of the call."""
+    try:
+        to = parse_exit(dump.get("variable_cc_exit_to"))
+    except RuleError:
+        to = state.config.controller.on_unknown_queue
+    exits.leave(state, channels.call_again(state, node, dump, None), None, to)
 
 
 def _exit_for(queue: Queue, reason: str) -> Exit:
