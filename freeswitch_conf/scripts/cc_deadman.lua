@@ -1,6 +1,7 @@
 -- Runs by itself, once, when no controller has renewed its word for 33 seconds (see docs/freeswitch.md, "When the controller stops").
 -- Takes back cc_alive, so that new callers get the fallback, and sees to the legs the controller left behind:
 --   a caller who waits            -> his exit (cc_exit_exten), or callcenter_fallback
+--   a caller who was let go       -> where the controller was about to send him (cc_exit_to)
 --   a caller who talks            -> talks on; the call ends with the conversation instead of parking in silence
 --   a phone that rings for a call -> stops ringing
 -- Legs that are not the controller's, and callers who have left the queue (cc_cancel_reason is set), are not touched.
@@ -37,6 +38,13 @@ local function bridged(uuid)
   return run("uuid_dump " .. uuid):match("Channel%-State: (%S+)") ~= "CS_PARK"
 end
 
+-- Out of the queue, and still in the park: the controller died before it could send him on.
+local function let_go(uuid)
+  local mark, known = variable(uuid, "transfer_source") or "", variable(uuid, "cc_source")
+  local moved = mark:find(":bl_xfer:", 1, true) and not (known and mark:sub(1, #known + 1) == known .. ":")
+  return variable(uuid, "current_application") == "park" and not moved
+end
+
 run("global_setvar cc_alive=false")
 
 local moved, kept, stopped = 0, 0, 0
@@ -56,6 +64,10 @@ for line in run("show channels as delim |"):gmatch("[^\n]+") do
     elseif queue and not agent and not variable(uuid, "cc_cancel_reason") then
       run("uuid_setvar_multi " .. uuid .. " park_after_bridge=false;cc_cause=cancel;cc_cancel_reason=NO_CONTROLLER")
       run("uuid_transfer " .. uuid .. " " .. destination(variable(uuid, "cc_exit_exten")))
+      moved = moved + 1
+    elseif not queue and variable(uuid, "cc_exit_to") and let_go(uuid) then
+      local to = variable(uuid, "cc_exit_to")
+      run(to == "hangup" and "uuid_kill " .. uuid or "uuid_transfer " .. uuid .. " " .. destination(to))
       moved = moved + 1
     end
   end

@@ -136,5 +136,5 @@ def _caller_leg(state: State, uuid: str, dump: Event) -> None:
         _parked_caller(state, call, dump)
     elif in_dialplan(dump):
         returning.elsewhere(state, call)
-    elif call.forsaken and dump.get("Channel-State") == "CS_RESET":
-        returning.forsaken(state, call)
+    elif dump.get("Channel-State") == "CS_RESET":
+        returning.asleep(state, call)

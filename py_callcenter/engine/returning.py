@@ -11,6 +11,7 @@ from py_callcenter.engine import (
     arrival,
     callers,
     consults,
+    departures,
     endings,
     exits,
     joining,
@@ -24,6 +25,7 @@ from py_callcenter.engine.actions import SetVariables
 from py_callcenter.engine.calls import WISH_OVER, Call, OfferState, Phase, Stay
 from py_callcenter.engine.state import State
 
+_WITHOUT_QUEUE: Final = frozenset({Phase.AWAY, Phase.PARTED})
 SETTLE_US: Final = 400_000
 """A PARK and the agent's HANGUP may swap; this long we wait for the second before deciding."""
 
@@ -32,7 +34,7 @@ def parked_again(state: State, call: Call, event: Event) -> None:
     """A known caller is parked: what happened in between decides (design 7)."""
     if _old_news_or_moved(state, call, event) or consults.caller_parked(state, call):
         return
-    call.parked = True
+    call.parked, call.forsaken = True, False
     name = event.get("variable_cc_queue") or ""
     match call.phase:
         case Phase.WAITING:
@@ -229,13 +231,20 @@ def elsewhere(state: State, call: Call) -> None:
         call.transferred = call.handed_on = True
 
 
-def forsaken(state: State, call: Call) -> None:
-    """Asleep between two bridges: whoever asked for the second one has died before it began (`uuid_bridge`
-    waits for ever then), so nobody but us can end the silence.
+def asleep(state: State, call: Call) -> None:
+    """A look finds the caller between two bridges, where everybody is for some ticks.
+
+    At the second look it is for ever: whoever asked for the next bridge, or is to be its other side, has died
+    or gone elsewhere before it began (`uuid_bridge` waits for ever then). So nobody but us can end the silence.
     """
-    call.forsaken = False
-    if call.phase is Phase.AWAY and call.stay is not None:
-        exits.leave(state, call, None, call.stay.queue.after_call)
+    if call.forsaken:
+        call.forsaken = False
+        talk.end(state, call, "system")
+        if call.phase in _WITHOUT_QUEUE and call.stay is not None:
+            exits.leave(state, call, None, call.stay.queue.after_call)
+    elif call.phase in (Phase.TALKING, Phase.PARTED):
+        call.forsaken = True
+        state.start_timer(departures.FORSAKEN_US, looks.ask, call)
 
 
 def lives(state: State, call: Call) -> None:

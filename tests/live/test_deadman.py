@@ -81,6 +81,27 @@ def test_when_the_controller_dies_each_leg_gets_what_suits_it(alive, sip):
     assert talks.wait_received("BYE", 3), "and is not left in silence afterwards"
 
 
+def let_go(switch: FreeSwitch, sip, name: str, to: str):
+    """A caller whom the controller let go; it died before it could send them on."""
+    end, leg = dial_in(switch, sip, name)
+    switch.api(f"uuid_setvar_multi {leg} cc_queue=;cc_queue_terminated_epoch=1;cc_exit_to={to}")
+    return end, leg
+
+
+def test_who_was_let_go_and_not_sent_on_is_sent_on_and_who_was_stays_where_they_are(alive, sip):
+    ends, _ = let_go(alive, sip, "ends", "hangup")
+    leaves, leaves_leg = let_go(alive, sip, "leaves", "callcenter_fallback@default")
+    stays, stays_leg = let_go(alive, sip, "stays", "callcenter_fallback@default")
+    alive.api(f"uuid_transfer {stays_leg} park inline")
+    until(lambda: "bl_xfer" in alive.api(f"uuid_getvar {stays_leg} transfer_source"), "sent on")
+
+    alive.api("sched_api +1 cc_deadman luarun cc_deadman.lua")
+    ends.wait_received("BYE", 12)
+    leaves.wait_received("BYE", 12)
+    assert leaves_leg not in callers(alive)
+    assert not stays.over, "others have parked them"
+
+
 def test_a_controller_that_comes_back_in_time_keeps_its_callers(alive, sip):
     alive.api("sched_api +2 cc_deadman luarun cc_deadman.lua")
     waits, leg = dial_in(alive, sip, "waits")

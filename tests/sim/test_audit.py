@@ -137,6 +137,54 @@ def test_a_caller_whose_first_events_are_lost_is_found_within_a_minute(lost):
     assert world.the("call-answered").call == call.uuid
 
 
+ALL_OF_THEM = ("CHANNEL_PARK", "CHANNEL_ANSWER", "CHANNEL_CREATE", *ENDS)
+
+
+def test_a_caller_who_is_not_told_of_before_the_first_heartbeat_is_found():
+    """So the first HEARTBEAT counts a channel more than events told of, and is no measure of what is usual."""
+    node = Node(name=NODE, password="ClueCon")
+    world = World(everybody([queue()], [agent("1000")]).model_copy(update={"nodes": (node,)}))
+    world.phone("1000")
+    world.run(2)
+    deaf_to(world, *ALL_OF_THEM)
+    call = world.call()
+    world.run(1)
+    deaf_to(world)
+
+    world.run(59)
+
+    assert world.the("call-answered").call == call.uuid
+
+
+@pytest.mark.parametrize("heard", [(), ("CHANNEL_HANGUP",)], ids=["nothing", "only the HANGUP"])
+@pytest.mark.parametrize("who", ["a caller", "somebody else's channel"])
+def test_a_caller_who_comes_unheard_while_another_channel_goes_unheard_is_found(who, heard):
+    """The switch counts as many channels as events told of: one too few and one too many."""
+    node = Node(name=NODE, password="ClueCon")
+    plan = Dialplan()
+    plan.add("theirs", Step("answer"), Step("playback", "/tones/hello.wav", seconds=900))
+    world = World(
+        everybody([queue()], [agent("1000")]).model_copy(update={"nodes": (node,)}), dialplan=plan
+    )
+    world.phone("1000")
+    world.carry_out(world.engine.set_agent_status("1000", "On Break", world.now_us))
+    first = world.call() if who == "a caller" else world.call("theirs")
+    world.run(45)
+    deaf_to(world, *ALL_OF_THEM)
+    second = world.call()
+    world.run(0.2)
+    deaf_to(world, *(set(ENDS) - set(heard)))
+    world.does(first.hang_up)
+    world.run(1)
+    deaf_to(world)
+
+    world.run(5)
+    world.carry_out(world.engine.set_agent_status("1000", "Available", world.now_us))
+    world.run(54)
+
+    assert world.the("call-answered").call == second.uuid
+
+
 def test_a_caller_who_hears_a_welcome_first_is_no_cause_for_a_look():
     plan = Dialplan()
     plan.add(

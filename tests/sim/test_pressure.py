@@ -207,7 +207,7 @@ def stand_by(agents: int) -> Timed:
     ]
     world = Timed(everybody(list(config.queues), people).model_copy(update={"nodes": config.nodes}))
     world.switch.sessions_per_second = 10
-    world.carry_out(world.engine.on_capacity(NODE, Capacity(10, 1000, 0), world.now_us))
+    world.carry_out(world.engine.on_capacity(NODE, Capacity(10, 1000, 0), (), world.now_us))
     fill(world, Behaviour("answer", answer_after_us=SECOND))
     return world
 
@@ -243,7 +243,7 @@ def test_a_full_switch_is_no_fault_of_the_phones_that_stay_connected():
     assert len(world.sent(Originate)) <= len(throttled) + 1, "refused together is one lesson"
 
     world.switch.max_sessions = 100
-    world.carry_out(world.engine.on_capacity(NODE, Capacity(10, 100, 0), world.now_us))
+    world.carry_out(world.engine.on_capacity(NODE, Capacity(10, 100, 0), (), world.now_us))
     world.run(34)
     assert up(world) == 3
     assert {one.failures for one in world.engine._state.reach.standing.values()} == {0}

@@ -20,7 +20,7 @@ from sim.world import (
     queue,
 )
 
-from py_callcenter.engine.actions import Kill, Originate, SetVariables
+from py_callcenter.engine.actions import Kill, Originate, SetVariables, Transfer
 from py_callcenter.engine.identity import Sealer
 from py_callcenter.sim import Behaviour, Step
 
@@ -602,3 +602,58 @@ def test_of_a_conversation_that_the_switch_shows_no_other_phone_is_asked_for():
     assert asked[2] == asked[0], "the table may lag: nothing is known of the phone"
     look()
     assert world.talks_with(call) == "1000"
+
+
+def let_go(to: str) -> tuple[World, Any]:
+    """A caller whose longest wait is over; what sends them on from here isn't carried out yet."""
+    world = centre("1000", max_wait_time=5, on_timeout=to)
+    world.carry_out(world.engine.set_agent_status("1000", "Logged Out", world.now_us))
+    world.switch.dialplan.add("theirs", Step("answer"), Step("park"))
+    call = world.call()
+    world.run(4)
+    return world, call
+
+
+@pytest.mark.parametrize("to", ["voicemail", "hangup"])
+@pytest.mark.parametrize("books", ["there", "lost"])
+def test_a_caller_who_was_let_go_but_not_sent_on_is_sent_on_by_the_next_start(books, to):
+    """The controller died between two commands: the channel names no queue any more, and stands in the park."""
+    world, call = let_go(to)
+    world.swallow = lambda action: isinstance(action, Transfer | Kill)
+    world.run(2)
+    assert call.alive
+    assert not call.leg.values.get("cc_queue")
+    world.swallow = lambda _action: False
+
+    world.kill_controller()
+    if books == "lost":
+        world.records.clear()
+    world.rest(1)
+    world.start()
+    world.run(1)
+
+    if to == "hangup":
+        assert not call.alive
+    else:
+        assert call.leg.profile.destination == to
+        world.does(call.hang_up)
+        world.run(1)
+    world.assert_quiet()
+
+
+def test_a_caller_who_was_sent_on_and_parked_there_by_others_stays_there():
+    world, call = let_go("theirs")
+    world.run(2)
+    assert call.leg.profile.destination == "theirs"
+    assert call.leg.parked
+
+    world.kill_controller()
+    world.records.clear()
+    world.actions.clear()
+    world.rest(1)
+    world.start()
+    world.run(1)
+
+    assert call.leg.parked
+    assert not world.sent(Transfer)
+    assert not world.sent(Kill)

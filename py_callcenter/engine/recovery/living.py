@@ -68,10 +68,7 @@ def _take_up_caller(
     was = state.reach.given_up.get(node, {}).get(uuid)
     known = past is not None or was is not None or is_stamped(state, dump)
     if not dump.get("variable_cc_queue"):
-        if past is not None:
-            parked.leaving(state, node, dump, past)
-        elif parked.is_let_go(dump):
-            parked.send_on(state, node, dump)
+        parked.let_go(state, node, dump, past)
         return
     if is_bridged(dump):
         if known:

@@ -56,7 +56,15 @@ def take_up(state: State, node: str, dump: Event, past: CallMemory | None, asked
             callers.enter(state, call, queue, state.now_us)
 
 
-def leaving(state: State, node: str, dump: Event, past: CallMemory) -> None:
+def let_go(state: State, node: str, dump: Event, past: CallMemory | None) -> None:
+    """No longer in a queue: of ours when the books say so, or when nobody sent them on."""
+    if past is not None:
+        _leaving(state, node, dump, past)
+    elif _is_let_go(dump):
+        _send_on(state, node, dump)
+
+
+def _leaving(state: State, node: str, dump: Event, past: CallMemory) -> None:
     """On their way out or away: followed to the end, or sent once more."""
     if not _never_left(dump, past):
         elsewhere(state, node, dump, past)
@@ -78,14 +86,14 @@ def _hears_nobody(dump: Event) -> bool:
     return is_parked(dump) or application(dump) == "playback"
 
 
-def is_let_go(dump: Event) -> bool:
+def _is_let_go(dump: Event) -> bool:
     """Somebody whom nobody here knows, whom an earlier run let go and didn't live to send on."""
     if not dump.get("variable_cc_queue_terminated_epoch") or not dump.get("variable_cc_exit_to"):
         return False
     return _hears_nobody(dump) and not moves.moved_since_stamped(dump)
 
 
-def send_on(state: State, node: str, dump: Event) -> None:
+def _send_on(state: State, node: str, dump: Event) -> None:
     """Finish what an earlier run began: the books may have nothing of the call."""
     try:
         to = parse_exit(dump.get("variable_cc_exit_to"))
