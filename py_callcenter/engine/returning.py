@@ -235,7 +235,7 @@ def asleep(state: State, call: Call) -> None:
     """A look finds the caller between two bridges, where everybody is for some ticks.
 
     At the second look it is for ever: whoever asked for the next bridge, or is to be its other side, has died
-    or gone elsewhere before it began (`uuid_bridge` waits for ever then). So nobody but us can end the silence.
+    or gone elsewhere before it began (`uuid_bridge` waits for ever then): only we can end the silence.
     """
     if call.forsaken:
         call.forsaken = False

@@ -141,7 +141,7 @@ ALL_OF_THEM = ("CHANNEL_PARK", "CHANNEL_ANSWER", "CHANNEL_CREATE", *ENDS)
 
 
 def test_a_caller_who_is_not_told_of_before_the_first_heartbeat_is_found():
-    """So the first HEARTBEAT counts a channel more than events told of, and is no measure of what is usual."""
+    """The first HEARTBEAT counts a channel more than events told of: it is no measure of what is usual."""
     node = Node(name=NODE, password="ClueCon")
     world = World(everybody([queue()], [agent("1000")]).model_copy(update={"nodes": (node,)}))
     world.phone("1000")
@@ -158,14 +158,12 @@ def test_a_caller_who_is_not_told_of_before_the_first_heartbeat_is_found():
 
 @pytest.mark.parametrize("heard", [(), ("CHANNEL_HANGUP",)], ids=["nothing", "only the HANGUP"])
 @pytest.mark.parametrize("who", ["a caller", "somebody else's channel"])
-def test_a_caller_who_comes_unheard_while_another_channel_goes_unheard_is_found(who, heard):
+def test_a_caller_who_comes_unheard_while_another_channel_goes_so_is_found(who, heard):
     """The switch counts as many channels as events told of: one too few and one too many."""
     node = Node(name=NODE, password="ClueCon")
     plan = Dialplan()
     plan.add("theirs", Step("answer"), Step("playback", "/tones/hello.wav", seconds=900))
-    world = World(
-        everybody([queue()], [agent("1000")]).model_copy(update={"nodes": (node,)}), dialplan=plan
-    )
+    world = World(everybody([queue()], [agent("1000")]).model_copy(update={"nodes": (node,)}), dialplan=plan)
     world.phone("1000")
     world.carry_out(world.engine.set_agent_status("1000", "On Break", world.now_us))
     first = world.call() if who == "a caller" else world.call("theirs")

@@ -617,7 +617,7 @@ def let_go(to: str) -> tuple[World, Any]:
 @pytest.mark.parametrize("to", ["voicemail", "hangup"])
 @pytest.mark.parametrize("books", ["there", "lost"])
 def test_a_caller_who_was_let_go_but_not_sent_on_is_sent_on_by_the_next_start(books, to):
-    """The controller died between two commands: the channel names no queue any more, and stands in the park."""
+    """The controller died between two commands: the channel names no queue any more and stays parked."""
     world, call = let_go(to)
     world.swallow = lambda action: isinstance(action, Transfer | Kill)
     world.run(2)
