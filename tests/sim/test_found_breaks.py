@@ -1,0 +1,32 @@
+"""What the simulation found once agents took breaks: each seed with its story, as in `test_found`.
+
+In each of them people take breaks, whatever the seed says of that.
+"""
+
+from __future__ import annotations
+
+import pytest
+from sim.storm.plan import draw
+from sim.storm.run import simulate
+from sim.test_found_long import EVERYTHING
+
+from py_callcenter.app import controller
+
+pytestmark = [pytest.mark.sim, pytest.mark.timeout(300)]
+
+HABITS = ("standby", "consult", "transfer", "breaks")
+
+STORIES = {
+    "a start told once more that a place was kept, which the books had": 2154,
+    "a start sent agents on their breaks in the middle of their calls": 4887,
+    "the same after a kill": 2167,
+}
+
+
+@pytest.mark.parametrize("story", STORIES)
+def test_what_was_found_about_breaks_stays_mended(story, monkeypatch):
+    monkeypatch.setattr(controller, "_NOTABLE", {})
+
+    result = simulate(draw(STORIES[story], EVERYTHING, HABITS, always=("breaks",)))
+
+    assert not result.violations, "\n".join(map(str, result.violations))
