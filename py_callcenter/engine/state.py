@@ -123,7 +123,9 @@ class LastBreaks:
     """What the last run left of breaks that were asked for."""
 
     put_off: dict[str, tuple[str, int]] = field(default_factory=dict)
-    """Agents who had a call on a node that hasn't been looked at yet: the node, and the end of a wrap-up."""
+    """Agents who had a call on a node that hasn't been looked at yet: the node, and the end of a wrap-up. No
+    break of theirs begins.
+    """
     places: set[str] = field(default_factory=set)
     """Agents for whom a place was kept, which the books have."""
 

@@ -314,6 +314,27 @@ def test_a_call_ends_while_nobody_runs_and_the_kept_break_begins_after_the_wrap_
     assert (world.agent("1000").state, world.agent("1000").rest.reason) == ("on_break", "lunch")
 
 
+def test_who_asks_before_a_start_has_seen_the_call_goes_after_it():
+    world = office("1000")
+    call = world.call()
+    world.run(3)
+    world.kill_controller()
+    world.rest(1)
+    resync, world.resync = world.resync, lambda: None
+    world.start()
+    rest(world, "1000")
+    assert world.agent("1000").status == "Available"
+    resync()
+    assert world.agent("1000").state == "in_a_queue_call"
+    world.does(call.hang_up)
+    world.run(12)
+    assert told(world) == [
+        ("1000", "asked", "lunch"),
+        ("1000", "granted", "lunch"),
+        ("1000", "On Break", "lunch"),
+    ]
+
+
 def test_a_node_that_nobody_sees_puts_a_break_off_for_a_minute():
     world = office("1000")
     world.call()

@@ -64,10 +64,10 @@ def expect(state: State, memory: Memory) -> None:
 
 
 def _put_break_off(state: State, agent: str, node: str, was: AgentMemory | None) -> None:
-    """Who asked for a break and has a call, for all that the books say, rests until its node is seen: a break
-    begins after the call.
+    """Where there are breaks, who has a call, for all that the books say, rests until its node is seen: a
+    break that was asked for, or is now, begins after the call.
     """
-    if was is not None and was.asked_reason and state.break_ids:
+    if was is not None and state.break_ids:
         restore_agent(state, agent, was, state.now_us + HOLD_US)
         state.last_breaks.put_off[agent] = node, was.rest_until_us
 
