@@ -121,6 +121,18 @@ def test_a_moved_caller_still_prefers_an_agent_who_serves_there_too(team):
     assert team.decide() == []
     team.router.remove_tier(team.now_us, team.queues["sales"], team.agents["new"])
     assert team.decide() == [("ada", "old")]
+    team.agent("third", "support")
+    assert team.decide() == [], "bob waits for her where she still serves"
+
+
+def test_a_moved_caller_waits_for_nobody_who_does_not_serve_there(team):
+    team.queue("sales")
+    team.tier("sales", "old")
+    team.status("new", "On Break")
+    team.call("ada", "support", preferred="new", preferred_for=20)
+    assert team.decide() == []
+    team.router.move(team.now_us, team.callers["ada"], team.queues["sales"])
+    assert team.decide() == [("ada", "old")]
 
 
 def test_the_preferred_agent_serves_whatever_tier_rules_and_opening_delays_say(centre):

@@ -130,6 +130,18 @@ def test_the_next_level_is_open_as_soon_as_the_last_present_agent_goes(centre):
     assert centre.decide() == [("bob", "back")]
 
 
+def test_who_takes_one_call_at_a_time_is_present_too(centre):
+    staffed(centre, "busy", no_agent_no_wait=True, multiply=True, compatible=False)
+    centre.status("one", "Available (On Demand)")
+    centre.call("ada", "support")
+    assert centre.decide() == []
+    centre.finish("earlier", "one")
+    assert centre.state("one") == "idle"
+    assert centre.decide() == []
+    assert centre.wait_for_deadline() == 2 * WAIT
+    assert centre.decide() == [("ada", "two")]
+
+
 def test_a_level_that_nobody_serves_any_more_holds_nobody_back(centre):
     staffed(centre, "busy", no_agent_no_wait=True, multiply=False, compatible=True)
     centre.call("ada", "support")
