@@ -27,7 +27,7 @@ STORIES = {
     "a colleague's call ended behind a cut cable, and the checker thought that everybody knew": 302693,
     "a burst lost a caller's first events and another channel's last: their number was right": (502697),
     "a burst lost a caller's first events before the first HEARTBEAT after a look": 502860,
-    "a colleague was rung on a node that nobody heard any more, and the checker thought that all knew": 507153,
+    "a colleague was rung on a node that nobody heard any more; the checker thought that all knew": 507153,
     "somebody joined two callers with one phone at once, and one of them slept for ever": 515682,
     "the controller died between letting a caller go and sending them on; no start knew them": (518666),
 }
