@@ -197,6 +197,17 @@ def the_first_agent_of_the_list_gets_everything(patch):
     patch.setattr(controller.TimedRouter, "__init__", one_strategy)
 
 
+@plant("I8", 1)
+def a_start_lets_everybody_begin_to_be_idle(patch):
+    restore = awaited.restore_agent
+
+    def anew(state: State, name: str, was: Any) -> None:
+        was.idle_since_us = state.now_us
+        restore(state, name, was)
+
+    patch.setattr(awaited, "restore_agent", anew)
+
+
 @plant("I9")
 def decisions_are_made_now_and_then_only(patch):
     decide = controller.TimedRouter.decide

@@ -207,6 +207,18 @@ class Rules:
             "I12", f"{record.call}/{record.leg}", f"{record.kind} of a queue leg that is over: {record}"
         )
 
+    def idle_as_before(self, before: dict[str, int]) -> None:
+        """I8: agents who were idle when a controller died are so since the same moment for the next one."""
+        if CLOCK in self.centre.plan.numbers() or self.centre.books.dropped:
+            return
+        state = self.truth.controller.engine._state
+        for name, since_us in before.items():
+            known = state.router.agent(state.agent_ids[name])
+            if known.status != "Logged Out" and known.idle_since_us > since_us:
+                late_s = (known.idle_since_us - since_us) / SECOND
+                key = f"{name} {self.centre.now_us}"
+                self.broken("I8", key, f"{name} lost {late_s:.3f} s of the idle time to a start")
+
     def resumed(self, entry: Any, record: Any) -> None:
         """I7: whoever a start takes up keeps the place. `entry`: how that queue leg began in the records."""
         began_us = getattr(entry, "entered_us", entry.at_us)

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
     from py_callcenter.sim.legs import Leg
 
+LONG_IDLE_US = 5_000_000
+"""What is younger may not have been written down when a controller died."""
 PATH_DELAY_S = 5.0
 """How long an agent rests when the way to the phone failed (the core's default)."""
 
@@ -163,6 +165,8 @@ class Truth:
         self.lent: set[str] = set()
         """Agents who were joined with somebody else's caller."""
         self.rests = Rests(self)
+        self._idle_since: dict[str, int] = {}
+        """By the controller that died: agents, and since when each was idle."""
         self.rules: Any = None
         self.controller: Any = None
 
@@ -181,11 +185,13 @@ class Truth:
 
     def controller_started(self, controller: Any) -> None:
         self.controller = controller
+        self.rules.idle_as_before(self._idle_since)
         self.starts_us.append(self.centre.now_us)
         self.rules.started()
 
     def controller_died(self) -> None:
         self.crashes_us.append(self.centre.now_us)
+        self._idle_since = self._idle() if self.controller is not None else {}
         self.blind.update(self.living)
         self.blind.update(self.offered - self.ended)  # it stood still and never heard of their end
         self.controller = None
@@ -206,6 +212,16 @@ class Truth:
             for name, worker in self.workers.items():
                 told = [r.status for r in kept if r.kind == "agent-status" and r.agent == name]
                 worker.status = told[-1] if told else "Available"
+
+    def _idle(self) -> dict[str, int]:
+        """Since when the controller holds those for idle who have been so for a while."""
+        state, long_ago_us = self.controller.engine._state, self.centre.now_us - LONG_IDLE_US
+        lines = {name: state.router.agent(number) for name, number in state.agent_ids.items()}
+        return {
+            name: line.idle_since_us
+            for name, line in lines.items()
+            if line.state == "waiting" and line.idle_since_us < long_ago_us and name not in self.lent
+        }
 
     def chosen(self, node: int, action: Originate) -> None:
         """The controller writes the command that rings an agent."""
