@@ -19,8 +19,8 @@ STEP_US: Final = 1_000_000
 STEPS: Final = 30
 """One round over all channels takes so many steps, so a channel is asked about twice a minute."""
 AGAIN_US: Final = 3_000_000
-_WITH_OTHERS: Final = frozenset({Phase.PARTED, Phase.AWAY})
-"""In somebody else's care, who tells nothing of it."""
+_WITH_OTHERS: Final = frozenset({Phase.PARTED, Phase.AWAY, Phase.LEAVING})
+"""In somebody else's care, who tells nothing of it, or on the way there, which may be into a queue."""
 
 
 def wake(state: State) -> None:

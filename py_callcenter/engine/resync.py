@@ -16,7 +16,6 @@ from py_callcenter.engine import (
     consults,
     departures,
     endings,
-    exits,
     joining,
     moves,
     offers,
@@ -60,18 +59,10 @@ def look(state: State, call: Call, dump: Event | None) -> None:
     if dump is None:
         callers.gone(state, call, "UNSEEN", lost=True)
     elif call.phase is Phase.LEAVING:
-        _leaving(state, call, dump)
+        returning.seen_leaving(state, call, dump, parked=is_parked(dump))
     else:
         _caller_leg(state, call.uuid, dump)
         returning.lives(state, call)
-
-
-def _leaving(state: State, call: Call, dump: Event) -> None:
-    """As far as we know the caller is still in the park."""
-    if call.parked and dump.get("Caller-Destination-Number") == call.exit.extension and not is_parked(dump):
-        call.parked = False  # the transfer worked
-    elif call.parked:
-        exits.go(state, call)
 
 
 def _bury_the_dead(state: State, node: str, live: dict[str, Event]) -> None:

@@ -183,6 +183,24 @@ def test_a_caller_who_comes_unheard_while_another_channel_goes_so_is_found(who, 
     assert world.the("call-answered").call == second.uuid
 
 
+def test_a_caller_whose_way_out_leads_into_another_queue_unheard_is_found_there():
+    queues = [queue(max_wait_time=5, on_timeout="queue_billing"), queue("billing")]
+    world = World(everybody(queues, [agent("1000")]))
+    world.phone("1000")
+    world.carry_out(world.engine.set_agent_status("1000", "Logged Out", world.now_us))
+    call = world.call()
+    world.run(4)
+    deaf_to(world, "CHANNEL_PARK")
+    world.run(2)
+    deaf_to(world)
+    assert world.the("call-left").target == "queue_billing@default"
+
+    world.run(58)
+
+    assert [record.queue for record in world.all("queue-entered")] == ["support", "billing"]
+    assert call.alive
+
+
 def test_a_caller_who_hears_a_welcome_first_is_no_cause_for_a_look():
     plan = Dialplan()
     plan.add(
