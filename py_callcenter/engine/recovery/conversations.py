@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from py_callcenter._router import Event
+from py_callcenter.config import Queue
 from py_callcenter.engine import agent_legs, talk
 from py_callcenter.engine.actions import SetVariables
 from py_callcenter.engine.calls import Call, Leg, OfferState, Phase, Stay
-from py_callcenter.engine.looks import offer_seal, partner_of, stamp_of
+from py_callcenter.engine.looks import is_stamped, offer_seal, partner_of, stamp_of
 from py_callcenter.engine.memory import CallMemory
 from py_callcenter.engine.records import ConversationJoined, OfferTakenUp, QueueResumed
 from py_callcenter.engine.recovery import books, channels, phones
@@ -18,40 +19,31 @@ def take_up(state: State, node: str, dump: Event, past: CallMemory | None, partn
     uuid = dump.unique_id
     seal = None if partner is None else offer_seal(state, partner)
     stamp = stamp_of(dump)
+    of_leg = _of_this_leg(state, dump, past)
     # The stamped name of the queue is sealed; the books need none.
-    queue = state.queues.get(past.queue if past is not None else dump.get("variable_cc_queue") or "")
+    queue = state.queues.get(of_leg.queue if of_leg is not None else dump.get("variable_cc_queue") or "")
     agent_id = None if seal is None else state.agent_ids.get(seal.agent)
     call = channels.call_again(state, node, dump, past)
     call.parked = False
     # An attended transfer leaves the caller with a leg that was made for another call.
     joined = partner is not None and dump.get("variable_cc_agent_uuid") == partner.unique_id
     ours = seal is not None and (seal.call == uuid or joined)
-    entered_us = channels.entered_us(state, node, uuid, past, stamp.entered_us)
+    entered_us = channels.entered_us(state, node, uuid, of_leg, stamp.entered_us)
     anew = uuid in state.reach.given_up.get(node, ())
-    if queue is not None:
-        call.stays = max(1, call.stays + anew)
-        call.stay = Stay(
-            queue=queue,
-            queue_id=state.queue_ids[queue.name],
-            caller_id=0,
-            index=call.stays,
-            entered_us=entered_us,
-            priority=call.wishes.priority,
-            open=False,
-        )
-    stay = call.stay
+    if of_leg is None:
+        call.stays = max(call.stays, stamp.leg)
+    stay = call.stay = None if queue is None else _over(state, call, queue, entered_us, anew=anew)
     if partner is None or seal is None or not ours or queue is None or stay is None or agent_id is None:
         _take_up_with_others(state, call, dump, past)
         return
-    counted = anew or (past is not None and past.counted)
-    talks = past is not None and past.standing == "talking"
-    parted = past is not None and past.standing == "parted"  # for all that we knew
-    if past is not None and (talks or parted):
-        since_us = past.talk_since_us
+    counted = anew or (of_leg is not None and of_leg.counted)
+    talks = of_leg is not None and of_leg.standing == "talking"
+    if of_leg is not None and of_leg.standing in ("talking", "parted"):  # parted for all that we knew
+        since_us = of_leg.talk_since_us
     else:
-        since_us = 0 if anew else stamp.answered_us
         # The stamp is in whole seconds, and the agent may have come from another caller meanwhile.
-        since_us = max(since_us or state.now_us, state.router.agent(agent_id).idle_since_us)
+        stamped_us = 0 if anew else stamp.answered_us
+        since_us = max(stamped_us or state.now_us, state.router.agent(agent_id).idle_since_us)
     since_us = max(entered_us, min(since_us, state.now_us))
     if not books.is_free(state, agent_id):  # the agent is another caller's by now
         books.leave_to_others(state, uuid, past)
@@ -72,7 +64,7 @@ def take_up(state: State, node: str, dump: Event, past: CallMemory | None, partn
     if anew:  # in the books that conversation is over, and goes on as one without a wait
         what = {"call": uuid, "queue": queue.name, "leg": stay.index, "agent": seal.agent}
         state.note(ConversationJoined, node, after=uuid, **what)
-    elif past is None:  # what the books lack, they learn as of a caller who is still waiting
+    elif of_leg is None:  # what the books lack, they learn as of a caller who is still waiting
         state.note(
             QueueResumed, node, call=uuid, queue=queue.name, leg=stay.index, entered_us=stay.entered_us
         )
@@ -80,6 +72,30 @@ def take_up(state: State, node: str, dump: Event, past: CallMemory | None, partn
         talk.prove_answer(state, offer, since_us)
     state.note(
         OfferTakenUp, node, call=uuid, queue=queue.name, agent=seal.agent, attempt=seal.attempt, talking=True
+    )
+
+
+def _of_this_leg(state: State, dump: Event, past: CallMemory | None) -> CallMemory | None:
+    """What the books say of the queue leg that the channel is stamped with. They may lack the caller's way
+    from another queue into this one: then what they have open is over.
+    """
+    if past is not None and stamp_of(dump).leg > past.leg and is_stamped(state, dump):
+        books.leave_to_others(state, dump.unique_id, past)
+        return None
+    return past
+
+
+def _over(state: State, call: Call, queue: Queue, entered_us: int, *, anew: bool) -> Stay:
+    """The queue leg that led to the conversation."""
+    call.stays = max(1, call.stays + anew)
+    return Stay(
+        queue=queue,
+        queue_id=state.queue_ids[queue.name],
+        caller_id=0,
+        index=call.stays,
+        entered_us=entered_us,
+        priority=call.wishes.priority,
+        open=False,
     )
 
 

@@ -30,7 +30,7 @@ LATE_US: Final = 2 * SECOND
 EARLY_US: Final = SECOND // 2
 STARTING_US: Final = 5 * SECOND
 CLOCK: Final = 38
-"""Who sets the wall clock changes how long a break has lasted."""
+"""Who sets the wall clock changes how long a break has lasted: it may become too long once more."""
 NOTHING_TO_DO: Final = frozenset({"waiting", "idle", "busy_elsewhere", "on_break"})
 
 
@@ -208,7 +208,8 @@ class Rests:
                     self._broken("B4", agent, f"has asked for {reason}, and the request was dropped")
                 self._drop(agent, rest)
             case "overdue":
-                if not proven and (rest.reason != reason or rest.overdue or not self._has_lasted(rest)):
+                again = rest.overdue and CLOCK not in self._truth.centre.plan.numbers()
+                if not proven and (rest.reason != reason or again or not self._has_lasted(rest)):
                     self._broken("B3", agent, f"is said to rest for too long for {reason}")
                 rest.overdue = True
 
