@@ -59,7 +59,7 @@ def look(state: State, call: Call, dump: Event | None) -> None:
     if dump is None:
         callers.gone(state, call, "UNSEEN", lost=True)
     elif call.phase is Phase.LEAVING:
-        returning.seen_leaving(state, call, dump, parked=is_parked(dump))
+        returning.seen_leaving(state, call, dump, parked=is_parked(dump), anew=False)
     else:
         _caller_leg(state, call.uuid, dump)
         returning.lives(state, call)
@@ -122,7 +122,7 @@ def _caller_leg(state: State, uuid: str, dump: Event) -> None:
         if partner:
             talk.bridged(state, uuid, partner)
     elif call.phase is Phase.LEAVING:
-        returning.seen_leaving(state, call, dump, parked=is_parked(dump))
+        returning.seen_leaving(state, call, dump, parked=is_parked(dump), anew=True)
     elif is_parked(dump):
         _parked_caller(state, call, dump)
     elif in_dialplan(dump):

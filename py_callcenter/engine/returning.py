@@ -208,8 +208,11 @@ def _moved(state: State, call: Call, event: Event) -> None:
 # What a look at the switch finds.
 
 
-def seen_leaving(state: State, call: Call, dump: Event, *, parked: bool) -> None:
-    """A look at the switch finds a caller sent to an exit: there, in a queue again, or not gone yet."""
+def seen_leaving(state: State, call: Call, dump: Event, *, parked: bool, anew: bool) -> None:
+    """A look at the switch finds a caller sent to an exit: there, in a queue again, or not gone yet.
+
+    `anew`: what was tried before may never have reached the switch.
+    """
     if parked:
         parked_again(state, call, dump)
     if call.phase is not Phase.LEAVING:
@@ -217,7 +220,7 @@ def seen_leaving(state: State, call: Call, dump: Event, *, parked: bool) -> None
     # The exit may be the extension that they came by: only a transfer since then has brought them there.
     arrived_there = dump.get("Caller-Destination-Number") == call.exit.extension and moves.moved(call, dump)
     if (parked or call.parked) and not arrived_there:
-        call.exit_tries = 0
+        call.exit_tries = 0 if anew else call.exit_tries
         exits.go(state, call)
     else:
         call.parked = False
