@@ -7,11 +7,8 @@ does what the engine says.
 from __future__ import annotations
 
 import time
-from collections import Counter
 from collections.abc import Callable, Container, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
-from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -19,11 +16,13 @@ import gevent
 import structlog
 from gevent.event import Event as Signal
 
-from py_callcenter._router import Event, Proposal, Router
+from py_callcenter._router import Event, Router
 from py_callcenter.app.clock import Clock
 from py_callcenter.app.decisions import DecisionLog
 from py_callcenter.app.early import links_to
 from py_callcenter.app.live import LiveFigures, as_left
+from py_callcenter.app.measuring import Figures, TimedRouter
+from py_callcenter.app.notable import log_if_notable
 from py_callcenter.app.orders import Orders
 from py_callcenter.app.queue_log import QueueLogFile
 from py_callcenter.app.registrations import Registrations
@@ -39,12 +38,10 @@ from py_callcenter.engine.why import Why
 from py_callcenter.esl.errors import EslError
 from py_callcenter.esl.node import NodeLink
 from py_callcenter.esl.port import State
-from py_callcenter.stats import CANDIDATE_BOUNDS, DECISION_BOUNDS_US, LAG_BOUNDS_US, ONE, Histogram
 from py_callcenter.store.store import Store
 
 _log = structlog.get_logger(__name__)
 
-HUB_PROBE_S: Final = 0.05
 DEAD_MAN_PLANNED_S: Final = 120
 """After a stop that we know of: time for an upgrade and the next start."""
 GOODBYE_S: Final = 3.0
@@ -55,51 +52,6 @@ KEYS_EVERY_S: Final = 60.0
 KEYS_MARGIN_US: Final = 60_000_000
 """More than any two clocks of ours differ, and than a stamp may be on its way."""
 FAULT_PAUSE_US: Final = 100_000
-EVENT_LAG_EVERY_US: Final = 1_000_000
-
-
-class TimedRouter:
-    """The core with a stopwatch on `decide`, where a slow decision would show; all else is the core.
-
-    Offers are counted here too: whatever isn't one costs nothing more.
-    """
-
-    def __init__(self, router: Router, histogram: Histogram) -> None:
-        self._decide = router.decide
-        self._histogram = histogram
-        self._put_queue, self._can_serve = router.put_queue, router.can_serve
-        self._strategies: dict[int, str] = {}
-        self.offers: Counter[str] = Counter()
-        """How many the decisions led to, by the queue's strategy."""
-        self.candidates = Histogram(CANDIDATE_BOUNDS)
-        """Agents among whom each was chosen."""
-        for name in dir(router):
-            if not name.startswith("_") and name not in {"decide", "put_queue"}:
-                setattr(self, name, getattr(router, name))
-
-    def put_queue(self, now_us: int, name: str, strategy: str, **settings: Any) -> int:
-        queue = self._put_queue(now_us, name, strategy, **settings)
-        self._strategies[queue] = strategy
-        return queue
-
-    def decide(self, now_us: int) -> list[Proposal]:
-        begun_ns = time.perf_counter_ns()
-        proposals = self._decide(now_us)
-        self._histogram.observe((time.perf_counter_ns() - begun_ns) // 1000)
-        for proposal in proposals:
-            self.offers[self._strategies[proposal.queue]] += 1
-            self.candidates.observe((self._can_serve(proposal.queue) + 1) * ONE)
-        return proposals
-
-
-@dataclass(slots=True)
-class Figures:
-    """What this process measures of itself."""
-
-    decision: Histogram = field(default_factory=lambda: Histogram(DECISION_BOUNDS_US))
-    hub_lag: Histogram = field(default_factory=lambda: Histogram(LAG_BOUNDS_US))
-    event_lag: dict[str, Histogram] = field(default_factory=dict)
-    """By node."""
 
 
 class Controller:
@@ -122,7 +74,7 @@ class Controller:
         `links`: to the nodes, perhaps started (`early`); made here when not given.
         """
         self.clock = clock or Clock()
-        self.figures = Figures()
+        self.figures = Figures(self.clock)
         names = (agent.name for agent in config.agents)
         self.live = LiveFigures(as_left(memory, names, self.clock.now_us()))
         path = config.controller.queue_log
@@ -161,7 +113,6 @@ class Controller:
         """Set when all switches were in step for the first time."""
         self._due_us: int | None = None
         self._greenlets: list[Any] = []
-        self._beat_us = self.started_us
         self.node_states: dict[str, tuple[State, int]] = {}
         """State of each node and since when."""
         self.links: dict[str, NodeLink] = dict(links_to(config.nodes, seed) if links is None else links)
@@ -181,8 +132,8 @@ class Controller:
             link.serve(self)
             link.start()
         self._registrations.start()
-        regular = (self._keep_time, self._measure_hub, self._mind_keys)
-        self._greenlets = [gevent.spawn(one) for one in regular]
+        self._greenlets = [gevent.spawn(one) for one in (self._keep_time, self._mind_keys)]
+        self._greenlets.append(gevent.spawn(self.figures.measure, self.links))
         if self._decisions is not None:
             self._greenlets.append(gevent.spawn(self._decisions.run))
         _log.info(
@@ -407,10 +358,6 @@ class Controller:
     def view(self) -> View:
         return self.engine.view(self.clock.now_us())
 
-    def seconds_since_beat(self) -> float:
-        """How long ago the hub last turned, for other threads to ask."""
-        return (self.clock.now_us() - self._beat_us) / 1e6
-
     # Inside.
 
     def _set_targets(self, config: Config) -> None:
@@ -475,7 +422,7 @@ class Controller:
     def _keep(self, records: list[AnyRecord]) -> None:
         for record in records:
             self.traces.add(record)
-            _log_notable(record)
+            log_if_notable(record)
         self._store.put(records)
         self.live.put(records)
         if self._queue_log is not None:
@@ -497,46 +444,7 @@ class Controller:
                 self._input(self.engine.tick)
                 self.changed()
 
-    def _measure_hub(self) -> None:
-        measured_us = 0
-        while True:
-            begun = time.perf_counter()
-            gevent.sleep(HUB_PROBE_S)
-            late_s = time.perf_counter() - begun - HUB_PROBE_S
-            self.figures.hub_lag.observe(max(0, round(late_s * 1e6)))
-            self._beat_us = self.clock.now_us()
-            if self._beat_us - measured_us >= EVENT_LAG_EVERY_US:
-                measured_us = self._beat_us
-                for name, link in self.links.items():
-                    if link.event_lag_s is not None:
-                        lag = self.figures.event_lag.setdefault(name, Histogram(LAG_BOUNDS_US))
-                        lag.observe(round(link.event_lag_s * 1e6))
-
 
 def _say_goodbye(link: NodeLink) -> None:
     with suppress(EslError):
         link.say_goodbye(DEAD_MAN_PLANNED_S)
-
-
-_NOTABLE: Final[dict[str, Callable[..., Any]]] = {
-    "unknown-queue": partial(
-        _log.warning, "call_for_unknown_queue", hint="set `cc_queue` in the dialplan to a configured queue"
-    ),
-    "wish-ignored": partial(
-        _log.warning, "wish_ignored", hint="look at what the dialplan sets; the queue's default was used"
-    ),
-    "invariant-violated": partial(_log.error, "invariant_violated"),
-    "end-missed": partial(_log.warning, "end_of_channel_missed", hint="an event of the switch was lost"),
-    "leg-orphaned": partial(_log.warning, "orphaned_leg_hung_up"),
-}
-
-
-_TOLD: Final = ("asked", "rule", "queue", "wish")
-"""Fields of these records that a log line may show."""
-
-
-def _log_notable(record: AnyRecord) -> None:
-    say = _NOTABLE.get(record.kind)
-    if say is not None:
-        details = {name: getattr(record, name) for name in _TOLD if hasattr(record, name)}
-        say(call=getattr(record, "call", ""), **details)

@@ -377,7 +377,7 @@ class HubPort:
             await self._ask(partial(self._controller.violated, "I16"))
 
     async def health(self) -> Health:
-        stuck_s = self._controller.seconds_since_beat()
+        stuck_s = self._controller.figures.seconds_since_beat()
         if stuck_s > STUCK_S:
             return Health(ok=False, reasons=(f"the main loop has not turned for {stuck_s:.0f} s",))
         return Health(ok=True)

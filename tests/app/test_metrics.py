@@ -12,7 +12,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from prometheus_client.registry import Collector
 
 from py_callcenter._router import Router, SeriesText
-from py_callcenter.app.controller import TimedRouter
+from py_callcenter.app.measuring import TimedRouter
 from py_callcenter.engine import records as r
 from py_callcenter.metrics import AGENT_STATES, Heard, MetricsSnapshot, NodeMetrics, Target, render, text
 from py_callcenter.stats import DECISION_BOUNDS_US, LAG_BOUNDS_US, WAIT_BOUNDS_US, Histogram, Live, Stats

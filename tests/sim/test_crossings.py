@@ -16,7 +16,7 @@ from sim.storm.rules import Rules
 from sim.storm.run import everybody_hangs_up
 from sim.storm.truth import Truth
 
-from py_callcenter.app import controller
+from py_callcenter.app import notable
 from py_callcenter.config import Queue, Tier
 from py_callcenter.sim import Behaviour
 
@@ -103,7 +103,7 @@ class Crossing:
 
 @pytest.fixture(autouse=True)
 def quiet(monkeypatch):
-    monkeypatch.setattr(controller, "_NOTABLE", {})
+    monkeypatch.setattr(notable, "NOTABLE", {})
 
 
 def caller_leaves(world: Crossing) -> None:

@@ -10,7 +10,7 @@ import pytest
 from sim.storm.plan import draw
 from sim.storm.run import simulate
 
-from py_callcenter.app import controller
+from py_callcenter.app import notable
 
 pytestmark = [pytest.mark.sim, pytest.mark.timeout(300)]
 
@@ -88,7 +88,7 @@ STORIES = {
 
 @pytest.mark.parametrize("story", STORIES)
 def test_it_stays_mended(story, monkeypatch):
-    monkeypatch.setattr(controller, "_NOTABLE", {})
+    monkeypatch.setattr(notable, "NOTABLE", {})
     seed, faults = STORIES[story]
 
     result = simulate(draw(seed, faults))

@@ -10,7 +10,7 @@ from sim.storm.plan import draw
 from sim.storm.run import simulate
 from sim.test_found_long import EVERYTHING
 
-from py_callcenter.app import controller
+from py_callcenter.app import notable
 
 pytestmark = [pytest.mark.sim, pytest.mark.timeout(300)]
 
@@ -33,7 +33,7 @@ OTHERS = {
 
 @pytest.mark.parametrize("story", STORIES)
 def test_what_was_found_about_breaks_stays_mended(story, monkeypatch):
-    monkeypatch.setattr(controller, "_NOTABLE", {})
+    monkeypatch.setattr(notable, "NOTABLE", {})
 
     result = simulate(draw(STORIES[story], EVERYTHING, HABITS, always=("breaks",)))
 
@@ -42,7 +42,7 @@ def test_what_was_found_about_breaks_stays_mended(story, monkeypatch):
 
 @pytest.mark.parametrize("story", OTHERS)
 def test_what_was_found_beside_breaks_stays_mended(story, monkeypatch):
-    monkeypatch.setattr(controller, "_NOTABLE", {})
+    monkeypatch.setattr(notable, "NOTABLE", {})
 
     result = simulate(draw(OTHERS[story], EVERYTHING, HABITS))
 

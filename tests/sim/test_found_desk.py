@@ -12,7 +12,7 @@ from sim.storm.plan import draw
 from sim.storm.run import simulate
 from sim.test_found import NOW
 
-from py_callcenter.app import controller
+from py_callcenter.app import notable
 
 pytestmark = [pytest.mark.sim, pytest.mark.timeout(300)]
 
@@ -160,7 +160,7 @@ STORIES = {
 
 @pytest.mark.parametrize("story", STORIES)
 def test_what_was_found_once_stays_mended(story, monkeypatch):
-    monkeypatch.setattr(controller, "_NOTABLE", {})
+    monkeypatch.setattr(notable, "NOTABLE", {})
     seed, faults, habits = STORIES[story]
 
     result = simulate(draw(seed, faults, habits))
@@ -170,7 +170,7 @@ def test_what_was_found_once_stays_mended(story, monkeypatch):
 
 def test_a_caller_of_whom_only_the_first_line_is_left_is_met_as_new(monkeypatch):
     """F37 tore the line after it, and the controller died before the channel was stamped."""
-    monkeypatch.setattr(controller, "_NOTABLE", {})
+    monkeypatch.setattr(notable, "NOTABLE", {})
     plan = draw(12099, NOW, HABITS)
 
     result = simulate(replace(plan, faults=(*plan.faults, *draw(12099, (37,)).faults)))

@@ -10,7 +10,7 @@ from sim.storm.run import simulate
 from sim.test_found import NOW
 from sim.test_found_desk import HABITS
 
-from py_callcenter.app import controller
+from py_callcenter.app import notable
 
 pytestmark = pytest.mark.sim
 
@@ -36,7 +36,7 @@ STORIES = {
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize("story", STORIES)
 def test_what_a_long_run_found_stays_mended(story, monkeypatch):
-    monkeypatch.setattr(controller, "_NOTABLE", {})
+    monkeypatch.setattr(notable, "NOTABLE", {})
 
     result = simulate(draw(STORIES[story], EVERYTHING, HABITS))
 

@@ -20,7 +20,7 @@ from sim.storm.pool import tally
 from sim.storm.run import FAULTS, simulate
 from sim.storm.shrink import Shrinker, command
 
-from py_callcenter.app import controller
+from py_callcenter.app import notable
 
 pytestmark = pytest.mark.sim
 
@@ -30,7 +30,7 @@ TESTS = Path(__file__).parent.parent
 
 @pytest.fixture(autouse=True)
 def quiet(monkeypatch):
-    monkeypatch.setattr(controller, "_NOTABLE", {})
+    monkeypatch.setattr(notable, "NOTABLE", {})
     before = structlog.get_config()
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(50))
     yield

@@ -18,7 +18,8 @@ from sim.storm.centre import START_US
 from sim.storm.plan import draw
 from sim.storm.run import simulate
 
-from py_callcenter.app import controller
+from py_callcenter.app import measuring, notable
+from py_callcenter.app.controller import Controller
 from py_callcenter.engine import breaks, callers, endings, exits, offers, talk
 from py_callcenter.engine.actions import Bridge, Kill, Originate
 from py_callcenter.engine.calls import OfferState
@@ -47,7 +48,7 @@ def plant(rule: str, *faults: int) -> Callable[[Plant], Plant]:
 
 @pytest.fixture(autouse=True)
 def quiet(monkeypatch):
-    monkeypatch.setattr(controller, "_NOTABLE", {})
+    monkeypatch.setattr(notable, "NOTABLE", {})
 
 
 @plant("I1")
@@ -67,13 +68,13 @@ def a_callers_end_is_taken_up_too_late(patch):
 
 @plant("I3")
 def agents_stay_on_the_phone_in_the_books(patch):
-    timed = controller.TimedRouter.__init__
+    timed = measuring.TimedRouter.__init__
 
     def deaf(self: Any, router: Any, histogram: Any) -> None:
         timed(self, router, histogram)
         self.finish = lambda _now_us, _offer: None
 
-    patch.setattr(controller.TimedRouter, "__init__", deaf)
+    patch.setattr(measuring.TimedRouter, "__init__", deaf)
 
 
 @plant("I4")
@@ -163,7 +164,7 @@ def phones_ring_on_when_the_caller_has_hung_up(patch):
 
 @plant("I7")
 def the_last_to_come_is_served_first(patch):
-    timed = controller.TimedRouter.__init__
+    timed = measuring.TimedRouter.__init__
 
     def reversed_order(self: Any, router: Any, histogram: Any) -> None:
         timed(self, router, histogram)
@@ -172,7 +173,7 @@ def the_last_to_come_is_served_first(patch):
             now_us, queue, entered_us=2 * 10**15 - entered_us, **more
         )
 
-    patch.setattr(controller.TimedRouter, "__init__", reversed_order)
+    patch.setattr(measuring.TimedRouter, "__init__", reversed_order)
 
 
 @plant("I7", 1)
@@ -182,7 +183,7 @@ def a_start_takes_everybody_for_new(patch):
 
 @plant("I8")
 def the_first_agent_of_the_list_gets_everything(patch):
-    timed = controller.TimedRouter.__init__
+    timed = measuring.TimedRouter.__init__
 
     def one_strategy(self: Any, router: Any, histogram: Any) -> None:
         timed(self, router, histogram)
@@ -194,7 +195,7 @@ def the_first_agent_of_the_list_gets_everything(patch):
             **more,
         )
 
-    patch.setattr(controller.TimedRouter, "__init__", one_strategy)
+    patch.setattr(measuring.TimedRouter, "__init__", one_strategy)
 
 
 @plant("I8", 1)
@@ -210,14 +211,14 @@ def a_start_lets_everybody_begin_to_be_idle(patch):
 
 @plant("I9")
 def decisions_are_made_now_and_then_only(patch):
-    decide = controller.TimedRouter.decide
+    decide = measuring.TimedRouter.decide
 
     def lazy(self: Any, now_us: int) -> Any:
         if now_us < START_US + 60_000_000 and now_us % 10_000_000 < 3_000_000:
             return []
         return decide(self, now_us)
 
-    patch.setattr(controller.TimedRouter, "decide", lazy)
+    patch.setattr(measuring.TimedRouter, "decide", lazy)
 
 
 @plant("I10")
@@ -258,7 +259,7 @@ def conversations_are_written_down_too_long(patch):
 @plant("I12")
 def each_entry_reaches_the_books_twice(patch):
     # Behind the engine: what it writes down twice itself it counts as I10.
-    keep = controller.Controller._keep
+    keep = Controller._keep
     extra = itertools.count(10**9)
 
     def twice(self: Any, records: list[Any]) -> None:
@@ -267,12 +268,12 @@ def each_entry_reaches_the_books_twice(patch):
         ]
         keep(self, records + again)
 
-    patch.setattr(controller.Controller, "_keep", twice)
+    patch.setattr(Controller, "_keep", twice)
 
 
 @plant("I12")
 def each_call_is_counted_as_two(patch):
-    keep = controller.Controller._keep
+    keep = Controller._keep
     extra = itertools.count(10**9)
 
     def twice(self: Any, records: list[Any]) -> None:
@@ -281,12 +282,12 @@ def each_call_is_counted_as_two(patch):
         ]
         keep(self, records + again)
 
-    patch.setattr(controller.Controller, "_keep", twice)
+    patch.setattr(Controller, "_keep", twice)
 
 
 @plant("I12")
 def a_record_is_written_again_with_other_words(patch):
-    keep = controller.Controller._keep
+    keep = Controller._keep
 
     def again(self: Any, records: list[Any]) -> None:
         changed = [
@@ -298,7 +299,7 @@ def a_record_is_written_again_with_other_words(patch):
         if changed:
             self._store.put(changed)
 
-    patch.setattr(controller.Controller, "_keep", again)
+    patch.setattr(Controller, "_keep", again)
 
 
 @plant("I13")
@@ -319,7 +320,7 @@ def the_link_takes_half_a_minute_to_reconnect(patch):
 
 @plant("I15", 4)
 def while_one_node_is_away_nobody_is_served(patch):
-    decide = controller.TimedRouter.decide
+    decide = measuring.TimedRouter.decide
     away: set[str] = set()
     on_node = Engine.on_node
 
@@ -329,7 +330,7 @@ def while_one_node_is_away_nobody_is_served(patch):
 
     patch.setattr(Engine, "on_node", watching)
     patch.setattr(link, "back_off_s", lambda *_arguments: 2.0)
-    patch.setattr(controller.TimedRouter, "decide", lambda self, now_us: [] if away else decide(self, now_us))
+    patch.setattr(measuring.TimedRouter, "decide", lambda self, now_us: [] if away else decide(self, now_us))
 
 
 @plant("I16")
@@ -386,7 +387,7 @@ def a_start_sends_agents_away_from_their_callers(patch):
 
 @plant("B2")
 def quotas_are_for_others(patch):
-    timed = controller.TimedRouter.__init__
+    timed = measuring.TimedRouter.__init__
 
     def generous(self: Any, router: Any, histogram: Any) -> None:
         timed(self, router, histogram)
@@ -394,7 +395,7 @@ def quotas_are_for_others(patch):
         self.put_break_reason = lambda now_us, name, **more: put(now_us, name, **{**more, "quota": 0})
         self.set_break_quota = lambda _now_us, _quota: None
 
-    patch.setattr(controller.TimedRouter, "__init__", generous)
+    patch.setattr(measuring.TimedRouter, "__init__", generous)
 
 
 @plant("B3", 1)
@@ -412,14 +413,14 @@ def a_start_forgets_for_what_agents_rest(patch):
 
 @plant("B3")
 def nobody_minds_how_long_a_break_lasts(patch):
-    timed = controller.TimedRouter.__init__
+    timed = measuring.TimedRouter.__init__
 
     def patient(self: Any, router: Any, histogram: Any) -> None:
         timed(self, router, histogram)
         put = self.put_break_reason
         self.put_break_reason = lambda now_us, name, **more: put(now_us, name, **{**more, "time_limit_us": 0})
 
-    patch.setattr(controller.TimedRouter, "__init__", patient)
+    patch.setattr(measuring.TimedRouter, "__init__", patient)
 
 
 @plant("B4", 1)
@@ -434,19 +435,19 @@ def a_start_turns_the_line_round(patch):
 
 @plant("B4", 1)
 def a_start_forgets_who_stands_in_line(patch):
-    timed = controller.TimedRouter.__init__
+    timed = measuring.TimedRouter.__init__
 
     def forgetful(self: Any, router: Any, histogram: Any) -> None:
         timed(self, router, histogram)
         ask = self.request_break
         self.request_break = lambda *what, **how: None if "asked_us" in how else ask(*what, **how)
 
-    patch.setattr(controller.TimedRouter, "__init__", forgetful)
+    patch.setattr(measuring.TimedRouter, "__init__", forgetful)
 
 
 @plant("B4")
 def when_somebody_comes_back_the_first_in_the_line_goes_to_its_end(patch):
-    timed = controller.TimedRouter.__init__
+    timed = measuring.TimedRouter.__init__
 
     def modest(self: Any, router: Any, histogram: Any) -> None:
         timed(self, router, histogram)
@@ -469,7 +470,7 @@ def when_somebody_comes_back_the_first_in_the_line_goes_to_its_end(patch):
 
         self.put_agent, self.set_status = put, come_back
 
-    patch.setattr(controller.TimedRouter, "__init__", modest)
+    patch.setattr(measuring.TimedRouter, "__init__", modest)
 
 
 @plant("B5")

@@ -18,7 +18,7 @@ import structlog
 from sim.storm.plan import HABITS, draw
 from sim.storm.run import FAULTS, simulate
 
-from py_callcenter.app import controller
+from py_callcenter.app import notable
 
 CHUNK = 4
 TELL_EVERY = 200
@@ -73,7 +73,7 @@ class Tally:
 def quiet() -> None:
     """Hundreds of thousands of calls need no log."""
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(50))
-    controller._NOTABLE.clear()
+    notable.NOTABLE.clear()
     # What a run leaves behind is thrown away as a whole (`one`); looking for cycles under way costs a sixth.
     gc.freeze()
     gc.set_threshold(100_000, 50, 50)
