@@ -15,13 +15,14 @@ import structlog
 from py_callcenter.config import Config
 from py_callcenter.engine.memory import Memory
 from py_callcenter.store import first
+from py_callcenter.store.backlog import MAX_BATCH
 from py_callcenter.store.errors import StoreError, UnusableError
 from py_callcenter.store.forgotten import Forgotten
 from py_callcenter.store.kept import Kept, StandingRow
 from py_callcenter.store.record import RecordLike
 from py_callcenter.store.retention import Erased, Retention
 from py_callcenter.store.spool import Position, Spool
-from py_callcenter.store.writer import MAX_BATCH, Writer
+from py_callcenter.store.writer import Writer
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection

@@ -208,7 +208,7 @@ def test_without_a_spool_who_waits_is_told_when_they_are_in_the_database(tmp_pat
 
 
 def test_what_piles_up_is_read_from_disk_in_order(away_writer, monkeypatch):
-    monkeypatch.setattr("py_callcenter.store.writer.IN_MEMORY", 10)
+    monkeypatch.setattr("py_callcenter.store.backlog.IN_MEMORY", 10)
     away, _spool, writer = away_writer
     for number in range(1, 101):
         writer.put([entered(number), entered(1000 + number)])
@@ -228,7 +228,7 @@ def test_what_piles_up_is_read_from_disk_in_order(away_writer, monkeypatch):
 
 
 def test_records_are_gathered_but_nobody_waits_for_that(tmp_path, monkeypatch):
-    monkeypatch.setattr("py_callcenter.store.writer.GATHER_SECONDS", 3600)
+    monkeypatch.setattr("py_callcenter.store.backlog.GATHER_SECONDS", 3600)
     batches = []
 
     class Books:
@@ -253,7 +253,7 @@ def test_records_are_gathered_but_nobody_waits_for_that(tmp_path, monkeypatch):
 
 
 def test_records_that_the_disk_refuses_are_not_gathered_for_long(tmp_path, monkeypatch):
-    monkeypatch.setattr("py_callcenter.store.writer.GATHER_SECONDS", 3600)
+    monkeypatch.setattr("py_callcenter.store.backlog.GATHER_SECONDS", 3600)
     away = Away()
     away.back.set()
     spool = Spool(tmp_path)
@@ -424,12 +424,12 @@ import os, signal, sys, time
 from pathlib import Path
 from app.test_spool import entered, now_us
 from py_callcenter.store import Store
-import py_callcenter.store.writer as writer
+import py_callcenter.store.backlog as backlog
 
 store = Store.open(sys.argv[1], state=Path(sys.argv[2]))
 store.put([entered(1, at_us=now_us())])
 assert store.flush(30)
-writer.GATHER_SECONDS = 3600
+backlog.GATHER_SECONDS = 3600
 store.put([entered(n, at_us=now_us()) for n in range(2, 200)])
 time.sleep(0.05)
 os.kill(os.getpid(), signal.SIGKILL)

@@ -187,7 +187,7 @@ def test_housekeeping_is_done_at_the_start_and_may_fail(quick):
 
 def test_housekeeping_is_done_where_there_are_always_records(tmp_path, monkeypatch):
     monkeypatch.setattr("py_callcenter.store.writer.LATE_S", 0.0)
-    monkeypatch.setattr("py_callcenter.store.writer.GATHER_SECONDS", 0.0)
+    monkeypatch.setattr("py_callcenter.store.backlog.GATHER_SECONDS", 0.0)
     spool = Spool(tmp_path)
     over = threading.Event()
     amid = []
