@@ -10,43 +10,33 @@ from __future__ import annotations
 
 import random
 import time
-import zlib
 from collections import deque
 from collections.abc import Callable, Container, Iterable
-from dataclasses import dataclass
 from functools import partial
 
 import gevent
 import gevent.event
 import structlog
 
-from py_callcenter._router import Event, EventError
-from py_callcenter.engine.actions import (
-    Action,
-    AskApplication,
-    Bridge,
-    Look,
-    Originate,
-    Probe,
-    StartRecording,
-)
+from py_callcenter._router import Event
+from py_callcenter.engine.actions import Action
 from py_callcenter.engine.capacity import Capacity
 from py_callcenter.esl import commands, dead_man
 from py_callcenter.esl.canary import Canaries
 from py_callcenter.esl.connection import Connection
 from py_callcenter.esl.errors import (
     AuthRefused,
-    CommandError,
     CommandRefused,
     ConnectionFailed,
     EslError,
     RudeRejection,
     UnknownOutcome,
 )
+from py_callcenter.esl.hands import Hands, Slot
 from py_callcenter.esl.heartbeat import Heartbeat
 from py_callcenter.esl.poking import Poking
-from py_callcenter.esl.port import NOT_SENT, App, State
-from py_callcenter.esl.settings import NodeSettings, Timings, back_off_s
+from py_callcenter.esl.port import App, State
+from py_callcenter.esl.settings import BackOff, NodeSettings, Timings
 from py_callcenter.esl.sight import Sight
 from py_callcenter.esl.sync import Picture, take_picture
 from py_callcenter.esl.values import Counters, Limits, Reply
@@ -55,17 +45,6 @@ _SLICE_S = 0.005
 """Held events are replayed for so long before others may run."""
 
 log = structlog.get_logger(__name__)
-
-
-@dataclass(slots=True, eq=False)
-class _Slot:
-    name: str
-    connection: Connection | None = None
-
-    @property
-    def open(self) -> Connection | None:
-        connection = self.connection
-        return connection if connection is not None and connection.connected else None
 
 
 class NodeLink:
@@ -97,9 +76,9 @@ class NodeLink:
         self.core_uuid = ""
         self.version = ""
         self.capacity = Capacity()
+        """What the switch said that it takes, when it was last looked at."""
         self.living: frozenset[str] = frozenset()
         """The channels of the last picture."""
-        """What the switch said that it takes, when it was last looked at."""
         self.synced = False
         self.announced = False
         """The node's dialplan knows that we serve it (`cc_alive`), so its callers come to us."""
@@ -111,14 +90,12 @@ class NodeLink:
         self._timings = timings or Timings()
         self._limits = limits or Limits()
         self._clock = clock
-        self._events = _Slot("events")
-        self._quick = [_Slot(f"quick-{i}") for i in range(settings.quick)]
-        self._background = [_Slot(f"background-{i}") for i in range(settings.background)]
+        self._events = Slot("events")
+        self._hands = Hands(settings, self.counters, clock, self._tell)
         self._held: deque[Event] | None = None
         self._let_in = gevent.event.Event()
         self._up = gevent.event.Event()
         self._came_up = gevent.event.Event()
-        self._hands = gevent.event.Event()
         self._resync_wanted = gevent.event.Event()
         self.heartbeat: Heartbeat | None = None
         """The switch's last word about itself, of this connection or an earlier one."""
@@ -139,7 +116,7 @@ class NodeLink:
         """Begin to connect, if it hasn't. Returns at once."""
         if self._tasks:
             return
-        slots = [self._events, *self._quick, *self._background]
+        slots = [self._events, *self._hands.quick, *self._hands.background]
         self._tasks = [gevent.spawn(self._keep, slot) for slot in slots]
         self._tasks.append(gevent.spawn(self._watch))
         if self.settings.dead_man_s:
@@ -147,7 +124,7 @@ class NodeLink:
 
     def serve(self, app: App) -> None:
         """Whom everything is told from now on."""
-        self._app = app
+        self._app = self._hands.app = app
         self._served.set()
         if self.state is not State.CONNECTING:
             self._tell(app.on_state, self.name, self.state)
@@ -158,55 +135,28 @@ class NodeLink:
             task.kill(block=False)
         self._tasks.clear()
         self._poking.stop()
-        for slot in (self._events, *self._quick, *self._background):
+        for slot in (self._events, *self._hands.quick, *self._hands.background):
             if slot.connection is not None:
                 slot.connection.stop()
         self._set_state(State.DOWN)
 
     def perform(self, action: Action) -> None:
         """Send what carries out `action`, without waiting. Failures come later, by `on_failure`."""
-        word = commands.word(action)
-        try:
-            data = commands.encode(action)
-        except CommandError as error:
-            log.warning("esl_command_invalid", node=self.name, command=word, argument=error.argument)
-            self._count(word, "invalid")
-            gevent.spawn(self._tell, self._app.on_failure, action, str(error))
-            return
-        if commands.is_harmful(data):
-            self._count(word, "invalid")
-            gevent.spawn(self._tell, self._app.on_harmful, self.name, getattr(action, "uuid", ""))
-            gevent.spawn(self._tell, self._app.on_failure, action, "a command that is never sent")
-            return
-        connection = self._connection_for(action)
-        if connection is None:
-            self._not_sent(action, word)
-            return
-        try:
-            connection.submit(data, partial(self._replied, action, word, self._clock()))
-        except ConnectionFailed:
-            self._not_sent(action, word)
+        self._hands.perform(action)
 
     def ask(self, data: bytes, timeout_s: float | None = None) -> Reply:
         """Send a command of the builder on a quick connection and wait in the calling greenlet.
 
         Raises `ConnectionFailed` (nothing was sent), `UnknownOutcome` or `CommandRefused`.
         """
-        return self._quick_one().send(data, timeout_s).accepted()
-
-    def arm_dead_man(self, after_s: int, timeout_s: float | None = None) -> None:
-        """Let the node see to our callers itself after so many seconds without another word of ours.
-
-        Raises as `ask` does.
-        """
-        dead_man.arm(self._quick_one(), after_s, timeout_s)
+        return self._hands.quick_one().send(data, timeout_s).accepted()
 
     def say_goodbye(self, after_s: int, timeout_s: float = 1.0) -> None:
         """A planned stop: new callers get the fallback at once, those who wait have `after_s` seconds
         until the node sees to them. Raises as `ask` does.
         """
         self._leaving = True
-        dead_man.say_goodbye(self._quick_one(), after_s, timeout_s)
+        dead_man.say_goodbye(self._hands.quick_one(), after_s, timeout_s)
 
     def request_resync(self) -> None:
         """Take a new picture of the node's channels soon; for lost events and doubts."""
@@ -237,68 +187,7 @@ class NodeLink:
         connection = self._events.connection
         return (connection.backlog if connection is not None else 0) + len(self._held or ())
 
-    # --- Commands --------------------------------------------------------------------------------------
-
-    def _quick_one(self) -> Connection:
-        for slot in self._quick:
-            if connection := slot.open:
-                return connection
-        raise ConnectionFailed("not-connected", NOT_SENT)
-
-    def _connection_for(self, action: Action) -> Connection | None:
-        if isinstance(action, Originate):
-            return self._open_one(self._background, action.job)
-        if isinstance(action, StartRecording):
-            return self._open_one(self._background, action.uuid)
-        return self._open_one(self._quick, action.caller if isinstance(action, Bridge) else action.uuid)
-
-    def _open_one(self, slots: list[_Slot], key: str) -> Connection | None:
-        """The same one for the same key, as long as it is open."""
-        first = zlib.crc32(key.encode()) % len(slots) if len(slots) > 1 else 0
-        for place in range(first, first + len(slots)):
-            if connection := slots[place % len(slots)].open:
-                return connection
-        return None
-
-    def _not_sent(self, action: Action, word: str) -> None:
-        self._count(word, "not-sent")
-        # In a greenlet of its own: an application that answers with another action must not recurse.
-        gevent.spawn(self._tell, self._app.on_failure, action, NOT_SENT)
-
-    def _replied(
-        self, action: Action, word: str, sent_at: float, reply: Reply | None, _error: EslError | None
-    ) -> None:
-        if reply is not None:
-            self.counters.took(word, self._clock() - sent_at)
-        if reply is None:
-            self._count(word, "unknown")
-            self._app.on_failure(action, None)
-        elif not reply.ok:
-            self._count(word, "refused")
-            if isinstance(action, Look):
-                self._app.on_look(action, None)
-            else:
-                self._app.on_failure(action, reply.text)
-        else:
-            self._count(word, "ok")
-            if isinstance(action, Probe):
-                self._app.on_probe(action, reply.text == "true")
-            elif isinstance(action, Look):
-                self._looked(action, reply)
-            elif isinstance(action, AskApplication):
-                self._app.on_application(action, reply.text)
-
-    def _looked(self, action: Look, reply: Reply) -> None:
-        try:
-            dump = Event.from_plain(reply.body)
-        except EventError:
-            self._app.on_failure(action, None)
-        else:
-            self._app.on_look(action, dump)
-
-    def _count(self, word: str, outcome: str) -> None:
-        key = (word, outcome)
-        self.counters.commands[key] = self.counters.commands.get(key, 0) + 1
+    # --- Keeping connections ---------------------------------------------------------------------------
 
     def _tell(self, callback: Callable[..., None], *arguments: object) -> None:
         try:
@@ -308,11 +197,8 @@ class NodeLink:
             self.counters.handler_errors += 1
             log.exception("esl_handler_failed", node=self.name)
 
-    # --- Keeping connections ---------------------------------------------------------------------------
-
-    def _keep(self, slot: _Slot) -> None:
-        attempt = 0
-        away_since: float | None = None
+    def _keep(self, slot: Slot) -> None:
+        back_off = BackOff(self._rng, self._timings, self._clock)
         while True:
             if slot is not self._events:
                 # One connection finds out whether the node lets us in; the others follow it.
@@ -329,11 +215,7 @@ class NodeLink:
                 self.reason = f"{error.reason}: {error.hint}"
             refused = isinstance(error, RudeRejection | AuthRefused)
             self.counters.reconnects[error.reason] = self.counters.reconnects.get(error.reason, 0) + 1
-            attempt = 0 if self._clock() - started >= self._timings.steady_s else attempt + 1
-            if attempt == 0 or away_since is None:
-                away_since = self._clock()
-            away_s = self._clock() - away_since
-            pause_s = back_off_s(attempt - 1 if attempt else 0, self._rng, self._timings, away_s)
+            pause_s = back_off.pause_s(self._clock() - started)
             if refused:
                 pause_s = self._timings.refused_s * self._rng.uniform(1.0, 1.5)
                 log.error(
@@ -345,7 +227,7 @@ class NodeLink:
                 )
             else:
                 # Once aloud; the attempts that follow say nothing new.
-                say = log.warning if attempt <= 1 else log.debug
+                say = log.warning if back_off.attempts <= 1 else log.debug
                 say(
                     "esl_connection_lost",
                     node=self.name,
@@ -374,7 +256,7 @@ class NodeLink:
             )
         self._tell(self._app.on_gone, self.name)
 
-    def _live(self, slot: _Slot) -> ConnectionFailed:
+    def _live(self, slot: Slot) -> ConnectionFailed:
         """One life of a connection; gives why it ended."""
         is_events = slot is self._events
         connection = Connection(
@@ -412,7 +294,7 @@ class NodeLink:
         connection.send(commands.subscribe()).accepted()
         self._poking.start(connection)
         # What the picture leads to must find connections to go out by.
-        gevent.wait([connection.closed, self._hands], self._timings.hands_s, count=1)
+        gevent.wait([connection.closed, self._hands.there], self._timings.hands_s, count=1)
         self._sync(connection)
         if self.synced:
             self._tell(self._app.on_resumed, self.name, self._clock() - begun)
@@ -469,11 +351,7 @@ class NodeLink:
             self._tell(self._app.on_state, self.name, self.state)
 
     def _update_state(self, *, refused: bool = False) -> None:
-        hands = any(slot.open for slot in self._quick) and any(slot.open for slot in self._background)
-        if hands:
-            self._hands.set()
-        else:
-            self._hands.clear()
+        hands = self._hands.update()
         if refused:
             self._set_state(State.REFUSED)
         elif self._events.open is None:
@@ -536,7 +414,7 @@ class NodeLink:
                 self.request_resync()
                 continue
             events = self._events.open
-            quick = next((slot.open for slot in self._quick if slot.open), None)
+            quick = next((slot.open for slot in self._hands.quick if slot.open), None)
             if events is None or quick is None or not self.synced:
                 self.canaries.forget()
                 continue
@@ -567,9 +445,9 @@ class NodeLink:
             if self._leaving:
                 return
             try:
-                self.arm_dead_man(self.settings.dead_man_s)
+                dead_man.arm(self._hands.quick_one(), self.settings.dead_man_s)
                 if not self._leaving:
-                    dead_man.renew_lease(self._quick_one(), self.settings.lease_s)
+                    dead_man.renew_lease(self._hands.quick_one(), self.settings.lease_s)
             except EslError as error:
                 log.warning("esl_dead_man_not_armed", node=self.name, problem=str(error))
             else:

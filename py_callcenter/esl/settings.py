@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 
@@ -64,3 +65,24 @@ def back_off_s(attempt: int, rng: random.Random, timings: Timings, away_s: float
     """
     most_s = timings.back_off_soon_s if away_s < timings.soon_for_s else timings.back_off_most_s
     return rng.uniform(0.0, min(most_s, timings.back_off_first_s * 2.0 ** min(attempt, 20)))
+
+
+class BackOff:
+    """The pauses of one connection between its attempts. `clock`: monotonic seconds."""
+
+    def __init__(self, rng: random.Random, timings: Timings, clock: Callable[[], float]) -> None:
+        self._rng = rng
+        self._timings = timings
+        self._clock = clock
+        self._away_since: float | None = None
+        self.attempts = 0
+        """Those in a row that led to nothing steady."""
+
+    def pause_s(self, lived_s: float) -> float:
+        """Seconds until the next attempt. The last one ended now, so long after it began."""
+        steady = lived_s >= self._timings.steady_s
+        self.attempts = 0 if steady else self.attempts + 1
+        now = self._clock()
+        if steady or self._away_since is None:
+            self._away_since = now
+        return back_off_s(max(0, self.attempts - 1), self._rng, self._timings, now - self._away_since)

@@ -201,7 +201,9 @@ def test_stop_closes_everything_and_leaves_the_channels_alone():
     with FakeSwitch() as switch:
         switch.channels = {U1: {"variable_cc_queue": "support"}}
         with linked(switch, app) as link:
-            connections = [slot.connection for slot in (link._events, *link._quick, *link._background)]
+            connections = [
+                slot.connection for slot in (link._events, *link._hands.quick, *link._hands.background)
+            ]
         assert all(connection.sock.fileno() == -1 for connection in connections)
         assert not any(
             word in c for c in switch.commands for word in ("uuid_kill", "hupall", "uuid_transfer")

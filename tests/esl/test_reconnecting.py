@@ -71,9 +71,9 @@ def test_another_core_uuid_in_a_heartbeat_means_another_switch():
 def test_a_lost_command_connection_comes_back_without_a_new_look_around():
     app = Recorder()
     with FakeSwitch() as switch, linked(switch, app) as link:
-        quick = link._quick[0].connection
+        quick = link._hands.quick[0].connection
         quick.cut("network")
-        wait_for(lambda: link._quick[0].connection is not quick and link.state is State.UP)
+        wait_for(lambda: link._hands.quick[0].connection is not quick and link.state is State.UP)
         assert len(app.syncs) == 1
 
 

@@ -27,6 +27,7 @@ from py_callcenter.engine.engine import Engine
 from py_callcenter.engine.records import CallAnswered, CallOffered, ConversationEnded, QueueEntered
 from py_callcenter.engine.recovery import awaited, channels
 from py_callcenter.engine.state import State
+from py_callcenter.esl import settings
 
 pytestmark = pytest.mark.sim
 
@@ -315,7 +316,7 @@ def offers_that_are_over_are_remembered_by_their_jobs(patch):
 
 @plant("I14", 6)
 def the_link_takes_half_a_minute_to_reconnect(patch):
-    patch.setattr(link, "back_off_s", lambda *_arguments: 30.0)
+    patch.setattr(settings, "back_off_s", lambda *_arguments: 30.0)
 
 
 @plant("I15", 4)
@@ -329,7 +330,7 @@ def while_one_node_is_away_nobody_is_served(patch):
         return on_node(self, node, up, now_us)
 
     patch.setattr(Engine, "on_node", watching)
-    patch.setattr(link, "back_off_s", lambda *_arguments: 2.0)
+    patch.setattr(settings, "back_off_s", lambda *_arguments: 2.0)
     patch.setattr(measuring.TimedRouter, "decide", lambda self, now_us: [] if away else decide(self, now_us))
 
 

@@ -1,7 +1,8 @@
 """`esl.node.NodeLink` in virtual time: the same connections, order of steps, deadlines and words, no sockets.
 
 Production's link is woven into gevent. This one does step by step what its text says; the builder, the frame
-and event parsers, the canaries, the back-off and the reading of `show channels` are production's own.
+and event parsers, the canaries, the back-off, the judgement whether a switch is gone and the reading of
+`show channels` are production's own.
 """
 
 from __future__ import annotations
@@ -32,7 +33,8 @@ from py_callcenter.esl import commands, sync
 from py_callcenter.esl.canary import Canaries
 from py_callcenter.esl.errors import CommandError
 from py_callcenter.esl.port import NOT_SENT, State
-from py_callcenter.esl.settings import NodeSettings, Timings, back_off_s
+from py_callcenter.esl.settings import BackOff, NodeSettings, Timings
+from py_callcenter.esl.sight import Sight
 from py_callcenter.esl.values import Limits, Reply
 
 if TYPE_CHECKING:
@@ -63,12 +65,11 @@ OnReply = Callable[[Reply | None], None]
 class Slot:
     """A connection that is kept."""
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, back_off: BackOff) -> None:
         self.name = name
+        self.back_off = back_off
         self.line: Line | None = None
         self.parser = FrameParser()
-        self.attempt = 0
-        self.away_us: int | None = None
         self.began_us = 0
         self.dialling = False
 
@@ -89,10 +90,10 @@ class Link:
         self.core_uuid = ""
         self.capacity = Capacity()
         self.living: frozenset[str] = frozenset()
-        self.canaries = Canaries("callcenter", lambda: centre.now_us / SECOND)
-        self.events = Slot("events")
-        self.quick = [Slot("quick-0")]
-        self.background = [Slot("background-0"), Slot("background-1")]
+        self.canaries = Canaries("callcenter", self._clock)
+        self.events = self._slot("events")
+        self.quick = [self._slot("quick-0")]
+        self.background = [self._slot("background-0"), self._slot("background-1")]
         self._held: deque[Event] | None = None
         self._let_in = False
         self._life = 0
@@ -105,9 +106,13 @@ class Link:
         """The dead man's switch; it stays unarmed where nothing can happen to the controller."""
         self._uneasy_us = 0
         """Until when the canaries fly."""
-        self._unseen_us: int | None = None
-        self._refused_us: int | None = None
-        self._told_gone = False
+        self._sight = Sight(TIMINGS, self._clock)
+
+    def _clock(self) -> float:
+        return self.centre.now_us / SECOND
+
+    def _slot(self, name: str) -> Slot:
+        return Slot(name, BackOff(self.rng, TIMINGS, self._clock))
 
     # For the application.
 
@@ -252,7 +257,7 @@ class Link:
         self.network.carry(centre.now_us + way_us, lambda: self._opened(slot, number))
 
     def _refused(self, slot: Slot) -> None:
-        self._failed(slot, nobody_listens=True)
+        self._failed(slot, "nobody-listens")
 
     def _opened(self, slot: Slot, number: int) -> None:
         if self.stopped:
@@ -277,35 +282,21 @@ class Link:
             self._serve_events(line)
         self._update_state()
 
-    def _judge(self, *, nobody_listens: bool) -> None:
+    def _judge(self, reason: str) -> None:
         """Is the switch gone, or only the way to it?"""
-        now_us = self.centre.now_us
-        self._unseen_us = now_us if self._unseen_us is None else self._unseen_us
-        if not nobody_listens:
-            self._refused_us = None
-        elif self._refused_us is None:
-            self._refused_us = now_us
-        ended = self._refused_us is not None and now_us - self._refused_us >= TIMINGS.gone_after_s * SECOND
-        if not self._told_gone and (ended or now_us - self._unseen_us >= TIMINGS.out_of_sight_s * SECOND):
-            self._told_gone = True
+        self._sight.lost(reason)
+        if self._sight.newly_gone():
             self.centre.spy.given_up(self.node)
             self._tell(self.app.on_gone, self.name)
 
-    def _failed(self, slot: Slot, *, nobody_listens: bool = False) -> None:
+    def _failed(self, slot: Slot, reason: str = "") -> None:
         slot.dialling = False
         if self.stopped:
             return
         if slot is self.events:
-            self.centre.when_awake(lambda: self._judge(nobody_listens=nobody_listens))
+            self.centre.when_awake(lambda: self._judge(reason))
         now_us = self.centre.now_us
-        if now_us - slot.began_us >= TIMINGS.steady_s * SECOND:
-            slot.attempt, slot.away_us = 0, None
-        else:
-            slot.attempt += 1
-        if slot.away_us is None:
-            slot.away_us = now_us
-        away_s = (now_us - slot.away_us) / SECOND
-        pause_s = back_off_s(max(0, slot.attempt - 1), self.rng, TIMINGS, away_s)
+        pause_s = slot.back_off.pause_s((now_us - slot.began_us) / SECOND)
         self.centre.at(now_us + round(pause_s * SECOND), self._dial, slot)
 
     def _lost(self, slot: Slot) -> None:
@@ -504,8 +495,7 @@ class Link:
             return
         self._held = None
         self.synced = True
-        self._unseen_us = self._refused_us = None
-        self._told_gone = False
+        self._sight.regained()
         self._update_state()
         if first:
             self.centre.at(self.centre.now_us + round(TIMINGS.second_look_s * SECOND), self._look, life)
