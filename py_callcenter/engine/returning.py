@@ -267,6 +267,10 @@ def lives(state: State, call: Call) -> None:
         case Phase.AWAY if call.unstamped:
             call.unstamped = False
             state.act(SetVariables(call.node, call.uuid, talk.NO_LONGER_OURS))
+        case Phase.PARTED if state.is_pending(call.settle_timer):
+            # For some ticks the bridge has yet to notice a transfer, or to park the caller; the switch
+            # tells when it has, and the deadline asks again.
+            pass
         case Phase.PARTED if call.onward is not None:
             go_on(state, call)
         case Phase.PARTED if call.stay is not None and not call.handed_on:

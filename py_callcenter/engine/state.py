@@ -255,6 +255,10 @@ class State:
         if token is not None and self._timers.pop(token, None) is not None:
             self.router.cancel_timer(token)
 
+    def is_pending(self, token: int | None) -> bool:
+        """Whether a timer was started, and neither stopped nor run."""
+        return token in self._timers
+
     def run_timers(self) -> bool:
         """Run what is due at `now_us`, in order of deadline. False when nothing was."""
         # Kept in the state: should one of them raise, the others are run at the next input.

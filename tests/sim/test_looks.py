@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
-from sim.staging import OUTSIDE, centre, feed, keep_back, two_queues, unreachable
-from sim.world import MANUAL, SECOND
+from sim.staging import OUTSIDE, centre, feed, keep_back, set_status, two_queues, unreachable
+from sim.world import MANUAL, NODE, SECOND
 
 from py_callcenter._router import Event
 from py_callcenter.engine.actions import Look, Originate
+from py_callcenter.engine.calls import Phase
 from py_callcenter.sim import Behaviour
 
 pytestmark = pytest.mark.sim
@@ -169,3 +172,35 @@ def test_an_answer_that_is_older_than_what_was_told_since_is_asked_for_again():
 
     assert [line.phase for line in world.engine.view(world.now_us).calls] == ["waiting"]
     assert not world.all("call-left")
+
+
+@pytest.mark.parametrize("marked", [True, False], ids=["transferred", "not yet"])
+def test_a_look_in_the_moment_of_a_transfer_leaves_the_caller_to_the_agent(marked):
+    """The agent's leg is gone, the caller's bridge has yet to notice: so the switch shows them for a tick or
+    two (live: an audit of all calls meets an attended transfer to a queue).
+    """
+    world = two_queues(after_call="voicemail")
+    set_status(world, "2000", "Logged Out")
+    call = world.call()
+    world.run(5)
+    shown: list[str] = []
+    world.switch.run_api(f"uuid_dump {call.uuid}", shown.append)
+    kept = keep_back(world, "CHANNEL_UNBRIDGE", "CHANNEL_PARK", "CHANNEL_UNPARK", "PLAYBACK_STOP")
+    world.does(lambda: world.phones["1000"].attended_transfer("queue_billing", consult_us=SECOND))
+    world.run(1.2)
+    caller = next(one for one in world.engine._state.calls.values() if one.uuid == call.uuid)
+    assert caller.phase is Phase.PARTED
+    dump = re.sub(r"variable_signal_bond: .*\n|Other-Leg-Unique-ID: .*\n", "", shown[0])
+    if marked:
+        mark = "1:2:bl_xfer:queue_billing/default/XML"
+        dump = re.sub("(Caller-Transfer-Source: ).*", rf"\g<1>{mark}", dump)
+    question, answer = Look(NODE, call.uuid, caller.news), Event.from_plain(dump.encode())
+    world.carry_out(world.engine.on_look(question, answer, world.now_us))
+    world.drop = lambda _event: False
+    for event in kept:
+        feed(world, event)
+    world.run(1)
+
+    legs = [(r.queue, r.leg) for r in world.all("queue-entered") if r.call == call.uuid]
+    assert legs == [("support", 1), ("billing", 2)]
+    assert caller.phase is Phase.WAITING
