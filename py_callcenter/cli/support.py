@@ -1,4 +1,4 @@
-"""What the commands share: errors with hints, finding the configuration, tables and JSON."""
+"""What the commands share: errors with hints, arguments and options, tables and JSON."""
 
 from __future__ import annotations
 
@@ -21,7 +21,8 @@ ConfigOption = Annotated[
     typer.Option("-c", "--config", envvar=CONFIG_VARIABLE, metavar="FILE", help="Configuration file."),
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="JSON on stdout, for programs.")]
-
+NEGATIVE: Final = {"ignore_unknown_options": True}
+"""Context of a command of which a value may begin with a minus."""
 _WIDE: Final = 400
 
 
@@ -88,8 +89,7 @@ def print_table(columns: Sequence[str], rows: Sequence[Sequence[str]], *, right:
 
 def span(seconds: float) -> str:
     """1:02:03 or 2:03."""
-    whole = max(0, int(seconds))
-    minutes, rest = divmod(whole, 60)
+    minutes, rest = divmod(max(0, int(seconds)), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
 
@@ -101,6 +101,27 @@ def age(moment: float | None) -> str:
 
 def shown(value: object) -> str:
     return "-" if value is None or value == "" else str(value)
+
+
+def counted(number: int, word: str) -> str:
+    return f"{number} {word if number == 1 else word + 's'}"
+
+
+def whole(text: str, wanted: str) -> int:
+    """The number that was given. Raises `CliError`, which says what is `wanted`."""
+    digits = text.removeprefix("-")
+    if not (digits.isascii() and digits.isdecimal() and len(digits) <= 12):
+        raise CliError(f'"{text}" isn\'t {wanted}', code=BAD_INPUT)
+    return int(text)
+
+
+def pick(rows: list[dict[str, Any]], key: str, value: str, what: str) -> dict[str, Any]:
+    """The row that has this value. Raises `CliError`, which tells the others."""
+    for row in rows:
+        if row[key] == value:
+            return row
+    known = ", ".join(row[key] for row in rows) or "none"
+    raise CliError(f'there is no {what} "{value}"', f"known: {known}", code=BAD_INPUT)
 
 
 def _one_line(text: str) -> str:
