@@ -6,16 +6,18 @@ of asyncio is touched by the hub but `call_soon_threadsafe`. Many crossings cost
 
 from __future__ import annotations
 
-import asyncio
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future
 from contextlib import suppress
 from threading import Lock
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import gevent
 from gevent.event import Event
+
+if TYPE_CHECKING:  # the hub's side is there before it
+    import asyncio
 
 
 class IntoHub:

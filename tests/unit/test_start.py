@@ -30,14 +30,23 @@ LATER = {
     "jinja2",
     "typer",
     "rich",
+    "asyncio",
+    "ssl",
+    "email",
+    "importlib.metadata",
 }
-"""What asks a database more than two questions; HTTP; figures as text; migrations; options; colours."""
+"""What asks a database more than two questions; HTTP; figures as text; migrations; options; colours; what
+libraries would use for purposes that aren't ours.
+"""
 
 
 def loaded_by(statement: str) -> set[str]:
     """Names of the modules in a fresh interpreter after a statement."""
     program = f"{statement}\nimport sys\nprint(*sys.modules)"
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    environment = {**os.environ, "PYDANTIC_DISABLE_PLUGINS": "__all__"}  # as a start has it
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True, env=environment
+    )
     return set(done.stdout.split())
 
 
@@ -113,6 +122,31 @@ def test_the_state_of_yesterday_is_read_by_the_driver_alone(tmp_path):
 
     assert "sqlite3" in loaded
     assert "sqlalchemy" not in loaded
+
+
+def test_a_library_is_loaded_without_what_it_only_keeps_for_later():
+    loaded = loaded_by(
+        "import sys\nfrom py_callcenter import lazy\n"
+        "with lazy.without('colorsys', 'json'):\n"
+        "    import colorsys, json\n    from json import dumps\n"
+        "    assert dumps([1]) == '[1]'\n"
+        "import json as real\n"
+        "assert real is not json and real.JSONEncoder\n"
+        "assert colorsys.rgb_to_hsv(0, 0, 1)[2] == 1\n"
+        "before = sys.modules['colorsys']\n"
+        "with lazy.without('colorsys'):\n    import colorsys\n"
+        "assert colorsys is before".replace("before = ", "import sys\nbefore = ")
+    )
+
+    assert {"colorsys", "json"} <= loaded
+
+
+def test_awaiting_a_logger_works_though_a_start_leaves_out_what_awaits():
+    loaded_by(
+        "from py_callcenter import logs\nimport sys\nassert 'asyncio' not in sys.modules\n"
+        "import asyncio, structlog\nlogs.set_up('json')\n"
+        "asyncio.run(structlog.get_logger('x').bind().ainfo('said'))"
+    )
 
 
 def test_what_is_loaded_late_is_there_when_asked_for():
