@@ -9,7 +9,7 @@ RUST := Cargo.toml Cargo.lock $(shell find rust_router -name '*.rs' -o -name Car
 # Compiled now, for whoever runs it later may not write here; a start without takes twice as long.
 COMPILE = $(BIN)/python -m compileall -q py_callcenter
 
-.PHONY: build demo test test-tools test-fast test-live histories test-browser sim lint rust-check stubs bench bench-live bench-reports messages dashboards format clean help
+.PHONY: build demo test test-tools test-fast test-live histories test-browser sim steps lint rust-check stubs bench bench-live bench-reports messages dashboards format clean help
 
 help: ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 16
@@ -48,6 +48,9 @@ test-fast: $(VENV)/.test ## the Python tests without browser and processes
 SEEDS ?= 1000
 sim: $(VENV)/.test ## random call centres with misfortunes in virtual time: SEEDS=n, or SEED=n for one in detail
 	PYTHONPATH=tests $(BIN)/python -m sim.storm $(if $(SEED),--seed $(SEED),--seeds $(SEEDS)) $(MORE)
+
+steps: $(VENV)/.test ## a misfortune at every step of every story, PAIRS=n: and n second ones after each (SEED=n: others)
+	PYTHONPATH=tests $(BIN)/python -m sim.steps --pairs $(or $(PAIRS),0) --seed $(or $(SEED),0) $(MORE)
 
 histories: $(VENV)/.test ## random histories on both routers: COUNT=n (JOBS=n), or SEED=n for one in detail
 	PYTHONPATH=tests $(BIN)/python -m contract.long_run $(if $(SEED),--seed $(SEED),--count $(or $(COUNT),10000) $(if $(JOBS),--jobs $(JOBS)))

@@ -95,7 +95,9 @@ def _leg_gone(state: State, uuid: str) -> None:
 def _agent_leg(state: State, uuid: str, dump: Event) -> None:
     offer = state.legs[uuid]
     leg = offer.legs[uuid]
-    if is_parked(dump):
+    if offer.state is OfferState.ENDING and not offer.spared and uuid != offer.talk_leg:
+        endings.kill(state, offer, leg, "ORIGINATOR_CANCEL")  # the first may be lost with a connection
+    elif is_parked(dump):
         joining.leg_parked(state, offer, leg)
     elif dump.get("Answer-State") == "answered" and not leg.answered:
         joining.leg_answered(state, offer, leg)
@@ -108,7 +110,7 @@ def _parked_caller(state: State, call: Call, dump: Event) -> None:
         # is asked for again, any other has its own deadline.
         if winner.unsure:
             joining.bridge_again(state, winner)
-    elif call.phase is not Phase.WAITING or not call.parked:
+    elif call.phase is not Phase.WAITING or not call.parked or moves.moved(call, dump):
         returning.parked_again(state, call, dump)
 
 

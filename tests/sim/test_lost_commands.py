@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from sim.staging import centre, set_status, unreachable
-from sim.world import MANUAL
+from sim.world import IGNORES, MANUAL
 
 from py_callcenter.engine.actions import Bridge, Kill, Look, PlayMusic, Transfer
 from py_callcenter.esl.port import NOT_SENT
@@ -96,3 +96,20 @@ def test_music_that_was_not_sent_for_want_of_a_connection_is_started_later():
     world.run(20)
 
     assert world.switch.legs[call.uuid].playback is not None
+
+
+def test_a_phone_whose_hang_up_never_left_is_hung_up_with_the_reconnection():
+    world = centre("1000", behaviour=IGNORES)
+    call = world.call()
+    world.run(2)
+    assert world.ringing("1000")
+    unreachable(world, Kill)
+    world.does(call.hang_up)
+    world.run(0.5)
+    assert world.ringing("1000")
+
+    world.swallow = lambda _action: False
+    world.resync()
+    world.run(0.1)
+
+    assert not world.ringing("1000")

@@ -57,6 +57,8 @@ class VirtualClock:
 class Centre:
     """The world of one run. `spy` is told what happens (`truth.Truth`); it decides nothing."""
 
+    make_link = Link
+
     def __init__(self, plan: Plan, spy: Any) -> None:
         self.plan = plan
         self.spy = spy
@@ -199,7 +201,7 @@ class Centre:
         )
         self.controller = controller
         self.links = [
-            Link(
+            self.make_link(
                 self,
                 node,
                 self.node_name(node),

@@ -43,6 +43,8 @@ def waits(rules: Rules, caller: Caller, now: int) -> bool:
     leg = caller.leg
     if not (leg.parked and caller.entered and leg.values.get("cc_queue") == caller.entered):
         return False
+    if caller.node in rules.truth.drained:
+        return False
     if caller.talked_since_us or leg.values.get("cc_queue_terminated_epoch") or is_meant(caller, now):
         return False
     if now - since_us(caller) < MARGIN_US or now - caller.promised_us < ON_ITS_WAY_US:
@@ -137,8 +139,10 @@ def _turn_of_agent(rules: Rules, caller: Caller, worker: Worker, queue: str, now
         return
     if worker.name in caller.refused_by or not _known(rules, worker, now):
         return
-    lent = {name for name in rules.truth.lent if rules.truth.workers[name].stands}
-    if worker.name in lent:  # somebody else joined the leg that stays up: who knows since when they are idle
+    workers, joined = rules.truth.workers, rules.truth.lent
+    lent = {name for name, one in workers.items() if one.untold or (one.stands and name in joined)}
+    # Somebody else joined the leg that stays up, or events got lost: who knows since when they are idle.
+    if worker.name in lent:
         return
     for name, tier in tiers.items():
         other = rules.truth.workers[name]

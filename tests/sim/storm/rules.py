@@ -175,16 +175,20 @@ class Rules:
             )
         queue = centre.config.queue(ring.queue)
         if queue is not None and not queue.strategy.startswith("ring-"):
-            rival = {
-                other.offer
+            rivals = [
+                other
                 for other in truth.living_rings.values()
                 if other.call == ring.call and other.offer != ring.offer and not other.answered_us
-            }
+            ]
             caller = truth.callers.get(ring.call)
-            if rival and caller is not None and centre.now_us - caller.entered_us < self.reach_us:
-                # Called off with the queue that the caller has just left; the command is on its way.
-                centre.at(centre.now_us + self.reach_us, self._rings_on, ring, rival)
-            elif rival:
+            if not rivals:
+                return
+            left_us = 0 if caller is None else caller.entered_us
+            rival = {other.offer for other in rivals}
+            if all(other.made_us <= left_us for other in rivals):
+                # Called off with the queue that the caller has left; the command is on its way, or was lost.
+                centre.at(left_us + self.reach_us, self._rings_on, ring, rival)
+            else:
                 self.broken("I5", ring.call, f"call {ring.call} rings for {ring.offer} and {sorted(rival)}")
 
     def _rings_on(self, ring: Ring, rival: set[str]) -> None:

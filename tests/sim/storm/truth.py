@@ -118,6 +118,8 @@ class Worker:
     """From when on nothing that the configuration names keeps them from a call; an upper bound."""
     idle_us: int
     """Since when they had no conversation: what the longest-idle strategy goes by."""
+    untold: bool = False
+    """No record tells of their last conversation: events of it were lost, so nobody knows since when."""
     last_node: int = 0
     rings: list[Ring] = field(default_factory=list)
     """Living legs."""
@@ -164,6 +166,8 @@ class Truth:
         """Calls that the records know of, and those whose end they know."""
         self.lent: set[str] = set()
         """Agents who were joined with somebody else's caller."""
+        self.drained: set[int] = set()
+        """Nodes whose callers wait by an operator's word."""
         self.rests = Rests(self)
         self._idle_since: dict[str, int] = {}
         """By the controller that died: agents, and since when each was idle."""
@@ -185,6 +189,7 @@ class Truth:
 
     def controller_started(self, controller: Any) -> None:
         self.controller = controller
+        self.drained.clear()  # in production the order is kept on disk
         self.rules.idle_as_before(self._idle_since)
         self.starts_us.append(self.centre.now_us)
         self.rules.started()
@@ -277,6 +282,7 @@ class Truth:
             worker = self.workers[record.agent]
             self._rests(worker, self.centre.plan.wrap_up_s)
             worker.idle_us = max(worker.idle_us, self.centre.now_us)
+            worker.untold = False
         elif kind == "agent-wrap-up":
             worker, now = self.workers[record.agent], self.centre.now_us
             if not self.centre.health.calm(worker.last_node, now):
@@ -411,6 +417,7 @@ class Truth:
                 caller.talks.append(talk)
                 caller.talked_since_us = self.centre.now_us
                 ring.talk = talk
+                self.workers[ring.agent].untold = True
             elif caller is not None and theirs.values.get("cc_standby"):
                 self._joined_standing(caller, theirs)
 
@@ -437,6 +444,7 @@ class Truth:
         caller.talked_since_us = self.centre.now_us
         caller.offered_us = self.centre.now_us
         worker.talk = talk
+        worker.untold = True
 
     def _unbridged(self, _node: int, leg: Leg) -> None:
         self._part(leg.uuid)

@@ -1,0 +1,156 @@
+"""Every misfortune at every step of every story; then a second one at a later step of what came of it."""
+
+from __future__ import annotations
+
+import hashlib
+import multiprocessing
+import random
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass, field
+from functools import partial
+
+from sim.steps.misfortunes import ALL
+from sim.steps.stage import Blow, Stage, Step
+from sim.steps.stories import STORIES
+from sim.storm.pool import quiet
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """A story, and what strikes it at which steps."""
+
+    story: str
+    blows: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def command(self) -> str:
+        """What plays it again, told step by step."""
+        struck = "".join(f" --strike '{at}' '{what}'" for at, what in self.blows)
+        return f"""make steps MORE="--story '{self.story}'{struck} --tell\""""
+
+    def stage(self) -> Stage:
+        """The world in which it is played."""
+        return Stage(STORIES[self.story], [Blow(at, ALL[what]) for at, what in self.blows])
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a case came to."""
+
+    case: Case
+    broken: tuple[str, ...]
+    steps: tuple[Step, ...]
+    struck: int
+
+
+@dataclass(slots=True)
+class Tally:
+    """What many came to."""
+
+    runs: int = 0
+    steps: int = 0
+    """Of the stories themselves."""
+    failures: list[tuple[Case, tuple[str, ...]]] = field(default_factory=list)
+    struck: Counter[str] = field(default_factory=Counter)
+    """How often, by misfortune."""
+
+    def add(self, outcome: Outcome) -> None:
+        """One more."""
+        self.runs += 1
+        self.struck.update(what for _at, what in outcome.case.blows)
+        if outcome.broken:
+            self.failures.append((outcome.case, outcome.broken))
+
+    def join(self, other: Tally) -> None:
+        """Those of another."""
+        self.runs += other.runs
+        self.steps += other.steps
+        self.failures += other.failures
+        self.struck.update(other.struck)
+
+
+def run(case: Case) -> Outcome:
+    """Play it."""
+    random.seed(0)  # nothing may use it
+    stage = case.stage()
+    try:
+        broken = stage.play()
+    except Exception as problem:  # noqa: BLE001 - whatever it is, the case is named
+        broken = [f"{type(problem).__name__}: {problem}"]
+    return Outcome(case, tuple(broken), tuple(stage.steps), stage.struck)
+
+
+def every_step(story: str, steps: Iterable[Step]) -> Iterator[Case]:
+    """Each misfortune at each step that it fits."""
+    for step in steps:
+        for what in ALL.values():
+            if what.fits(step):
+                yield Case(story, ((str(step), what.name),))
+
+
+def second_blow(outcome: Outcome, rng: random.Random) -> Case | None:
+    """The same, and some other misfortune at a later step of what came of it."""
+    [(first, what)] = outcome.case.blows
+    place = next(number for number, step in enumerate(outcome.steps) if str(step) == first)
+    if place + 1 >= len(outcome.steps):
+        return None
+    step = rng.choice(outcome.steps[place + 1 :])
+    second = rng.choice([one for one in ALL.values() if one.fits(step)])
+    return Case(outcome.case.story, ((first, what), (str(step), second.name)))
+
+
+def chosen(case: Case, share: float) -> bool:
+    """A part of all cases, always the same one."""
+    digest = hashlib.blake2b(repr(case).encode(), digest_size=4).digest()
+    return int.from_bytes(digest, "big") < share * 2**32
+
+
+def explore(
+    story: str, share: float, pairs: int, seed: int, aloud: Callable[[str], None] | None = None
+) -> Tally:
+    """All cases of a story, or a share of them, each followed by `pairs` cases with a second misfortune."""
+    total = Tally()
+
+    def ran(case: Case) -> Outcome:
+        outcome = run(case)
+        total.add(outcome)
+        if outcome.broken and aloud is not None:
+            aloud(f"{'; '.join(outcome.broken[:3])}\n  again: {case.command}")
+        return outcome
+
+    plain = ran(Case(story))
+    total.steps = len(plain.steps)
+    for case in every_step(story, plain.steps):
+        if not chosen(case, share):
+            continue
+        outcome = ran(case)
+        if outcome.broken:
+            continue
+        rng = random.Random(f"{case} {seed}")
+        for _ in range(pairs):
+            square = second_blow(outcome, rng)
+            if square is not None:
+                ran(square)
+    return total
+
+
+def _one(share: float, pairs: int, seed: int, story: str) -> tuple[str, Tally, float]:
+    begun_s = time.monotonic()
+    total = explore(story, share, pairs, seed, aloud=partial(print, flush=True))
+    return story, total, time.monotonic() - begun_s
+
+
+def explore_all(
+    stories: Iterable[str], share: float, pairs: int, seed: int, jobs: int
+) -> Iterator[tuple[str, Tally, float]]:
+    """Story by story, on some cores: its name, what it came to, and how many seconds that took."""
+    work = partial(_one, share, pairs, seed)
+    if jobs <= 1:
+        yield from map(work, stories)
+        return
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(jobs, mp_context=context, initializer=quiet) as pool:
+        yield from pool.map(work, stories)

@@ -1,0 +1,61 @@
+"""Every misfortune at every step of every story: nobody is lost, nothing is counted twice.
+
+Here a part of all that, always the same one; STEPS_SHARE=1 is all of it. `make steps` tells what fails and
+how to play it again, and with PAIRS=n lets second misfortunes follow. What may strike, and which stories
+there are: `steps/misfortunes.py`, `steps/stories.py`.
+"""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+import structlog
+from sim.steps.explore import Case, every_step, explore, run
+from sim.steps.misfortunes import ALL
+from sim.steps.stories import STORIES
+
+from py_callcenter.app import controller
+
+pytestmark = pytest.mark.sim
+
+SHARE = float(os.environ.get("STEPS_SHARE", "0.004"))
+PAIRS = int(os.environ.get("STEPS_PAIRS", "1"))
+
+
+@pytest.fixture(autouse=True)
+def quiet(monkeypatch):
+    monkeypatch.setattr(controller, "_NOTABLE", {})
+    before = structlog.get_config()
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(50))
+    yield
+    structlog.configure(**before)
+
+
+@pytest.mark.timeout(7200)
+@pytest.mark.parametrize("story", STORIES)
+def test_at_no_step_is_anybody_lost(story):
+    total = explore(story, SHARE, PAIRS, seed=0)
+
+    assert not total.failures, "\n".join(
+        f"{case.command}: {'; '.join(broken)}" for case, broken in total.failures
+    )
+
+
+def test_the_same_case_is_the_same_story():
+    case = Case("blind to a queue", (("CHANNEL_UNBRIDGE 1", "lost"), ("CHANNEL_PARK 3", "killed before it")))
+
+    stages = [case.stage() for _ in range(2)]
+    for stage in stages:
+        stage.play()
+
+    assert len({stage.centre.fingerprint() for stage in stages}) == 1
+
+
+def test_every_misfortune_finds_something_to_strike():
+    """And strikes it."""
+    steps = run(Case("the agent hangs up")).steps
+    cases = {case.blows[0][1]: case for case in every_step("the agent hangs up", steps)}
+
+    assert set(cases) == set(ALL)
+    assert {run(case).struck for case in cases.values()} == {1}
