@@ -15,7 +15,7 @@ from sim.steps.explore import Case, every_step, explore, run
 from sim.steps.misfortunes import ALL
 from sim.steps.stories import STORIES
 
-from py_callcenter.app import controller
+from py_callcenter.app import notable
 
 pytestmark = pytest.mark.sim
 
@@ -25,7 +25,7 @@ PAIRS = int(os.environ.get("STEPS_PAIRS", "1"))
 
 @pytest.fixture(autouse=True)
 def quiet(monkeypatch):
-    monkeypatch.setattr(controller, "_NOTABLE", {})
+    monkeypatch.setattr(notable, "NOTABLE", {})
     before = structlog.get_config()
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(50))
     yield

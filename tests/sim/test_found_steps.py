@@ -7,7 +7,7 @@ from __future__ import annotations
 import pytest
 from sim.steps.explore import Case, run
 
-from py_callcenter.app import controller
+from py_callcenter.app import notable
 
 pytestmark = pytest.mark.sim
 
@@ -20,7 +20,7 @@ FOUND = {
 
 @pytest.mark.parametrize("story", FOUND)
 def test_what_the_steps_found_stays_mended(story, monkeypatch):
-    monkeypatch.setattr(controller, "_NOTABLE", {})
+    monkeypatch.setattr(notable, "NOTABLE", {})
     case = FOUND[story]
 
     outcome = run(case)
