@@ -6,6 +6,7 @@ import asyncio
 import threading
 from collections.abc import Callable, Mapping
 from datetime import date
+from pathlib import Path
 from typing import Any, Final, ParamSpec, TypeVar
 
 import structlog
@@ -146,6 +147,7 @@ class StoredMails:
             now_us=self._controller.clock.now_us,
             targets=self._targets,
             stopping=lambda: self._mailer is not None and self._mailer.stopping,
+            state=Path(config.controller.state),
         )
 
     def _targets(self) -> dict[str, ServiceLevel]:

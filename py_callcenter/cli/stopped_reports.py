@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from datetime import date
+from pathlib import Path
 from typing import Any
 
 from py_callcenter import logs
@@ -71,6 +72,7 @@ class StoppedReports:
             self._database.transact,
             now_us=_now_us,
             targets=lambda: self._targets,
+            state=Path(self._config.controller.state),
         )
 
 

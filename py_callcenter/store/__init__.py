@@ -13,6 +13,7 @@ from py_callcenter.store.errors import StoreError
 from py_callcenter.store.retention import Erased, Retention
 
 __all__ = [
+    "UNANSWERED",
     "AppliedConfig",
     "Database",
     "Deliveries",
@@ -29,7 +30,7 @@ __all__ = [
 
 if TYPE_CHECKING:
     from py_callcenter.store.database import AppliedConfig, Database
-    from py_callcenter.store.deliveries import Deliveries, Delivery, DeliveryState, Transact
+    from py_callcenter.store.deliveries import UNANSWERED, Deliveries, Delivery, DeliveryState, Transact
     from py_callcenter.store.record import StoredRecord
     from py_callcenter.store.store import Store
     from py_callcenter.store.writer import Writer
@@ -45,6 +46,7 @@ else:
             "Store": "store",
             "StoredRecord": "record",
             "Transact": "deliveries",
+            "UNANSWERED": "deliveries",
             "Writer": "writer",
         },
     )

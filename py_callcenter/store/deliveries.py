@@ -84,7 +84,8 @@ class Deliveries:
 
     def request(self, row: Delivery, *, again: bool, now_us: int) -> Delivery:
         """Have something sent now that is `waiting`, `skipped`, `failed` or not there; with `again` also what
-        is `sent` or `unknown`. Gives the row as it is then: not `waiting` means that nothing was changed.
+        is `sent` or `unknown`. Gives the row as it is then: not `waiting` means that nothing is sent for it.
+        A row that comes as `sent` or `unknown` is what the database has lost, and is put right.
         """
         states = ["waiting", "skipped", "failed", *(("sent", "unknown") if again else ())]
 
@@ -93,7 +94,14 @@ class Deliveries:
             connection.execute(
                 update(table)
                 .where(_is(row.key), table.c.state.in_(states))
-                .values(state="waiting", attempts=0, next_us=now_us, changed_us=now_us, reason="", owner="")
+                .values(
+                    state=row.state,
+                    attempts=0,
+                    next_us=now_us,
+                    changed_us=now_us,
+                    reason=row.reason,
+                    owner="",
+                )
             )
             return _delivery(connection.execute(select(table).where(_is(row.key))).one())
 
@@ -152,7 +160,7 @@ class Deliveries:
         lost = (
             update(table)
             .where(table.c.state == "sending", table.c.next_us <= now_us)
-            .values(state="unknown", changed_us=now_us, reason=_UNKNOWN)
+            .values(state="unknown", changed_us=now_us, reason=UNANSWERED)
         )
         forgotten = (
             update(table)
@@ -189,7 +197,7 @@ class Deliveries:
         return self._transact(lambda connection: connection.execute(statement).rowcount == 1)
 
 
-_UNKNOWN: Final = "the controller ended while the server had not answered; it may have arrived"
+UNANSWERED: Final = "the controller ended while the server had not answered; it may have arrived"
 
 
 def _is(key: tuple[str, str, str]) -> Any:

@@ -15,6 +15,7 @@ from structlog.testing import capture_logs
 
 from py_callcenter.config import Mail, Recipient, ServiceLevel
 from py_callcenter.reports import ReportError
+from py_callcenter.reports.mail import handed
 from py_callcenter.reports.mail.courier import BACK_OFF_S, Courier
 from py_callcenter.store import Database, Deliveries, Retention, Store, StoreError
 from py_callcenter.store.deliveries import CLAIM_US, SENDING_US
@@ -41,9 +42,11 @@ class Clock:
 class Office:
     """One database, one mail server, one clock; as many controllers as wanted."""
 
-    def __init__(self, database, server):
+    def __init__(self, database, server, state):
         self.database = database
         self.server = server
+        self.state = state
+        """The controller's folder on its own disk."""
         self.clock = Clock()
         self.transact = database.transact
         self.broken = False
@@ -53,7 +56,7 @@ class Office:
         mail = Mail(host="127.0.0.1", port=self.server.port, security="none", sender="acd@example.org")
         return Courier(
             mail, recipients, lambda: self.database, self._transact, now_us=self.clock.us,
-            targets=lambda: {"support": ServiceLevel()},
+            targets=lambda: {"support": ServiceLevel()}, state=self.state,
         )  # fmt: skip
 
     def _transact(self, work):
@@ -75,10 +78,10 @@ class Office:
 
 
 @pytest.fixture
-def office(url):
+def office(url, tmp_path):
     server = MailServer()
     with Database.open(url) as database:
-        yield Office(database, server)
+        yield Office(database, server, tmp_path)
     server.stop()
 
 
@@ -291,29 +294,112 @@ def test_a_database_that_fails_after_the_server_took_it_costs_no_second_copy(off
     assert len(office.server.got) == 1
 
 
+def forget(office, what):
+    """F35: another database server takes over and lacks the last transactions."""
+    before = office.rows()["boss", "daily", "2026-11-21"]
+    mine = report_emails.c.first == "2026-11-21"
+    as_planned = {"state": "waiting", "attempts": 0, "owner": "", "next_us": before.due_us}
+    lost = delete(report_emails) if what == "the whole row" else update(report_emails).values(**as_planned)
+    office.transact(lambda connection: connection.execute(lost.where(mine)))
+    office.clock.on(minutes=5)
+    return before
+
+
+@pytest.mark.parametrize("asked", ["nobody asks", "somebody asks for it"])
+@pytest.mark.parametrize("then", ["it goes on", "it is started anew"])
 @pytest.mark.parametrize("lost", ["its end", "the whole row"])
 @pytest.mark.parametrize("end", ["sent", "unknown"])
-def test_a_database_that_forgets_what_was_sent_costs_no_second_copy(office, end, lost):
-    """F35: another server takes over and lacks the last transactions."""
+def test_a_database_that_forgets_what_was_sent_costs_no_second_copy(office, end, lost, then, asked):
     if end == "unknown":
         office.server.script["end"] = ["silent"]
     courier = settled(office)
     courier.turn()
-    before = office.rows()["boss", "daily", "2026-11-21"]
+    before = forget(office, lost)
     assert (before.state, len(office.server.got)) == (end, 1)
-
-    mine = report_emails.c.first == "2026-11-21"
-    as_planned = {"state": "waiting", "attempts": 0, "owner": "", "next_us": before.due_us}
-    forget = delete(report_emails) if lost == "the whole row" else update(report_emails).values(**as_planned)
-    office.transact(lambda connection: connection.execute(forget.where(mine)))
-    office.clock.on(minutes=5)
+    day = datetime(2026, 11, 21, tzinfo=UTC).date()
+    if then == "it is started anew":
+        courier = office.courier(boss())
+    if asked == "somebody asks for it":
+        assert courier.request("boss", "daily", day, again=False).state == end
     courier.turn()
 
     after = office.rows()["boss", "daily", "2026-11-21"]
     assert (after.state, after.reason, len(office.server.got)) == (end, before.reason, 1)
-    courier.request("boss", "daily", datetime(2026, 11, 21, tzinfo=UTC).date(), again=True)
+    assert courier.request("boss", "daily", day, again=True).state == "waiting"
     courier.turn()
     assert len(office.server.got) == 2, "who asks for it again gets it"
+    assert office.courier(boss()).request("boss", "daily", day, again=False).state == "sent"
+
+
+def test_a_controller_that_dies_in_the_middle_of_a_message_costs_no_second_copy_either(office):
+    """The database has lost that it was being handed over."""
+    courier = settled(office)
+    office.server.go_on.clear()
+    with ThreadPoolExecutor(1) as pool:
+        turn = pool.submit(courier.turn)
+        assert office.server.entered.wait(45)
+        forget(office, "its end")
+        office.courier(boss()).turn()
+        office.server.go_on.set()
+        turn.result()
+
+    row = office.rows()["boss", "daily", "2026-11-21"]
+    assert (row.state, len(office.server.got)) == ("unknown", 1)
+    assert "may have arrived" in row.reason
+
+
+def test_what_the_server_did_not_take_is_sent_by_the_next_controller(office):
+    """Nothing of the first attempt is held against it."""
+    office.server.script["end"] = ["451 later"]
+    settled(office).turn()
+    assert office.server.got == []
+    office.clock.on(minutes=5)
+    office.courier(boss()).turn()
+
+    assert office.states()["daily", "2026-11-21"] == "sent"
+    assert len(office.server.got) == 1
+
+
+@pytest.mark.parametrize(
+    ("rest", "said"),
+    [(b'["boss","daily","20', []), (b"what is this?\n", ["reports_sent_unreadable"])],
+    ids=["torn", "something else"],
+)
+def test_a_note_of_what_was_sent_that_is_torn_or_spoilt_stops_nothing(office, rest, said):
+    settled(office).turn()
+    with (office.state / "mailed").open("ab") as file:
+        file.write(rest)
+    office.clock.on(days=1)
+    with capture_logs() as logs:
+        office.courier(boss()).turn()
+        office.courier(boss()).turn()
+
+    assert len(office.server.got) == 2
+    assert [line["event"] for line in logs if line["log_level"] == "error"] == said
+    forget(office, "the whole row")
+    office.courier(boss()).turn()
+    assert len(office.server.got) == 2, "what was noted before still counts"
+
+
+def test_a_disk_that_takes_no_note_of_what_was_sent_is_told_and_stops_nothing(office):
+    office.state = office.state / "nowhere"
+    with capture_logs() as logs:
+        settled(office).turn()
+    assert len(office.server.got) == 1
+    assert "report_email_not_noted" in {line["event"] for line in logs}
+
+
+def test_the_note_of_what_was_sent_stays_small(tmp_path, monkeypatch):
+    monkeypatch.setattr(handed, "KEPT", 3)
+    note = handed.Handed(tmp_path)
+    for day in range(20):
+        note.add(("boss", "daily", f"2026-11-{day:02}"), handed.HandedOver("sent", "", day))
+    again = handed.Handed(tmp_path)
+
+    assert [again.get(("boss", "daily", f"2026-11-{day}")) is not None for day in (16, 17, 18, 19)] == [
+        False, True, True, True
+    ]  # fmt: skip
+    assert (tmp_path / "mailed").read_bytes().count(b"\n") == 3
 
 
 def test_a_database_that_fails_before_leaves_everything_to_be_done(office):

@@ -11,7 +11,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import date
 from functools import partial
-from typing import Any, Final, NamedTuple
+from pathlib import Path
+from typing import Any, Final
 from uuid import uuid4
 from zoneinfo import ZoneInfo
 
@@ -21,12 +22,21 @@ from py_callcenter.config import Mail, Recipient, ReportName, ServiceLevel
 from py_callcenter.languages import language_named
 from py_callcenter.reports.errors import ReportError
 from py_callcenter.reports.mail.facts import Wish, gather
+from py_callcenter.reports.mail.handed import Handed, HandedOver
 from py_callcenter.reports.mail.letter import write
 from py_callcenter.reports.mail.message import Key, compose
 from py_callcenter.reports.mail.periods import Period, choose, due, due_us, last_due
 from py_callcenter.reports.mail.smtp import Outcome, send
 from py_callcenter.stats import moment
-from py_callcenter.store import Database, Deliveries, Delivery, DeliveryState, StoreError, Transact
+from py_callcenter.store import (
+    UNANSWERED,
+    Database,
+    Deliveries,
+    Delivery,
+    DeliveryState,
+    StoreError,
+    Transact,
+)
 
 SECOND_US: Final = 1_000_000
 BACK_OFF_S: Final = (60, 300, 900, *(3600 for _ in range(24)))
@@ -34,17 +44,7 @@ BACK_OFF_S: Final = (60, 300, 900, *(3600 for _ in range(24)))
 
 OUTCOMES: Final = ("sent", "retried", "failed", "unknown")
 
-HANDED_KEPT: Final = 10_000
-
 _log = structlog.get_logger(__name__)
-
-
-class _Handed(NamedTuple):
-    """What came of a report that the mail server has, or may have."""
-
-    state: DeliveryState
-    reason: str
-    at_us: int
 
 
 class Courier:
@@ -60,9 +60,10 @@ class Courier:
         now_us: Callable[[], int],
         targets: Callable[[], Mapping[str, ServiceLevel]],
         stopping: Callable[[], bool] = lambda: False,
+        state: Path | None = None,
     ) -> None:
         """`database`: where to count, raises `StoreError` while it is away; `transact`: how deliveries are
-        written; `stopping`: whether to begin nothing more.
+        written; `stopping`: whether to begin nothing more; `state`: the folder to note in what was sent.
         """
         self._mail = mail
         self._recipients = {recipient.name: recipient for recipient in recipients}
@@ -72,8 +73,7 @@ class Courier:
         self._targets = targets
         self._stopping = stopping
         self._unsettled: list[Callable[[], object]] = []
-        self._handed: dict[tuple[str, str, str], _Handed] = {}
-        """By a row's key, for a database that forgets: a server that lacks what was written took over."""
+        self._handed = Handed(state)
         self.outcomes: dict[str, int] = dict.fromkeys(OUTCOMES, 0)
         """How attempts ended since this process started."""
 
@@ -109,7 +109,9 @@ class Courier:
             )
         row = _row(who, period, now_us, state="waiting")
         if again:
-            self._handed.pop(row.key, None)
+            self._handed.drop(row.key)
+        else:
+            row = self._known(row)
         return self._deliveries.request(row, again=again, now_us=now_us)
 
     def now(self, row: Delivery) -> Delivery:
@@ -134,11 +136,11 @@ class Courier:
                     continue
                 periods = due(report, who.own_calendar, zone, who.at_time, now_us)
                 new = [period for period in periods if period.first.isoformat() > last]
-                rows += [self._planned(_row(who, period, now_us, state="waiting")) for period in new]
+                rows += [self._known(_row(who, period, now_us, state="waiting")) for period in new]
         self._deliveries.add(rows)
 
-    def _planned(self, row: Delivery) -> Delivery:
-        """A row that fell due; or that the database has lost, when it was handed over already."""
+    def _known(self, row: Delivery) -> Delivery:
+        """A row that is wanted; or that the database has lost, when it was handed over already."""
         handed = self._handed.get(row.key)
         return row if handed is None else replace(row, state=handed.state, reason=handed.reason)
 
@@ -179,8 +181,15 @@ class Courier:
             self._mail,
             message,
             who.address,
-            begin=lambda: self._deliveries.begin(row, now_us=self._now_us()),
+            begin=partial(self._begin, row),
         )
+
+    def _begin(self, row: Delivery) -> bool:
+        now_us = self._now_us()
+        if not self._deliveries.begin(row, now_us=now_us):
+            return False
+        self._handed.add(row.key, HandedOver("unknown", UNANSWERED, now_us))
+        return True
 
     def _end(self, row: Delivery, key: Key, outcome: Outcome, attempt: int) -> None:
         state: DeliveryState
@@ -208,9 +217,9 @@ class Courier:
             **({"reason": reason} if reason else {}),
         )
         if state in ("sent", "unknown"):
-            self._handed[row.key] = _Handed(state, reason, now_us)
-            if len(self._handed) > HANDED_KEPT:
-                del self._handed[next(iter(self._handed))]
+            self._handed.add(row.key, HandedOver(state, reason, now_us))
+        else:
+            self._handed.drop(row.key)
         settle: Callable[[], Any] = partial(
             self._deliveries.end, row, state, now_us=now_us, reason=reason, next_us=next_us
         )
