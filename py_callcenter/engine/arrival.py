@@ -22,7 +22,7 @@ Demand = list[tuple[int, str]]
 
 def enqueue(state: State, call: Call, stay: Stay) -> int:
     """Put a caller into the core's order. A wish that can't be granted is noted, and costs no place."""
-    agent, for_us = _agent_to_wait_for(state, call, stay.queue)
+    agent, for_us = _agent_to_wait_for(state, call, stay)
     for wish, skills in _demands(stay.queue, call.wishes):
         try:
             return state.router.enqueue(
@@ -71,20 +71,23 @@ def _with_language(text: str, language: str, after_us: int) -> str:
     return f"({text}) and language:{language}"
 
 
-def _agent_to_wait_for(state: State, call: Call, queue: Queue) -> tuple[int | None, int]:
-    """The core's id of the agent whom the dialplan names, or who last talked with the caller."""
-    for_us = call.wishes.preferred_for_us or queue.preferred_agent_wait_us
+def _agent_to_wait_for(state: State, call: Call, stay: Stay) -> tuple[int | None, int]:
+    """The core's id of the agent whom the dialplan names, or who last talked with the caller, and for how
+    long from now on: the time runs from the caller's entry on, also while no controller does.
+    """
+    queue, waited_us = stay.queue, max(0, state.now_us - stay.entered_us)
+    for_us = (call.wishes.preferred_for_us or queue.preferred_agent_wait_us) - waited_us
     if call.wishes.preferred and for_us > 0:
         agent_id = state.agent_ids.get(call.wishes.preferred)
         if agent_id is not None:
             return agent_id, for_us
         ignored(state, call, queue, "cc_preferred_agent")
-    if queue.last_agent_wait_us > 0:
+    if queue.last_agent_wait_us > waited_us:
         caller = state.sealer.caller(call.number)
         name = call.last_agent or state.regulars.last_agent(caller, state.now_us, queue.last_agent_memory_us)
         agent_id = state.agent_ids.get(name)
         if agent_id is not None:
-            return agent_id, queue.last_agent_wait_us
+            return agent_id, queue.last_agent_wait_us - waited_us
     return None, 0
 
 

@@ -103,6 +103,25 @@ def test_to_an_agent_who_is_waited_for_and_not_for_a_colleague():
     everybody_goes_home(world, call)
 
 
+def test_a_restart_prolongs_no_wait_for_one_agent():
+    """A minute is waited for the one whom a transfer meant, however often the controller starts."""
+    world = office()
+    call = talking(world)
+    other = world.call()
+    world.run(5)
+    transfer(world, call, "agent", "1001")
+    world.run(40)
+    world.restart(5)
+
+    world.run(10)
+    assert not call.partner, "the minute isn't over"
+    world.run(10)
+
+    assert world.talks_with(call) == "1000"
+    world.does(other.hang_up)
+    everybody_goes_home(world, call)
+
+
 def test_to_an_agent_of_another_queue():
     world = office()
     call = talking(world)

@@ -27,6 +27,9 @@ OTHERS = {
     "the same, and the agent stayed in a call that was long over": 504294,
     "a start counted a conversation to the queue leg before, for the books lacked the newer one": 505170,
     "the clock was set back, a break became too long once more, and the checker was surprised": 505476,
+    "somebody went from one break to another and left a place to the first in line; the checker looked "
+    "before that was given": 515273,
+    "a start began the wait for the agent whom a transfer meant anew": 516178,
 }
 """Found in the same runs, about something else."""
 

@@ -235,18 +235,30 @@ class Rests:
         return wish.kind == "withdraw" or (wish.kind == "break" and wish.what != reason)
 
     def _gets_place(self, agent: str, reason: str, order: int) -> None:
-        """B2, B4: is there one, and is nobody before?"""
+        """B2: is there one? B4 is looked at when the same input has given all places that it frees: who goes
+        from one reason to another leaves a place to somebody further up the line.
+        """
         wish = self._wish_for(agent, reason)
         if wish is not None and wish.force:
             return
         if not self._fits(reason):
             self._broken("B2", agent, f"gets a place for {reason}, and there is none")
+        centre = self._truth.centre
+        centre.at(centre.now_us, self._in_turn, agent, reason, order)
+
+    def _in_turn(self, agent: str, reason: str, order: int) -> None:
+        """B4: nobody who has asked before could have had this place."""
+        if reason not in self._places(self.of[agent]):
+            return
         for name, other in self.of.items():
-            if name != agent and other.stands and other.order < order and self._fits(other.asked):
+            if name != agent and other.stands and other.order < order and self._fits(other.asked, but=reason):
                 self._broken("B4", agent, f"gets a place for {reason} before {name}")
 
-    def _fits(self, reason: str) -> bool:
+    def _fits(self, reason: str, *, but: str = "") -> bool:
+        """Whether there is a place; `but`: were one for this reason free."""
         holds = [one for rest in self.of.values() for one in self._places(rest)]
+        if but:
+            holds.remove(but)
         quota = self._reasons[reason].quota
         return (not quota or holds.count(reason) < quota) and (not self._quota or len(holds) < self._quota)
 
