@@ -6,10 +6,10 @@ Every action names the node (the FreeSWITCH) that it is for.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from py_callcenter.value import value
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Device:
     """One leg of an originate: a name of ours and a dial string out of the configuration.
 
@@ -21,7 +21,7 @@ class Device:
     user: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Originate:
     """Ring all devices of one agent at once; the first that answers is parked, the switch ends the others.
 
@@ -37,7 +37,7 @@ class Originate:
     timeout_s: int
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Bridge:
     """Connect two parked legs; the caller first: FreeSWITCH reads the on-cancel variables from it."""
 
@@ -46,7 +46,7 @@ class Bridge:
     agent: str
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Kill:
     """Hang a leg up with a cause of FreeSWITCH's list."""
 
@@ -55,7 +55,7 @@ class Kill:
     cause: str
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class SetVariables:
     """Set channel variables in one command; at most 64."""
 
@@ -64,7 +64,7 @@ class SetVariables:
     variables: tuple[tuple[str, str], ...]
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class PlayMusic:
     """Start a sound or stream on a parked caller."""
 
@@ -73,7 +73,7 @@ class PlayMusic:
     source: str
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class StopMusic:
     """Stop whatever plays on a leg."""
 
@@ -81,7 +81,7 @@ class StopMusic:
     uuid: str
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class StartRecording:
     """Record a leg to a path that came out of the queue's template."""
 
@@ -90,7 +90,7 @@ class StartRecording:
     path: str
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Transfer:
     """Send a leg to an extension of the dialplan."""
 
@@ -100,7 +100,7 @@ class Transfer:
     context: str
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Probe:
     """Ask whether a leg lives; the answer comes back through `Engine.on_probe`. `audit`: just to be sure."""
 
@@ -109,7 +109,7 @@ class Probe:
     audit: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Look:
     """Ask what a leg does, when its events don't tell; the answer comes back through `Engine.on_look`."""
 
@@ -119,7 +119,7 @@ class Look:
     """How much had been told of the leg when this was asked: an answer that comes after more may be old."""
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class AskApplication:
     """Ask what a leg that we don't know does; the answer comes back through `Engine.on_application`."""
 

@@ -15,6 +15,7 @@ from py_callcenter.config import Agent, Exit, Queue
 from py_callcenter.config.rules import HANGUP
 from py_callcenter.engine.causes import Fault
 from py_callcenter.engine.records import IgnoredWish
+from py_callcenter.value import value
 
 if TYPE_CHECKING:  # it works on calls and is kept in them
     from py_callcenter.engine.consults import Consult
@@ -160,7 +161,7 @@ WISH_OVER: Final = (("cc_preferred_agent", ""), ("cc_meant", ""))
 """Clears what a transfer to an agent left on the caller's channel."""
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Wishes:
     """What the dialplan asked for at the first PARK of a queue leg: the operator's word."""
 
@@ -190,7 +191,7 @@ class Wishes:
         return WISH_OVER if self.preferred_for_us else ()
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Onward:
     """Where a caller goes as soon as they are parked: a place, or a queue, perhaps for one of its agents."""
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+
+from py_callcenter.value import value
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Capacity:
     """What a switch takes; 0 = not known."""
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Final
 
 from py_callcenter._router import Event
@@ -10,6 +9,7 @@ from py_callcenter.engine import moves
 from py_callcenter.engine.actions import Look
 from py_callcenter.engine.calls import Call, Phase
 from py_callcenter.engine.state import State
+from py_callcenter.value import value
 
 ASK_AFTER_US: Final = 1_000_000
 """A command that found no channel hints at a HANGUP on its way: so long it may take."""
@@ -18,7 +18,7 @@ _DIALPLAN_STATES: Final = frozenset({"CS_ROUTING", "CS_EXECUTE"})
 _MOST_DIGITS: Final = 17
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class OfferSeal:
     """An agent's leg of ours, by a valid seal."""
 
@@ -27,7 +27,7 @@ class OfferSeal:
     agent: str
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Stamp:
     """What we wrote on a caller's channel; to be believed when `stamped` says so."""
 

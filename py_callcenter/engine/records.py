@@ -9,8 +9,10 @@ site's key makes (`identity.Sealer.caller`).
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, fields
 from typing import Any, ClassVar, Final, Literal, get_args
+
+from py_callcenter.value import value
 
 AbandonPhase = Literal["short", "queued", "ringing"]
 OfferOutcome = Literal[
@@ -47,7 +49,7 @@ BreakStep = Literal["asked", "granted", "overdue", "withdrawn"]
 IgnoredWish = Literal["cc_skills", "cc_language", "cc_preferred_agent", "cc_outbound_announce"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(kw_only=True)
 class Record:
     """Common head of all records."""
 
@@ -67,7 +69,7 @@ class Record:
         return {"kind": self.kind, "id": self.id, **asdict(self)}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(kw_only=True)
 class CallOffered(Record):
     """A new call reached a queue for the first time (first accepted PARK).
 
@@ -81,7 +83,7 @@ class CallOffered(Record):
     caller: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(kw_only=True)
 class QueueEntered(Record):
     """A queue leg began. `leg` counts the call's queue legs from 1; a transfer makes a new one.
 
@@ -106,7 +108,7 @@ class QueueEntered(Record):
     expected_high_us: int = 0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(kw_only=True)
 class QueueResumed(Record):
     """A start of ours found a caller of an earlier run still waiting; the leg goes on from `entered_us`."""
 
@@ -118,7 +120,7 @@ class QueueResumed(Record):
     entered_us: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(kw_only=True)
 class OfferMade(Record):
     """An agent's devices were asked to ring for a caller."""
 
@@ -130,7 +132,7 @@ class OfferMade(Record):
     attempt: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(kw_only=True)
 class OfferEnded(Record):
     """An offer is over, every leg of it gone or talking. `cause` is the switch's hangup cause, if any."""
 
@@ -145,7 +147,7 @@ class OfferEnded(Record):
     ring_us: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(kw_only=True)
 class CallAnswered(Record):
     """Caller and agent were bridged; the queue leg's wait ends there, up to a second before this record.
 
@@ -162,7 +164,7 @@ class CallAnswered(Record):
     voice_us: int = 0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(kw_only=True)
 class BridgeUndone(Record):
     """A bridge broke at once with nobody hanging up: it counts for nothing, the caller waits again."""
 
@@ -174,7 +176,7 @@ class BridgeUndone(Record):
     agent: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(kw_only=True)
 class CallAbandoned(Record):
     """The caller hung up before an agent had them. `position`: the place in the queue then, 0 = unknown."""
 
@@ -188,7 +190,7 @@ class CallAbandoned(Record):
     position: int = 0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(kw_only=True)
 class CallLeft(Record):
     """The queue leg ended by a rule or by hand: the caller lives on at `target` (or was hung up by us).
 
@@ -207,7 +209,7 @@ class CallLeft(Record):
     key: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(kw_only=True)
 class CallLost(Record):
     """The caller vanished with the switch, or while we could not see it: nobody's fault in the queue."""
 
@@ -219,7 +221,7 @@ class CallLost(Record):
     wait_us: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(kw_only=True)
 class ConversationEnded(Record):
     """Agent and caller parted. `attended`: by a transfer to somebody whom its maker talked to first."""
 
@@ -236,7 +238,7 @@ class ConversationEnded(Record):
     attended: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(kw_only=True)
 class ConversationJoined(Record):
     """An agent goes on talking, now with this caller: somebody had rung the queue and connected the two.
 
@@ -252,7 +254,7 @@ class ConversationJoined(Record):
     after: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(kw_only=True)
 class CallTransferred(Record):
     """Somebody sent the caller on by the API. `agent`: who talked with them, empty for one who waited.
 
@@ -270,7 +272,7 @@ class CallTransferred(Record):
     target: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(kw_only=True)
 class ConsultationEnded(Record):
     """An agent consulted somebody about a call. `completed`: the caller went over to them.
 
@@ -290,7 +292,7 @@ class ConsultationEnded(Record):
     talk_us: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(kw_only=True)
 class CallEnded(Record):
     """The caller's channel is gone; the call's story is complete."""
 
@@ -300,7 +302,7 @@ class CallEnded(Record):
     cause: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(kw_only=True)
 class AgentStatusChanged(Record):
     """An agent's status changed, by hand or by a limit. `break_reason`: what an agent `On Break` rests for,
     empty for a break without a reason; it may change while the status stays.
@@ -314,7 +316,7 @@ class AgentStatusChanged(Record):
     break_reason: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(kw_only=True)
 class AgentBreak(Record):
     """An agent `asked` for a break that couldn't begin at once; a place for it was `granted`, so it begins
     after call and wrap-up; the request is void (`withdrawn`); or a break has lasted as long as it may
@@ -328,7 +330,7 @@ class AgentBreak(Record):
     step: BreakStep
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(kw_only=True)
 class AgentWrapUp(Record):
     """An agent's wrap-up began (or was moved); it ends at `until_us`. `call`: the one it belongs to."""
 
@@ -339,7 +341,7 @@ class AgentWrapUp(Record):
     call: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(kw_only=True)
 class AgentHeld(Record):
     """Somebody said that an agent is offered nothing before `until_us`; if that is `at_us`, no longer so."""
 
@@ -349,7 +351,7 @@ class AgentHeld(Record):
     until_us: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(kw_only=True)
 class WishIgnored(Record):
     """The dialplan asked for something that can't be read or granted; the queue's own default is used."""
 
@@ -360,7 +362,7 @@ class WishIgnored(Record):
     wish: IgnoredWish
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(kw_only=True)
 class CallerRanked(Record):
     """Somebody changed the priority or the base score of a caller who waits."""
 
@@ -372,7 +374,7 @@ class CallerRanked(Record):
     base_score_us: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(kw_only=True)
 class RecordingStarted(Record):
     """Recording of a caller's leg was asked for."""
 
@@ -383,7 +385,7 @@ class RecordingStarted(Record):
     path: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(kw_only=True)
 class UnknownQueue(Record):
     """A call asked for a queue that is not configured and was sent to `on-unknown-queue`.
 
@@ -397,7 +399,7 @@ class UnknownQueue(Record):
     asked: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(kw_only=True)
 class AgentReachable(Record):
     """The last registered phone of an agent has gone (False), or one is back."""
 
@@ -407,7 +409,7 @@ class AgentReachable(Record):
     reachable: bool
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(kw_only=True)
 class AgentElsewhere(Record):
     """An agent's first call that isn't the queues' began (True), or the last one ended."""
 
@@ -417,7 +419,7 @@ class AgentElsewhere(Record):
     elsewhere: bool
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(kw_only=True)
 class QueueDiverted(Record):
     """An operator diverted a queue to `target`, or took that back (empty). `waiting`: who was in it then."""
 
@@ -428,7 +430,7 @@ class QueueDiverted(Record):
     waiting: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(kw_only=True)
 class NodeHeld(Record):
     """The node's callers are offered to nobody for the time being. See `holds.HoldReason`."""
 
@@ -437,7 +439,7 @@ class NodeHeld(Record):
     reason: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(kw_only=True)
 class NodeReleased(Record):
     """A reason for holding the node is gone."""
 
@@ -446,7 +448,7 @@ class NodeReleased(Record):
     reason: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(kw_only=True)
 class NodeThrottled(Record):
     """The switch refused to ring a phone because it is full or throttles; `strikes`: how often in a row."""
 
@@ -455,7 +457,7 @@ class NodeThrottled(Record):
     strikes: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(kw_only=True)
 class OfferTakenUp(Record):
     """A start of ours found an offer of an earlier run: the phone still rings, or (`talking`) they talk."""
 
@@ -468,7 +470,7 @@ class OfferTakenUp(Record):
     talking: bool
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(kw_only=True)
 class LegOrphaned(Record):
     """A phone leg with our seal belonged to nothing any more and was hung up."""
 
@@ -478,7 +480,7 @@ class LegOrphaned(Record):
     agent: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(kw_only=True)
 class EndMissed(Record):
     """The switch doesn't know a channel whose end nobody told: an event was lost, and this makes it good."""
 
@@ -488,7 +490,7 @@ class EndMissed(Record):
     side: Side
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(kw_only=True)
 class InvariantViolated(Record):
     """A watchdog found and repaired something that must not happen."""
 

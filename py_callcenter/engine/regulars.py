@@ -6,13 +6,14 @@ withheld numbers never take each other's place. Bounded; a restart of ours forge
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Final, TypeVar
+
+from py_callcenter.value import value
 
 MOST_CALLERS: Final = 100_000
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class LostPlace:
     """A place that a caller lost by hanging up, or with the switch."""
 

@@ -7,7 +7,6 @@ with the wait so far, and after a while for anybody there.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Literal
 
 from py_callcenter.config import Exit, Queue, shapes
@@ -17,11 +16,12 @@ from py_callcenter.engine.calls import Call, Onward, Phase, Stay
 from py_callcenter.engine.errors import BadTarget, NotNow, UnknownAgent, UnknownCall, UnknownQueueName
 from py_callcenter.engine.records import CallTransferred
 from py_callcenter.engine.state import State
+from py_callcenter.value import value
 
 TargetKind = Literal["queue", "agent", "extension", "number"]
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Destination:
     """Where to: the name of a queue or an agent, `exten[@context]`, or a number outside."""
 

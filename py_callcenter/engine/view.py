@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from py_callcenter._router import Estimate, Score
 from py_callcenter.engine import registrations
 from py_callcenter.engine.calls import Call, OfferState, Phase
 from py_callcenter.engine.state import State
+from py_callcenter.value import value
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class CallView:
     """A call. `number` is the caller's, for the screens of those who may see it; never for logs."""
 
@@ -34,7 +35,7 @@ class CallView:
     """The core's, while the caller is in its order of callers; 0 otherwise."""
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class BreakLine:
     """A break with a reason, a request for one, or both. Reasons are empty where there is none."""
 
@@ -49,7 +50,7 @@ class BreakLine:
     """In the line, 1 = next; 0: there is a place, the break begins after call and wrap-up."""
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class AgentLine:
     name: str
     status: str
@@ -66,7 +67,7 @@ class AgentLine:
     rest: BreakLine | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class QueueView:
     name: str
     strategy: str
@@ -83,7 +84,7 @@ class QueueView:
     """Where an operator diverts its callers; empty when nowhere."""
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class NodeView:
     """A node as far as offers go. `held`: why its callers get none; empty when they do."""
 
@@ -97,7 +98,7 @@ class NodeView:
     max_sessions: int
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class View:
     at_us: int
     queues: tuple[QueueView, ...]

@@ -13,6 +13,7 @@ from typing import Final
 from py_callcenter._router import QueueView
 from py_callcenter.engine.state import State
 from py_callcenter.engine.view import AgentLine, CallView, agent_line, call_view, diverted_to
+from py_callcenter.value import value
 
 PIECE: Final = 60
 """Rows of one piece: about a third of a millisecond."""
@@ -20,7 +21,7 @@ ORDER_AS_ROW: Final = 200
 """So many callers of a queue's order cost as much as a row."""
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class QueueLine:
     """A queue: what the core knows of it, its callers by the core's ids in order of service, and the rest."""
 

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Final
 
 from py_callcenter.engine import steer
 from py_callcenter.engine.state import State
+from py_callcenter.value import value
 
 MOST_AGENTS: Final = 200
 """So many agents are named; the best come first, and nobody reads more."""
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class WhyNot:
     """One agent of the queue, as the caller sees them."""
 
@@ -24,7 +24,7 @@ class WhyNot:
     refused: bool
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Why:
     """Where a caller stands with each agent of the queue at one moment."""
 

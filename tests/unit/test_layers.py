@@ -16,7 +16,7 @@ LAYERS = {
     "api": 4, "web": 4, "reports": 4, "esl": 4, "sim": 4, "store": 4, "metrics": 4, "logs": 4,
     "engine": 3,
     "stats": 2, "config": 2, "languages": 2,
-    "_router": 1, "lazy": 1,
+    "_router": 1, "lazy": 1, "value": 1,
 }  # fmt: skip
 OUTSIDE_WORLD = {
     "gevent", "greenlet", "greenswitch", "socket", "ssl", "sqlalchemy", "fastapi", "uvicorn", "time",

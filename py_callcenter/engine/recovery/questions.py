@@ -7,7 +7,6 @@ way that `consults` knows: the agent still asks, is back alone, or has hung up, 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Literal
 
 from py_callcenter._router import Event
@@ -19,9 +18,10 @@ from py_callcenter.engine.looks import application, is_bridged, is_parked, numbe
 from py_callcenter.engine.memory import CallMemory
 from py_callcenter.engine.records import ConsultationEnded, LegOrphaned
 from py_callcenter.engine.state import State
+from py_callcenter.value import value
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Asked:
     """A leg of somebody who is consulted about a call, by a valid seal."""
 
