@@ -227,8 +227,9 @@ def settle_in(state: State, call: Call, stay: Stay, shown: Event | None = None) 
     if call.stay is stay and stay.open:
         stamps = stamps_of(state, call, stay)
         if shown is not None:  # the switch reads each byte on its own, while it rings a phone
-            stamps = tuple(one for one in stamps if one[1] or f"variable_{one[0]}" in shown)
-        state.act(SetVariables(call.node, call.uuid, stamps))
+            stamps = tuple(one for one in stamps if (shown.get(f"variable_{one[0]}") or "") != one[1])
+        if any(name != "cc_epoch" for name, _ in stamps):  # whose stamps they are, as long as they hold
+            state.act(SetVariables(call.node, call.uuid, stamps))
         music.start(state, call)
 
 

@@ -159,6 +159,26 @@ def test_a_caller_whose_stamps_got_lost_is_stamped_again_or_known_by_the_books(h
     everybody_leaves(world, call)
 
 
+def test_a_start_tells_a_switch_nothing_that_its_callers_carry_already():
+    """A thousand wait, and the switch reads byte by byte what keeps the first phone from ringing."""
+    world = centre("1000", behaviour=IGNORES)
+    world.carry_out(world.engine.set_agent_status("1000", "Logged Out", world.now_us))
+    callers = [world.call(), world.call()]
+    world.run(2)
+    callers[1].leg.set("cc_member_uuid", "")
+    world.actions.clear()
+    world.restart(after=1)
+    world.run(1)
+
+    [again] = world.sent(SetVariables)
+    assert (again.uuid, {name for name, _ in again.variables}) == (
+        callers[1].uuid,
+        {"cc_member_uuid", "cc_epoch"},
+    )
+    assert [line.id for line in world.engine.view(world.now_us).calls] == [one.uuid for one in callers]
+    everybody_leaves(world, *callers)
+
+
 def test_of_a_conversation_that_the_switch_shows_no_other_phone_is_asked_for():
     world = centre("1000")
     call = world.call()

@@ -44,7 +44,7 @@ def take_up(state: State, node: str, dump: Event, past: CallMemory | None, asked
             call.stays -= uuid not in state.reach.given_up.get(node, ())
             entered_us = channels.entered_us(state, node, uuid, past, stamp_of(dump).entered_us)
             earlier_us = callers.read_earlier(state, dump)
-            callers.enter(state, call, queue, entered_us, counted=True, earlier_us=earlier_us)
+            callers.enter(state, call, queue, entered_us, counted=True, earlier_us=earlier_us, shown=dump)
         case "waiting" if past is not None:
             books.note_left(state, uuid, past, "transferred")
             callers.enter(state, call, queue, state.now_us)
