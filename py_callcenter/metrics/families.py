@@ -29,8 +29,9 @@ HOLD_REASONS: Final = ("away", "drained", "pressure")
 RECONNECT_REASONS: Final = (
     "network", "nobody-listens", "goodbye", "canary", "framing", "protocol", "sync", "backlog", "write-stall",
     "frame-timeout", "command-timeout", "no-greeting", "no-login", "name", "access-list", "wrong-password",
+    "restart", "not-connected", "internal", "stopped",
 )  # fmt: skip
-"""Words of `esl.errors.ConnectionFailed`; others would show as soon as they are counted."""
+"""Words of `esl.errors.ConnectionFailed`."""
 STATUS_REASONS: Final[tuple[str, ...]] = tuple(r for r in get_args(StatusReason) if r != "initial")
 STRATEGIES: Final[tuple[str, ...]] = get_args(Strategy)
 WISHES: Final = ("cc_skills", "cc_language", "cc_preferred_agent", "cc_outbound_announce")

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from typing import get_args
 
 import pytest
-from monitoring.catalogue import exported, values
+from monitoring.catalogue import ROOT, exported, values
 
-from py_callcenter.engine.records import StatusReason
+from py_callcenter.engine.holds import HoldReason
+from py_callcenter.engine.records import IgnoredWish, LeftReason, OfferOutcome, Side, StatusReason
+from py_callcenter.reports.mail.courier import OUTCOMES as EMAIL_OUTCOMES
 
 pytestmark = pytest.mark.unit
 
@@ -77,3 +80,29 @@ def test_every_reason_for_a_status_has_a_series_and_no_other_value_can_come():
     reasons = set(get_args(StatusReason)) - {"initial"}
 
     assert values()["callcenter_agent_status_changes_total", "reason"] == reasons
+
+
+@pytest.mark.parametrize(
+    ("metric", "label", "words"),
+    [
+        ("callcenter_agent_offers_total", "outcome", get_args(OfferOutcome)),
+        ("callcenter_node_offers_held", "reason", get_args(HoldReason)),
+        ("callcenter_queue_calls_overflowed_total", "reason", {*get_args(LeftReason)} - {"unknown-queue"}),
+        ("callcenter_queue_conversations_ended_total", "side", get_args(Side)),
+        ("callcenter_report_emails_total", "outcome", EMAIL_OUTCOMES),
+        ("callcenter_wishes_ignored_total", "wish", get_args(IgnoredWish)),
+    ],
+)
+def test_every_word_that_can_come_has_a_series_before_it_comes_for_the_first_time(metric, label, words):
+    """Prometheus doesn't see the first of what it has never seen."""
+    assert values()[metric, label] == set(words)
+
+
+def test_every_reason_for_which_a_connection_ends_has_a_series():
+    """They are told by a fixed word each, where they are found."""
+    sources = "".join(path.read_text("utf-8") for path in (ROOT / "py_callcenter/esl").glob("*.py"))
+    words = re.findall(r'(?:ConnectionFailed|cut|super\(\).__init__)\("([a-z-]+)"', sources)
+    words += re.findall(r'reason = "([a-z-]+)" if .* else "([a-z-]+)"', sources)[0]
+    reasons = values()["callcenter_esl_reconnects_total", "reason"]
+
+    assert set(words) - {"used"} == reasons  # a connection that is opened twice: no program does
