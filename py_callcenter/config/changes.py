@@ -25,11 +25,6 @@ class Change:
     what: Literal["added", "changed", "removed"]
     fields: tuple[str, ...] = ()
 
-    @property
-    def needs_restart(self) -> bool:
-        """Controller, nodes and mail are read when the process starts, and only then."""
-        return self.kind in {"controller", "node", "mail", "recipient"}
-
 
 def difference(old: Config, new: Config) -> list[Change]:
     """Changes that turn `old` into `new`, in the order in which they can be made.

@@ -1,4 +1,4 @@
-"""A copy of the whole picture at one moment, for the page, the API and the metrics."""
+"""The whole picture at one moment, and its lines. Who looks again and again asks `watch` for what changed."""
 
 from __future__ import annotations
 
@@ -75,7 +75,6 @@ class QueueView:
     oldest_entered_us: int
     talking: int
     staffed: int
-    available: int
     expected: Estimate | None
     """How long somebody who came now would wait; None: not known."""
     score: Score
@@ -153,7 +152,6 @@ def take(state: State) -> View:
                 oldest_entered_us=oldest.get(queue.name, 0),
                 talking=talking.get(queue.name, 0),
                 staffed=state.router.staffed(state.queue_ids[queue.name]),
-                available=state.router.can_serve(state.queue_ids[queue.name]),
                 expected=state.router.expected_wait(state.now_us, state.queue_ids[queue.name]),
                 score=state.router.wait_score(state.queue_ids[queue.name]),
                 divert=diverted_to(state, queue.name),

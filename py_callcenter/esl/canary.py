@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable
 
 from py_callcenter._router import Event
@@ -15,8 +14,6 @@ class Canaries:
     def __init__(self, source: str, clock: Callable[[], float]) -> None:
         self.lag_s: float | None = None
         """Round trip of the latest one that came back."""
-        self.lags_s: deque[float] = deque(maxlen=256)
-        """Round trips not yet taken by metrics."""
         self._source = source
         self._clock = clock
         self._number = 0
@@ -56,7 +53,6 @@ class Canaries:
         self._accepted.discard(int(text))
         self._latest_back = max(self._latest_back, int(text))
         self.lag_s = max(0.0, self._clock() - sent_at)
-        self.lags_s.append(self.lag_s)
 
     def overdue(self, after_s: float) -> bool:
         """Whether one that the switch fired has been missing for `after_s` and none came after it."""

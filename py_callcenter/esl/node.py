@@ -102,7 +102,7 @@ class NodeLink:
         self._heartbeat_at: float | None = None
         self._sight = Sight(self._timings, clock)
         self._leaving = False
-        self._poking = Poking(self._timings, self.counters)
+        self._poking = Poking(self._timings)
         self._tasks: list[gevent.Greenlet[..., None]] = []
         if app is not None:
             self.serve(app)

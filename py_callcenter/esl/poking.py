@@ -5,17 +5,15 @@ from __future__ import annotations
 from py_callcenter._router import Event, Poker
 from py_callcenter.esl.connection import Connection
 from py_callcenter.esl.settings import Timings
-from py_callcenter.esl.values import Counters
 
 
 class Poking:
     """The rhythm of pokes of one link, over all its events connections."""
 
-    def __init__(self, timings: Timings, counters: Counters) -> None:
+    def __init__(self, timings: Timings) -> None:
         self.wanted = False
         """Whether each millisecond counts: an agent is ready or a caller waits."""
         self._timings = timings
-        self._counters = counters
         self._poker: Poker | None = None
         self._parked: str | None = None
         """The channel of the last PARK."""
@@ -30,7 +28,6 @@ class Poking:
 
     def stop(self) -> None:
         if self._poker is not None:
-            self._counters.pokes += self._poker.sent
             self._poker.stop()
             self._poker = None
 

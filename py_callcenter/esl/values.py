@@ -60,7 +60,6 @@ class Counters:
     shed: int = 0
     handler_errors: int = 0
     bytes_received: int = 0
-    pokes: int = 0
 
     def took(self, word: str, seconds: float) -> None:
         """Count how long a reply took."""

@@ -249,18 +249,6 @@ class Database:
         with self.reading(at_most_s=ARRIVALS_S) as connection:
             return arrivals.arrivals(connection, stretches)
 
-    def recent_calls(self, limit: int = 50) -> list[str]:
-        """Ids of the calls that came last, newest first."""
-        query = (
-            select(records.c.call)
-            .where(records.c.call.is_not(None))
-            .group_by(records.c.call)
-            .order_by(func.min(records.c.at_us).desc())
-            .limit(limit)
-        )
-        with self.reading() as connection:
-            return [str(row.call) for row in connection.execute(query)]
-
     def statuses(self) -> dict[str, str]:
         """Each agent's status by the last record that changed it."""
         return {name: line.status for name, line in self.agent_lines().items()}

@@ -94,8 +94,8 @@ def test_what_cannot_be_says_where_and_what_can(wrong, says, hint):
 
 def test_a_change_is_named():
     before, after = read(BREAKS), read(BREAKS.replace("1800", "2700").replace("[breaks]\nquota = 2", ""))
-    changes = [(c.kind, c.name, c.what, c.fields, c.needs_restart) for c in difference(before, after)]
+    changes = [(c.kind, c.name, c.what, c.fields) for c in difference(before, after)]
     assert changes == [
-        ("breaks", "breaks", "changed", ("quota",), False),
-        ("break", "lunch", "changed", ("time-limit",), False),
+        ("breaks", "breaks", "changed", ("quota",)),
+        ("break", "lunch", "changed", ("time-limit",)),
     ]
