@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
+
+from py_callcenter.value import value
 
 KEY_BYTES: Final = 32
 MAX_OLD: Final = 15
@@ -15,7 +16,7 @@ _SEALS: Final = "seal.key"
 _CALLER: Final = "caller.key"
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Keys:
     """What is secret of ours; in files that only we can read."""
 

@@ -10,11 +10,11 @@ import gc
 import os
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from py_callcenter import logs
+from py_callcenter.value import value
 
 if TYPE_CHECKING:
     from py_callcenter.config import Config
@@ -38,7 +38,7 @@ class CliError(Exception):
         self.code = code
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class RunOptions:
     """What `run` was told."""
 

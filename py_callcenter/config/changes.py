@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any, Literal
 
 from py_callcenter.config.base import Model
 from py_callcenter.config.models import Config
 from py_callcenter.config.routing import Tier
+from py_callcenter.value import value
 
 Kind = Literal["controller", "node", "mail", "recipient", "queue", "agent", "tier", "breaks", "break"]
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Change:
     """One entry added, changed or removed.
 

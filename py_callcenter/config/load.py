@@ -7,7 +7,6 @@ import re
 import stat
 import tomllib
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Final
@@ -30,6 +29,7 @@ from py_callcenter.config.routing import (
     Tier,
 )
 from py_callcenter.config.rules import RuleError, shown
+from py_callcenter.value import value
 
 MAX_FILE_BYTES: Final = 16 * 1024 * 1024
 MIN_TOKEN_CHARS: Final = 16
@@ -72,7 +72,7 @@ _WANTED: Final = {
 }
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class ConfigError:
     """One problem of a file. `place` is such as `queues[2].strategy`, counted from 0; empty for the file."""
 

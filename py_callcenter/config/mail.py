@@ -12,7 +12,7 @@ from pydantic import AfterValidator, Field, SecretStr, field_validator, model_va
 from py_callcenter.config import rules
 from py_callcenter.config.base import Model
 from py_callcenter.config.rules import RuleError, shown
-from py_callcenter.stats import ALIASES, DEFAULT_FORMULA, FORMULAS, formula_named
+from py_callcenter.stats.service_level import DEFAULT_FORMULA
 
 Security = Literal["starttls", "tls", "none"]
 Language = Literal["en", "fa", "uk"]
@@ -61,6 +61,12 @@ def check_clock(text: str) -> str:
 
 def check_formula(text: str) -> str:
     """A formula of the service level."""
+    from py_callcenter.stats import (  # noqa: PLC0415 - a start without recipients of reports needs it not
+        ALIASES,
+        FORMULAS,
+        formula_named,
+    )
+
     if formula_named(text) is None:
         raise RuleError(f"{shown(text)} is no formula", "one of: " + ", ".join([*FORMULAS, *ALIASES]))
     return text

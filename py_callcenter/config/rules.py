@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final
 
 from py_callcenter._router import DemandError, parse_demand
 from py_callcenter.config import shapes
+from py_callcenter.value import value
 
 STATUSES: Final = ("Available", "Available (On Demand)", "On Break", "Logged Out")
 """Agent statuses by mod_callcenter's names (mod_callcenter.c, `AGENT_STATUS_CHART`)."""
@@ -46,7 +46,7 @@ class RuleError(ValueError):
         self.hint = hint
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Exit:
     """Where a caller goes who leaves a queue: nowhere (`hangup`) or to an extension of the dialplan.
 

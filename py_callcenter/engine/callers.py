@@ -269,7 +269,8 @@ def read_earlier(state: State, event: Event) -> int:
     """The earlier wait as stamped before a restart of ours; 0 without our seal."""
     number, _, tag = (event.get("variable_cc_earlier") or "").partition("/")
     earlier_us = looks.number_in(number)
-    return earlier_us if state.sealer.holds(tag, "earlier", event.unique_id, earlier_us) else 0
+    good = bool(earlier_us) and state.sealer.holds(tag, "earlier", event.unique_id, earlier_us)
+    return earlier_us if good else 0
 
 
 def gone(state: State, call: Call, cause: str, *, lost: bool = False) -> None:

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from py_callcenter._router import Event
+from py_callcenter.value import value
 
 _DIGITS = 18
 """More than any of these counts has, and few enough for a 64-bit number."""
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Heartbeat:
     """Figures of one HEARTBEAT; 0 where the switch said nothing that could be read."""
 

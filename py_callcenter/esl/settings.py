@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import field
+
+from py_callcenter.value import value
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class NodeSettings:
     """Where a node is and how many connections it gets."""
 
@@ -25,7 +27,7 @@ class NodeSettings:
     """After so many seconds without us the node's dialplan turns new callers away."""
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Timings:
     """Periods in seconds."""
 

@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Container, Iterable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from typing import Protocol
 
@@ -20,6 +20,7 @@ from py_callcenter.esl import commands
 from py_callcenter.esl.connection import Connection
 from py_callcenter.esl.errors import CommandError, ConnectionFailed, EslError
 from py_callcenter.esl.values import Limits, Reply
+from py_callcenter.value import value
 
 log = structlog.get_logger(__name__)
 
@@ -42,7 +43,7 @@ class _Place(Protocol):
     def password(self) -> str: ...
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Picture:
     """What a switch had at one moment."""
 

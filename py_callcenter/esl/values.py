@@ -7,6 +7,7 @@ from typing import Final, NamedTuple
 
 from py_callcenter.esl.errors import CommandRefused
 from py_callcenter.stats import LAG_BOUNDS_US, Histogram
+from py_callcenter.value import value
 
 KEPT_EVENTS: Final = frozenset({
     b"BACKGROUND_JOB",
@@ -24,7 +25,7 @@ KEPT_EVENTS: Final = frozenset({
 """Events that are never shed: each changes who is where, or proves that the switch lives."""
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Limits:
     """Time limits and sizes of one connection."""
 

@@ -1,48 +1,12 @@
-"""Figures: pure folds of records, their definitions, and the calendar they are cut by."""
+"""Figures: pure folds of records, their definitions, and the calendar they are cut by. What is named here is
+loaded when it is asked for: a start counts, and reports nothing yet.
+"""
 
 from __future__ import annotations
 
-from py_callcenter.stats.agents import (
-    AGENT_STATES,
-    LOGGED_IN_STATES,
-    SLOT_US,
-    AgentLine,
-    AgentSlot,
-    AgentState,
-    AgentTimes,
-    BreakCount,
-    open_spans,
-    quarters,
-)
-from py_callcenter.stats.calls import OUTCOMES, CallRow, LegRow, fold_call
-from py_callcenter.stats.definitions import Figures, Limits, count
-from py_callcenter.stats.fold import (
-    DIRECTIONS,
-    ENDED_BY,
-    LEFT_REASONS,
-    OFFER_OUTCOMES,
-    PHASES,
-    WAIT_OUTCOMES,
-    QueueStats,
-    RecordLike,
-    Stats,
-)
-from py_callcenter.stats.formulas import ALIASES, DEFAULT_FORMULA, FORMULAS, Formula, formula_named
-from py_callcenter.stats.histogram import (
-    CANDIDATE_BOUNDS,
-    DECISION_BOUNDS_US,
-    FAST_BOUNDS_US,
-    LAG_BOUNDS_US,
-    ONE,
-    WAIT_BOUNDS_US,
-    Histogram,
-)
-from py_callcenter.stats.intervals import SIZES, IntervalError, Intervals, Size, cut, moment, zone_named
-from py_callcenter.stats.live import Live, LiveAgents
-from py_callcenter.stats.queue_log import QueueLog
-from py_callcenter.stats.recent import HALF_HOUR_US, Recent
-from py_callcenter.stats.service_level import FORMULA, WINDOW_SECONDS, ServiceLevelWindow
-from py_callcenter.stats.staffing import WEEKS, Hint, Workload, agents_needed, forecast, hint
+from typing import TYPE_CHECKING
+
+from py_callcenter.lazy import names
 
 __all__ = [
     "AGENT_STATES",
@@ -105,3 +69,111 @@ __all__ = [
     "quarters",
     "zone_named",
 ]
+
+if TYPE_CHECKING:
+    from py_callcenter.stats.agents import (
+        AGENT_STATES,
+        LOGGED_IN_STATES,
+        SLOT_US,
+        AgentLine,
+        AgentSlot,
+        AgentState,
+        AgentTimes,
+        BreakCount,
+        open_spans,
+        quarters,
+    )
+    from py_callcenter.stats.calls import OUTCOMES, CallRow, LegRow, fold_call
+    from py_callcenter.stats.definitions import Figures, Limits, count
+    from py_callcenter.stats.fold import (
+        DIRECTIONS,
+        ENDED_BY,
+        LEFT_REASONS,
+        OFFER_OUTCOMES,
+        PHASES,
+        WAIT_OUTCOMES,
+        QueueStats,
+        RecordLike,
+        Stats,
+    )
+    from py_callcenter.stats.formulas import ALIASES, FORMULAS, Formula, formula_named
+    from py_callcenter.stats.histogram import (
+        CANDIDATE_BOUNDS,
+        DECISION_BOUNDS_US,
+        FAST_BOUNDS_US,
+        LAG_BOUNDS_US,
+        ONE,
+        WAIT_BOUNDS_US,
+        Histogram,
+    )
+    from py_callcenter.stats.intervals import SIZES, IntervalError, Intervals, Size, cut, moment, zone_named
+    from py_callcenter.stats.live import Live, LiveAgents
+    from py_callcenter.stats.queue_log import QueueLog
+    from py_callcenter.stats.recent import HALF_HOUR_US, Recent
+    from py_callcenter.stats.service_level import DEFAULT_FORMULA, FORMULA, WINDOW_SECONDS, ServiceLevelWindow
+    from py_callcenter.stats.staffing import WEEKS, Hint, Workload, agents_needed, forecast, hint
+else:
+    __getattr__ = names(
+        __name__,
+        {
+            "AGENT_STATES": "agents",
+            "ALIASES": "formulas",
+            "AgentLine": "agents",
+            "AgentSlot": "agents",
+            "AgentState": "agents",
+            "AgentTimes": "agents",
+            "BreakCount": "agents",
+            "CANDIDATE_BOUNDS": "histogram",
+            "CallRow": "calls",
+            "DECISION_BOUNDS_US": "histogram",
+            "DEFAULT_FORMULA": "service_level",
+            "DIRECTIONS": "fold",
+            "ENDED_BY": "fold",
+            "FAST_BOUNDS_US": "histogram",
+            "FORMULA": "service_level",
+            "FORMULAS": "formulas",
+            "Figures": "definitions",
+            "Formula": "formulas",
+            "HALF_HOUR_US": "recent",
+            "Hint": "staffing",
+            "Histogram": "histogram",
+            "IntervalError": "intervals",
+            "Intervals": "intervals",
+            "LAG_BOUNDS_US": "histogram",
+            "LEFT_REASONS": "fold",
+            "LOGGED_IN_STATES": "agents",
+            "LegRow": "calls",
+            "Limits": "definitions",
+            "Live": "live",
+            "LiveAgents": "live",
+            "OFFER_OUTCOMES": "fold",
+            "ONE": "histogram",
+            "OUTCOMES": "calls",
+            "PHASES": "fold",
+            "QueueLog": "queue_log",
+            "QueueStats": "fold",
+            "Recent": "recent",
+            "RecordLike": "fold",
+            "SIZES": "intervals",
+            "SLOT_US": "agents",
+            "ServiceLevelWindow": "service_level",
+            "Size": "intervals",
+            "Stats": "fold",
+            "WAIT_BOUNDS_US": "histogram",
+            "WAIT_OUTCOMES": "fold",
+            "WEEKS": "staffing",
+            "WINDOW_SECONDS": "service_level",
+            "Workload": "staffing",
+            "agents_needed": "staffing",
+            "count": "definitions",
+            "cut": "intervals",
+            "fold_call": "calls",
+            "forecast": "staffing",
+            "formula_named": "formulas",
+            "hint": "staffing",
+            "moment": "intervals",
+            "open_spans": "agents",
+            "quarters": "agents",
+            "zone_named": "intervals",
+        },
+    )

@@ -136,7 +136,6 @@ ALIASES: Final = {
     "webitel": "offered",
 }
 """Other systems' names for a formula above."""
-DEFAULT_FORMULA: Final = "callcenter"
 
 
 def formula_named(name: str) -> Formula | None:

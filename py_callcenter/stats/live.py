@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from itertools import chain
 from typing import Final
 
@@ -17,12 +17,13 @@ from py_callcenter.stats.agents import (
     BreakCount,
 )
 from py_callcenter.stats.fold import RecordLike, Stats
+from py_callcenter.value import value
 
 AT_ONCE: Final = 1000
 """Agents whose queues are counted in one go: some tenths of a millisecond."""
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class LiveAgents:
     """Agents' time since the start, and where they are by queue, at one moment."""
 

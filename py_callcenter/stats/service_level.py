@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections import deque
 from typing import Any, Final
 
+DEFAULT_FORMULA: Final = "callcenter"
+"""Where a report names none of `formulas`."""
 WINDOW_SECONDS: Final = 1800
 FORMULA: Final = "answered in time / (answered + abandoned + left + lost), short abandons left out"
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Callable, Iterable
 from contextlib import closing
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
@@ -20,6 +19,7 @@ from py_callcenter.store.errors import StoreError
 from py_callcenter.store.expected import FOLDED, STANDING, VERSION, VERSION_TABLE, WRITER
 from py_callcenter.store.kept import StandingRow
 from py_callcenter.store.record import RecordLike
+from py_callcenter.value import value
 
 AT_MOST_S: Final = 2
 """libpq waits no shorter for a connection."""
@@ -32,7 +32,7 @@ _OTHER_TABLES: Final = {sqlite3.SQLITE_ERROR, sqlite3.SQLITE_SCHEMA}
 Ask = Callable[[str], list[tuple[Any, ...]]]
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class First:
     """`known`: ids of those records that were asked about and are in the database."""
 

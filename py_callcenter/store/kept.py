@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import zlib
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
@@ -16,6 +15,7 @@ import orjson
 import structlog
 
 from py_callcenter.store.spool import Position
+from py_callcenter.value import value
 
 FILE: Final = "kept.json"
 
@@ -25,7 +25,7 @@ StandingRow = tuple[str, str, dict[str, Any]]
 """Kind, name and fields, as `engine.memory.Memory.load` takes them."""
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Kept:
     """`standing` is how everybody stood at `position` of the spool."""
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any, Protocol
 
 from py_callcenter.engine.records import AnyRecord, load
+from py_callcenter.value import value
 
 
 class RecordLike(Protocol):
@@ -25,7 +25,7 @@ class RecordLike(Protocol):
     def kind(self) -> str: ...
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class StoredRecord:
     """A record as read back; `body` holds all fields of the dataclass."""
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from py_callcenter.value import value
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Retention:
     """How long to keep what. Calls and agents' time hold no numbers and are small: they may stay longer."""
 
@@ -13,7 +13,7 @@ class Retention:
     calls_days: int = 400
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Erased:
     """`recordings`: files of that caller's voice; the switch has them, they are to be deleted there."""
 

@@ -34,9 +34,11 @@ LATER = {
     "ssl",
     "email",
     "importlib.metadata",
+    "py_callcenter.stats.formulas",
+    "py_callcenter.stats.staffing",
 }
 """What asks a database more than two questions; HTTP; figures as text; migrations; options; colours; what
-libraries would use for purposes that aren't ours.
+libraries would use for purposes that aren't ours; figures that only reports and pages have.
 """
 
 
