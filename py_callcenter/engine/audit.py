@@ -9,9 +9,9 @@ from __future__ import annotations
 
 from typing import Final
 
-from py_callcenter.engine import callers, looks, offers, outside, returning, standby, strangers, sweep, talk
+from py_callcenter.engine import callers, events, looks, outside, standby, strangers, sweep
 from py_callcenter.engine.actions import Probe
-from py_callcenter.engine.calls import OfferState, Phase
+from py_callcenter.engine.calls import Phase
 from py_callcenter.engine.records import EndMissed
 from py_callcenter.engine.state import State
 
@@ -88,12 +88,7 @@ def answered(state: State, node: str, uuid: str, *, alive: bool) -> None:
         callers.gone(state, call, "UNSEEN", lost=True)
     elif offer is not None:
         state.note(EndMissed, offer.call.node, call=offer.call.id, side="agent")
-        leg = offer.legs[uuid]
-        if offer.state is OfferState.TALKING and offer.talk_leg == uuid:
-            talk.agent_gone(state, offer, leg, "UNSEEN", "")
-            returning.parted(state, offer.call)
-        else:
-            offers.leg_gone(state, offer, leg, "UNSEEN")
+        events.leg_gone(state, uuid)
     else:
         outside.ended(state, uuid)
         standby.gone(state, uuid)

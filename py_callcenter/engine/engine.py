@@ -108,7 +108,7 @@ class Engine:
             if alive and not late and state.is_still:
                 return self._pass()
         elif not alive:
-            leg_gone(state, action.uuid, "UNSEEN", "")
+            leg_gone(state, action.uuid)
         elif (offer := state.legs.get(action.uuid)) is not None:
             offer.seen_alive = True
         return self._finish()

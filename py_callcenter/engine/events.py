@@ -182,7 +182,8 @@ def _on_heartbeat(state: State, node: str, event: Event) -> None:
     pacing.heartbeat(state, node, sessions=sessions, max_sessions=most, per_second=left)
 
 
-def leg_gone(state: State, uuid: str, cause: str, transfer: talk.Transferred) -> None:
+def leg_gone(state: State, uuid: str, cause: str = "UNSEEN", transfer: talk.Transferred = "") -> None:
+    """An agent's leg has ended, or isn't there though nobody told of its end."""
     offer = state.legs.get(uuid)
     if offer is None:
         state.cancelled.pop(uuid, None)

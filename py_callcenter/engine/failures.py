@@ -73,7 +73,7 @@ def _not_played(state: State, action: PlayMusic, error: str) -> None:
     if action.uuid in state.calls:
         _play_something_else(state, action.uuid, action.source)
     elif error.startswith("-"):  # no tone for an agent whose leg should be there
-        events.leg_gone(state, action.uuid, "UNSEEN", "")
+        events.leg_gone(state, action.uuid)
         standby.gone(state, action.uuid)
     elif (offer := state.legs.get(action.uuid)) is not None:
         joining.toned(state, offer)

@@ -16,9 +16,9 @@ from py_callcenter.engine import (
     consults,
     departures,
     endings,
+    events,
     joining,
     moves,
-    offers,
     returning,
     standby,
     talk,
@@ -75,21 +75,9 @@ def _bury_the_dead(state: State, node: str, live: dict[str, Event]) -> None:
             if leg.uuid in live:
                 leg.created = True
             elif leg.created:
-                _leg_gone(state, leg.uuid)
+                events.leg_gone(state, leg.uuid)
         if offer.state is OfferState.RINGING and offer.legs_gone:
             endings.withdraw(state, offer, "ORIGINATOR_CANCEL")
-
-
-def _leg_gone(state: State, uuid: str) -> None:
-    offer = state.legs.get(uuid)
-    if offer is None:
-        return
-    leg = offer.legs[uuid]
-    if offer.state is OfferState.TALKING and offer.talk_leg == uuid:
-        talk.agent_gone(state, offer, leg, "UNSEEN", "")
-        returning.parted(state, offer.call)
-    else:
-        offers.leg_gone(state, offer, leg, "UNSEEN")
 
 
 def _agent_leg(state: State, uuid: str, dump: Event) -> None:
