@@ -89,6 +89,9 @@ def report_show(
         print_json(found)
         return
     _print(found)
+    missing = set(wanted["only"]) - {row[found["columns"][0]] for row in found["rows"]}
+    if missing:
+        note(f"nothing is known of these days about: {', '.join(map(shown, sorted(missing)))}")
 
 
 def erase(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from typing import Final, Literal, get_args
@@ -32,6 +33,7 @@ WHATS: Final[tuple[What, ...]] = get_args(What)
 MAX_DAYS: Final[Mapping[Size, int]] = {
     "quarter": 7, "half-hour": 7, "hour": 31, "day": 400, "week": 1100, "month": 1100, "all": 1100,
 }  # fmt: skip
+EARLIEST: Final = date(2000, 1, 1)
 MAX_NAMES: Final = 100
 MAX_SECONDS: Final = 86_400
 SECOND_US: Final = 1_000_000
@@ -151,12 +153,13 @@ def _zone(name: str) -> ZoneInfo:
 
 
 def _day(name: str, text: str) -> date:
-    try:
+    day: date | None = None
+    with suppress(ValueError):
         day = date.fromisoformat(text)
-    except ValueError:
-        day = date.min
-    if not date(2000, 1, 1) <= day <= date(2200, 1, 1) or text != day.isoformat():
+    if day is None or text != day.isoformat():
         raise ReportError(f"`{name}` must be a day, not `{text[:32]}`", "write it as 2026-11-22")
+    if day < EARLIEST:
+        raise ReportError(f"`{name}` ({day}) is too long ago", f"{EARLIEST} is the earliest day")
     return day
 
 

@@ -129,6 +129,15 @@ def test_limits_are_chosen_when_asking(shell):
     assert strict[1] == 0 < usual[1]
 
 
+def test_a_mistyped_name_is_not_answered_with_silence(shell):
+    result = CliRunner().invoke(
+        app, ["report", "show", "queues", *RANGE, "--name", "support", "--name", "suport"],
+        env={"CALLCENTER_CONFIG": str(shell.file)},
+    )  # fmt: skip
+    assert result.exit_code == 0
+    assert result.stderr.splitlines()[-1] == "nothing is known of these days about: suport"
+
+
 @pytest.mark.parametrize(
     ("words", "says"),
     [
