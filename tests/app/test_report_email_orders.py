@@ -13,6 +13,7 @@ import time
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import httpx
 import pytest
@@ -53,6 +54,8 @@ address = "boss@example.org"
 language = "fa"
 zone = "Asia/Tehran"
 """
+TODAY = datetime.now(ZoneInfo("Asia/Tehran")).date()
+"""The recipient's."""
 YESTERDAY = last_over("daily", "gregorian", datetime.now(UTC).date()).first
 
 
@@ -174,7 +177,11 @@ def test_metrics_count_what_became_of_attempts(running, mail_server):
         ({"recipient": "bos"}, 400, "there is no recipient `bos`"),
         ({"recipient": "boss", "report": "yearly"}, 400, "report"),
         ({"recipient": "boss", "day": "tomorrow"}, 400, "day"),
-        ({"recipient": "boss", "day": "2099-01-01"}, 400, "isn't over"),
+        ({"recipient": "boss", "day": str(TODAY), "report": "monthly"}, 400, "isn't over"),
+        ({"recipient": "boss", "day": "2099-01-01"}, 400, "is in the future"),
+        ({"recipient": "boss", "day": "9999-12-31", "report": "monthly"}, 400, "is in the future"),
+        ({"recipient": "boss", "day": "0001-01-01", "report": "weekly"}, 400, "is too long ago"),
+        ({"recipient": "boss", "day": "2000-01-01", "report": "monthly"}, 400, "is too long ago"),
         ({"recipient": "boss", "to": "thief@example.org"}, 400, "to"),
     ],
 )
@@ -379,6 +386,16 @@ def test_report_preview_goes_to_stdout(shell, mail_server):
         (("preview", "--language", "de"), '--language: "de" isn\'t known'),
         (("preview", "--zone", "Mars"), "is no time zone"),
         (("preview", "--day", "2099-01-01"), "is in the future"),
+        (("preview", "--day", "9999-12-31", "--period", "weekly"), "is in the future"),
+        (
+            ("preview", "--day", "9999-12-31", "--period", "monthly", "--calendar", "persian"),
+            "is in the future",
+        ),
+        (("preview", "--day", "0001-01-01", "--period", "monthly"), "is too long ago"),
+        (
+            ("preview", "--day", "0621-03-20", "--period", "monthly", "--calendar", "persian"),
+            "is too long ago",
+        ),
     ],
 )
 def test_what_makes_no_sense_is_refused_with_a_hint(shell, words, error):

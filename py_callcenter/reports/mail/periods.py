@@ -13,6 +13,8 @@ from zoneinfo import ZoneInfo
 
 from py_callcenter.config import Calendar, ReportName
 from py_callcenter.languages import month_of, week_of
+from py_callcenter.reports.errors import ReportError
+from py_callcenter.reports.query import EARLIEST
 from py_callcenter.stats.intervals import epoch_us, moment
 
 CATCH_UP: Final[dict[ReportName, timedelta]] = {
@@ -73,8 +75,14 @@ def last_due(report: ReportName, calendar: Calendar, zone: ZoneInfo, at: time, n
 
 
 def choose(report: ReportName, calendar: Calendar, day: date | None, today: date) -> Period:
-    """The period that a day is in; without one the last that is over."""
-    return last_over(report, calendar, today) if day is None else containing(report, day, calendar)
+    """The period that a day is in; without one the last that is over. Raises `ReportError`."""
+    if day is None:
+        return last_over(report, calendar, today)
+    if day > today:
+        raise ReportError(f"{day} is in the future", f"today is {today} there")
+    if day < EARLIEST or (period := containing(report, day, calendar)).first < EARLIEST:
+        raise ReportError(f"{day} is too long ago", f"nothing is told of days before {EARLIEST}")
+    return period
 
 
 def last_over(report: ReportName, calendar: Calendar, today: date) -> Period:

@@ -38,8 +38,6 @@ def preview(
     who = _reader(recipients, recipient, {name: value for name, value in other.items() if value is not None})
     today = moment(now_us, ZoneInfo(who.zone)).date()
     period = choose(report, who.own_calendar, day, today)
-    if period.first > today:
-        raise ReportError(f"{period.first} is in the future", f"today is {today} in {who.zone}")
     period = replace(period, last=min(period.last, today))
     wish = Wish(period=period, zone=who.zone, queues=who.queues, agents=who.agents, formula=who.formula)
     facts = gather(database, wish, targets, now_us=now_us)
