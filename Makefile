@@ -49,8 +49,8 @@ SEEDS ?= 1000
 sim: $(VENV)/.test ## random call centres with misfortunes in virtual time: SEEDS=n, or SEED=n for one in detail
 	PYTHONPATH=tests $(BIN)/python -m sim.storm $(if $(SEED),--seed $(SEED),--seeds $(SEEDS)) $(MORE)
 
-steps: $(VENV)/.test ## a misfortune at every step of every story, PAIRS=n: and n second ones after each (SEED=n: others)
-	PYTHONPATH=tests $(BIN)/python -m sim.steps --pairs $(or $(PAIRS),0) --seed $(or $(SEED),0) $(MORE)
+steps: $(VENV)/.test ## a misfortune at every step of every story, PAIRS=n: and n with a second after each (SEED=n: others)
+	PYTHONPATH=tests $(BIN)/python -m sim.steps --more $(PAIRS) --seed $(or $(SEED),0) $(MORE)
 
 histories: $(VENV)/.test ## random histories on both routers: COUNT=n (JOBS=n), or SEED=n for one in detail
 	PYTHONPATH=tests $(BIN)/python -m contract.long_run $(if $(SEED),--seed $(SEED),--count $(or $(COUNT),10000) $(if $(JOBS),--jobs $(JOBS)))

@@ -245,6 +245,8 @@ class Call:
     """A transfer under way."""
     parked_by: Event | None = None
     """The PARK that ended the conversation, while the end of the agent's leg isn't told yet."""
+    parked_us: int = 0
+    """When that was told."""
     exit: Exit = HANGUP
     """Where a leaving caller was sent."""
     exit_tries: int = 0

@@ -145,7 +145,11 @@ def parked(state: State, uuid: str) -> None:
 def caller_parked(state: State, call: Call) -> bool:
     """The caller's PARK while the agent consults: music. False when there is no consultation."""
     consult = call.consult
-    if consult is None or not consult.talking or call.phase is not Phase.TALKING:
+    if consult is None or not consult.talking:
+        return False
+    if consult.going == "over" and call.phase is Phase.PARTED:
+        return True  # about to be joined with the other side, or its deadline tells
+    if call.phase is not Phase.TALKING:
         return False
     call.parked = True
     if consult.offer.hold_since_us is None:
@@ -243,9 +247,10 @@ def agent_gone(state: State, call: Call) -> bool:
     if not consult.talking or consult.going == "back":
         _end(state, consult, "failed", "")
         return False
-    consult.going = "over"
-    state.stop_timer(consult.timer)
-    consult.timer = state.start_timer(PARK_US, _left_alone, consult)
+    if not consult.going:  # else they are being joined: asked for twice, the second parts them for a moment
+        consult.going = "over"
+        state.stop_timer(consult.timer)
+        consult.timer = state.start_timer(PARK_US, _left_alone, consult)
     return True
 
 
@@ -395,6 +400,7 @@ def _give_up(state: State, consult: Consult) -> None:
     consult.timer = None
     if consult.call.consult is consult:
         _end(state, consult, "failed", "")
+        consult.call.handed_on = False
         looks.ask(state, consult.call)
 
 

@@ -25,6 +25,7 @@ from py_callcenter.engine import (
 )
 from py_callcenter.engine.calls import Call, OfferState, Phase
 from py_callcenter.engine.looks import (
+    application,
     in_dialplan,
     in_the_park,
     is_bridged,
@@ -102,6 +103,12 @@ def _parked_caller(state: State, call: Call, dump: Event) -> None:
         returning.parked_again(state, call, dump)
 
 
+def _hears_our_music(call: Call, dump: Event) -> bool:
+    """In the park and hearing what we play, also after a conversation: apart from an agent who consulted."""
+    plays = call.playing and dump.get("Channel-State") == "CS_EXECUTE" and application(dump) == "playback"
+    return plays and not moves.moved(call, dump)
+
+
 def _caller_leg(state: State, uuid: str, dump: Event) -> None:
     call = state.calls[uuid]
     call.seen_at = sequence_of(dump)
@@ -113,9 +120,9 @@ def _caller_leg(state: State, uuid: str, dump: Event) -> None:
             talk.bridged(state, uuid, partner)
     elif call.phase is Phase.LEAVING:
         returning.seen_leaving(state, call, dump, parked=is_parked(dump), anew=True)
-    elif is_parked(dump):
+    elif is_parked(dump) or _hears_our_music(call, dump):
         _parked_caller(state, call, dump)
     elif in_dialplan(dump):
         returning.elsewhere(state, call)
     elif dump.get("Channel-State") == "CS_RESET":
-        returning.asleep(state, call)
+        returning.asleep(state, call, dump)

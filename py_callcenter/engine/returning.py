@@ -42,7 +42,7 @@ def parked_again(state: State, call: Call, event: Event) -> None:
         case Phase.CONNECTING:
             _parked_while_connecting(state, call)
         case Phase.TALKING:
-            call.parked_by = event
+            call.parked_by, call.parked_us = event, state.now_us
             state.stop_timer(call.settle_timer)
             call.settle_timer = state.start_timer(SETTLE_US, _settled, call, event)
         case Phase.PARTED:
@@ -234,7 +234,7 @@ def elsewhere(state: State, call: Call) -> None:
         call.transferred = call.handed_on = True
 
 
-def asleep(state: State, call: Call) -> None:
+def asleep(state: State, call: Call, dump: Event) -> None:
     """A look finds the caller between two bridges, where everybody is for some ticks.
 
     At the second look it is for ever: whoever asked for the next bridge, or is to be its other side, has died
@@ -243,9 +243,12 @@ def asleep(state: State, call: Call) -> None:
     if call.forsaken:
         call.forsaken = False
         talk.end(state, call, "system")
-        if call.phase in _WITHOUT_QUEUE and call.stay is not None:
-            exits.leave(state, call, None, call.stay.queue.after_call)
-    elif call.phase in (Phase.TALKING, Phase.PARTED):
+        if call.phase in _WITHOUT_QUEUE:
+            # A start that finds them asleep knows of no queue but the one that is on the channel.
+            queue = state.queues.get(dump.get("variable_cc_queue") or "")
+            queue = queue if call.stay is None else call.stay.queue
+            exits.leave(state, call, None, HANGUP if queue is None else queue.after_call)
+    elif call.phase in (Phase.TALKING, Phase.PARTED, Phase.AWAY):
         call.forsaken = True
         state.start_timer(departures.FORSAKEN_US, looks.ask, call)
 

@@ -46,8 +46,9 @@ def bridged(state: State, first: str, second: str) -> None:
         offer = state.legs.get(uuid)
         if partner not in state.calls and offer is not None:
             consults.agent_bridged(state, offer, partner)
-            if offer.standing and offer.state is OfferState.RINGING:
-                endings.withdraw(state, offer, "ORIGINATOR_CANCEL")
+        with_others = offer is not None and state.calls.get(partner) is not offer.call
+        if offer is not None and with_others and offer.standing and offer.state is OfferState.RINGING:
+            endings.withdraw(state, offer, "ORIGINATOR_CANCEL")
         standby.taken(state, uuid)
 
 
@@ -80,7 +81,7 @@ def _begin(state: State, call: Call, offer: Offer, leg: Leg) -> None:
     state.touch(call)
     call.parked_by, call.handed_on = None, False
     state.stop_timer(offer.watchdog)
-    offer.answer_timer = state.start_timer(ANSWER_PROOF_US, _answer_proven, offer)
+    offer.answer_timer = state.start_timer(ANSWER_PROOF_US, _answer_lasts, offer)
     state.act(SetVariables(call.node, call.uuid, _talking(state, offer)))
     note_taken(state, offer)
 
@@ -121,6 +122,12 @@ def _talking(state: State, offer: Offer) -> tuple[tuple[str, str], ...]:
         ("cc_queue_answered_epoch", str(state.now_us // 1_000_000)),
         *offer.call.wishes.of_ours,
     )
+
+
+def _answer_lasts(state: State, offer: Offer) -> None:
+    """The bridge has lasted long enough, unless it is over and what ended it isn't told yet."""
+    if offer.call.parked_by is None:
+        _answer_proven(state, offer)
 
 
 def _answer_proven(state: State, offer: Offer) -> None:
@@ -168,6 +175,8 @@ def end(
     _answer_proven(state, offer)
     alone = consults.parted(state, call)
     unheld(state, offer)
+    end_us = state.now_us if call.parked_by is None else call.parked_us
+    talk_us = max(0, end_us - offer.talk_since_us)
     state.note(
         ConversationEnded,
         call.node,
@@ -175,8 +184,8 @@ def end(
         queue=offer.stay.queue.name,
         leg=offer.stay.index,
         agent=offer.agent.name,
-        talk_us=state.now_us - offer.talk_since_us,
-        hold_us=offer.hold_us,
+        talk_us=talk_us,
+        hold_us=min(offer.hold_us, talk_us),
         ended_by=ended_by,
         transferred=transferred,
         attended=attended,

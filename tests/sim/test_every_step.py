@@ -11,7 +11,7 @@ import os
 
 import pytest
 import structlog
-from sim.steps.explore import Case, every_step, explore, run
+from sim.steps.explore import Case, Reach, every_step, explore, run
 from sim.steps.misfortunes import ALL
 from sim.steps.stories import STORIES
 
@@ -35,7 +35,7 @@ def quiet(monkeypatch):
 @pytest.mark.timeout(7200)
 @pytest.mark.parametrize("story", STORIES)
 def test_at_no_step_is_anybody_lost(story):
-    total = explore(story, SHARE, PAIRS, seed=0)
+    total = explore(story, Reach(SHARE, (PAIRS,)))
 
     assert not total.failures, "\n".join(
         f"{case.command}: {'; '.join(broken)}" for case, broken in total.failures

@@ -1,4 +1,4 @@
-"""`make steps`: every misfortune at every step of every story (`PAIRS=n`: and n second ones after each)."""
+"""`make steps`: every misfortune at every step of every story (`PAIRS=n`: and n with a second after each)."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import platform
 import sys
 import time
 
-from sim.steps.explore import Case, Tally, explore_all, run
+from sim.steps.explore import Case, Reach, Tally, explore_all, run
 from sim.steps.misfortunes import ALL
 from sim.steps.stories import STORIES
 from sim.steps.tell import tell
@@ -20,7 +20,7 @@ def _many(options: argparse.Namespace) -> int:
     total = Tally()
     jobs = options.jobs or os.cpu_count() or 1
     for story, tally, took_s in explore_all(
-        options.story or tuple(STORIES), options.share, options.pairs, options.seed, jobs
+        options.story or tuple(STORIES), Reach(options.share, tuple(options.more), options.seed), jobs
     ):
         total.join(tally)
         print(
@@ -55,8 +55,14 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="make steps", description=__doc__)
     parser.add_argument("--story", action="append", choices=STORIES, help="only this story; may be repeated")
     parser.add_argument("--share", type=float, default=1.0, help="this part of all cases, always the same")
-    parser.add_argument("--pairs", type=int, default=0, help="second misfortunes drawn for each single one")
-    parser.add_argument("--seed", type=int, default=0, help="other second misfortunes")
+    parser.add_argument(
+        "--more",
+        type=int,
+        nargs="*",
+        default=[],
+        help="so many with a second misfortune after each, a third …",
+    )
+    parser.add_argument("--seed", type=int, default=0, help="others of these")
     parser.add_argument("--jobs", type=int, default=0, help="processes; as many as cores when not given")
     parser.add_argument(
         "--strike",

@@ -1,4 +1,4 @@
-"""Every misfortune at every step of every story; then a second one at a later step of what came of it."""
+"""Every misfortune at every step of every story; then others at later steps of what came of it."""
 
 from __future__ import annotations
 
@@ -11,11 +11,16 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
+from typing import Final
 
 from sim.steps.misfortunes import ALL
 from sim.steps.stage import Blow, Stage, Step
 from sim.steps.stories import STORIES
 from sim.storm.pool import quiet
+
+SOON: Final = 8
+SOON_SHARE: Final = 0.6
+"""What crosses is worse than what follows: so many steps are soon, and so much of what is drawn is soon."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,15 +96,16 @@ def every_step(story: str, steps: Iterable[Step]) -> Iterator[Case]:
                 yield Case(story, ((str(step), what.name),))
 
 
-def second_blow(outcome: Outcome, rng: random.Random) -> Case | None:
-    """The same, and some other misfortune at a later step of what came of it."""
-    [(first, what)] = outcome.case.blows
-    place = next(number for number, step in enumerate(outcome.steps) if str(step) == first)
-    if place + 1 >= len(outcome.steps):
+def another_blow(outcome: Outcome, rng: random.Random) -> Case | None:
+    """The same, and some other misfortune at a later step of what came of it, mostly soon after."""
+    last = outcome.case.blows[-1][0]
+    place = next((number for number, step in enumerate(outcome.steps) if str(step) == last), None)
+    later = () if place is None else outcome.steps[place + 1 :]
+    if not later:
         return None
-    step = rng.choice(outcome.steps[place + 1 :])
-    second = rng.choice([one for one in ALL.values() if one.fits(step)])
-    return Case(outcome.case.story, ((first, what), (str(step), second.name)))
+    step = rng.choice(later[:SOON] if rng.random() < SOON_SHARE else later)
+    what = rng.choice([one for one in ALL.values() if one.fits(step)])
+    return Case(outcome.case.story, (*outcome.case.blows, (str(step), what.name)))
 
 
 def chosen(case: Case, share: float) -> bool:
@@ -108,46 +114,52 @@ def chosen(case: Case, share: float) -> bool:
     return int.from_bytes(digest, "big") < share * 2**32
 
 
-def explore(
-    story: str, share: float, pairs: int, seed: int, aloud: Callable[[str], None] | None = None
-) -> Tally:
-    """All cases of a story, or a share of them, each followed by `pairs` cases with a second misfortune."""
+@dataclass(frozen=True, slots=True)
+class Reach:
+    """How much is tried."""
+
+    share: float = 1.0
+    """This part of the cases with one misfortune."""
+    more: tuple[int, ...] = ()
+    """After each of them so many with a second one, after each of these so many with a third …"""
+    seed: int = 0
+
+
+def explore(story: str, reach: Reach, aloud: Callable[[str], None] | None = None) -> Tally:
+    """All cases of a story, or a part of them."""
     total = Tally()
 
-    def ran(case: Case) -> Outcome:
+    def ran(case: Case, more: tuple[int, ...]) -> Outcome:
         outcome = run(case)
         total.add(outcome)
-        if outcome.broken and aloud is not None:
-            aloud(f"{'; '.join(outcome.broken[:3])}\n  again: {case.command}")
+        if outcome.broken:
+            if aloud is not None:
+                aloud(f"{'; '.join(outcome.broken[:3])}\n  again: {case.command}")
+        elif more:
+            rng = random.Random(f"{case} {reach.seed}")
+            for _ in range(more[0]):
+                further = another_blow(outcome, rng)
+                if further is not None:
+                    ran(further, more[1:])
         return outcome
 
-    plain = ran(Case(story))
+    plain = ran(Case(story), ())
     total.steps = len(plain.steps)
     for case in every_step(story, plain.steps):
-        if not chosen(case, share):
-            continue
-        outcome = ran(case)
-        if outcome.broken:
-            continue
-        rng = random.Random(f"{case} {seed}")
-        for _ in range(pairs):
-            square = second_blow(outcome, rng)
-            if square is not None:
-                ran(square)
+        if chosen(case, reach.share):
+            ran(case, reach.more)
     return total
 
 
-def _one(share: float, pairs: int, seed: int, story: str) -> tuple[str, Tally, float]:
+def _one(reach: Reach, story: str) -> tuple[str, Tally, float]:
     begun_s = time.monotonic()
-    total = explore(story, share, pairs, seed, aloud=partial(print, flush=True))
+    total = explore(story, reach, aloud=partial(print, flush=True))
     return story, total, time.monotonic() - begun_s
 
 
-def explore_all(
-    stories: Iterable[str], share: float, pairs: int, seed: int, jobs: int
-) -> Iterator[tuple[str, Tally, float]]:
+def explore_all(stories: Iterable[str], reach: Reach, jobs: int) -> Iterator[tuple[str, Tally, float]]:
     """Story by story, on some cores: its name, what it came to, and how many seconds that took."""
-    work = partial(_one, share, pairs, seed)
+    work = partial(_one, reach)
     if jobs <= 1:
         yield from map(work, stories)
         return

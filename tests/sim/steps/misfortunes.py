@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Final
 
 from sim.steps.stage import Kind, Moment, Step
+from sim.storm.centre import SECOND
 
 from py_callcenter.engine.actions import Bridge, Originate
+from py_callcenter.engine.errors import EngineError
+from py_callcenter.engine.transfers import Destination
 
 Strike = Callable[[Moment], None]
 
@@ -106,6 +110,19 @@ def _stumbles(moment: Moment) -> None:
         engine.__dict__.pop("on_event", None)
 
 
+@misfortune("after the next", "event")
+def _swapped(moment: Moment) -> None:
+    moment.blinds()
+    moment.link.swap_with = moment.subject
+
+
+@misfortune("the last of its channel that is heard", "event")
+def _unheard(moment: Moment) -> None:
+    moment.blinds()
+    moment.take()
+    moment.link.unheard.add(moment.subject.unique_id)
+
+
 # Commands.
 
 
@@ -142,8 +159,10 @@ def _answer_lost(moment: Moment) -> None:
     moment.centre.at(arrived_us, moment.centre.when_awake, breaks)
 
 
-def _once(target: Any, name: str, instead: Callable[..., Any]) -> None:
-    """The next call of a method of the switch comes to something else."""
+def _once(moment: Moment, name: str, instead: Callable[..., Any]) -> None:
+    """The next call of a method of the switch comes to something else, if there is one soon."""
+    target: Any = moment.centre.switches[moment.node]
+    moment.centre.after(1, target.__dict__.pop, name, None)
 
     def called(*arguments: Any, **named: Any) -> Any:
         target.__dict__.pop(name, None)
@@ -155,14 +174,14 @@ def _once(target: Any, name: str, instead: Callable[..., Any]) -> None:
 @misfortune("nothing comes of it", "command", Originate.__name__)
 def _no_job(moment: Moment) -> None:
     moment.blinds()
-    _once(moment.centre.switches[moment.node], "_job", lambda *_arguments: None)
+    _once(moment, "_job", lambda *_arguments: None)
     moment.take()
 
 
 @misfortune("no bridge comes of it", "command", Bridge.__name__)
 def _no_bridge(moment: Moment) -> None:
     moment.blinds()
-    _once(moment.centre.switches[moment.node], "request_bridge", lambda *_legs: None)
+    _once(moment, "request_bridge", lambda *_legs: None)
     moment.take()
 
 
@@ -173,7 +192,7 @@ def _refused(moment: Moment) -> None:
     def refuse(_text: str, done: Callable[[str], None], **_more: Any) -> None:
         done("-ERR DESTINATION_OUT_OF_ORDER\n")
 
-    _once(moment.centre.switches[moment.node], "dial", refuse)
+    _once(moment, "dial", refuse)
     moment.take()
 
 
@@ -366,3 +385,106 @@ def _agents_leave(moment: Moment) -> None:
     for person in people.agents.values():
         moment.now(people.set_status, person, "Logged Out")
         moment.centre.after(5, people.set_status, person, "Available")
+
+
+@misfortune("the agent sends the caller to another queue")
+def _agent_transfers(moment: Moment) -> None:
+    moment.take()
+    moment.now(_with_phone, moment, lambda phone: phone.refer("queue_sales"))
+
+
+@misfortune("the agent puts the caller on hold")
+def _agent_holds(moment: Moment) -> None:
+    moment.take()
+    moment.now(_with_phone, moment, lambda phone: phone.hold())
+
+
+@misfortune("the agent begins an attended transfer")
+def _agent_consults(moment: Moment) -> None:
+    moment.take()
+    moment.now(
+        _with_phone, moment, lambda phone: phone.attended_transfer("queue_sales", consult_us=2 * SECOND)
+    )
+
+
+def _with_phone(moment: Moment, act: Callable[[Any], object]) -> None:
+    phone = moment.stage.phone
+    if phone is not None and phone.leg is not None and phone.leg.partner is not None:
+        node = moment.centre.switches.index(phone._switch)
+        moment.centre.switch_input(node, lambda _switch: act(phone))
+
+
+@misfortune("another caller comes")
+def _another_caller(moment: Moment) -> None:
+    moment.take()
+    moment.now(moment.centre.people.call, moment.node, "queue_support", 15.0, 3.0)
+
+
+def _by_the_api(name: str, kind: Any, target: str) -> None:
+    def strike(moment: Moment) -> None:
+        moment.take()
+        moment.now(_ask_api, moment, Destination(kind, target))
+
+    misfortune(name)(strike)
+
+
+def _ask_api(moment: Moment, to: Destination) -> None:
+    call = moment.stage.caller
+    known = None if call is None else moment.stage.truth.callers.get(call.uuid)
+    if known is None:
+        return
+    known.asked_us = moment.centre.now_us
+
+    def ask(controller: Any) -> None:
+        with suppress(EngineError):
+            controller.transfer_call(known.uuid, to, keep_wait=True)
+
+    moment.centre.wish(ask)
+
+
+_by_the_api("the API sends the caller to another queue", "queue", "sales")
+_by_the_api("the API sends the caller to an agent", "agent", "a0")
+_by_the_api("the API sends the caller to a message", "extension", "voicemail")
+
+
+# Others, who have a hand in it and tell nobody.
+
+
+def _other(name: str, act: Callable[[Moment, Any], object]) -> None:
+    def strike(moment: Moment) -> None:
+        moment.blinds()
+        moment.take()
+        call = moment.stage.caller
+        if call is not None:
+            node = moment.centre.switches.index(call._switch)
+            moment.now(moment.centre.switch_input, node, lambda _switch: act(moment, call))
+
+    misfortune(name)(strike)
+
+
+def _sends(extension: str) -> Callable[[Moment, Any], object]:
+    return lambda _moment, call: call._switch.transfer(call.leg, extension)
+
+
+def _kill_caller(_moment: Moment, call: Any) -> None:
+    call._switch.hang_up(call.leg, "NORMAL_CLEARING")
+
+
+def _kill_phone(moment: Moment, call: Any) -> None:
+    phone = moment.stage.phone
+    if phone is not None and phone.leg is not None and phone._switch is call._switch:
+        call._switch.hang_up(phone.leg, "NORMAL_CLEARING")
+
+
+def _connect(moment: Moment, call: Any) -> None:
+    phone = moment.stage.phone
+    leg = None if phone is None or phone._switch is not call._switch else phone.leg
+    if leg is not None and leg.answer_state == "answered" and call.alive:
+        call._switch.request_bridge(call.leg, leg)
+
+
+_other("somebody kills the channel of the caller", _kill_caller)
+_other("somebody kills the channel of the agent", _kill_phone)
+_other("somebody sends the caller to a message", _sends("voicemail"))
+_other("somebody sends the caller to another queue", _sends("queue_sales"))
+_other("somebody connects the two", _connect)

@@ -112,6 +112,10 @@ class WatchedLink(Link):
         super().__init__(*arguments)
         self._uneasy_us = self.centre.watched_until_us  # as in production, where canaries always fly
         self.lose_next = 0
+        self.unheard: set[str] = set()
+        """Channels that nothing more is heard of."""
+        self.swap_with: Event | None = None
+        """Comes after the next event."""
         self._held_back: list[Event] | None = None
 
     def hold_back(self, first: Event, for_s: float) -> None:
@@ -147,7 +151,7 @@ class WatchedLink(Link):
 
     def _lost(self, slot: Any) -> None:
         if slot is self.events:
-            self._held_back = None
+            self._held_back = self.swap_with = None
             self.lose_next = 0
         super()._lost(slot)
 
@@ -161,8 +165,14 @@ class WatchedLink(Link):
         if event.name in ("CUSTOM", "HEARTBEAT"):
             super()._on_event(event)
             return
-        take = super()._on_event
+        if event.unique_id in self.unheard:
+            self.centre.health.touch(self.node, self.centre.now_us)
+            return
+        take, life = super()._on_event, self._life
+        behind, self.swap_with = self.swap_with, None
         self.centre.stage.step(self, "event", event, lambda: take(event))
+        if behind is not None and life == self._life and not self.stopped:
+            take(behind)
 
     def perform(self, action: Action) -> None:
         """Send what carries out `action`, or meet with something."""

@@ -185,7 +185,7 @@ class Rules:
                 return
             left_us = 0 if caller is None else caller.entered_us
             rival = {other.offer for other in rivals}
-            if all(other.made_us <= left_us for other in rivals):
+            if min(ring.made_us, *(other.made_us for other in rivals)) <= left_us + self.reach_us:
                 # Called off with the queue that the caller has left; the command is on its way, or was lost.
                 centre.at(left_us + self.reach_us, self._rings_on, ring, rival)
             else:
@@ -193,7 +193,7 @@ class Rules:
 
     def _rings_on(self, ring: Ring, rival: set[str]) -> None:
         still = rival & {other.offer for other in self.truth.living_rings.values()}
-        if still and self.centre.health.calm(ring.node, self.centre.now_us):
+        if ring.alive and still and self.centre.health.calm(ring.node, self.centre.now_us):
             self.broken("I5", ring.call, f"call {ring.call} rings for {ring.offer} and {sorted(still)}")
 
     def chosen(self, node: int, caller: Caller, worker: Worker, queue: str) -> None:
@@ -304,8 +304,12 @@ class Rules:
         )
 
     def _stale(self, caller: Caller) -> bool:
-        """The records have the caller waiting in a queue, but they talked since and were parked again."""
-        return bool(caller.talked_since_us) and caller.parked_us > caller.talked_since_us
+        """The records have the caller waiting in a queue, but they talked since and were parked again, and
+        got no agent after that: whose whole conversation nobody heard of has kept the place.
+        """
+        return bool(caller.talked_since_us) and caller.parked_us > max(
+            caller.talked_since_us, caller.promised_us
+        )
 
     def _phantoms(self, now: int) -> None:
         """I2: nobody waits who isn't there."""
@@ -527,12 +531,14 @@ class Rules:
                     )
         if self.centre.disturbed:
             return
+        undone = {record.agent for record in truth.records if record.kind == "bridge-undone"}
         for agent, spans in by_agent.items():
+            least_us = SECOND if agent in undone else 0
             real = sum(
                 (talk.ended_us or self.centre.now_us) - talk.began_us
                 for caller in truth.callers.values()
                 for talk in caller.talks
-                if talk.agent == agent
+                if talk.agent == agent and (talk.ended_us or self.centre.now_us) - talk.began_us >= least_us
             )
             said = sum(end - begin for begin, end, _call in spans)
             if abs(real - said) > 150_000 * (len(spans) + 1) and agent not in truth.lent:
