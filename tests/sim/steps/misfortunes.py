@@ -285,26 +285,7 @@ def _away_after(moment: Moment) -> None:
 @misfortune("the node dies")
 def _node_dies(moment: Moment) -> None:
     moment.take()
-    moment.now(_restart, moment)
-
-
-def _restart(moment: Moment) -> None:
-    centre, node = moment.centre, moment.node
-    if centre.down[node]:
-        return
-    centre.cut_node(node)
-    centre.down[node] = True
-    centre.spy.switch_died(node)
-    centre.switches[node].restart()
-    centre.health.begin(node)
-    centre.feel()
-
-    def back() -> None:
-        centre.down[node] = False
-        centre.health.end(node, centre.now_us)
-        centre.feel()
-
-    centre.after(2.0, back)
+    moment.now(moment.centre.restart_node, moment.node, 2.0)
 
 
 # The database.

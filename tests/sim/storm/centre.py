@@ -181,6 +181,23 @@ class Centre:
             if link.node == node:
                 self.when_awake(link.cut)
 
+    def restart_node(self, node: int, after_s: float) -> None:
+        """A switch dies with all its calls, unless it is down already, and another run of it begins."""
+        if self.down[node]:
+            return
+        self.cut_node(node)
+        self.down[node] = True
+        self.spy.switch_died(node)
+        self.switches[node].restart()
+        self.health.begin(node)
+        self.feel()
+        self.after(after_s, self._node_is_back, node)
+
+    def _node_is_back(self, node: int) -> None:
+        self.down[node] = False
+        self.health.end(node, self.now_us)
+        self.feel()
+
     # The controller.
 
     def start(self) -> None:

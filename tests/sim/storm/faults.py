@@ -347,21 +347,7 @@ def _node_restarts(centre: Centre, plan: FaultPlan, _rng: random.Random) -> None
 
 
 def _restart(centre: Centre, node: int, for_s: float) -> None:
-    if centre.down[node]:
-        return
-    centre.cut_node(node)
-    centre.down[node] = True
-    centre.spy.switch_died(node)
-    centre.switches[node].restart()
-    centre.health.begin(node)
-    centre.feel()
-
-    def back() -> None:
-        centre.down[node] = False
-        centre.health.end(node, centre.now_us)
-        centre.feel()
-
-    centre.after(min(for_s, left_s(centre)), back)
+    centre.restart_node(node, min(for_s, left_s(centre)))
 
 
 @fault(20, "the switch takes no more originates", blinds=True)
