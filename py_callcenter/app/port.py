@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -11,8 +11,6 @@ from typing import Final, Literal, TypeVar
 
 import structlog
 
-from py_callcenter import __version__
-from py_callcenter._router import BUILD_PROFILE
 from py_callcenter.api.port import (
     AgentRow,
     CallRow,
@@ -30,6 +28,7 @@ from py_callcenter.app.controller import Controller
 from py_callcenter.app.crossing import IntoHub, IntoLoop
 from py_callcenter.app.picture import Picture, QueueFigures, queue_figures
 from py_callcenter.app.rows import WHY_DOWN, node_row, staffing_row
+from py_callcenter.app.scrape import measure
 from py_callcenter.app.secrets import rotate_seal
 from py_callcenter.app.staffing import hints
 from py_callcenter.app.story import tell
@@ -38,10 +37,8 @@ from py_callcenter.engine import EngineError
 from py_callcenter.engine.errors import NotNow, UnknownAgent, UnknownCall, UnknownNode, UnknownQueueName
 from py_callcenter.engine.transfers import Destination, TargetKind
 from py_callcenter.engine.watch import Changes
-from py_callcenter.esl.node import NodeLink
-from py_callcenter.esl.port import State
-from py_callcenter.metrics import Heard, MetricsSnapshot, NodeMetrics, Target
-from py_callcenter.stats import LAG_BOUNDS_US, Hint, Histogram, Stats
+from py_callcenter.metrics import MetricsSnapshot, Target
+from py_callcenter.stats import Hint
 from py_callcenter.store.errors import StoreError
 from py_callcenter.store.store import Store
 
@@ -415,6 +412,9 @@ class HubPort:
         taken = replace(taken, expected=expected, agents_unreachable=unreachable, staffing=self._staffing)
         return await asyncio.to_thread(self._complete, taken, config)
 
+    def _measure(self) -> tuple[MetricsSnapshot, Config]:
+        return measure(self._controller, self._store), self._controller.config
+
     def _complete(self, taken: MetricsSnapshot, config: Config) -> MetricsSnapshot:
         if config is not self._tiers_of[0]:
             queues_of: dict[str, list[str]] = {}
@@ -426,78 +426,6 @@ class HubPort:
             stats = live.stats.copy()
         targets = {q.name: Target(q.service_level.us, q.service_level.percent) for q in config.queues}
         return replace(taken, stats=stats, live_agents=agents, targets=targets)
-
-    def _measure(self) -> tuple[MetricsSnapshot, Config]:
-        controller = self._controller
-        figures = controller.figures
-        now_us = controller.clock.now_us()
-        paces = {node.name: node for node in controller.engine.nodes()}
-        oldest_us = self._store.oldest_us
-        taken = MetricsSnapshot(
-            stats=Stats(),
-            at_us=now_us,
-            agents=dict(controller.engine.agents_by_state()),
-            breaks=controller.engine.break_counts(),
-            nodes={
-                name: NodeMetrics(
-                    up=link.state is State.UP,
-                    events=dict(link.counters.events),
-                    commands=_by_outcome(link.counters.commands),
-                    reconnects=dict(link.counters.reconnects),
-                    parse_errors=link.counters.parse_errors,
-                    shed=link.counters.shed,
-                    held=paces[name].held if name in paces else (),
-                    originates_waiting=paces[name].backlog if name in paces else 0,
-                    originates_refused=paces[name].refused if name in paces else 0,
-                    backlog=link.backlog,
-                    event_lag=figures.event_lag[name].copy()
-                    if name in figures.event_lag
-                    else Histogram(LAG_BOUNDS_US),
-                    durations={word: found.copy() for word, found in link.counters.durations.items()},
-                    heard=_heard(link, now_us),
-                    max_sessions=paces[name].max_sessions if name in paces else 0,
-                    sessions_per_second=paces[name].sessions_per_second if name in paces else 0,
-                )
-                for name, link in controller.links.items()
-            },
-            hub_lag=figures.hub_lag.copy(),
-            decision=figures.decision.copy(),
-            offers=dict(controller.router.offers),
-            candidates=controller.router.candidates.copy(),
-            engine_faults=controller.faults,
-            records_dropped=self._store.dropped,
-            records_pending=self._store.pending,
-            record_write_failures=self._store.failures,
-            spooled_bytes=self._store.spooled_bytes,
-            spool_age_s=0.0 if oldest_us is None else max(0.0, (now_us - oldest_us) / 1e6),
-            database_up=self._store.working,
-            version=__version__,
-            build_profile=BUILD_PROFILE,
-            started_us=controller.started_us,
-        )
-        return taken, controller.config
-
-
-def _heard(link: NodeLink, now_us: int) -> Heard | None:
-    """The switch's last HEARTBEAT, with its moment by our clock."""
-    heartbeat, age_s = link.heartbeat, link.heartbeat_age_s
-    if heartbeat is None or age_s is None:
-        return None
-    return Heard(
-        at_us=now_us - round(age_s * 1e6),
-        started_us=heartbeat.started_us,
-        sessions=heartbeat.sessions,
-        sessions_begun=heartbeat.sessions_begun,
-        idle_cpu=heartbeat.idle_cpu,
-    )
-
-
-def _by_outcome(commands: Mapping[tuple[str, str], int]) -> dict[str, int]:
-    """Commands of all kinds by outcome: ok, error (refused or never sent), unknown."""
-    counts = {"ok": 0, "error": 0, "unknown": 0}
-    for (_word, outcome), count in commands.items():
-        counts[outcome if outcome in ("ok", "unknown") else "error"] += count
-    return counts
 
 
 def _status_of(error: EngineError) -> Literal[400, 404, 409]:
