@@ -36,6 +36,8 @@ from py_callcenter.engine.state import State
 
 FOR_AGENT_US: Final = 60_000_000
 """So long a caller who was transferred to an agent waits for that one."""
+SETTLED_US: Final = 1_000_000
+"""So long after a start nothing is done for those who just wait on: the first phones ring meanwhile."""
 SHORT_ABANDON_US: Final = 5_000_000
 """An abandoned call shorter than this is counted apart (`phase="short"`)."""
 
@@ -176,8 +178,13 @@ def enter(
     elif too_long:
         exits.leave(state, call, "expected-wait", queue.on_full)
         return
-    # In the next turn: the caller waits for a phone to ring, and for nothing else.
-    state.start_timer(0, settle_in, call, stay, shown)
+    # In the next turn: the caller waits for a phone to ring, and for nothing else. After a start that is true
+    # of a thousand at once, who have settled in under the run before.
+    after_us = 0
+    if counted and shown is not None and looks.is_settled(shown):
+        after_us = SETTLED_US
+        call.playing = looks.application(shown) == "playback"  # for all we know
+    state.start_timer(after_us, settle_in, call, stay, shown)
 
 
 def queue_up(state: State, call: Call, stay: Stay, *, new: bool, sent: bool = False) -> bool:
@@ -227,6 +234,7 @@ def settle_in(state: State, call: Call, stay: Stay, shown: Event | None = None) 
     if call.stay is stay and stay.open:
         stamps = stamps_of(state, call, stay)
         if shown is not None:  # the switch reads each byte on its own, while it rings a phone
+            call.playing = False  # or was it the last thing to be played?
             stamps = tuple(one for one in stamps if (shown.get(f"variable_{one[0]}") or "") != one[1])
         if any(name != "cc_epoch" for name, _ in stamps):  # whose stamps they are, as long as they hold
             state.act(SetVariables(call.node, call.uuid, stamps))

@@ -68,6 +68,11 @@ def is_stamped(state: State, dump: Event) -> bool:
     )
 
 
+def is_settled(dump: Event) -> bool:
+    """Whether a channel has what keeps its caller when an agent's leg dies; perhaps by another key's run."""
+    return dump.get("variable_park_after_bridge") == "true" and "variable_cc_tag" in dump
+
+
 def was_ours(state: State, dump: Event) -> bool:
     """Whether a caller's channel carries our stamps for another queue than it names by now: somebody
     transferred them while nobody was looking.

@@ -8,9 +8,9 @@ import pytest
 from sim.restarting import centre, everybody_leaves
 from sim.world import IGNORES, KEY, NODE
 
-from py_callcenter.engine.actions import Kill, SetVariables
+from py_callcenter.engine.actions import Kill, Originate, PlayMusic, SetVariables, StopMusic
 from py_callcenter.engine.identity import Sealer
-from py_callcenter.sim import Step
+from py_callcenter.sim import Behaviour, Step
 
 pytestmark = pytest.mark.sim
 
@@ -177,6 +177,27 @@ def test_a_start_tells_a_switch_nothing_that_its_callers_carry_already():
     )
     assert [line.id for line in world.engine.view(world.now_us).calls] == [one.uuid for one in callers]
     everybody_leaves(world, *callers)
+
+
+def test_the_first_phone_rings_before_a_start_sees_to_those_who_just_wait_on():
+    world = centre("1000", behaviour=Behaviour(answer_after_us=200_000))
+    world.carry_out(world.engine.set_agent_status("1000", "Logged Out", world.now_us))
+    first, second = world.call(), world.call()
+    world.run(2)
+    world.actions.clear()
+    world.restart(after=1)
+
+    world.carry_out(world.engine.set_agent_status("1000", "Available", world.now_us))
+    world.run(0.5)
+
+    told = [action for action in world.actions if getattr(action, "uuid", "") == second.uuid]
+    assert world.sent(Originate)
+    assert not told
+    assert any(action.uuid == first.uuid for action in world.sent(StopMusic)), "it still played"
+    assert world.talks_with(first) == "1000"
+    world.run(1)
+    assert [action.uuid for action in world.sent(PlayMusic)] == [second.uuid]
+    everybody_leaves(world, second, first)
 
 
 def test_of_a_conversation_that_the_switch_shows_no_other_phone_is_asked_for():
