@@ -16,10 +16,12 @@ from sim.steps.misfortunes import ALL
 from sim.steps.stories import STORIES
 
 from py_callcenter.app import notable
+from py_callcenter.engine import endings
+from py_callcenter.engine.recovery import books
 
 pytestmark = pytest.mark.sim
 
-SHARE = float(os.environ.get("STEPS_SHARE", "0.004"))
+SHARE = float(os.environ.get("STEPS_SHARE", "0.002"))
 PAIRS = int(os.environ.get("STEPS_PAIRS", "1"))
 
 
@@ -59,3 +61,25 @@ def test_every_misfortune_finds_something_to_strike():
 
     assert set(cases) == set(ALL)
     assert {run(case).struck for case in cases.values()} == {1}
+
+
+PLANTED = {
+    "a start doesn't close what ended meanwhile": (books, "close", "killed before it", "I2"),
+    "nobody asks again for a phone to be hung up": (
+        endings, "_kill_overdue", "its connection breaks before it arrives", "I3",
+    ),
+}  # fmt: skip
+"""What is broken, by which misfortune it shows, and which promise that breaks."""
+
+
+@pytest.mark.parametrize("bug", PLANTED)
+def test_a_planted_bug_is_found(bug, monkeypatch):
+    module, name, misfortune, rule = PLANTED[bug]
+    story = "the caller gives up while it rings"
+    steps = run(Case(story)).steps
+    cases = [case for case in every_step(story, steps) if case.blows[0][1] == misfortune]
+    assert not [case for case in cases if run(case).broken]
+
+    monkeypatch.setattr(module, name, lambda *_arguments: None)
+
+    assert any(what.startswith(rule) for case in cases for what in run(case).broken)
