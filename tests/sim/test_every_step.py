@@ -56,8 +56,7 @@ def test_the_same_case_is_the_same_story():
 
 def test_every_misfortune_finds_something_to_strike():
     """And strikes it."""
-    steps = run(Case("the agent hangs up")).steps
-    cases = {case.blows[0][1]: case for case in every_step("the agent hangs up", steps)}
+    cases = {case.blows[0][1]: case for case in every_step(run(Case("the agent hangs up")))}
 
     assert set(cases) == set(ALL)
     assert {run(case).struck for case in cases.values()} == {1}
@@ -75,9 +74,8 @@ PLANTED = {
 @pytest.mark.parametrize("bug", PLANTED)
 def test_a_planted_bug_is_found(bug, monkeypatch):
     module, name, misfortune, rule = PLANTED[bug]
-    story = "the caller gives up while it rings"
-    steps = run(Case(story)).steps
-    cases = [case for case in every_step(story, steps) if case.blows[0][1] == misfortune]
+    plain = run(Case("the caller gives up while it rings"))
+    cases = [case for case in every_step(plain) if case.blows[0][1] == misfortune]
     assert not [case for case in cases if run(case).broken]
 
     monkeypatch.setattr(module, name, lambda *_arguments: None)

@@ -20,7 +20,9 @@ def _many(options: argparse.Namespace) -> int:
     total = Tally()
     jobs = options.jobs or os.cpu_count() or 1
     for story, tally, took_s in explore_all(
-        options.story or tuple(STORIES), Reach(options.share, tuple(options.more), options.seed), jobs
+        options.story or tuple(STORIES),
+        Reach(options.share, tuple(options.more), options.seed, options.slow),
+        jobs,
     ):
         total.join(tally)
         print(
@@ -38,7 +40,7 @@ def _many(options: argparse.Namespace) -> int:
 
 
 def _one(options: argparse.Namespace) -> int:
-    case = Case(options.story[0], tuple((at, what) for at, what in options.strike))
+    case = Case(options.story[0], tuple((at, what) for at, what in options.strike), options.slow)
     if options.tell:
         broken = tell(case)
     else:
@@ -72,6 +74,7 @@ def main() -> int:
         metavar=("STEP", "MISFORTUNE"),
         help="one case of one story, such as 'CHANNEL_PARK 2' 'lost'",
     )
+    parser.add_argument("--slow", action="store_true", help="far from a switch that isn't poked")
     parser.add_argument("--tell", action="store_true", help="tell it step by step")
     options = parser.parse_args()
     quiet()

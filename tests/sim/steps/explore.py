@@ -9,7 +9,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Final
 
@@ -29,16 +29,19 @@ class Case:
 
     story: str
     blows: tuple[tuple[str, str], ...] = ()
+    slow: bool = False
+    """Far from the switch, which isn't poked; agents don't rest after a call."""
 
     @property
     def command(self) -> str:
         """What plays it again, told step by step."""
         struck = "".join(f" --strike '{at}' '{what}'" for at, what in self.blows)
-        return f"""make steps MORE="--story '{self.story}'{struck} --tell\""""
+        return f"""make steps MORE="--story '{self.story}'{struck}{" --slow" * self.slow} --tell\""""
 
     def stage(self) -> Stage:
         """The world in which it is played."""
-        return Stage(STORIES[self.story], [Blow(at, ALL[what]) for at, what in self.blows])
+        blows = [Blow(at, ALL[what]) for at, what in self.blows]
+        return Stage(STORIES[self.story], blows, slow=self.slow)
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,12 +91,12 @@ def run(case: Case) -> Outcome:
     return Outcome(case, tuple(broken), tuple(stage.steps), stage.struck)
 
 
-def every_step(story: str, steps: Iterable[Step]) -> Iterator[Case]:
+def every_step(plain: Outcome) -> Iterator[Case]:
     """Each misfortune at each step that it fits."""
-    for step in steps:
+    for step in plain.steps:
         for what in ALL.values():
             if what.fits(step):
-                yield Case(story, ((str(step), what.name),))
+                yield replace(plain.case, blows=((str(step), what.name),))
 
 
 def another_blow(outcome: Outcome, rng: random.Random) -> Case | None:
@@ -105,7 +108,7 @@ def another_blow(outcome: Outcome, rng: random.Random) -> Case | None:
         return None
     step = rng.choice(later[:SOON] if rng.random() < SOON_SHARE else later)
     what = rng.choice([one for one in ALL.values() if one.fits(step)])
-    return Case(outcome.case.story, (*outcome.case.blows, (str(step), what.name)))
+    return replace(outcome.case, blows=(*outcome.case.blows, (str(step), what.name)))
 
 
 def chosen(case: Case, share: float) -> bool:
@@ -123,6 +126,7 @@ class Reach:
     more: tuple[int, ...] = ()
     """After each of them so many with a second one, after each of these so many with a third …"""
     seed: int = 0
+    slow: bool = False
 
 
 def explore(story: str, reach: Reach, aloud: Callable[[str], None] | None = None) -> Tally:
@@ -143,9 +147,9 @@ def explore(story: str, reach: Reach, aloud: Callable[[str], None] | None = None
                     ran(further, more[1:])
         return outcome
 
-    plain = ran(Case(story), ())
+    plain = ran(Case(story, slow=reach.slow), ())
     total.steps = len(plain.steps)
-    for case in every_step(story, plain.steps):
+    for case in every_step(plain):
         if chosen(case, reach.share):
             ran(case, reach.more)
     return total

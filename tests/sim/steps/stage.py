@@ -198,7 +198,7 @@ class StageCentre(Centre):
 class Stage:
     """A story under way, struck or not."""
 
-    def __init__(self, story: Story, blows: Sequence[Blow] = ()) -> None:
+    def __init__(self, story: Story, blows: Sequence[Blow] = (), *, slow: bool = False) -> None:
         self.story = story
         self.steps: list[Step] = []
         self._seen: Counter[str] = Counter()
@@ -208,7 +208,7 @@ class Stage:
         self._counting = False
         self.truth = Truth()
         self.rules = Rules(self.truth)
-        self.centre = StageCentre(_plan(story), self.truth)
+        self.centre = StageCentre(_plan(story, slow=slow), self.truth)
         self.centre.stage = self
         self.centre.restless = True
         self.centre.watched_until_us = self.centre.now_us + round((story.seconds + 30) * SECOND)
@@ -341,7 +341,7 @@ class Stage:
         )
 
 
-def _plan(story: Story) -> Plan:
+def _plan(story: Story, *, slow: bool) -> Plan:
     names = story.agents
     queues = tuple(
         Queue(**{
@@ -361,7 +361,8 @@ def _plan(story: Story) -> Plan:
             Tier(queue=queue, agent=agent, level=1, position=place)
             for queue, agents in serve.items() for place, agent in enumerate(agents, 1)
         ),
-        calls=(), faults=(), wrap_up_s=1.0, delay_s=1.0, poked=True, latency_us=200,
+        calls=(), faults=(), wrap_up_s=0.0 if slow else 1.0, delay_s=1.0,
+        poked=not slow, latency_us=5000 if slow else 200,
         standby=story.standby, consult_s=1e9 if story.consults else 0.0,
         break_s=1e9 if story.breaks.reasons else 0.0, breaks=story.breaks,
     )  # fmt: skip
