@@ -25,6 +25,9 @@ LONG_IDLE_US = 5_000_000
 PATH_DELAY_S = 5.0
 """How long an agent rests when the way to the phone failed (the core's default)."""
 
+ASKED = frozenset({"agent", "consult"})
+"""Sides of legs that we called: wherever others send them, they are nobody's callers."""
+
 BY_ITSELF = frozenset({*LIMITS.values(), "break-over"})
 """Why a status changes that nobody set."""
 
@@ -375,7 +378,7 @@ class Truth:
         if caller is not None:
             caller.parked_us = now
             return
-        if leg.uuid in self.rings or leg.values.get("cc_side") == "agent" or leg.values.get("cc_offer"):
+        if leg.uuid in self.rings or leg.values.get("cc_side") in ASKED or leg.values.get("cc_offer"):
             return
         queue = leg.values.get("cc_queue", "")
         if self.centre.config.queue(queue) is not None:
