@@ -2,20 +2,31 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Final
 
 import structlog
 
 from py_callcenter.app.live import LiveFigures
 from py_callcenter.config import Config
-from py_callcenter.stats import HALF_HOUR_US, WEEKS, Hint, QueueStats, Workload, hint
+from py_callcenter.stats import (
+    HALF_HOUR_US,
+    WEEKS,
+    Hint,
+    QueueStats,
+    Worked,
+    Workload,
+    hint,
+    mean_patience_s,
+)
 from py_callcenter.store import Store, StoreError
 
-WEEK_US: Final = 7 * 86_400 * 1_000_000
-ENOUGH_ABANDONED: Final = 10
-"""Callers who gave up whose mean patience says something."""
+DAY_US: Final = 86_400 * 1_000_000
+WEEK_US: Final = 7 * DAY_US
 
 _log = structlog.get_logger(__name__)
+
+NOTHING: Final = Worked(0, 0, 0, 0, 0)
 
 Past = list[dict[str, int] | None]
 
@@ -23,14 +34,24 @@ Past = list[dict[str, int] | None]
 def hints(config: Config, live: LiveFigures, store: Store, now_us: int) -> dict[str, Hint]:
     """By queue; queues of which too little is known are left out. Blocks: not for the hub."""
     past = _past(store, now_us)
-    work = {}
+    lately = _worked(store, now_us, HALF_HOUR_US)
     with live.reading() as figures:
-        for queue in config.queues:
-            found = figures.stats.queues.get(queue.name)
-            handle_us = None if found is None else found.recent.handle_us(now_us)
-            if found is not None and handle_us is not None:
-                calls = found.recent.calls(now_us)
-                work[queue.name] = Workload(calls, handle_us / 1e6, _patience_s(found))
+        seen = {queue.name: figures.stats.queues.get(queue.name) or QueueStats() for queue in config.queues}
+        known = {
+            name: (found.recent.calls(now_us), found.recent.handle_us(now_us), _patience_s(found))
+            for name, found in seen.items()
+        }
+    day = _worked(store, now_us, DAY_US) if any(None in found for found in known.values()) else {}
+    work = {}
+    for name, (calls, handle_us, patience_s) in known.items():
+        before = day.get(name, NOTHING)
+        mean_us = before.handle_us if handle_us is None else handle_us
+        if mean_us is not None:
+            work[name] = Workload(
+                max(calls, lately.get(name, NOTHING).calls),
+                mean_us / 1e6,
+                before.patience_s if patience_s is None else patience_s,
+            )
     levels = {queue.name: queue.service_level for queue in config.queues}
     return {
         name: hint(
@@ -41,6 +62,14 @@ def hints(config: Config, live: LiveFigures, store: Store, now_us: int) -> dict[
         )
         for name, what in work.items()
     }
+
+
+def _worked(store: Store, now_us: int, for_us: int) -> Mapping[str, Worked]:
+    """What an earlier run of the controller saw too; nothing while the database is away."""
+    try:
+        return store.database.worked(now_us - for_us, now_us)
+    except StoreError:
+        return {}
 
 
 def _past(store: Store, now_us: int) -> tuple[Past, Past]:
@@ -59,9 +88,4 @@ def _past(store: Store, now_us: int) -> tuple[Past, Past]:
 
 
 def _patience_s(queue: QueueStats) -> float | None:
-    """Mean patience: all waiting over those who gave up, which is right for exponential patience."""
-    abandoned = sum(queue.abandoned.values())
-    if abandoned < ENOUGH_ABANDONED:
-        return None
-    waited_us = sum(found.sum_us for found in queue.wait.values())
-    return max(1.0, waited_us / abandoned / 1e6)
+    return mean_patience_s(sum(found.sum_us for found in queue.wait.values()), sum(queue.abandoned.values()))

@@ -56,6 +56,7 @@ __all__ = [
     "ServiceLevelWindow",
     "Size",
     "Stats",
+    "Worked",
     "Workload",
     "agents_needed",
     "count",
@@ -64,6 +65,7 @@ __all__ = [
     "forecast",
     "formula_named",
     "hint",
+    "mean_patience_s",
     "moment",
     "open_spans",
     "quarters",
@@ -111,7 +113,16 @@ if TYPE_CHECKING:
     from py_callcenter.stats.queue_log import QueueLog
     from py_callcenter.stats.recent import HALF_HOUR_US, Recent
     from py_callcenter.stats.service_level import DEFAULT_FORMULA, FORMULA, WINDOW_SECONDS, ServiceLevelWindow
-    from py_callcenter.stats.staffing import WEEKS, Hint, Workload, agents_needed, forecast, hint
+    from py_callcenter.stats.staffing import (
+        WEEKS,
+        Hint,
+        Worked,
+        Workload,
+        agents_needed,
+        forecast,
+        hint,
+        mean_patience_s,
+    )
 else:
     __getattr__ = names(
         __name__,
@@ -163,6 +174,7 @@ else:
             "WAIT_OUTCOMES": "fold",
             "WEEKS": "staffing",
             "WINDOW_SECONDS": "service_level",
+            "Worked": "staffing",
             "Workload": "staffing",
             "agents_needed": "staffing",
             "count": "definitions",
@@ -171,6 +183,7 @@ else:
             "forecast": "staffing",
             "formula_named": "formulas",
             "hint": "staffing",
+            "mean_patience_s": "staffing",
             "moment": "intervals",
             "open_spans": "agents",
             "quarters": "agents",

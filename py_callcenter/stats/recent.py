@@ -7,7 +7,7 @@ from typing import Final
 
 HALF_HOUR_US: Final = 1_800_000_000
 ENOUGH: Final = 10
-"""Conversations whose mean says something."""
+"""Conversations, or callers who gave up, whose mean says something."""
 
 _SLOT_US: Final = 60_000_000
 _SLOTS: Final = HALF_HOUR_US // _SLOT_US

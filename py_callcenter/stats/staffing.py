@@ -17,10 +17,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 from py_callcenter._router import Erlang
-from py_callcenter.stats.recent import HALF_HOUR_US
+from py_callcenter.stats.recent import ENOUGH, HALF_HOUR_US
 
 WEEKS: Final = 4
 STEADY: Final = 5
@@ -42,6 +42,27 @@ class Workload:
     patience_s: float | None = None
 
 
+class Worked(NamedTuple):
+    """Queue legs of one queue. `held_us`: time that those who `talked` held an agent, from ringing to the end
+    of the wrap-up. `waited_us`: of all, also of those who gave up (`abandoned`).
+    """
+
+    calls: int
+    talked: int
+    held_us: int
+    abandoned: int
+    waited_us: int
+
+    @property
+    def handle_us(self) -> int | None:
+        """Mean time that a conversation held an agent; None with few."""
+        return self.held_us // self.talked if self.talked >= ENOUGH else None
+
+    @property
+    def patience_s(self) -> float | None:
+        return mean_patience_s(self.waited_us, self.abandoned)
+
+
 @dataclass(frozen=True, slots=True)
 class Hint:
     """Agents that a queue needs for its service level: for what comes now, and in the next half hour."""
@@ -53,6 +74,11 @@ class Hint:
     calls_next: float
     handle_s: float
     patience_s: float | None
+
+
+def mean_patience_s(waited_us: int, abandoned: int) -> float | None:
+    """All waiting over those who gave up, which is right for exponential patience; None with few."""
+    return max(1.0, waited_us / abandoned / 1e6) if abandoned >= ENOUGH else None
 
 
 def forecast(last: int, past_last: Sequence[int], past_next: Sequence[int]) -> float:

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import islice
 from types import TracebackType
-from typing import Any, Final, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Self, TypeVar
 
 import orjson
 import structlog
@@ -28,6 +28,9 @@ from py_callcenter.store.kept import StandingRow
 from py_callcenter.store.record import RecordLike, StoredRecord
 from py_callcenter.store.retention import Erased, Retention
 from py_callcenter.store.schema import agents, config, meta, records
+
+if TYPE_CHECKING:
+    from py_callcenter.stats import Worked
 
 ARRIVALS_S: Final = 5
 """So long a look at past weeks may take at the most."""
@@ -248,6 +251,11 @@ class Database:
         """Queue legs that began in each stretch of time; see `arrivals`."""
         with self.reading(at_most_s=ARRIVALS_S) as connection:
             return arrivals.arrivals(connection, stretches)
+
+    def worked(self, from_us: int, until_us: int) -> dict[str, Worked]:
+        """What they came to, by queue; see `arrivals`."""
+        with self.reading(at_most_s=ARRIVALS_S) as connection:
+            return arrivals.worked(connection, from_us, until_us)
 
     def statuses(self) -> dict[str, str]:
         """Each agent's status by the last record that changed it."""

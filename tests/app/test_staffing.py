@@ -77,21 +77,49 @@ def test_without_a_database_the_last_half_hour_goes_on(store, monkeypatch):
         raise StoreError("the database is away")
 
     monkeypatch.setattr(store.database, "arrivals", away)
+    monkeypatch.setattr(store.database, "worked", lambda _from, until: away(until))
     hint = hints(configuration(), live_with(conversations(100, NOW_US - 20 * MINUTE, "n")), store, NOW_US)
     assert hint["support"].calls_next == 100
 
 
-def test_ten_who_gave_up_tell_how_patient_callers_are(store):
-    records = conversations(90, NOW_US - 20 * MINUTE, "now")
-    for n in range(10):
+def gone(count, at_us):
+    """Callers who gave up after half a minute."""
+    found = []
+    for n in range(count):
         head = {"node": "fs1", "epoch": 1, "call": f"gone-{n}", "queue": "support", "leg": 1}
-        at_us = NOW_US - 10 * MINUTE
-        records.append(r.QueueEntered(**head, sequence=2 * n, at_us=at_us, priority=0))
-        records.append(
-            r.CallAbandoned(
-                **head, sequence=2 * n + 1, at_us=at_us + 30 * SECOND, wait_us=30 * SECOND, phase="queued"
-            )
-        )
+        end = {"sequence": 2 * n + 1, "at_us": at_us + 30 * SECOND, "wait_us": 30 * SECOND, "phase": "queued"}
+        found.append(r.QueueEntered(**head, sequence=2 * n, at_us=at_us, priority=0))
+        found.append(r.CallAbandoned(**head, **end))
+    return found
+
+
+def test_a_start_a_minute_ago_is_no_quiet_half_hour(store):
+    """What the run before saw is in the database."""
+    now = conversations(100, NOW_US - 20 * MINUTE, "now")
+    store.database.append(now)
+    just_started = live_with(conversations(1, NOW_US - 10 * SECOND, "later"))
+    found = hints(configuration(), just_started, store, NOW_US)
+    assert found["support"] == Hint(14, 14, 100, 100.0, 180.0, None)
+    assert hints(configuration(), live_with(now), store, NOW_US) == found, "nothing is counted twice"
+
+
+def test_after_a_start_in_a_quiet_hour_the_day_says_how_long_calls_take_and_how_patient_callers_are(store):
+    morning_us = NOW_US - 300 * MINUTE
+    store.database.append(conversations(90, morning_us, "morning"))
+    assert hints(configuration(), live_with([]), store, NOW_US)["support"] == Hint(0, 0, 0, 0.0, 180.0, None)
+    store.database.append(gone(10, morning_us))
+    hint = hints(configuration(), live_with([]), store, NOW_US)["support"]
+    assert hint.patience_s == pytest.approx((90 * 10 + 10 * 30) / 10)
+    assert hints(configuration(), live_with([]), store, NOW_US + 25 * 60 * MINUTE) == {}, "yesterday is over"
+
+
+def test_nine_conversations_of_the_day_say_too_little(store):
+    store.database.append(conversations(9, NOW_US - 300 * MINUTE, "morning"))
+    assert hints(configuration(), live_with([]), store, NOW_US) == {}
+
+
+def test_ten_who_gave_up_tell_how_patient_callers_are(store):
+    records = conversations(90, NOW_US - 20 * MINUTE, "now") + gone(10, NOW_US - 10 * MINUTE)
     hint = hints(configuration(), live_with(records), store, NOW_US)["support"]
     assert hint.patience_s == pytest.approx((90 * 10 + 10 * 30) / 10)
     assert hint.now == 12, "Erlang A: some don't stay"
