@@ -5,7 +5,8 @@
 So many callers wait, a hundred of them with music, so many talk. Again and again the controller is killed, an
 agent's phone hangs up meanwhile, and a new process starts, with the priority and the environment that the
 unit gives it. Each moment is counted from the start of that process, by its own log and the kernel's stamp of
-the INVITE. In between a bare script asks the switch for the same picture (table of channels, a dump of each):
+the INVITE. Who had the processors meanwhile is told: the phones are this script, a site has them elsewhere.
+In between a bare script asks the switch for the same picture (table of channels, a dump of each):
 what remains is the switch's own time.
 
 Ends with 1 when the slowest took longer than two seconds.
@@ -14,7 +15,6 @@ Ends with 1 when the slowest took longer than two seconds.
 from __future__ import annotations
 
 import argparse
-import compileall
 import json
 import os
 import signal
@@ -29,7 +29,7 @@ sys.path[:0] = [str(Path(__file__).parents[2] / "tests"), str(Path(__file__).par
 from die import LIMIT_S, Office, since
 from live.sip import until
 from live.switch import FreeSwitch
-from stage import MANY_PORTS, on_a_switch
+from stage import MANY_PORTS, Shares, on_a_switch
 
 MOMENTS = {
     "loaded, database read": "controller_started",
@@ -38,19 +38,21 @@ MOMENTS = {
 }
 
 
-def once(office: Office) -> dict[str, float]:
+def once(office: Office) -> tuple[dict[str, float], str]:
+    """Seconds to each moment, and who had the processors until the phone rang."""
     rings = set(office.ends._rings)
     office.controller.stop(signal.SIGKILL)
     busy = next(ring for ring in list(office.ends._rings.values()) if not ring.ended_ns)
     office.ends._hang_up(busy)
     time.sleep(1)
-    began = time.time()
+    began, shares = time.time(), Shares(office.switch)
     office.controller.launch()
     until(lambda: set(office.ends._rings) - rings, "a phone rings", 30)
+    told = shares.told(office.controller)
     rang = min(ring.rang_ns for call, ring in list(office.ends._rings.items()) if call not in rings) / 1e9
     until(office.controller.ready, "the controller is ready", 30)
     took = {name: since(office, began, what) for name, what in MOMENTS.items()}
-    return took | {"a phone rings": rang - began}
+    return took | {"a phone rings": rang - began}, told
 
 
 def bare(switch: FreeSwitch) -> tuple[int, float, float, int]:
@@ -88,9 +90,11 @@ def play(switch: FreeSwitch, folder: Path, waiting: int, talking: int, times: in
         for _ in range(times):
             time.sleep(3)
             channels, table_s, dumps_s, size = bare(switch)
-            runs.append(once(office))
+            run, told = once(office)
+            runs.append(run)
             shown = ", ".join(f"{name} {at:.3f}" for name, at in runs[-1].items())
             print(f"  {shown} s (load {os.getloadavg()[0]:.1f})")
+            print(f"    {told}")
             print(
                 f"    a bare script: {channels} channels listed in {table_s * 1000:.0f} ms, "
                 f"dumped in {dumps_s * 1000:.0f} ms, {size / 1e6:.1f} MB",
@@ -113,8 +117,6 @@ def main() -> int:
     parser.add_argument("--talking", type=int, default=100)
     parser.add_argument("--times", type=int, default=5)
     given = parser.parse_args()
-    # As `make` leaves it, whatever was edited since.
-    compileall.compile_dir(Path(__file__).parents[2] / "py_callcenter", quiet=1)
     return on_a_switch(
         lambda switch, folder: play(switch, folder, given.waiting, given.talking, given.times),
         rtp_ports=MANY_PORTS,
