@@ -13,6 +13,7 @@ from sqlalchemy import select
 from py_callcenter.config import Config, Tier
 from py_callcenter.engine import records as r
 from py_callcenter.engine.identity import Sealer
+from py_callcenter.engine.returning import SETTLE_US
 from py_callcenter.reports import ask, build
 from py_callcenter.stats import LOGGED_IN_STATES, fold_call, moment, zone_named
 from py_callcenter.store import Database, Retention, StoreError
@@ -204,7 +205,9 @@ def test_the_talk_after_an_attended_transfer_is_the_agents_and_no_queues(url):
             assert agents["2000"]["average_talk_seconds"] == round(both_us / 2 / SECOND, 3)
             assert agents["2000"]["answered"] == 1
             assert agents["2000"]["wrap_up_seconds"] == 7
-            assert agents["2000"]["state_in_a_queue_call_seconds"] == agents["2000"]["talk_seconds"]
+            # The agent is in the call until their own phone is gone, some ticks after the caller has left.
+            letting_go = agents["2000"]["state_in_a_queue_call_seconds"] - agents["2000"]["talk_seconds"]
+            assert 0 <= letting_go <= SETTLE_US / SECOND
             queues = {row["queue"]: row for row in report("queues").rows}
             assert sorted(queues) == ["billing", "support"]
             assert queues["billing"]["offered"] == queues["billing"]["answered"] == 1
