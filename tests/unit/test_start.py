@@ -144,11 +144,14 @@ def test_a_library_is_loaded_without_what_it_only_keeps_for_later():
 
 
 def test_awaiting_a_logger_works_though_a_start_leaves_out_what_awaits():
-    loaded_by(
+    loaded = loaded_by(
         "from py_callcenter import logs\nimport sys\nassert 'asyncio' not in sys.modules\n"
-        "import asyncio, structlog\nlogs.set_up('json')\n"
-        "asyncio.run(structlog.get_logger('x').bind().ainfo('said'))"
+        "import asyncio, io, structlog\nout, sys.stderr = sys.stderr, io.StringIO()\nlogs.set_up('json')\n"
+        "asyncio.run(structlog.get_logger('x').bind().ainfo('said'))\n"
+        "told, sys.stderr = sys.stderr.getvalue(), out\nassert '\"event\":\"said\"' in told, told"
     )
+
+    assert "asyncio" in loaded
 
 
 def test_what_is_loaded_late_is_there_when_asked_for():
