@@ -148,7 +148,7 @@ def test_awaiting_a_logger_works_though_a_start_leaves_out_what_awaits():
         "from py_callcenter import logs\nimport sys\nassert 'asyncio' not in sys.modules\n"
         "import asyncio, io, structlog\nout, sys.stderr = sys.stderr, io.StringIO()\nlogs.set_up('json')\n"
         "asyncio.run(structlog.get_logger('x').bind().ainfo('said'))\n"
-        "told, sys.stderr = sys.stderr.getvalue(), out\nassert '\"event\":\"said\"' in told, told"
+        'told, sys.stderr = sys.stderr.getvalue(), out\nassert \'"event":"said"\' in told, told'
     )
 
     assert "asyncio" in loaded
