@@ -35,7 +35,7 @@ sys.path[:0] = [str(Path(__file__).parents[2] / "tests"), str(Path(__file__).par
 import httpx
 from endpoints import Endpoints
 from live.product import Controller, Setup
-from live.sip import until
+from live.sip import StoryError, until
 from live.switch import FreeSwitch
 from live.test_nodes import TwoSwitches
 from live.wire_cutter import WireCutter
@@ -296,7 +296,7 @@ def one_of_two(first: FreeSwitch, folder: Path, waiting: int, talking: int) -> b
         offered = metric("callcenter_queue_calls_offered_total")
         first.stop(signal.SIGKILL)
         died_s = time.monotonic()
-        until(lambda: metric("callcenter_queue_calls_waiting") == len(before), "the dead ones are gone", 20)
+        _the_dead_are_gone(controller, len(before))
         noticed_s = time.monotonic() - died_s
         time.sleep(5)
         after = [c["id"] for c in controller.get("calls") if c["state"] == "waiting"]
@@ -324,6 +324,21 @@ def one_of_two(first: FreeSwitch, folder: Path, waiting: int, talking: int) -> b
         if is_so:
             print(f"  NOT AS BEFORE: {what}")
     return not any(wrong.values())
+
+
+def _the_dead_are_gone(controller: Controller, others: int) -> None:
+    """Only those wait who wait on the other switch."""
+    try:
+        until(
+            lambda: controller.metric("callcenter_queue_calls_waiting") == others,
+            "the dead ones are gone",
+            20,
+        )
+    except StoryError:
+        waiting = controller.metric("callcenter_queue_calls_waiting")
+        print(f"  NOT AS BEFORE: {waiting:g} wait, {others} waited on the other switch", flush=True)
+        print(f"  nodes: {controller.get('nodes')}", *controller.log.splitlines()[-12:], sep="\n  ")
+        raise
 
 
 def channels(switch: FreeSwitch) -> set[str]:

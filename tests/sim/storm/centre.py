@@ -105,7 +105,6 @@ class Centre:
     def at(self, due_us: int, run: Callable[..., object], *arguments: Any) -> None:
         """Do something at a moment; the same moment keeps the order of asking."""
         self._order += 1
-        # Not `max`: each message and step asks.
         due_us = max(self.now_us, due_us)
         heapq.heappush(self._agenda, (due_us, self._order, run, arguments))
 
