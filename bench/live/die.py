@@ -291,7 +291,7 @@ def one_of_two(first: FreeSwitch, folder: Path, waiting: int, talking: int) -> b
             "all wait and talk",
             90 + waiting / 10,
         )
-        there = channels(second)
+        there = all_channels(second, waiting // 2 + talking // 2 * 2)
         before = [c["id"] for c in controller.get("calls") if c["state"] == "waiting" and c["id"] in there]
         offered = metric("callcenter_queue_calls_offered_total")
         first.stop(signal.SIGKILL)
@@ -343,6 +343,12 @@ def _the_dead_are_gone(controller: Controller, others: int) -> None:
 
 def channels(switch: FreeSwitch) -> set[str]:
     return {line.split(",")[0] for line in switch.api("show channels").splitlines() if line[8:9] == "-"}
+
+
+def all_channels(switch: FreeSwitch, legs: int) -> set[str]:
+    """Every one of `legs`: `show channels` reads the switch's database, which is written behind the calls."""
+    until(lambda: len(channels(switch)) == legs, f"the switch's table shows {legs} channels", 30)
+    return channels(switch)
 
 
 def main() -> int:
