@@ -54,6 +54,8 @@ def test_a_full_switch_blames_nobody_and_the_caller_is_connected_when_there_is_r
     office = open_for_business(Setup().queue().agent("a1", phone, status="On Break"))
     caller = sip.caller("queue_support")
     office.wait_metric("callcenter_queue_calls_waiting", 1, queue="support")
+    # Whoever knows that the switch is full asks nothing of it, so that look has to come before.
+    until(lambda: office.log.count("esl_synchronised") == 2, "the second look of the start is over")
     limited(max_sessions=1)
     office.set_status("a1", "Available")
     until(lambda: refused(office) >= 1, "the switch refused an originate")
