@@ -107,6 +107,7 @@ def call_from(state: State, node: str, event: Event, first_us: int) -> Call:
         wishes=wishes_,
         first_us=first_us,
         source=moves.source(event),
+        extension=moves.extension(event),
     )
 
 

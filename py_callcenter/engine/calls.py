@@ -153,6 +153,8 @@ class Stay:
     """Wait before this queue leg that counts in the order."""
     resumed: bool = False
     """It is that of a place lost a moment ago."""
+    astray: bool = False
+    """The caller is offered to nobody, for nobody knows where they are (`holds.lose`)."""
     stays_for: object = None
     """The order to divert this queue (`divert.Divert`) that has brought them back to it, and leaves them."""
 
@@ -218,11 +220,15 @@ class Call:
     phase: Phase = Phase.WAITING
     source: str = ""
     """Where the last PARK came from, by the switch's mark (`moves.source`)."""
+    extension: str = ""
+    """In which extension that was."""
     news: int = 0
     """Counts what was told of where the channel is."""
     seen_at: int = 0
     """`Event-Sequence` of the last look at the channel: the switch counts its events and its dumps alike."""
     parked: bool = True
+    crossed: bool = False
+    """Somebody sends the caller elsewhere while the switch is asked to join them with an agent."""
     playing: bool = False
     music_since_us: int = 0
     stay: Stay | None = None
@@ -256,4 +262,9 @@ class Call:
     unstamped: bool = False
     """What we set on the channel may not have got there."""
     settle_timer: int | None = None
-    """The one deadline of the call itself: parted, or leaving."""
+    """The one deadline of the call itself: parted, leaving, or let go by a bridge that came to nothing."""
+
+    @property
+    def being_joined(self) -> bool:
+        """Whether the switch was asked to join them with an agent, and hasn't told what came of it."""
+        return self.winner is not None and self.winner.state is OfferState.BRIDGING

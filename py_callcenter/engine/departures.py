@@ -5,13 +5,16 @@ from __future__ import annotations
 from typing import Final
 
 from py_callcenter._router import Event
-from py_callcenter.engine import exits, talk
+from py_callcenter.engine import exits, looks, talk
+from py_callcenter.engine.actions import SetVariables
 from py_callcenter.engine.calls import Call, Phase
-from py_callcenter.engine.moves import moved
+from py_callcenter.engine.moves import moved, source, stamp
 from py_callcenter.engine.state import State
 
 FORSAKEN_US: Final = 5_000_000
 """A channel whose bridge ends is parked, bridged or gone within a tick or two."""
+CROSSING_US: Final = 200_000
+"""A bridge is there 35 to 57 ms after it was asked for (measured), or never."""
 
 
 def unparked(state: State, call: Call, event: Event) -> bool:
@@ -20,8 +23,28 @@ def unparked(state: State, call: Call, event: Event) -> bool:
     """
     if not moved(call, event):
         return False
+    if call.being_joined:
+        crossing(state, call)
+        return False
     departed(state, call)
     return True
+
+
+def crossing(state: State, call: Call) -> None:
+    """Somebody sends a caller elsewhere in the milliseconds in which we join them with an agent. Either may
+    win, at times the bridge after the transfer has been told; an agent's leg that we hung up now would leave
+    such a caller with nobody. So the switch does as it likes, and a look tells.
+    """
+    call.crossed = True
+    state.start_timer(CROSSING_US, looks.ask, call)
+
+
+def stayed(state: State, call: Call, event: Event) -> None:
+    """They are joined, so the bridge has won. The transfer's mark is old news then."""
+    call.crossed = False
+    if moved(call, event):
+        call.source = source(event)
+        state.act(SetVariables(call.node, call.uuid, (("cc_source", stamp(call)),)))
 
 
 def departed(state: State, call: Call) -> None:
@@ -33,7 +56,7 @@ def departed(state: State, call: Call) -> None:
         return
     exits.note_left(state, call, stay, "transferred", "")
     exits.out_of_core(state, call, stay)
-    call.parked = call.playing = False
+    call.parked = call.playing = call.crossed = False
     call.phase = Phase.AWAY
 
 

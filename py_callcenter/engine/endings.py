@@ -19,6 +19,10 @@ from py_callcenter.engine.state import State
 
 REGAIN_US: Final = 500_000
 """So long a caller may take to be parked again after a bridge that its other side spoilt."""
+NOT_READY: Final = "DESTINATION_OUT_OF_ORDER"
+"""So the switch ends a leg that it was to join with one that somebody has sent elsewhere meanwhile
+(switch_ivr_bridge.c 1.11.1, line 1221).
+"""
 KILL_DEADLINE_US: Final = 2_000_000
 KILL_ROUNDS: Final = 3
 SPARED_US: Final = 10_000_000
@@ -58,8 +62,13 @@ def end_after_talk(state: State, offer: Offer, *, hang_up: bool) -> None:
 
 def give_up(state: State, offer: Offer, fault: Fault, cause: str) -> None:
     """An answered offer came to nothing before the bridge: the caller keeps the place (race R5)."""
+    call = offer.call
     if offer.state is OfferState.BRIDGING:
-        state.start_timer(REGAIN_US, _regain, offer.call)
+        holds.lose(state, call)
+        state.stop_timer(call.settle_timer)
+        call.settle_timer = state.start_timer(REGAIN_US, _regain, call)
+        if cause == NOT_READY:
+            looks.ask(state, call)
     offer.fault = fault
     offer.cause = cause
     end(state, offer, "NORMAL_CLEARING")

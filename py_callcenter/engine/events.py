@@ -130,6 +130,9 @@ def _on_bridge(state: State, node: str, event: Event) -> None:
     calls = [call for call in map(state.calls.get, legs) if call is not None]
     if not any(is_old(call, event) for call in calls):
         talk.bridged(state, *legs)
+        for call in calls:
+            if call.crossed and call.uuid == event.unique_id:
+                departures.stayed(state, call, event)
 
 
 def _on_hold(state: State, _node: str, event: Event) -> None:

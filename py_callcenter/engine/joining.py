@@ -10,7 +10,7 @@ from typing import Final
 
 from py_callcenter.config import expand_record_template
 from py_callcenter.config.rules import RuleError
-from py_callcenter.engine import announce, looks, music
+from py_callcenter.engine import announce, holds, looks, music
 from py_callcenter.engine.actions import Bridge, Kill, SetVariables, StartRecording
 from py_callcenter.engine.agent_legs import describe
 from py_callcenter.engine.calls import Call, Leg, Offer, OfferState, Phase
@@ -153,6 +153,7 @@ def _look_overdue(state: State, offer: Offer) -> None:
     """The switch doesn't say where the caller is: free the agent, and ask until it does."""
     if offer.state is OfferState.BRIDGING:
         offer.fault, offer.cause = "path_error", "BRIDGE_FAILED"
+        holds.lose(state, offer.call)
         end(state, offer, "NORMAL_CLEARING")
 
 
@@ -176,6 +177,7 @@ def bridge_failed(state: State, offer: Offer) -> None:
 def assume_parked(state: State, call: Call) -> None:
     """The caller lives and is nowhere else."""
     call.parked = True
-    call.playing = False
+    call.playing = call.crossed = False
+    holds.find(state, call)
     music.start(state, call)
     connect(state, call)

@@ -32,6 +32,11 @@ def moved(call: Call, event: Event) -> bool:
     return mark != call.source and _BY_TRANSFER in mark
 
 
+def extension(event: Event) -> str:
+    """The extension that a channel was sent to last, also when it never got there."""
+    return event.get("Caller-Destination-Number") or ""
+
+
 def stamp(call: Call) -> str:
     """What is stamped on the channel to know a later transfer by: the moment and id of the mark."""
     return ":".join(call.source.split(":")[:2])
@@ -47,5 +52,5 @@ def parked(call: Call, event: Event) -> bool:
     """Take note of a PARK. False for one that is no news: it was told before what we know by now."""
     if source(event) == call.source and event.get("Channel-State") == "CS_EXECUTE":
         return False
-    call.source = source(event)
+    call.source, call.extension = source(event), extension(event)
     return True

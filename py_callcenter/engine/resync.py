@@ -112,12 +112,17 @@ def _hears_our_music(call: Call, dump: Event) -> bool:
 def _caller_leg(state: State, uuid: str, dump: Event) -> None:
     call = state.calls[uuid]
     call.seen_at = sequence_of(dump)
-    if moves.moved(call, dump) and not in_the_park(dump):
-        departures.departed(state, call)  # while nobody was looking
+    if moves.moved(call, dump) and not in_the_park(dump):  # while nobody was looking
+        if call.being_joined and not in_dialplan(dump):
+            departures.crossing(state, call)
+        else:
+            departures.departed(state, call)
     if is_bridged(dump):
         partner = partner_of(dump)
         if partner:
             talk.bridged(state, uuid, partner)
+            if call.crossed and call.phase is Phase.TALKING:
+                departures.stayed(state, call, dump)
     elif call.phase is Phase.LEAVING:
         returning.seen_leaving(state, call, dump, parked=is_parked(dump), anew=True)
     elif is_parked(dump) or _hears_our_music(call, dump):

@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Final
 
 from py_callcenter._router import Event
-from py_callcenter.config import HANGUP
+from py_callcenter.config import HANGUP, Exit, shapes
 from py_callcenter.engine import (
     arrival,
     callers,
@@ -14,6 +14,7 @@ from py_callcenter.engine import (
     departures,
     endings,
     exits,
+    holds,
     joining,
     looks,
     moves,
@@ -35,6 +36,7 @@ def parked_again(state: State, call: Call, event: Event) -> None:
     if _old_news_or_moved(state, call, event) or consults.caller_parked(state, call):
         return
     call.parked, call.forsaken = True, False
+    holds.find(state, call)
     name = event.get("variable_cc_queue") or ""
     match call.phase:
         case Phase.WAITING:
@@ -64,18 +66,40 @@ def _old_news_or_moved(state: State, call: Call, event: Event) -> bool:
     if looks.is_old(call, event):
         return True
     moved = moves.moved(call, event)
+    # A bridge that was asked for after the transfer hides its mark.
+    sent_on = moved or call.crossed or moves.extension(event) != call.extension
+    call.crossed = False
     if not moves.parked(call, event) and call.phase is Phase.AWAY:
+        return True
+    in_the_queue = call.phase in (Phase.WAITING, Phase.CONNECTING)
+    if in_the_queue and sent_on and event.get("Channel-State") == "CS_PARK":
+        _finish_transfer(state, call, event)
         return True
     if not moved or call.phase not in (Phase.WAITING, Phase.CONNECTING, Phase.TALKING, Phase.PARTED):
         return False
     call.parked = True
-    if call.phase in (Phase.WAITING, Phase.CONNECTING):
+    if in_the_queue:
         _moved(state, call, event)
     else:
         talk.end(state, call, "system", transferred=True)
         call.transferred = True
         _after_talk(state, call, event)
     return True
+
+
+def _finish_transfer(state: State, call: Call, event: Event) -> None:
+    """The switch itself has parked a caller whom somebody sent elsewhere while we joined them with an agent:
+    both came to nothing. They go where they were sent; to a place that we can't name, back into the queue.
+    """
+    to, context = moves.extension(event), event.get("Caller-Context") or ""
+    call.parked = True
+    if call.stay is None or not (shapes.is_extension(to) and shapes.is_context(context)):
+        _moved(state, call, event)
+        return
+    exits.note_left(state, call, call.stay, "transferred", "")
+    exits.out_of_core(state, call, call.stay)
+    call.wishes = replace(call.wishes, exit=None)
+    exits.leave(state, call, None, Exit(to, context))
 
 
 def _parked_while_waiting(state: State, call: Call, event: Event) -> None:
@@ -256,6 +280,8 @@ def asleep(state: State, call: Call, dump: Event) -> None:
 def lives(state: State, call: Call) -> None:
     """A look that we asked for shows the caller where we think, or nowhere in particular."""
     match call.phase:
+        case Phase.WAITING | Phase.CONNECTING if not call.parked and state.is_pending(call.settle_timer):
+            pass  # a bridge has just let go of them: the switch tells of the park within a tick or two
         case Phase.WAITING if call.unstamped and call.stay is not None:
             call.unstamped = False
             callers.settle_in(state, call, call.stay)

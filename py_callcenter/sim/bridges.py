@@ -164,7 +164,7 @@ class Bridges(Channels):
             return
         if not second.alive or second.ticket != ticket_2:
             first.bridging = None
-            self._partner_vanished(first, second)
+            self.partner_vanished(first, second)
             return
         first.bridging = second.bridging = None
         first.running = second.running = "CS_SOFT_EXECUTE"
@@ -212,7 +212,7 @@ class Bridges(Channels):
             )
             self.fire(leg, "display", lead=lead)
 
-    def _partner_vanished(self, leg: Leg, gone: Leg) -> None:
+    def partner_vanished(self, leg: Leg, gone: Leg) -> None:
         """The second leg died, before it left its park loop or after: two rules (1146-1284)."""
         leg.unset("uuid_bridge")
         if gone.heeded:
@@ -269,6 +269,9 @@ class Bridges(Channels):
 
     def _first_notices(self, first: Leg, gone: Leg) -> None:
         """The second leg hung up; the first runs the bridge's loop and decides about itself."""
+        if first.partner is not gone:  # a transfer in the same tick goes first
+            self.destroy(gone)
+            return
         first.partner = gone.partner = None
         if first.alive:
             hears = first.playback is not None
@@ -293,6 +296,10 @@ class Bridges(Channels):
 
     def _second_notices(self, gone: Leg, second: Leg) -> None:
         """The first leg hung up: the second goes its way, then the first's thread winds up."""
+        if second.partner is not gone:  # a transfer in the same tick goes first
+            self.report(gone)
+            self.destroy(gone)
+            return
         second.partner = gone.partner = None
         if second.alive:
             stays = second.bridging is None and second.routing is None
@@ -301,16 +308,7 @@ class Bridges(Channels):
                 self._begin_hangup(second, "NORMAL_CLEARING")
             self._learn(second, gone)
             if second.bridging is None:
-                if second.routing is not None:
-                    extension = second.routing
-                    second.routing = None
-                    self.route(second, extension)
-                elif second.is_true("park_after_bridge") and not dropped:
-                    self.park(second, "CS_PARK")
-                else:
-                    if second.alive:
-                        self._begin_hangup(second, "NORMAL_CLEARING")
-                    self.report(second)
+                self._second_goes_on(second, dropped=dropped)
         gone.unset("bridge_to")
         self.stop_playback(gone)
         self.fire_unbridge(gone, second)
@@ -323,6 +321,18 @@ class Bridges(Channels):
             self.destroy(second)
         elif second.party is not None:
             second.party.parted(second)
+
+    def _second_goes_on(self, second: Leg, *, dropped: bool) -> None:
+        if second.routing is not None:
+            extension = second.routing
+            second.routing = None
+            self.route(second, extension)
+        elif second.is_true("park_after_bridge") and not dropped:
+            self.park(second, "CS_PARK")
+        else:
+            if second.alive:
+                self._begin_hangup(second, "NORMAL_CLEARING")
+            self.report(second)
 
     def _after_bridge(self, leg: Leg) -> None:
         """1895-1940: what the survivor does."""

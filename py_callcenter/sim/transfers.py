@@ -26,9 +26,8 @@ class Transfers(Bridges):
             return False
         leg.ticket += 1
         expected = leg.bridging
-        if expected is not None and leg.leads and leg.heeded and expected.bridging is leg:
-            # Seen on 1.11.1 from 5 to 25 ms after uuid_bridge; before that the other sleeps on in CS_RESET.
-            self.wake(self._left_alone, expected, expected.ticket)
+        if expected is not None and not (leg.leads and leg.heeded and expected.bridging is leg):
+            expected = None  # before that the other sleeps on in CS_RESET
         leg.bridging = None
         partner = leg.partner
         if partner is not None:
@@ -44,16 +43,29 @@ class Transfers(Bridges):
         leg.pending = "CS_ROUTING"
         leg.routing = extension
         leg.steps = []
-        if partner is None:
+        if expected is not None:
+            self.wake(self._stop_waiting, leg, leg.ticket, expected, expected.ticket)
+        elif partner is None:
             self.wake(self._take_route, leg, leg.ticket)
         else:
             self.wake(self._leave_bridge, leg, partner, leg.ticket)
         return True
 
-    def _left_alone(self, leg: Leg, ticket: int) -> None:
-        """The first leg went elsewhere while this one waited to be joined."""
-        if leg.alive and leg.ticket == ticket:
-            self.hang_up(leg, "DESTINATION_OUT_OF_ORDER")
+    def _stop_waiting(self, leg: Leg, ticket: int, expected: Leg, expected_ticket: int) -> None:
+        """The thread of a first leg that waits to be joined notices its transfer, within a tick.
+
+        It ends the other leg and goes. If that has died by now, it parks instead, and the transfer comes to
+        nothing: so in 52 of 76 tries on 1.11.1 with both in one breath, 2 to 45 ms after uuid_bridge.
+        """
+        if not leg.alive or leg.ticket != ticket:
+            return
+        if not expected.alive:
+            leg.routing = None
+            self.partner_vanished(leg, expected)
+            return
+        if expected.ticket == expected_ticket:
+            self.hang_up(expected, "DESTINATION_OUT_OF_ORDER")
+        self._take_route(leg, ticket)
 
     def _take_route(self, leg: Leg, ticket: int) -> None:
         if not leg.alive or leg.ticket != ticket or leg.routing is None:

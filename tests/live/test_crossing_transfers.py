@@ -15,6 +15,12 @@ pytestmark = [pytest.mark.live, pytest.mark.timeout(300)]
 MOMENTS = 20
 
 
+def joined(dump: str) -> bool:
+    """Whether a channel is in a bridge. What it heard before, the switch shows still."""
+    state = next(line for line in dump.splitlines() if line.startswith("Channel-State:"))
+    return state.endswith(("CS_SOFT_EXECUTE", "CS_EXCHANGE_MEDIA"))
+
+
 def test_a_caller_sent_elsewhere_while_the_agents_leg_is_joined_is_with_one_of_the_two(
     sip, switch, open_for_business
 ):
@@ -39,7 +45,8 @@ def test_a_caller_sent_elsewhere_while_the_agents_leg_is_joined_is_with_one_of_t
 
             quiet_for(4.5, "the caller is left in peace", lambda c=caller: c.over)
 
-            if "1000,100,900" in switch.api(f"uuid_getvar {uuid} current_application_data"):
+            if not joined(switch.api(f"uuid_dump {uuid}")):
+                assert "1000,100,900" in switch.api(f"uuid_getvar {uuid} current_application_data")
                 reached["message"] += 1
                 until(lambda x=line: x.over, "the agent's phone is let go")
                 assert office.metric("callcenter_agents", state="waiting") == 2
@@ -55,5 +62,5 @@ def test_a_caller_sent_elsewhere_while_the_agents_leg_is_joined_is_with_one_of_t
             office.wait_metric("callcenter_agents", 1, state="waiting")
     finally:
         phone.stop()
-    assert reached["message"] > MOMENTS / 2, reached
+    assert min(reached.values()) > 0, "the moments are around the bridge"
     assert not office.metric("callcenter_invariant_violations_total")

@@ -158,8 +158,13 @@ def connections_break(world: Crossing) -> None:
 
 
 def caller_is_sent_elsewhere(world: Crossing) -> None:
-    """By another program."""
+    """To another queue, by another program."""
     world.centre.ask_switch(0, [f"api uuid_transfer {world.call.uuid} queue_sales XML default\n\n".encode()])
+
+
+def caller_is_sent_out(world: Crossing) -> None:
+    """Out of the queues, by another program."""
+    world.centre.ask_switch(0, [f"api uuid_transfer {world.call.uuid} voicemail XML default\n\n".encode()])
 
 
 def controller_dies(world: Crossing) -> None:
@@ -307,6 +312,32 @@ def test_several_agents_answer_as_the_caller_leaves(first):
             )
         world.centre.run(1)
         assert world.verdict() == []
+
+
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize(
+    ("sent", "second"),
+    [
+        (caller_is_sent_out, agent_hangs_up),
+        (caller_is_sent_out, connections_break),
+        (caller_is_sent_elsewhere, agent_hangs_up),
+    ],
+    ids=lambda act: act.__name__,
+)
+@pytest.mark.parametrize("apart_ms", [-5, 0, 5, 20])
+def test_a_caller_is_sent_elsewhere_as_they_are_joined(sent, second, apart_ms):
+    """F28 and F23 or F26, at every millisecond from 50 before the answer to 100 after it."""
+    for after_ms in range(-50, 101):
+        world = Crossing()
+        world.do(agent_rings)
+        world.centre.after(0.1 + (after_ms + apart_ms) / 1000, world.do, second)
+        world.cross(agent_answers, sent, after_ms)
+        world.centre.run(1)
+        if sent is caller_is_sent_out and not world.call.partner:
+            assert world.call.leg.profile.destination == "voicemail", f"{after_ms} ms"
+            assert not world.call.leg.parked, f"{after_ms} ms"
+            assert world.truth.counts["queue-entered"] == 1, f"{after_ms} ms"
+        assert world.verdict() == [], f"{after_ms} ms"
 
 
 @pytest.mark.timeout(300)

@@ -111,7 +111,7 @@ def test_a_caller_sent_elsewhere_while_the_two_are_joined_is_with_one_of_the_two
 
     assert call.alive
     assert call.leg.profile.destination == "message"
-    assert world.agent("2000").state == "waiting", "nobody else is asked"
+    assert len(world.all("offer-made")) == 1, "nobody else is asked"
     assert len(world.sent(PlayMusic)) == music, "our music doesn't play over the message"
     if call.partner:  # the switch got our bridge after the operator's word
         assert world.talks_with(call) == "1000"
@@ -119,6 +119,43 @@ def test_a_caller_sent_elsewhere_while_the_two_are_joined_is_with_one_of_the_two
     else:
         assert not any(leg.alive for name in ("1000", "2000") for leg in world.phones[name].legs)
         assert world.agent("1000").state in ("waiting", "idle")
+    call.hang_up()
+    world.run(40)
+    world.assert_quiet()
+
+
+@pytest.mark.parametrize("order", ["sent, then hangs up", "hangs up, then sent"])
+@pytest.mark.parametrize("late_ms", [*range(18, 70)])
+def test_a_caller_sent_elsewhere_arrives_though_the_agent_hangs_up_in_that_moment(late_ms, order):
+    """Where the switch forgets the transfer over the end of the agent's leg, we finish it. From the moment on
+    in which they are joined: before that the next agent's phone may ring for a tick.
+    """
+    world = World(everybody([queue("support")], [agent("1000"), agent("2000")]), dialplan=long_message())
+    world.phone("1000", MANUAL)
+    world.phone("2000")
+    world.does(lambda: world.carry_out(world.engine.set_agent_status("2000", "On Break", world.now_us)))
+    call = world.call()
+    world.run(3)
+    world.phones["1000"].answer()
+    world._settle()
+    world.run(late_ms / 1000)
+    acts = [
+        lambda: operator(world, f"uuid_transfer {call.uuid} message XML default"),
+        world.phones["1000"].hang_up,
+    ]
+    for act in acts if order.startswith("sent") else reversed(acts):
+        act()
+    world._settle()
+    world.carry_out(world.engine.set_agent_status("2000", "Available", world.now_us))
+    music = len(world.sent(PlayMusic))
+    world.run(12)
+
+    assert call.alive
+    assert (call.leg.profile.destination, call.leg.app) == ("message", "playback")
+    assert len(world.all("offer-made")) == 1, "nobody else is asked"
+    assert len(world.sent(PlayMusic)) == music, "our music doesn't play over the message"
+    assert world.agent("1000").state in ("waiting", "idle")
+    assert [record.kind for record in world.records].count("queue-entered") == 1
     call.hang_up()
     world.run(40)
     world.assert_quiet()

@@ -147,6 +147,26 @@ def test_only_both_variables_together_keep_a_caller_whose_agent_dies_during_the_
         assert desk.last("CHANNEL_HANGUP").get("Hangup-Cause") == end
 
 
+@pytest.mark.parametrize("after_ms", [11, 15, 20, 25, 29])
+@pytest.mark.parametrize("first", ["transfer", "kill"])
+def test_a_transfer_comes_to_nothing_when_the_agent_dies_with_it_during_the_handshake(after_ms, first):
+    desk = Desk(wake_us=10_000)
+    call = desk.caller()
+    desk.agent("a1")
+    desk.seen.clear()
+    desk.api(f"uuid_bridge {call.uuid} a1")
+    desk.wait(after_ms / 1000)
+    commands = [f"uuid_transfer {call.uuid} message XML default", "uuid_kill a1"]
+    for command in commands if first == "transfer" else reversed(commands):
+        desk.api(command)
+    desk.wait(1)
+
+    park = desk.last("CHANNEL_PARK")
+    assert desk.story(call.uuid)[-1] == "PARK"
+    assert (park.get("Channel-State"), park.get("Caller-Destination-Number")) == ("CS_PARK", "message")
+    assert ":bl_xfer:message" in park.get("Caller-Transfer-Source")
+
+
 def test_the_agent_sleeps_on_when_the_caller_dies_during_the_handshake():
     # Seen 3 of 3 times on a 1.11.1: alive, silent, no event.
     desk = Desk(wake_us=10_000, poked=True)
