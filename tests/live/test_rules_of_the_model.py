@@ -55,6 +55,28 @@ def test_the_model_and_a_real_switch_tell_the_same(real, name):
         assert ", ".join(events.get(leg, ())) == ", ".join(story.get(leg, ())), leg
 
 
+def transfer_is_forgotten(side: Side, number: int) -> bool:
+    """A caller is sent elsewhere and the agent's leg dies, in one breath, as they are being joined."""
+    caller, agent = f"caller{number}", f"agent{number}"
+    side.leg(caller)
+    side.keeps(caller)
+    side.leg(agent)
+    side.api(f"uuid_bridge {{{caller}}} {{{agent}}}")
+    side.api(f"uuid_transfer {{{caller}}} queue_sales XML default", f"uuid_kill {{{agent}}}")
+    side.sees(caller, "PARK", 2)
+    side.api(f"uuid_dump {{{caller}}}")
+    shown = side.said.pop().splitlines()
+    assert "Caller-Destination-Number: queue_sales" in shown
+    assert any(line.startswith("Caller-Transfer-Source:") and "bl_xfer" in line for line in shown)
+    return "Channel-State: CS_PARK" in shown
+
+
+def test_a_transfer_may_be_forgotten_when_the_agents_leg_dies_as_they_are_being_joined(real):
+    """By both, depending on what their threads notice first; the channel keeps the mark of the transfer."""
+    for side in (Model(), real):
+        assert any(transfer_is_forgotten(side, number) for number in range(15))
+
+
 def conversation(side: Side, *agent: str, kept: bool = True) -> None:
     side.leg("caller")
     if kept:
@@ -282,6 +304,15 @@ def or_parked_where_the_agent_is_kept(side: Side) -> None:
     side.api("uuid_transfer {caller} queue_sales XML default")
     side.sees("caller", "PARK", 2)
     side.sees("agent", "PARK", 2)
+
+
+@rule
+def a_transfer_in_a_conversation_beats_the_end_of_the_agents_leg_in_the_same_breath(side: Side) -> None:
+    conversation(side)
+    side.api("uuid_transfer {caller} queue_sales XML default", "uuid_kill {agent}")
+    side.sees("caller", "PARK", 2)
+    side.sees("agent", "DESTROY")
+    side.api("uuid_getvar {caller} cc_queue")
 
 
 @rule
