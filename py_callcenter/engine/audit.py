@@ -74,7 +74,11 @@ def answered(state: State, node: str, uuid: str, *, alive: bool) -> None:
     ours = (state.calls, state.legs, state.outside.channels, state.reach.standing_legs)
     known = any(uuid in where for where in ours)
     call, offer = state.calls.get(uuid), state.legs.get(uuid)
-    if alive and call is not None and call.phase in _WITH_OTHERS:
+    if (
+        alive
+        and call is not None
+        and (call.phase in _WITH_OTHERS or (call.stay is not None and call.stay.astray))
+    ):
         looks.ask(state, call)  # back in a queue, and the PARK that told so was lost?
     if alive or not known:
         return

@@ -64,14 +64,19 @@ def give_up(state: State, offer: Offer, fault: Fault, cause: str) -> None:
     """An answered offer came to nothing before the bridge: the caller keeps the place (race R5)."""
     call = offer.call
     if offer.state is OfferState.BRIDGING:
-        holds.lose(state, call)
-        state.stop_timer(call.settle_timer)
-        call.settle_timer = state.start_timer(REGAIN_US, _regain, call)
+        lose_sight(state, call)
         if cause == NOT_READY:
             looks.ask(state, call)
     offer.fault = fault
     offer.cause = cause
     end(state, offer, "NORMAL_CLEARING")
+
+
+def lose_sight(state: State, call: Call) -> None:
+    """A bridge came to nothing, and where the caller is now must be seen before anything is done for them."""
+    holds.lose(state, call)
+    state.stop_timer(call.settle_timer)
+    call.settle_timer = state.start_timer(REGAIN_US, _regain, call)
 
 
 def _regain(state: State, call: Call) -> None:

@@ -24,7 +24,7 @@ from py_callcenter.engine import (
     talk,
 )
 from py_callcenter.engine.actions import Kill
-from py_callcenter.engine.calls import OfferState
+from py_callcenter.engine.calls import OfferState, Phase
 from py_callcenter.engine.causes import cause_of_job
 from py_callcenter.engine.looks import is_agents, is_old
 from py_callcenter.engine.recovery import given_up, phones, questions
@@ -131,7 +131,7 @@ def _on_bridge(state: State, node: str, event: Event) -> None:
     if not any(is_old(call, event) for call in calls):
         talk.bridged(state, *legs)
         for call in calls:
-            if call.crossed and call.uuid == event.unique_id:
+            if call.crossed and call.phase is Phase.TALKING and call.uuid == event.unique_id:
                 departures.stayed(state, call, event)
 
 

@@ -126,7 +126,9 @@ def note_left(
 def pressed(state: State, call: Call, digit: str) -> None:
     """A key while waiting: one of the exit keys leaves the queue."""
     stay = call.stay
-    if call.phase is Phase.WAITING and stay is not None and digit and digit in call.wishes.exit_keys:
+    if call.phase is not Phase.WAITING or stay is None or stay.astray:
+        return
+    if digit and digit in call.wishes.exit_keys:
         state.act(SetVariables(call.node, call.uuid, (("cc_exit_key", digit),)))
         leave(state, call, "exit-key", stay.queue.on_exit_key, key=digit)
 
@@ -134,12 +136,16 @@ def pressed(state: State, call: Call, digit: str) -> None:
 def wait_over(state: State, call: Call, stay: Stay) -> None:
     if call.stay is not stay or not stay.open:
         return
-    if call.phase is Phase.WAITING:
+    if call.phase is Phase.WAITING and not stay.astray:
         leave(state, call, "timeout", stay.queue.on_timeout)
     else:  # an agent is just being connected: look again
         stay.wait_timer = state.start_timer(RECHECK_US, wait_over, call, stay)
 
 
 def no_agent_over(state: State, call: Call, stay: Stay) -> None:
-    if call.stay is stay and stay.open and call.phase is Phase.WAITING:
+    if call.stay is not stay or not stay.open or call.phase is not Phase.WAITING:
+        return
+    if stay.astray:
+        stay.no_agent_timer = state.start_timer(RECHECK_US, no_agent_over, call, stay)
+    else:
         leave(state, call, "no-agent", stay.queue.on_no_agent)

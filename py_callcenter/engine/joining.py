@@ -14,7 +14,7 @@ from py_callcenter.engine import announce, holds, looks, music
 from py_callcenter.engine.actions import Bridge, Kill, SetVariables, StartRecording
 from py_callcenter.engine.agent_legs import describe
 from py_callcenter.engine.calls import Call, Leg, Offer, OfferState, Phase
-from py_callcenter.engine.endings import conclude, end, kill, watch, withdraw
+from py_callcenter.engine.endings import conclude, end, kill, lose_sight, watch, withdraw
 from py_callcenter.engine.looks import ASK_AFTER_US
 from py_callcenter.engine.records import RecordingStarted
 from py_callcenter.engine.state import State
@@ -153,7 +153,7 @@ def _look_overdue(state: State, offer: Offer) -> None:
     """The switch doesn't say where the caller is: free the agent, and ask until it does."""
     if offer.state is OfferState.BRIDGING:
         offer.fault, offer.cause = "path_error", "BRIDGE_FAILED"
-        holds.lose(state, offer.call)
+        lose_sight(state, offer.call)
         end(state, offer, "NORMAL_CLEARING")
 
 
@@ -170,7 +170,10 @@ def bridge_failed(state: State, offer: Offer) -> None:
     call = offer.call
     state.start_timer(ASK_AFTER_US, looks.ask, call)
     offer.fault, offer.cause = "path_error", "BRIDGE_FAILED"
-    call.parked = True
+    if call.crossed:
+        lose_sight(state, call)
+    else:
+        call.parked = True
     end(state, offer, "NORMAL_CLEARING")
 
 

@@ -112,6 +112,7 @@ def _hears_our_music(call: Call, dump: Event) -> bool:
 def _caller_leg(state: State, uuid: str, dump: Event) -> None:
     call = state.calls[uuid]
     call.seen_at = sequence_of(dump)
+    crossed = call.crossed
     if moves.moved(call, dump) and not in_the_park(dump):  # while nobody was looking
         if call.being_joined and not in_dialplan(dump):
             departures.crossing(state, call)
@@ -121,7 +122,7 @@ def _caller_leg(state: State, uuid: str, dump: Event) -> None:
         partner = partner_of(dump)
         if partner:
             talk.bridged(state, uuid, partner)
-            if call.crossed and call.phase is Phase.TALKING:
+            if crossed and call.phase is Phase.TALKING:
                 departures.stayed(state, call, dump)
     elif call.phase is Phase.LEAVING:
         returning.seen_leaving(state, call, dump, parked=is_parked(dump), anew=True)

@@ -93,7 +93,8 @@ def _finish_transfer(state: State, call: Call, event: Event) -> None:
     """
     to, context = moves.extension(event), event.get("Caller-Context") or ""
     call.parked = True
-    if call.stay is None or not (shapes.is_extension(to) and shapes.is_context(context)):
+    can_be_named = shapes.is_extension(to) and shapes.is_context(context)
+    if call.stay is None or not can_be_named or event.get("Caller-Dialplan") != "XML":
         _moved(state, call, event)
         return
     exits.note_left(state, call, call.stay, "transferred", "")
@@ -215,6 +216,8 @@ def _moved(state: State, call: Call, event: Event) -> None:
     if stay is not None and stay.open:
         exits.note_left(state, call, stay, "transferred", "")
         exits.out_of_core(state, call, stay)
+    state.stop_timer(call.settle_timer)
+    call.settle_timer = None
     call.wishes = wishes.read(event)
     if callers.is_meant(state, event):  # it was for the queue leg before
         state.act(SetVariables(call.node, call.uuid, WISH_OVER))
@@ -280,10 +283,11 @@ def asleep(state: State, call: Call, dump: Event) -> None:
 def lives(state: State, call: Call) -> None:
     """A look that we asked for shows the caller where we think, or nowhere in particular."""
     match call.phase:
-        case Phase.WAITING | Phase.CONNECTING if not call.parked and state.is_pending(call.settle_timer):
-            pass  # a bridge has just let go of them: the switch tells of the park within a tick or two
+        case Phase.WAITING | Phase.CONNECTING if _is_let_go(state, call):
+            pass
         case Phase.WAITING if call.unstamped and call.stay is not None:
-            call.unstamped = False
+            call.unstamped, call.parked = False, True
+            holds.find(state, call)
             callers.settle_in(state, call, call.stay)
         case Phase.CONNECTING if (
             call.winner is not None and call.winner.overdue and call.winner.state is OfferState.BRIDGING
@@ -307,6 +311,12 @@ def lives(state: State, call: Call) -> None:
             exits.leave(state, call, None, call.stay.queue.after_call)
         case _:
             pass
+
+
+def _is_let_go(state: State, call: Call) -> bool:
+    """Whether a bridge has just come to nothing: the switch tells of the park within a tick or two."""
+    astray = call.stay is not None and call.stay.astray
+    return astray and state.is_pending(call.settle_timer)
 
 
 def _being_bridged(call: Call) -> bool:

@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Final
 
 from py_callcenter._router import DemandError, parse_demand
-from py_callcenter.engine import arrival, callers, exits, music, outside, registrations, wishes
+from py_callcenter.engine import arrival, callers, exits, holds, music, outside, registrations, wishes
 from py_callcenter.engine.actions import SetVariables
 from py_callcenter.engine.calls import Call, Phase, Stay
 from py_callcenter.engine.errors import (
@@ -57,6 +57,8 @@ def move(state: State, call_id: str, queue_name: str, *, keep_wait: bool) -> Non
     state.act(SetVariables(call.node, call.uuid, (("cc_queue", queue.name),)))
     earlier_us = waited_us if keep_wait else 0
     callers.enter(state, call, queue, state.now_us, earlier_us=earlier_us, sent=True)
+    if stay.astray:
+        holds.lose(state, call)
 
 
 def rank(

@@ -321,7 +321,7 @@ def _taken_elsewhere(state: State, call: Call) -> None:
     music.stop(state, call)
     state.stop_timer(call.settle_timer)
     call.phase = Phase.AWAY
-    call.winner = None
+    call.winner, call.crossed = None, False
     state.touch(call)
     state.act(SetVariables(call.node, call.uuid, NO_LONGER_OURS))
 

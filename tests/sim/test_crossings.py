@@ -30,7 +30,14 @@ Act = Callable[["Crossing"], Any]
 class Crossing:
     """One caller, some agents whose phones are in the test's hands, and the checker."""
 
-    def __init__(self, agents: int = 2, strategy: str = "longest-idle-agent", **settings: Any) -> None:
+    def __init__(
+        self,
+        agents: int = 2,
+        strategy: str = "longest-idle-agent",
+        *,
+        latency_us: int = 200,
+        **settings: Any,
+    ) -> None:
         names = [f"a{number}" for number in range(agents)]
         queues = tuple(
             Queue(name=name, strategy=strategy, after_call="voicemail", on_exit_key="voicemail", **settings)
@@ -40,7 +47,7 @@ class Crossing:
             seed=1, seconds=60, nodes=1, queues=queues,
             agents=tuple(AgentPlan(name, 1, 1, 10, 0, 0, 0, 0, 0, 0, 0) for name in names),
             tiers=tuple(Tier(queue=queue.name, agent=name) for queue in queues for name in names),
-            calls=(), faults=(), wrap_up_s=1.0, delay_s=1.0, poked=True, latency_us=200,
+            calls=(), faults=(), wrap_up_s=1.0, delay_s=1.0, poked=True, latency_us=latency_us,
         )  # fmt: skip
         self.truth = Truth()
         self.rules = Rules(self.truth)
@@ -325,10 +332,11 @@ def test_several_agents_answer_as_the_caller_leaves(first):
     ids=lambda act: act.__name__,
 )
 @pytest.mark.parametrize("apart_ms", [-5, 0, 5, 20])
-def test_a_caller_is_sent_elsewhere_as_they_are_joined(sent, second, apart_ms):
+@pytest.mark.parametrize("latency_us", [200, 15_000])
+def test_a_caller_is_sent_elsewhere_as_they_are_joined(sent, second, apart_ms, latency_us):
     """F28 and F23 or F26, at every millisecond from 50 before the answer to 100 after it."""
     for after_ms in range(-50, 101):
-        world = Crossing()
+        world = Crossing(latency_us=latency_us)
         world.do(agent_rings)
         world.centre.after(0.1 + (after_ms + apart_ms) / 1000, world.do, second)
         world.cross(agent_answers, sent, after_ms)

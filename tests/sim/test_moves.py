@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import pytest
+from sim.staging import unreachable
 from sim.world import ANSWERS, IGNORES, MANUAL, NODE, SECOND, World, agent, everybody, queue
 
 from py_callcenter.config import Config, Tier
 from py_callcenter.engine.actions import Bridge, Kill, PlayMusic, StartRecording
-from py_callcenter.sim import Behaviour, Dialplan, Step
+from py_callcenter.sim import Behaviour, Call, Dialplan, Step
 
 pytestmark = pytest.mark.sim
 
@@ -159,6 +160,56 @@ def test_a_caller_sent_elsewhere_arrives_though_the_agent_hangs_up_in_that_momen
     call.hang_up()
     world.run(40)
     world.assert_quiet()
+
+
+def asked_to_join(world: World) -> Call:
+    """A caller and an agent; the command that joins them is under way, and lost on that way."""
+    world.phones["1000"].behaviour = MANUAL
+    call = world.call()
+    world.run(3)
+    unreachable(world, Bridge)
+    world.does(world.phones["1000"].answer)
+    world.run(0.1)
+    assert world.lost
+    world.swallow = lambda _action: False
+    return call
+
+
+def test_a_caller_sent_outside_as_they_are_being_joined_may_come_to_another_queue_from_there():
+    world = two_queues()
+    outside = world.switch.add_phone(OUTSIDE, Behaviour(answer_after_us=50_000))
+    world.switch.dialplan.add(
+        "outside_first", Step("bridge", OUTSIDE), Step("set", "cc_queue=billing"), Step("park")
+    )
+    call = asked_to_join(world)
+    operator(world, f"uuid_transfer {call.uuid} outside_first XML default")
+    world.run(0.15)
+    assert any(leg.uuid == call.partner for leg in outside.legs)
+    world.run(1)
+    world.does(outside.hang_up)
+    world.run(5)
+
+    assert [(r.queue, r.leg) for r in world.all("queue-entered")] == [("support", 1), ("billing", 2)]
+    assert world.talks_with(call) == "2000"
+
+
+def test_nobody_is_rung_for_a_caller_sent_elsewhere_when_their_bridge_is_refused():
+    world = World(everybody([queue("support")], [agent("1000"), agent("2000", reject_delay_time=60)]))
+    world.phone("1000")
+    world.phone("2000", Behaviour("busy"))
+    call = asked_to_join(world)
+    offers, music = len(world.all("offer-made")), len(world.sent(PlayMusic))
+    operator(world, f"uuid_transfer {call.uuid} voicemail XML default")
+    world.run(0.05)
+    world.report_lost("-ERR Invalid uuid")
+    world.carry_out(world.engine.set_agent_status("2000", "Logged Out", world.now_us))
+    world.carry_out(world.engine.set_agent_status("2000", "Available", world.now_us))
+    world.run(5)
+
+    assert world.the("call-left").reason == "transferred"
+    assert (len(world.all("offer-made")), len(world.sent(PlayMusic))) == (offers, music)
+    assert not any(leg.alive for leg in world.phones["1000"].legs)
+    assert call.leg.profile.destination == "voicemail"
 
 
 @pytest.mark.parametrize("late_ms", [0, 1, 5, 20, 60])
