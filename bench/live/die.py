@@ -373,6 +373,7 @@ def main() -> int:
 def on_one(switch: FreeSwitch, folder: Path, given: argparse.Namespace) -> list[bool]:
     office = Office(switch, folder / "office", given.waiting, given.talking)
     try:
+        all_channels(switch, given.waiting + 2 * given.talking)
         print(
             f"{given.waiting} wait, {given.talking} talk, {RESTING} in wrap-up, {len(IDLE)} idle", flush=True
         )
