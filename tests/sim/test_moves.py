@@ -92,9 +92,8 @@ def test_an_agent_who_answers_after_the_caller_was_sent_elsewhere_does_not_get_t
     world.assert_quiet()
 
 
-@pytest.mark.parametrize("late_ms", [*range(60), 70, 80])
-def test_a_caller_sent_elsewhere_while_the_two_are_joined_is_with_one_of_the_two_and_left_in_peace(late_ms):
-    """Between 5 and 25 ms after our bridge the switch tells nothing of it but that the agent's leg ended."""
+def answered_just_now(before_ms: int) -> tuple[World, Call]:
+    """An agent has picked up, so long ago; a colleague is on a break."""
     world = World(everybody([queue("support")], [agent("1000"), agent("2000")]), dialplan=long_message())
     world.phone("1000", MANUAL)
     world.phone("2000")
@@ -103,7 +102,14 @@ def test_a_caller_sent_elsewhere_while_the_two_are_joined_is_with_one_of_the_two
     world.run(3)
     world.phones["1000"].answer()
     world._settle()
-    world.run(late_ms / 1000)
+    world.run(before_ms / 1000)
+    return world, call
+
+
+@pytest.mark.parametrize("late_ms", [*range(60), 70, 80])
+def test_a_caller_sent_elsewhere_while_the_two_are_joined_is_with_one_of_the_two_and_left_in_peace(late_ms):
+    """Between 5 and 25 ms after our bridge the switch tells nothing of it but that the agent's leg ended."""
+    world, call = answered_just_now(late_ms)
     operator(world, f"uuid_transfer {call.uuid} message XML default")
     world.carry_out(world.engine.set_agent_status("2000", "Available", world.now_us))
     world._settle()
@@ -131,15 +137,7 @@ def test_a_caller_sent_elsewhere_arrives_though_the_agent_hangs_up_in_that_momen
     """Where the switch forgets the transfer over the end of the agent's leg, we finish it. From the moment on
     in which they are joined: before that the next agent's phone may ring for a tick.
     """
-    world = World(everybody([queue("support")], [agent("1000"), agent("2000")]), dialplan=long_message())
-    world.phone("1000", MANUAL)
-    world.phone("2000")
-    world.does(lambda: world.carry_out(world.engine.set_agent_status("2000", "On Break", world.now_us)))
-    call = world.call()
-    world.run(3)
-    world.phones["1000"].answer()
-    world._settle()
-    world.run(late_ms / 1000)
+    world, call = answered_just_now(late_ms)
     acts = [
         lambda: operator(world, f"uuid_transfer {call.uuid} message XML default"),
         world.phones["1000"].hang_up,
