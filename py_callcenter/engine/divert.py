@@ -1,7 +1,8 @@
 """Diverting queues by hand: everybody in them, and everybody who comes, goes to one place until it is undone.
 
 Callers leave in the order of service, so many at a time that the switch isn't flooded. Whoever an agent has
-answered already is connected; should that come to nothing, the next look finds them waiting again.
+answered already is connected; should that come to nothing, the next look finds them waiting again, and so
+it does whoever nobody could find for a moment: somebody may have sent them elsewhere.
 
 An order may lead in a circle: all queues to one of them, or two to each other. Whoever is back where the same
 order has just sent them on waits there, for going round would end their call (the switch counts transfers).
@@ -105,7 +106,7 @@ def _send_away(state: State, name: str) -> None:
     gone = 0
     for caller_id in state.router.callers(queue_id) if state.router.calls_waiting(queue_id) else ():
         call, stay = state.waiting[caller_id]
-        if call.phase is not Phase.WAITING or stay.stays_for is found:
+        if call.phase is not Phase.WAITING or stay.astray or stay.stays_for is found:
             continue
         call.diverted[name] = found, state.now_us
         call.wishes = replace(call.wishes, exit=None)

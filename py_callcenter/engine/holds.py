@@ -60,6 +60,7 @@ def lose(state: State, call: Call) -> None:
 
 def find(state: State, call: Call) -> None:
     """The caller is parked."""
+    call.crossed = False
     if call.stay is not None and call.stay.astray:
         call.stay.astray = False
         state.stop_timer(call.settle_timer)

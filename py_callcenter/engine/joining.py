@@ -180,7 +180,7 @@ def bridge_failed(state: State, offer: Offer) -> None:
 def assume_parked(state: State, call: Call) -> None:
     """The caller lives and is nowhere else."""
     call.parked = True
-    call.playing = call.crossed = False
+    call.playing = False
     holds.find(state, call)
     music.start(state, call)
     connect(state, call)

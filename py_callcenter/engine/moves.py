@@ -11,6 +11,7 @@ from __future__ import annotations
 from typing import Final
 
 from py_callcenter._router import Event
+from py_callcenter.config import Exit, shapes
 from py_callcenter.engine.calls import Call
 
 _BY_TRANSFER: Final = ":bl_xfer:"
@@ -35,6 +36,21 @@ def moved(call: Call, event: Event) -> bool:
 def extension(event: Event) -> str:
     """The extension that a channel was sent to last, also when it never got there."""
     return event.get("Caller-Destination-Number") or ""
+
+
+def forgotten(event: Event) -> bool:
+    """Whether the switch itself has parked the channel, not the dialplan: a transfer that it was about to
+    carry out is forgotten then (`docs/switch-facts.md`).
+    """
+    return event.get("Channel-State") == "CS_PARK"
+
+
+def place(event: Event) -> Exit | None:
+    """Where the channel was sent to last; None for a place that no exit can name."""
+    to, context = extension(event), event.get("Caller-Context") or ""
+    if event.get("Caller-Dialplan") != "XML" or not shapes.is_extension(to) or not shapes.is_context(context):
+        return None
+    return Exit(to, context)
 
 
 def stamp(call: Call) -> str:

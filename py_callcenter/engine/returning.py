@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Final
 
 from py_callcenter._router import Event
-from py_callcenter.config import HANGUP, Exit, shapes
+from py_callcenter.config import HANGUP
 from py_callcenter.engine import (
     arrival,
     callers,
@@ -72,7 +72,7 @@ def _old_news_or_moved(state: State, call: Call, event: Event) -> bool:
     if not moves.parked(call, event) and call.phase is Phase.AWAY:
         return True
     in_the_queue = call.phase in (Phase.WAITING, Phase.CONNECTING)
-    if in_the_queue and sent_on and event.get("Channel-State") == "CS_PARK":
+    if in_the_queue and sent_on and moves.forgotten(event):
         _finish_transfer(state, call, event)
         return True
     if not moved or call.phase not in (Phase.WAITING, Phase.CONNECTING, Phase.TALKING, Phase.PARTED):
@@ -91,16 +91,15 @@ def _finish_transfer(state: State, call: Call, event: Event) -> None:
     """The switch itself has parked a caller whom somebody sent elsewhere while we joined them with an agent:
     both came to nothing. They go where they were sent; to a place that we can't name, back into the queue.
     """
-    to, context = moves.extension(event), event.get("Caller-Context") or ""
     call.parked = True
-    can_be_named = shapes.is_extension(to) and shapes.is_context(context)
-    if call.stay is None or not can_be_named or event.get("Caller-Dialplan") != "XML":
+    to = moves.place(event)
+    if call.stay is None or to is None:
         _moved(state, call, event)
         return
     exits.note_left(state, call, call.stay, "transferred", "")
     exits.out_of_core(state, call, call.stay)
     call.wishes = replace(call.wishes, exit=None)
-    exits.leave(state, call, None, Exit(to, context))
+    exits.leave(state, call, None, to)
 
 
 def _parked_while_waiting(state: State, call: Call, event: Event) -> None:

@@ -6,7 +6,7 @@ import pytest
 from sim.staging import unreachable
 from sim.world import ANSWERS, IGNORES, MANUAL, NODE, SECOND, World, agent, everybody, queue
 
-from py_callcenter.config import Config, Tier
+from py_callcenter.config import Config, Exit, Tier
 from py_callcenter.engine.actions import Bridge, Kill, PlayMusic, StartRecording
 from py_callcenter.sim import Behaviour, Call, Dialplan, Step
 
@@ -158,6 +158,43 @@ def test_a_caller_sent_elsewhere_arrives_though_the_agent_hangs_up_in_that_momen
     call.hang_up()
     world.run(40)
     world.assert_quiet()
+
+
+@pytest.mark.parametrize("late_ms", [*range(18, 70, 2)])
+def test_a_start_finishes_a_transfer_that_the_switch_forgot(late_ms):
+    """The controller died in that moment too."""
+    world, call = answered_just_now(late_ms)
+    number = world.switch.connect()
+    world.switch.receive(number, b"auth ClueCon\n\n")
+    world.kill_controller()
+    world.switch.receive(number, f"api uuid_transfer {call.uuid} message XML default\n\n".encode())
+    world.phones["1000"].hang_up()
+    world.rest(1)
+    music = len(world.sent(PlayMusic))
+    world.start()
+    world.run(12)
+
+    assert call.alive
+    assert (call.leg.profile.destination, call.leg.app) == ("message", "playback")
+    assert len(world.sent(PlayMusic)) == music, "our music doesn't play over the message"
+    assert [record.kind for record in world.records].count("queue-entered") == 1
+    call.hang_up()
+    world.run(40)
+    world.assert_quiet()
+
+
+@pytest.mark.parametrize("late_ms", [*range(26, 60, 2)])
+def test_an_order_to_divert_everybody_leaves_a_caller_alone_who_was_just_sent_elsewhere(late_ms):
+    """Until the switch or a look tells, nobody knows where they are."""
+    world, call = answered_just_now(late_ms)
+    operator(world, f"uuid_transfer {call.uuid} message XML default")
+    world.phones["1000"].hang_up()
+    world.run(0.005)
+    world.does(lambda: world.carry_out(world.engine.divert(None, Exit("voicemail"), world.now_us)))
+    world.run(12)
+
+    assert call.leg.profile.destination == "message"
+    assert world.the("call-left").reason == "transferred"
 
 
 def asked_to_join(world: World) -> Call:

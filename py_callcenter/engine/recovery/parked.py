@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from py_callcenter._router import Event
 from py_callcenter.config import Exit, Queue
 from py_callcenter.config.rules import RuleError, parse_exit
 from py_callcenter.engine import callers, exits, moves, talk
 from py_callcenter.engine.actions import SetVariables
+from py_callcenter.engine.calls import Call
 from py_callcenter.engine.looks import application, is_parked, stamp_of
-from py_callcenter.engine.memory import CallMemory
+from py_callcenter.engine.memory import CallMemory, Standing
 from py_callcenter.engine.recovery import books, channels, questions
 from py_callcenter.engine.recovery.questions import Asked
 from py_callcenter.engine.state import State
@@ -19,27 +22,20 @@ def take_up(state: State, node: str, dump: Event, past: CallMemory | None, asked
     uuid = dump.unique_id
     name = dump.get("variable_cc_queue") or ""
     queue = state.queues.get(name)
-    talked = dump.get("variable_cc_agent_bridged") == "true"
     anew = moves.moved_since_stamped(dump)
     call = channels.call_again(state, node, dump, past)
-    if past is None:
-        standing, same = ("parted" if talked else "waiting"), True
-    else:
-        standing, same = past.standing, past.queue == name
-        if standing == "waiting" and talked:  # the books lack it
-            standing = past.standing = "talking"
-            past.agent = dump.get("variable_cc_agent") or ""
-            past.talk_since_us = max(past.entered_us, stamp_of(dump).answered_us)
-        if standing == "talking":
-            asks = same and not anew and questions.hand_over(state, call, past, asked)
-            books.part(state, uuid, past, transferred=asks or not same or anew)
-            if asks:
-                state.act(SetVariables(node, uuid, talk.NO_LONGER_OURS))
-                return
-    if queue is None:
-        exits.unknown_queue(state, call, name)
-        return
+    standing, same = _stood(dump, past), past is None or past.queue == name
+    if past is not None and standing == "talking":
+        asks = same and not anew and questions.hand_over(state, call, past, asked)
+        books.part(state, uuid, past, transferred=asks or not same or anew)
+        if asks:
+            state.act(SetVariables(node, uuid, talk.NO_LONGER_OURS))
+            return
     match standing:
+        case "waiting" if _finish_transfer(state, call, dump, past):
+            pass
+        case _ if queue is None:
+            exits.unknown_queue(state, call, name)
         case "waiting" if same and not anew:
             call.stays -= uuid not in state.reach.given_up.get(node, ())
             entered_us = channels.entered_us(state, node, uuid, past, stamp_of(dump).entered_us)
@@ -54,6 +50,32 @@ def take_up(state: State, node: str, dump: Event, past: CallMemory | None, asked
             exits.leave(state, call, None, queue.after_call)
         case _:
             callers.enter(state, call, queue, state.now_us)
+
+
+def _stood(dump: Event, past: CallMemory | None) -> Standing:
+    """How far the call had come; a conversation that the books lack begins in them now."""
+    talked = dump.get("variable_cc_agent_bridged") == "true"
+    if past is None:
+        return "parted" if talked else "waiting"
+    if past.standing == "waiting" and talked:
+        past.standing = "talking"
+        past.agent = dump.get("variable_cc_agent") or ""
+        past.talk_since_us = max(past.entered_us, stamp_of(dump).answered_us)
+    return past.standing
+
+
+def _finish_transfer(state: State, call: Call, dump: Event, past: CallMemory | None) -> bool:
+    """Somebody sent the caller elsewhere while an earlier run joined them with an agent, and the switch
+    forgot it over the end of the agent's leg: they go there now. False when it isn't so.
+    """
+    to = moves.place(dump) if moves.forgotten(dump) and moves.moved_since_stamped(dump) else None
+    if to is None:
+        return False
+    if past is not None:
+        books.note_left(state, dump.unique_id, past, "transferred")
+    call.wishes = replace(call.wishes, exit=None)
+    exits.leave(state, call, None, to)
+    return True
 
 
 def let_go(state: State, node: str, dump: Event, past: CallMemory | None) -> None:
