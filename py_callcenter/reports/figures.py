@@ -22,7 +22,7 @@ from py_callcenter.store import Database
 from py_callcenter.store.agent_times import OCCUPANCY, OFFERS, STATES, agent_figures, break_figures
 from py_callcenter.store.errors import TooManyRowsError
 from py_callcenter.store.figures import call_figures, leg_figures, talk_figures
-from py_callcenter.store.repeats import RESOLUTION, repeat_calls
+from py_callcenter.store.repeats import RESOLUTION
 from py_callcenter.store.sheet import Sheet
 
 Row = dict[str, Any]
@@ -79,9 +79,8 @@ def _build(database: Database, query: Query, limits: Limits) -> Report:
             breaks = break_figures(connection, intervals, now_us=query.now_us, only=query.only)
             return _report(query, "agent", [times, talks, breaks], _agents)
         if query.what == "calls":
-            found = call_figures(connection, intervals, limits, only=query.only)
-            again = repeat_calls(connection, intervals, window_us=query.repeat_us, only=query.only)
-            return _report(query, "queue", [found, again], _calls)
+            found = call_figures(connection, intervals, limits, repeat_us=query.repeat_us, only=query.only)
+            return _report(query, "queue", [found], _calls)
         return _report(query, "queue", [leg_figures(connection, intervals, limits, only=query.only)], _queues)
 
 

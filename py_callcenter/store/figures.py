@@ -6,7 +6,7 @@ the calls themselves (`places.Pieces`); both ways count the same.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from itertools import pairwise
 from typing import Any, Final
 
@@ -14,6 +14,7 @@ from sqlalchemy import BigInteger, Connection, Table, case, cast, func, literal,
 
 from py_callcenter.stats import Intervals, Limits
 from py_callcenter.stats.definitions import AT_READING, CALLS, LEGS, OFFERED, TALKS, WITHIN, Family
+from py_callcenter.store import repeats
 from py_callcenter.store.places import Pieces, at_most, conditions, pieces_of, place, sort_rows
 from py_callcenter.store.schema import call_slots, calls, leg_slots, legs, talk_slots
 from py_callcenter.store.sheet import MAX_ROWS, Sheet
@@ -54,15 +55,20 @@ def talk_figures(
 
 
 def call_figures(
-    connection: Connection, intervals: Intervals, limits: Limits, *, only: Sequence[str] = ()
+    connection: Connection, intervals: Intervals, limits: Limits, *, repeat_us: int, only: Sequence[str] = ()
 ) -> Sheet:
-    """Calls that were offered in an interval, by the queue that they reached first."""
+    """Calls that were offered in an interval, by the queue that they reached first, with the columns of
+    `repeats.KNOWN`: the caller may have come to any queue within `repeat_us`, at most `MAX_WINDOW_US`.
+    """
     where = pieces_of(connection, "calls", intervals)
-    return _Counted(connection, intervals, limits, only, CALLS).all(calls, call_slots, "queue", where)
+    return _Calls(connection, intervals, limits, only, repeat_us).all(calls, call_slots, "queue", where)
 
 
 class _Counted:
     """One report's figures, summed up from all pieces of its time."""
+
+    more: tuple[str, ...] = ()
+    """Figures that the family doesn't define."""
 
     def __init__(
         self,
@@ -83,7 +89,7 @@ class _Counted:
             limits.thresholds_us,
             limits.now_us,
         )
-        names = (OFFERED, *family.counts, *family.sums, *family.maxima)
+        names = (OFFERED, *family.counts, *family.sums, *self.more, *family.maxima)
         self._sheet = Sheet(names, len(family.maxima))
         sort_rows(connection, wanted=False)
 
@@ -106,6 +112,7 @@ class _Counted:
             yield func.count().filter(condition(row, limits))
         for column, condition in self._family.sums.values():
             yield whole_sum(func.sum(row[column]).filter(condition(row, limits)))
+        yield from (literal(0) for _ in self.more)
         for column, condition in self._family.maxima.values():
             yield func.coalesce(func.max(row[column]).filter(condition(row, limits)), 0)
 
@@ -125,8 +132,12 @@ class _Counted:
                 yield added(slots.c[name])
         for name in self._family.sums:
             yield added(slots.c[name])
+        yield from self._more_of_slots(added)
         for name in self._family.maxima:
             yield slots.c[name] if single else func.max(slots.c[name])
+
+    def _more_of_slots(self, _added: Callable[[Any], Any], /) -> Iterator[Any]:
+        return iter(())
 
     def _of_those_waiting(self, slots: Table, table: Table, at: Any) -> Any:
         """Rows are looked at only where somebody waits since that hour, which is hardly ever."""
@@ -144,6 +155,37 @@ class _Counted:
         if self._only:
             query = query.where(key.in_(self._only))
         self._sheet.take(self._connection.execute(query).all())
+
+
+class _Calls(_Counted):
+    """Likewise; the same look at the rows of the slots tells of repeats."""
+
+    more = repeats.KNOWN
+
+    def __init__(
+        self,
+        connection: Connection,
+        intervals: Intervals,
+        limits: Limits,
+        only: Sequence[str],
+        repeat_us: int,
+    ) -> None:
+        super().__init__(connection, intervals, limits, only, CALLS)
+        self._repeat_us = repeat_us
+
+    def all(self, table: Table, slots: Table, by: str, where: Pieces) -> Sheet:
+        sheet = super().all(table, slots, by, where)
+        before = (0,) * sheet.names.index(repeats.KNOWN[0])
+        after = (0,) * len(self._family.maxima)
+        for condition in conditions(calls.c.offered_us, where.rows):
+            wanted = [calls.c.queue != "", *((calls.c.queue.in_(self._only),) if self._only else ())]
+            query = repeats.of_rows(self._connection, self._intervals, self._repeat_us, condition, *wanted)
+            found = self._connection.execute(query).all()
+            sheet.take((*row[:2], *before, *row[2:], *after) for row in found)
+        return sheet
+
+    def _more_of_slots(self, added: Callable[[Any], Any], /) -> Iterator[Any]:
+        return repeats.of_slots(self._connection, self._repeat_us, added)
 
 
 def one_each(intervals: Intervals, minutes: int) -> bool:

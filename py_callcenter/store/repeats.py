@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator
 from typing import Any, Final
 
-from sqlalchemy import BigInteger, Connection, case, cast, func, literal, select, tuple_
+from sqlalchemy import Connection, case, func, literal, select, tuple_
 
 from py_callcenter.stats import Intervals
 from py_callcenter.stats.columns import Ratio
-from py_callcenter.store.places import at_most, conditions, gathered, pieces_of, place
+from py_callcenter.store.places import at_most, gathered, place
 from py_callcenter.store.schema import call_slots, calls
-from py_callcenter.store.sheet import Sheet
 
 MAX_WINDOW_US: Final = 90 * 86_400_000_000
 """Whoever comes later than that is new: so far back and ahead calls are compared."""
@@ -80,54 +79,29 @@ def stored(connection: Connection, story: Any) -> dict[str, Any]:
     }
 
 
-def repeat_calls(
-    connection: Connection, intervals: Intervals, *, window_us: int, only: Sequence[str] = ()
-) -> Sheet:
-    """By the queue of the call; the caller may have come to any. The window is at most `MAX_WINDOW_US`."""
-    where = pieces_of(connection, "calls", intervals)
-    found = Sheet(KNOWN)
-    for minutes, ranges in ((60, where.hours), (15, where.quarters)):
-        for condition in conditions(call_slots.c.slot_us, ranges):
-            query = _of_slots(connection, intervals, window_us).where(
-                call_slots.c.minutes == minutes, condition
-            )
-            if only:
-                query = query.where(call_slots.c.queue.in_(only))
-            found.take(connection.execute(query).all())
-    for condition in conditions(calls.c.offered_us, where.rows):
-        named = (calls.c.queue.in_(only),) if only else ()
-        query = _of_rows(connection, gaps(condition, *named), intervals, window_us)
-        found.take(connection.execute(query).all())
-    return found
-
-
-def _of_rows(connection: Connection, story: Any, intervals: Intervals, window_us: int) -> Any:
+def of_rows(connection: Connection, intervals: Intervals, window_us: int, *where: Any) -> Any:
+    """Number of the interval, queue and the columns of `KNOWN`, from calls that no slot tells of."""
+    story = gaps(*where)
     again = func.coalesce(story.c.since_us <= window_us, literal(value=False))
     followed = func.coalesce(story.c.until_us <= window_us, literal(value=False))
     first = (story.c.outcome == "answered") & ~again
     return select(
         place(connection, story.c.offered_us, intervals).label("place"),
         story.c.queue.label("key"),
-        func.count().label("calls"),
-        func.count().filter(again).label("repeated"),
-        func.count().filter(first).label("first_answered"),
-        func.count().filter(first & ~followed).label("resolved"),
+        func.count(),
+        func.count().filter(again),
+        func.count().filter(first),
+        func.count().filter(first & ~followed),
     ).group_by("key", "place")
 
 
-def _of_slots(connection: Connection, intervals: Intervals, window_us: int) -> Any:
-    def total(value: Any) -> Any:
-        return cast(func.coalesce(func.sum(value), 0), BigInteger)
+def of_slots(connection: Connection, window_us: int, added: Callable[[Any], Any]) -> Iterator[Any]:
+    """The columns of `KNOWN` from what is kept of slots. `added`: how several slots become one figure."""
 
     def within(name: str) -> Any:
-        return total(at_most(connection, call_slots.c[name], window_us))
+        return func.coalesce(at_most(connection, call_slots.c[name], window_us), 0)
 
-    answered = total(call_slots.c.known_answered)
-    return select(
-        place(connection, call_slots.c.slot_us, intervals).label("place"),
-        call_slots.c.queue.label("key"),
-        total(call_slots.c.known).label("calls"),
-        within("gaps_before").label("repeated"),
-        (answered - within("answered_gaps_before")).label("first_answered"),
-        (answered - within("answered_gaps")).label("resolved"),
-    ).group_by("key", "place")
+    yield added(call_slots.c.known)
+    yield added(within("gaps_before"))
+    yield added(call_slots.c.known_answered - within("answered_gaps_before"))
+    yield added(call_slots.c.known_answered - within("answered_gaps"))
