@@ -52,7 +52,8 @@ class Core:
     def at(self, due_us: int, action: Callable[..., object], *arguments: Any) -> None:
         """Do something at a moment, at the earliest now."""
         self._order += 1
-        due_us = max(self.now_us, due_us)
+        if due_us < self.now_us:
+            due_us = self.now_us
         heapq.heappush(self._agenda, (due_us, self._order, action, arguments))
 
     def wake(self, action: Callable[..., object], *arguments: Any) -> None:
@@ -68,10 +69,12 @@ class Core:
         """Let time pass; everything due up to and at `now_us` happens, in order."""
         agenda = self._agenda
         while agenda and agenda[0][0] <= now_us:
-            due, _, action, arguments = heapq.heappop(agenda)
-            self.now_us = max(self.now_us, due)
+            due_us, _, action, arguments = heapq.heappop(agenda)
+            if due_us > self.now_us:
+                self.now_us = due_us
             action(*arguments)
-        self.now_us = max(self.now_us, now_us)
+        if now_us > self.now_us:
+            self.now_us = now_us
 
     def forget_agenda(self) -> None:
         """Nothing planned happens any more (the switch stopped)."""
@@ -94,7 +97,8 @@ class Core:
         for observer in self.observers:
             observer(kind, leg)
         name = NAMES[kind]
-        takers = [c for c in self.connections.values() if c.wants(name, "")]
+        # As `Connection.wants`, spelt out: it is asked for each event of each leg.
+        takers = [c for c in self.connections.values() if (c.everything or name in c.names) and not c.closed]
         if not takers:
             return
         text = (

@@ -156,9 +156,11 @@ class Profile:
         if named != self._named:
             self._named = named
             self._names = "".join(
-                f"{prefix}-{header}: {quote(value)}\n"
-                for header, value in zip(PROFILE_HEADERS, named[1:], strict=True)
-                if value
+                [
+                    f"{prefix}-{header}: {quote(value)}\n"
+                    for header, value in zip(PROFILE_HEADERS, named[1:], strict=True)
+                    if value
+                ]
             )
         return self._names
 

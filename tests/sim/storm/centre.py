@@ -94,7 +94,7 @@ class Centre:
         self.crash_after_actions: int | None = None
         """Die when so many more commands are written (F36)."""
         self.before_input: Callable[[], None] | None = None
-        self._inbox: deque[Callable[[], None]] = deque()
+        self._inbox: deque[tuple[Callable[..., object], tuple[Any, ...]]] = deque()
         self._tick_us: int | None = None
         self.starts = 0
         spy.attach(self)
@@ -105,7 +105,8 @@ class Centre:
     def at(self, due_us: int, run: Callable[..., object], *arguments: Any) -> None:
         """Do something at a moment; the same moment keeps the order of asking."""
         self._order += 1
-        due_us = max(self.now_us, due_us)
+        if due_us < self.now_us:
+            due_us = self.now_us
         heapq.heappush(self._agenda, (due_us, self._order, run, arguments))
 
     def after(self, seconds: float, run: Callable[..., object], *arguments: Any) -> None:
@@ -117,6 +118,7 @@ class Centre:
         until_us = self.now_us + round(seconds * SECOND)
         agenda, switches, skews = self._agenda, self.switches, self.skews_us
         agendas = [(node, switch._agenda, skews[node]) for node, switch in enumerate(switches)]
+        take = heapq.heappop
         while True:
             due_us = agenda[0][0] if agenda else until_us
             which = -1
@@ -126,24 +128,25 @@ class Centre:
             if due_us > until_us:
                 self.now_us = until_us
                 return
-            self.now_us = max(self.now_us, due_us)
+            if due_us > self.now_us:
+                self.now_us = due_us
             if which >= 0:
                 switches[which].run_until(self.now_us + skews[which])
                 self.collect(which)
             else:
-                _due, _order, run, arguments = heapq.heappop(agenda)
+                _due, _order, run, arguments = take(agenda)
                 run(*arguments)
 
     # The switches.
 
-    def switch_input(self, node: int, act: Callable[[Switch], object]) -> None:
+    def switch_input(self, node: int, act: Callable[..., object], *arguments: Any) -> None:
         """Something reaches a switch; nothing does while it is down."""
         if self.down[node]:
             return
-        switch = self.switches[node]
-        switch.run_until(self.now_us + self.skews_us[node])
-        act(switch)
-        switch.run_until(self.now_us + self.skews_us[node])
+        switch, now_us = self.switches[node], self.now_us + self.skews_us[node]
+        switch.run_until(now_us)
+        act(switch, *arguments)
+        switch.run_until(now_us)
         self.collect(node)
 
     def collect(self, node: int) -> None:
@@ -278,17 +281,18 @@ class Centre:
             if self.paused:
                 self._inbox.extend(inbox)
                 return
-            inbox.popleft()()
+            run, arguments = inbox.popleft()
+            run(*arguments)
         self.feel()
 
-    def when_awake(self, run: Callable[[], None]) -> None:
+    def when_awake(self, run: Callable[..., object], *arguments: Any) -> None:
         """Have the controller's process do something, once it runs."""
         if self.controller is None:
             return
         if self.paused:
-            self._inbox.append(run)
+            self._inbox.append((run, arguments))
         else:
-            run()
+            run(*arguments)
 
     def controller_input(self, take: Callable[..., object], *arguments: object) -> object:
         """Give the controller one input, as the hub does."""
@@ -324,7 +328,7 @@ class Centre:
     def _tick(self, due_us: int, controller: Any) -> None:
         if controller is self.controller and self._tick_us == due_us:
             self._tick_us = None
-            self.when_awake(lambda: self._run_tick(controller))
+            self.when_awake(self._run_tick, controller)
 
     def _run_tick(self, controller: Any) -> None:
         """What `Controller._keep_time` does when a deadline is reached."""

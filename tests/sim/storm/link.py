@@ -94,6 +94,7 @@ class Link:
         self.events = self._slot("events")
         self.quick = [self._slot("quick-0")]
         self.background = [self._slot("background-0"), self._slot("background-1")]
+        self._slots: tuple[Slot, ...] = (self.events, *self.quick, *self.background)
         self._held: deque[Event] | None = None
         self._let_in = False
         self._life = 0
@@ -187,10 +188,6 @@ class Link:
 
     # Commands.
 
-    @property
-    def _slots(self) -> tuple[Slot, ...]:
-        return (self.events, *self.quick, *self.background)
-
     def _line_for(self, action: Action) -> Line | None:
         match action:
             case Originate():
@@ -229,7 +226,7 @@ class Link:
             self.centre.controller_input(callback, *arguments)
 
     def _told(self, callback: Callable[..., None], *arguments: object) -> None:
-        self.centre.when_awake(lambda: self._tell(callback, *arguments))
+        self.centre.when_awake(self._tell, callback, *arguments)
 
     # Keeping connections.
 
@@ -263,7 +260,7 @@ class Link:
         if self.stopped:
             self.centre.switch_input(self.node, lambda switch: switch.disconnect(number))
             return
-        self.centre.when_awake(lambda: self._live(slot, number))
+        self.centre.when_awake(self._live, slot, number)
 
     def _live(self, slot: Slot, number: int) -> None:
         if self.stopped or number not in self.centre.switches[self.node].connections:
@@ -294,7 +291,7 @@ class Link:
         if self.stopped:
             return
         if slot is self.events:
-            self.centre.when_awake(lambda: self._judge(reason))
+            self.centre.when_awake(self._judge, reason)
         now_us = self.centre.now_us
         pause_s = slot.back_off.pause_s((now_us - slot.began_us) / SECOND)
         self.centre.at(now_us + round(pause_s * SECOND), self._dial, slot)
@@ -346,7 +343,7 @@ class Link:
     # What arrives.
 
     def _took(self, line: Line, data: bytes) -> None:
-        self.centre.when_awake(lambda: self._read(line, data))
+        self.centre.when_awake(self._read, line, data)
 
     def _read(self, line: Line, data: bytes) -> None:
         slot = self._slot_of(line)

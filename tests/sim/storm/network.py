@@ -15,6 +15,8 @@ from py_callcenter._router import Event
 if TYPE_CHECKING:
     from sim.storm.centre import Centre
 
+    from py_callcenter.sim import Switch
+
 LOSABLE = frozenset({
     "CHANNEL_CREATE", "CHANNEL_PROGRESS", "CHANNEL_ANSWER", "CHANNEL_PARK", "CHANNEL_BRIDGE",
     "CHANNEL_HOLD", "CHANNEL_UNHOLD", "CHANNEL_HANGUP", "CHANNEL_DESTROY", "BACKGROUND_JOB", "DTMF",
@@ -174,7 +176,10 @@ class Line:
         self.given_up = self.given_up or centre.now_us - due_us >= USER_TIMEOUT_US
         if self.given_up:
             return
-        centre.switch_input(node, lambda switch: switch.receive(self.number, data))
+        centre.switch_input(node, self._received, data)
+
+    def _received(self, switch: Switch, data: bytes) -> None:
+        switch.receive(self.number, data)
 
     def collect(self) -> None:
         """Take what the switch wrote and let it travel."""
@@ -185,10 +190,14 @@ class Line:
         network.carry(self._from_us, self._come, data)
 
     def _come(self, data: bytes) -> None:
-        if self.open:
-            for piece in self.network.pieces(data):
-                if self.open:
-                    self._take(self, piece)
+        if not self.open:
+            return
+        if not self.network.fragments:
+            self._take(self, data)
+            return
+        for piece in self.network.pieces(data):
+            if self.open:
+                self._take(self, piece)
 
     def close(self) -> None:
         """The controller's end is closed; the switch learns of it when packets come through."""

@@ -59,7 +59,7 @@ def free(rules: Rules, worker: Worker, now: int) -> bool:
         and not rules.truth.rests.of[worker.name].granted
         and not worker.rings
         and (not worker.stands or _stands_by(worker))
-        and not any(leg.alive for leg in worker.others.values())
+        and not (worker.others and any(leg.alive for leg in worker.others.values()))
         and now - worker.promised_us >= ON_ITS_WAY_US
         and worker.free_us + MARGIN_US <= now
     )
