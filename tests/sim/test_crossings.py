@@ -16,11 +16,10 @@ from sim.storm.rules import Rules
 from sim.storm.run import everybody_hangs_up
 from sim.storm.truth import Truth
 
-from py_callcenter.app import notable
 from py_callcenter.config import Queue, Tier
 from py_callcenter.sim import Behaviour
 
-pytestmark = pytest.mark.sim
+pytestmark = [pytest.mark.sim, pytest.mark.usefixtures("quiet")]
 
 APART_MS = range(-50, 51)
 MANUAL = Behaviour("manual")
@@ -106,11 +105,6 @@ class Crossing:
         self.centre.run(40)
         self.rules.at_quiescence()
         return list(map(str, self.rules.violations))
-
-
-@pytest.fixture(autouse=True)
-def quiet(monkeypatch):
-    monkeypatch.setattr(notable, "NOTABLE", {})
 
 
 def caller_leaves(world: Crossing) -> None:

@@ -10,28 +10,17 @@ from __future__ import annotations
 import os
 
 import pytest
-import structlog
 from sim.steps.explore import Case, Reach, every_step, explore, run
 from sim.steps.misfortunes import ALL
 from sim.steps.stories import STORIES
 
-from py_callcenter.app import notable
 from py_callcenter.engine import endings
 from py_callcenter.engine.recovery import books
 
-pytestmark = pytest.mark.sim
+pytestmark = [pytest.mark.sim, pytest.mark.usefixtures("quiet")]
 
 SHARE = float(os.environ.get("STEPS_SHARE", "0.002"))
 PAIRS = int(os.environ.get("STEPS_PAIRS", "1"))
-
-
-@pytest.fixture(autouse=True)
-def quiet(monkeypatch):
-    monkeypatch.setattr(notable, "NOTABLE", {})
-    before = structlog.get_config()
-    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(50))
-    yield
-    structlog.configure(**before)
 
 
 @pytest.mark.timeout(7200)

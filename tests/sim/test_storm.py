@@ -13,28 +13,16 @@ import sys
 from pathlib import Path
 
 import pytest
-import structlog
 from sim.storm import coverage, faults
 from sim.storm.plan import draw
 from sim.storm.pool import tally
 from sim.storm.run import FAULTS, simulate
 from sim.storm.shrink import Shrinker, command
 
-from py_callcenter.app import notable
-
-pytestmark = pytest.mark.sim
+pytestmark = [pytest.mark.sim, pytest.mark.usefixtures("quiet")]
 
 SEEDS = int(os.environ.get("SIM_SEEDS", "300"))
 TESTS = Path(__file__).parent.parent
-
-
-@pytest.fixture(autouse=True)
-def quiet(monkeypatch):
-    monkeypatch.setattr(notable, "NOTABLE", {})
-    before = structlog.get_config()
-    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(50))
-    yield
-    structlog.configure(**before)
 
 
 @pytest.mark.timeout(1200)

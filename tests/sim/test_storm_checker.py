@@ -18,7 +18,7 @@ from sim.storm.centre import START_US
 from sim.storm.plan import draw
 from sim.storm.run import simulate
 
-from py_callcenter.app import measuring, notable
+from py_callcenter.app import measuring
 from py_callcenter.app.controller import Controller
 from py_callcenter.engine import breaks, callers, endings, exits, offers, talk
 from py_callcenter.engine.actions import Bridge, Kill, Originate
@@ -29,7 +29,7 @@ from py_callcenter.engine.recovery import awaited, channels
 from py_callcenter.engine.state import State
 from py_callcenter.esl import settings
 
-pytestmark = pytest.mark.sim
+pytestmark = [pytest.mark.sim, pytest.mark.usefixtures("quiet")]
 
 SEEDS = range(60)
 PROMISES = [*(f"I{number}" for number in range(1, 18)), *(f"B{number}" for number in range(1, 6))]
@@ -45,11 +45,6 @@ def plant(rule: str, *faults: int) -> Callable[[Plant], Plant]:
         return put
 
     return take
-
-
-@pytest.fixture(autouse=True)
-def quiet(monkeypatch):
-    monkeypatch.setattr(notable, "NOTABLE", {})
 
 
 @plant("I1")
