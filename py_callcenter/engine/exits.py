@@ -32,6 +32,16 @@ _CANCEL_REASONS: Final[dict[LeftReason, str]] = {
 }
 
 
+_REASONS: Final[dict[str, LeftReason]] = {
+    shown: reason for reason, shown in _CANCEL_REASONS.items() if shown != "BREAK_OUT"
+}
+
+
+def reason_of(cancel_reason: str) -> LeftReason:
+    """Why a caller left, by `cc_cancel_reason` of their channel, which says less."""
+    return _REASONS.get(cancel_reason, "taken-elsewhere")
+
+
 def unknown_queue(state: State, call: Call, asked: str) -> None:
     """A queue that isn't configured: `asked` is the dialplan's word, perhaps made of what was dialled."""
     shown = re.sub(r"[0-9]{7,}", "…", re.sub(r"[^A-Za-z0-9_.@-]", "_", asked[:64]))

@@ -40,9 +40,9 @@ def extension(event: Event) -> str:
 
 def forgotten(event: Event) -> bool:
     """Whether the switch itself has parked the channel, not the dialplan: a transfer that it was about to
-    carry out is forgotten then (`docs/switch-facts.md`).
+    carry out is forgotten then (`docs/switch-facts.md`). After a bridge of the dialplan's it was carried out.
     """
-    return event.get("Channel-State") == "CS_PARK"
+    return event.get("Channel-State") == "CS_PARK" and event.get("variable_current_application") != "bridge"
 
 
 def place(event: Event) -> Exit | None:

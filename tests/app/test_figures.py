@@ -182,10 +182,11 @@ def test_the_hour_that_comes_twice_is_counted_once_each(database):
 
 
 @pytest.mark.parametrize("spans", [[], [(0, 75)], [(3, 10), (20, 1), (40, 9)]])
+@pytest.mark.parametrize("size", ["quarter", "hour", "day"])
 @pytest.mark.parametrize("zone", ZONES)
-def test_repeated_calls_and_first_call_resolution_by_hand(database, zone, spans):
+def test_repeated_calls_and_first_call_resolution_by_hand(database, zone, size, spans):
     rng = random.Random(11)
-    days = cut(zone, "day", FIRST, LAST)
+    intervals = cut(zone, size, FIRST, LAST)
     leg_list = [
         LegRow(
             call="",
@@ -202,11 +203,14 @@ def test_repeated_calls_and_first_call_resolution_by_hand(database, zone, spans)
     with database.write() as connection:
         named = [call_of(leg) for leg in put(connection, leg_list)]
         count_beforehand(connection, spans)
-        found = f.call_figures(connection, days, Limits(), repeat_us=window_us).figures()
+        found = f.call_figures(connection, intervals, Limits(), repeat_us=window_us).figures()
+        some = f.call_figures(
+            connection, intervals, Limits(), repeat_us=window_us, only=["support"]
+        ).figures()
 
     expected: dict[tuple[int, str], list[int]] = {}
     for call in named:
-        number = days.index(call.offered_us)
+        number = intervals.index(call.offered_us)
         if number is None or not call.caller:
             continue
         others = [o.offered_us - call.offered_us for o in named if o.caller == call.caller and o is not call]
@@ -218,4 +222,5 @@ def test_repeated_calls_and_first_call_resolution_by_hand(database, zone, spans)
             counts[place] += true
     told = {key: [figures[name] for name in KNOWN] for key, figures in found.items()}
     assert {key: counts for key, counts in told.items() if any(counts)} == expected
+    assert some == {key: figures for key, figures in found.items() if key[1] == "support"}
     assert sum(counts[3] for counts in expected.values()) > 0

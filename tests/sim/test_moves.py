@@ -160,24 +160,62 @@ def test_a_caller_sent_elsewhere_arrives_though_the_agent_hangs_up_in_that_momen
     world.assert_quiet()
 
 
-@pytest.mark.parametrize("late_ms", [*range(18, 70, 2)])
-def test_a_start_finishes_a_transfer_that_the_switch_forgot(late_ms):
-    """The controller died in that moment too."""
-    world, call = answered_just_now(late_ms)
+def test_a_start_finishes_a_transfer_that_the_switch_forgot():
+    """The controller died in that moment too, around which these are."""
+    forgotten = []
+    for late_ms in range(18, 70, 2):
+        world, call = answered_just_now(late_ms)
+        number = world.switch.connect()
+        world.switch.receive(number, b"auth ClueCon\n\n")
+        world.kill_controller()
+        world.switch.receive(number, f"api uuid_transfer {call.uuid} message XML default\n\n".encode())
+        world.phones["1000"].hang_up()
+        world.rest(1)
+        forgotten += [late_ms] * (call.leg.running == "CS_PARK")
+        music = len(world.sent(PlayMusic))
+        world.start()
+        world.run(12)
+
+        assert call.alive
+        assert (call.leg.profile.destination, call.leg.app) == ("message", "playback"), late_ms
+        assert len(world.sent(PlayMusic)) == music, "our music doesn't play over the message"
+        assert [record.kind for record in world.records].count("queue-entered") == 1
+        call.hang_up()
+        world.run(40)
+        world.assert_quiet()
+    assert len(forgotten) > 5
+
+
+@pytest.mark.parametrize("how", ["start", "cut"])
+def test_a_caller_sent_outside_who_is_parked_after_that_talk_is_not_sent_there_again(how):
+    """While nobody looked: they talked, and the other side hung up. The switch parks them then, too."""
+    world = office(IGNORES)
+    outside = world.switch.add_phone(OUTSIDE, Behaviour(answer_after_us=50_000))
+    world.switch.dialplan.add("outside", Step("bridge", OUTSIDE))
+    call = world.call()
+    world.run(3)
     number = world.switch.connect()
     world.switch.receive(number, b"auth ClueCon\n\n")
-    world.kill_controller()
-    world.switch.receive(number, f"api uuid_transfer {call.uuid} message XML default\n\n".encode())
-    world.phones["1000"].hang_up()
+    if how == "start":
+        world.kill_controller()
+    else:
+        world.drop = lambda _event: True
+    world.switch.receive(number, f"api uuid_transfer {call.uuid} outside XML default\n\n".encode())
     world.rest(1)
-    music = len(world.sent(PlayMusic))
-    world.start()
-    world.run(12)
+    assert len(outside.legs) == 1
+    assert call.partner
+    outside.hang_up()
+    world.rest(1)
+    assert call.leg.running == "CS_PARK"
+    world.drop = lambda _event: False
+    if how == "start":
+        world.start()
+    else:
+        world.resync()
+    world.run(5)
 
-    assert call.alive
-    assert (call.leg.profile.destination, call.leg.app) == ("message", "playback")
-    assert len(world.sent(PlayMusic)) == music, "our music doesn't play over the message"
-    assert [record.kind for record in world.records].count("queue-entered") == 1
+    assert not outside.legs, "nobody rings them again"
+    assert [record.queue for record in world.all("queue-entered")] == ["support", "support"]
     call.hang_up()
     world.run(40)
     world.assert_quiet()

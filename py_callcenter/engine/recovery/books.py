@@ -12,6 +12,7 @@ from py_callcenter.engine.records import (
     CallLeft,
     CallLost,
     ConversationEnded,
+    LeftReason,
     OfferEnded,
     Side,
 )
@@ -84,7 +85,7 @@ def part(state: State, uuid: str, past: CallMemory, *, transferred: bool) -> Non
         endings.note_wrap_up(state, past.node, state.agents[past.agent], uuid)
 
 
-def note_left(state: State, uuid: str, past: CallMemory, reason: str) -> None:
+def note_left(state: State, uuid: str, past: CallMemory, reason: LeftReason, target: str = "") -> None:
     state.note(
         CallLeft,
         past.node,
@@ -93,7 +94,7 @@ def note_left(state: State, uuid: str, past: CallMemory, reason: str) -> None:
         leg=past.leg,
         wait_us=max(0, state.now_us - past.entered_us),
         reason=reason,
-        target="",
+        target=target,
     )
 
 

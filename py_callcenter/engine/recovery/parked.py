@@ -32,7 +32,7 @@ def take_up(state: State, node: str, dump: Event, past: CallMemory | None, asked
             state.act(SetVariables(node, uuid, talk.NO_LONGER_OURS))
             return
     match standing:
-        case "waiting" if _finish_transfer(state, call, dump, past):
+        case "waiting" | "left" if _finish_transfer(state, call, dump, past):
             pass
         case _ if queue is None:
             exits.unknown_queue(state, call, name)
@@ -71,19 +71,20 @@ def _finish_transfer(state: State, call: Call, dump: Event, past: CallMemory | N
     to = moves.place(dump) if moves.forgotten(dump) and moves.moved_since_stamped(dump) else None
     if to is None:
         return False
-    if past is not None:
+    if past is not None and past.standing == "left" and past.reason != "transferred":
+        return False
+    if past is not None and past.standing == "waiting":
         books.note_left(state, dump.unique_id, past, "transferred")
-    call.wishes = replace(call.wishes, exit=None)
-    exits.leave(state, call, None, to)
+    _send(state, call, to)
     return True
 
 
 def let_go(state: State, node: str, dump: Event, past: CallMemory | None) -> None:
     """No longer in a queue: of ours when the books say so, or when nobody sent them on."""
-    if past is not None:
+    if _is_let_go(dump):
+        _send_on(state, node, dump, past)
+    elif past is not None:
         _leaving(state, node, dump, past)
-    elif _is_let_go(dump):
-        _send_on(state, node, dump)
 
 
 def _leaving(state: State, node: str, dump: Event, past: CallMemory) -> None:
@@ -109,19 +110,33 @@ def _hears_nobody(dump: Event) -> bool:
 
 
 def _is_let_go(dump: Event) -> bool:
-    """Somebody whom nobody here knows, whom an earlier run let go and didn't live to send on."""
+    """Somebody whom an earlier run let go and didn't live to send on."""
     if not dump.get("variable_cc_queue_terminated_epoch") or not dump.get("variable_cc_exit_to"):
         return False
     return _hears_nobody(dump) and not moves.moved_since_stamped(dump)
 
 
-def _send_on(state: State, node: str, dump: Event) -> None:
-    """Finish what an earlier run began: the books may have nothing of the call."""
+def _send_on(state: State, node: str, dump: Event, past: CallMemory | None) -> None:
+    """Finish what an earlier run began. What it does is on its way before it is in the books, so these may
+    have nothing of it, or nothing of the call.
+    """
+    stamped = dump.get("variable_cc_exit_to") or ""
     try:
-        to = parse_exit(dump.get("variable_cc_exit_to"))
+        to = parse_exit(stamped)
     except RuleError:
         to = state.config.controller.on_unknown_queue
-    exits.leave(state, channels.call_again(state, node, dump, None), None, to)
+    if past is not None and past.standing == "waiting":
+        reason = exits.reason_of(dump.get("variable_cc_cancel_reason") or "")
+        books.note_left(state, dump.unique_id, past, reason, stamped)
+    elif past is not None:
+        books.part(state, dump.unique_id, past, transferred=False)
+    _send(state, channels.call_again(state, node, dump, past), to)
+
+
+def _send(state: State, call: Call, to: Exit) -> None:
+    """To this very place, whatever exit of their own they have."""
+    call.wishes = replace(call.wishes, exit=None)
+    exits.leave(state, call, None, to)
 
 
 def _exit_for(queue: Queue, reason: str) -> Exit:

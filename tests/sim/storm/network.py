@@ -206,6 +206,6 @@ class Line:
             centre, node = self.network.centre, self.network.node
             centre.lines[node].pop(self.number, None)
             self.network.carry(
-                centre.now_us + self.network.base_us,
+                max(self._to_us, centre.now_us + self.network.base_us),  # behind what was sent before
                 lambda: centre.switch_input(node, lambda switch: switch.disconnect(self.number)),
             )
