@@ -83,7 +83,7 @@ def test_a_start_sends_a_caller_there_whose_transfer_the_switch_forgot(sip, swit
             line = until(lambda n=lines: phone.lines[n] if len(phone.lines) > n else None, "the phone rings")
             uuid = office.get("calls")[0]["id"]
             phone.answer(line)
-            time.sleep(lots.uniform(0.01, 0.05))
+            time.sleep(lots.uniform(0.02, 0.05))
             assert switch.api(f"uuid_transfer {uuid} long_message XML default") == "+OK"
             phone.hang_up(line)
             office.stop(signal.SIGKILL)
