@@ -155,6 +155,8 @@ class Truth:
         """Queue legs that the records hold open: entry and when it was said."""
         self.counts: dict[str, int] = defaultdict(int)
         self.starts_us: list[int] = []
+        self.told: set[str] = set()
+        """Offers that the books know."""
         self.crashes_us: list[int] = []
         self.blind: set[str] = set()
         """Calls that lived when a controller died or a switch did, or for all that the controller knew."""
@@ -203,13 +205,12 @@ class Truth:
         self.blind.update(self.living)
         self.blind.update(self.offered - self.ended)  # it stood still and never heard of their end
         self.controller = None
-        for ring in self.living_rings.values():  # who is with them is known once their node is looked at
-            ring.unseen = ring.unseen or ring.call in self.damaged
         # What was said and never reached the spool was never said.
         kept = [*self.centre.books.kept.values(), *self.centre.books.waiting]
         if len(kept) != len(self.records):
             self.records = []
             self.open_stays.clear()
+            self.told.clear()
             self.counts.clear()
             self.rests.forget()
             for caller in self.callers.values():
@@ -220,6 +221,8 @@ class Truth:
             for name, worker in self.workers.items():
                 told = [r.status for r in kept if r.kind == "agent-status" and r.agent == name]
                 worker.status = told[-1] if told else "Available"
+        for ring in self.living_rings.values():  # who is with them is known once their node is looked at
+            ring.unseen = ring.unseen or ring.call in self.damaged or ring.offer not in self.told
 
     def _idle(self) -> dict[str, int]:
         """Since when the controller holds those for idle who have been so for a while."""
@@ -299,7 +302,9 @@ class Truth:
         self.records.append(record)
         self.counts[record.kind] += 1
         kind = record.kind
-        if kind == "call-offered":
+        if kind == "offer-made":
+            self.told.add(f"{record.call}/{record.attempt}")
+        elif kind == "call-offered":
             self.offered.add(record.call)
         elif kind == "call-ended":
             self.ended.add(record.call)
@@ -394,6 +399,8 @@ class Truth:
             leg.uuid, node, leg, values.get("cc_agent", ""), offer.partition("/")[0], offer,
             values.get("cc_queue", ""), self.centre.now_us,
         )  # fmt: skip
+        # The last command of a process that died before it wrote that down.
+        ring.unseen = bool(self.crashes_us) and offer not in self.told
         self.rings[leg.uuid] = self.living_rings[leg.uuid] = ring
         self.rules.rings(ring)
         worker = self.workers.get(ring.agent)
