@@ -38,11 +38,20 @@ local function bridged(uuid)
   return run("uuid_dump " .. uuid):match("Channel%-State: (%S+)") ~= "CS_PARK"
 end
 
--- Out of the queue, and still in the park: the controller died before it could send him on.
+-- Out of the queue, and still in the park: the controller died before it could send him on. The application that is
+-- named stays "playback" when the music is over. A later bridge is the controller's own only with its agent's leg.
 local function let_go(uuid)
+  local application = variable(uuid, "current_application")
+  if not variable(uuid, "cc_queue_terminated_epoch") or (application ~= "park" and application ~= "playback") then
+    return false
+  end
   local mark, known = variable(uuid, "transfer_source") or "", variable(uuid, "cc_source")
-  local moved = mark:find(":bl_xfer:", 1, true) and not (known and mark:sub(1, #known + 1) == known .. ":")
-  return variable(uuid, "current_application") == "park" and not moved
+  if known and mark:sub(1, #known + 1) == known .. ":" then
+    return true
+  end
+  local other = mark:match(":uuid_br:(.+)$")
+  local moved = mark:find(":bl_xfer:", 1, true) or (other and other ~= variable(uuid, "cc_agent_uuid"))
+  return not moved and not bridged(uuid)
 end
 
 run("global_setvar cc_alive=false")

@@ -257,6 +257,7 @@ def stamps_of(state: State, call: Call, stay: Stay) -> tuple[tuple[str, str], ..
         ("cc_cancel_reason", ""),
         ("cc_queue_canceled_epoch", ""),
         ("cc_queue_terminated_epoch", ""),
+        ("cc_exit_to", ""),
         ("cc_call", call.id),
         ("cc_leg", str(stay.index)),
         ("cc_member_uuid", call.id),

@@ -13,8 +13,10 @@ from py_callcenter.engine.calls import Call, Stay
 from py_callcenter.engine.records import NodeHeld, NodeReleased
 from py_callcenter.engine.state import State
 
-HoldReason = Literal["away", "drained", "pressure"]
-"""`away`: no connection, or not in step. `drained`: by an operator. `pressure`: see `pacing`."""
+HoldReason = Literal["away", "drained", "pressure", "starting"]
+"""`away`: no connection, or not in step. `drained`: by an operator. `pressure`: see `pacing`. `starting`: see
+`recovery.awaited`.
+"""
 
 
 def hold(state: State, node: str, reason: HoldReason) -> None:

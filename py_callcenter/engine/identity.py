@@ -24,6 +24,8 @@ _JOB_LETTERS: Final = 10
 """50 bits: enough for some ten thousand jobs that run at a time."""
 MOST_PHONES: Final = 8
 """Legs that fit one command with all that is set on them; what doesn't fit is dialled as configured."""
+_LATEST: Final = 100
+"""So many offers of one call may ring at once."""
 _WITHHELD_DIGITS: Final = 2
 _TOO_SHORT: Final = f"the key must have at least {_TAG_BYTES} bytes"
 
@@ -94,6 +96,11 @@ class Sealer:
             for namespace in self._namespaces
             for device in range(MOST_PHONES)
         ]
+
+    def is_offers(self, uuid: str, call: str, last: int) -> bool:
+        """Whether a leg was dialled for one of the latest offers of a call: up to this attempt."""
+        attempts = range(max(0, last - _LATEST), last + 1)
+        return any(uuid in self.legs(call, attempt) for attempt in attempts)
 
     def seal(self, *parts: str | int) -> str:
         """Tag over the parts, in order; each is length-prefixed so that no two lists read alike."""

@@ -265,7 +265,7 @@ class Memory:
 
     def resumed(self, record: Any) -> None:
         before = self.calls.get(record.call)
-        if before is None or before.standing == "given-up":
+        if before is None or before.standing == "given-up" or record.leg > before.leg:
             self.entered(record)
             self.calls[record.call].entered_us = record.entered_us
 

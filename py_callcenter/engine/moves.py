@@ -15,6 +15,7 @@ from py_callcenter.config import Exit, shapes
 from py_callcenter.engine.calls import Call
 
 _BY_TRANSFER: Final = ":bl_xfer:"
+_BY_BRIDGE: Final = ":uuid_br:"
 
 
 def source(event: Event) -> str:
@@ -33,6 +34,12 @@ def moved(call: Call, event: Event) -> bool:
     return mark != call.source and _BY_TRANSFER in mark
 
 
+def joined(call: Call, event: Event) -> str:
+    """The leg that the caller was to be bridged with last, if that came after the PARK that we know of."""
+    mark = source(event)
+    return "" if mark == call.source else mark.partition(_BY_BRIDGE)[2]
+
+
 def extension(event: Event) -> str:
     """The extension that a channel was sent to last, also when it never got there."""
     return event.get("Caller-Destination-Number") or ""
@@ -40,9 +47,10 @@ def extension(event: Event) -> str:
 
 def forgotten(event: Event) -> bool:
     """Whether the switch itself has parked the channel, not the dialplan: a transfer that it was about to
-    carry out is forgotten then (`docs/switch-facts.md`). After a bridge of the dialplan's it was carried out.
+    carry out is forgotten then (`docs/switch-facts.md`). Whoever was bridged since then had got there.
     """
-    return event.get("Channel-State") == "CS_PARK" and event.get("variable_current_application") != "bridge"
+    bridged = (event.get("Caller-Channel-Bridged-Time") or "0") != "0"
+    return event.get("Channel-State") == "CS_PARK" and not bridged
 
 
 def place(event: Event) -> Exit | None:
@@ -62,6 +70,13 @@ def moved_since_stamped(dump: Event) -> bool:
     """Whether a transfer came after our stamp, for a channel that nobody here knows yet."""
     mark, stamped = source(dump), dump.get("variable_cc_source")
     return _BY_TRANSFER in mark and not (stamped and mark.startswith(stamped + ":"))
+
+
+def joined_since_stamped(dump: Event) -> str:
+    """The leg that the channel was to be bridged with, if that came after our stamp; else empty."""
+    mark, stamped = source(dump), dump.get("variable_cc_source")
+    known = stamped and mark.startswith(stamped + ":")
+    return "" if known else mark.partition(_BY_BRIDGE)[2]
 
 
 def parked(call: Call, event: Event) -> bool:

@@ -65,6 +65,8 @@ def _old_news_or_moved(state: State, call: Call, event: Event) -> bool:
     """
     if looks.is_old(call, event):
         return True
+    if call.phase is Phase.LEAVING and not event.get("variable_cc_queue") and _arrived(state, call, event):
+        return True
     moved = moves.moved(call, event)
     # A bridge that was asked for after the transfer hides its mark.
     sent_on = moved or call.crossed or moves.extension(event) != call.extension
@@ -85,6 +87,14 @@ def _old_news_or_moved(state: State, call: Call, event: Event) -> bool:
         call.transferred = True
         _after_talk(state, call, event)
     return True
+
+
+def _arrived(state: State, call: Call, event: Event) -> bool:
+    """Whether a caller who was sent to an exit got there: who parks them there is somebody else."""
+    if moves.moved(call, event):
+        return not moves.forgotten(event)
+    other = moves.joined(call, event)
+    return bool(other) and not state.sealer.is_offers(other, call.uuid, call.attempts)
 
 
 def _finish_transfer(state: State, call: Call, event: Event) -> None:
@@ -121,12 +131,16 @@ def _parked_while_connecting(state: State, call: Call) -> None:
 
 def _back(state: State, call: Call, event: Event) -> None:
     """Whoever had the caller let go of them."""
+    name = event.get("variable_cc_queue")
     # After a bridge the switch parks in a state of its own: then `cc_queue` is left from before, because what
     # cleared it was lost.
-    if event.get("variable_cc_queue") and event.get("Channel-State") != "CS_PARK":
+    if name and event.get("Channel-State") != "CS_PARK":
         _moved(state, call, event)
     elif call.stay is not None:
         exits.leave(state, call, None, call.stay.queue.after_call)
+    elif name:  # a start found them with others, who have let go of them
+        queue = state.queues.get(name)
+        exits.leave(state, call, None, HANGUP if queue is None else queue.after_call)
 
 
 def _settled(state: State, call: Call, event: Event) -> None:
@@ -243,9 +257,7 @@ def seen_leaving(state: State, call: Call, dump: Event, *, parked: bool, anew: b
         parked_again(state, call, dump)
     if call.phase is not Phase.LEAVING:
         return
-    # The exit may be the extension that they came by: only a transfer since then has brought them there.
-    arrived_there = dump.get("Caller-Destination-Number") == call.exit.extension and moves.moved(call, dump)
-    if (parked or call.parked) and not arrived_there:
+    if (parked or call.parked) and not _arrived(state, call, dump):
         call.exit_tries = 0 if anew else call.exit_tries
         exits.go(state, call)
     else:

@@ -63,6 +63,8 @@ class Reach:
     """Agents who by hand are offered nothing before a moment."""
     given_up: dict[str, dict[str, GivenUp]] = field(default_factory=dict)
     """By node that was gone or out of sight: calls that ended in the books for that."""
+    unseen: set[str] = field(default_factory=set)
+    """Nodes that a start looks at before it offers anything; see `recovery.awaited`."""
 
 
 @dataclass(slots=True)

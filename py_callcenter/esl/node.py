@@ -12,6 +12,7 @@ import random
 import time
 from collections import deque
 from collections.abc import Callable, Container, Iterable
+from contextlib import suppress
 from functools import partial
 
 import gevent
@@ -329,6 +330,11 @@ class NodeLink:
             held=len(self._held or ()),
             restarted=restarted,
         )
+        if not self.synced and not self._leaving:
+            # A caller who is sent on now, to another queue perhaps, must not meet a dialplan that turns them
+            # away because nobody lives. What prevents it is told of when the node is up.
+            with suppress(EslError):
+                self._vouch()
         self._tell(self._app.on_sync, self.name, picture.dumps, picture.core_uuid, restarted)
         slice_ends = self._clock() + _SLICE_S
         while self._held:
@@ -438,6 +444,12 @@ class NodeLink:
             # Unknown or refused: it proves nothing about the events connection.
             self.canaries.drop(number)
 
+    def _vouch(self) -> None:
+        """Tell the node that we live: its dead man's task, then its dialplan. Raises `EslError`."""
+        dead_man.arm(self._hands.quick_one(), self.settings.dead_man_s)
+        if not self._leaving:
+            dead_man.renew_lease(self._hands.quick_one(), self.settings.lease_s)
+
     def _renew_dead_man(self) -> None:
         while True:
             self._up.wait()
@@ -445,9 +457,7 @@ class NodeLink:
             if self._leaving:
                 return
             try:
-                dead_man.arm(self._hands.quick_one(), self.settings.dead_man_s)
-                if not self._leaving:
-                    dead_man.renew_lease(self._hands.quick_one(), self.settings.lease_s)
+                self._vouch()
             except EslError as error:
                 log.warning("esl_dead_man_not_armed", node=self.name, problem=str(error))
             else:

@@ -24,7 +24,7 @@ from py_callcenter.stats import AGENT_STATES, LOGGED_IN_STATES, BreakCount, Hist
 COMMAND_OUTCOMES: Final = ("ok", "error", "unknown")
 EMAIL_OUTCOMES: Final = ("sent", "retried", "failed", "unknown")
 """Words of `reports.mail.courier`."""
-HOLD_REASONS: Final = ("away", "drained", "pressure")
+HOLD_REASONS: Final = ("away", "drained", "pressure", "starting")
 """Words of `engine.holds.HoldReason`."""
 RECONNECT_REASONS: Final = (
     "network", "nobody-listens", "goodbye", "canary", "framing", "protocol", "sync", "backlog", "write-stall",
@@ -154,7 +154,7 @@ def _node_metrics(snapshot: MetricsSnapshot) -> Iterator[Metric]:
     yield up
     held = GaugeMetricFamily(
         "callcenter_node_offers_held",
-        "1 while the node's callers get no offers: no connection, drained by hand, full or throttling.",
+        "1 while the node's callers get no offers: no connection, drained, full, or not all nodes seen yet.",
         labels=["node", "reason"],
     )
     line = GaugeMetricFamily(

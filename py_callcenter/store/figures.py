@@ -98,9 +98,11 @@ class _Counted:
         for minutes, ranges in ((60, where.hours), (15, where.quarters)):
             single = one_each(self._intervals, minutes)
             for condition in conditions(slots.c.slot_us, ranges):
-                size = (slots.c.minutes == minutes,) if "minutes" in slots.c else ()
-                columns = self._of_slots(slots, table, at, single=single)
-                self._count(slots.c.slot_us, slots.c[by], columns, condition, *size, single=single)
+                these = [condition, *((slots.c.minutes == minutes,) if "minutes" in slots.c else ())]
+                columns = self._of_slots(slots, single=single)
+                rows = self._count(slots.c.slot_us, slots.c[by], columns, *these, single=single)
+                if self._has_waiting(rows):
+                    self._add_waiting_late(slots, table, at, *these)
         for condition in conditions(at, where.rows):
             self._count(at, table.c[by], self._of_rows(table), condition, table.c[by] != "")
         return self._sheet
@@ -116,7 +118,7 @@ class _Counted:
         for column, condition in self._family.maxima.values():
             yield func.coalesce(func.max(row[column]).filter(condition(row, limits)), 0)
 
-    def _of_slots(self, slots: Table, table: Table, at: Any, *, single: bool) -> Iterator[Any]:
+    def _of_slots(self, slots: Table, *, single: bool) -> Iterator[Any]:
         def added(value: Any) -> Any:
             return value if single else whole_sum(func.sum(value))
 
@@ -127,7 +129,7 @@ class _Counted:
                 number = at_most(self._connection, slots.c[times], limit(slots.c, self._limits))
                 yield added(func.coalesce(number, 0))
             elif name == AT_READING:
-                yield added(self._of_those_waiting(slots, table, at))
+                yield literal(0)  # see `_add_waiting_late`
             else:
                 yield added(slots.c[name])
         for name in self._family.sums:
@@ -139,22 +141,47 @@ class _Counted:
     def _more_of_slots(self, _added: Callable[[Any], Any], /) -> Iterator[Any]:
         return iter(())
 
-    def _of_those_waiting(self, slots: Table, table: Table, at: Any) -> Any:
-        """Rows are looked at only where somebody waits since that hour, which is hardly ever."""
+    def _has_waiting(self, rows: Sequence[Any]) -> bool:
+        """Whether somebody waits since one of these hours, which is hardly ever so."""
+        if AT_READING not in self._family.counts:
+            return False
+        number = 2 + self._sheet.names.index("waiting")
+        return any(row[number] for row in rows)
+
+    def _add_waiting_late(self, slots: Table, table: Table, at: Any, *where: Any) -> None:
+        """Of those, how many do so for too long at the moment of reading. Asked for within the look at the
+        slots, it seems so dear to PostgreSQL that one way to the slots is as good as another, and it reads
+        all of them.
+        """
         until_us = slots.c.slot_us + slots.c.minutes * literal(MINUTE_US, BigInteger)
         late = self._family.counts[AT_READING](table.c, self._limits)
         same = (table.c.queue == slots.c.queue) & (at >= slots.c.slot_us) & (at < until_us)
-        those = select(func.count()).select_from(table).where(same & late).correlate(slots)
-        return case((slots.c.waiting == 0, 0), else_=those.scalar_subquery())
+        number = place(self._connection, slots.c.slot_us, self._intervals).label("place")
+        query = (
+            select(number, slots.c.queue.label("key"), func.count())
+            .select_from(slots.join(table, same))
+            .where(slots.c.waiting > 0, late, *where)
+            .group_by("key", "place")
+        )
+        if self._only:
+            query = query.where(slots.c.queue.in_(self._only))
+        before = self._sheet.names.index(AT_READING)
+        after = len(self._sheet.names) - before - 1
+        found = self._connection.execute(query).all()
+        self._sheet.take((*row[:2], *(0,) * before, row[2], *(0,) * after) for row in found)
 
-    def _count(self, at: Any, key: Any, columns: Iterator[Any], *where: Any, single: bool = False) -> None:
+    def _count(
+        self, at: Any, key: Any, columns: Iterator[Any], *where: Any, single: bool = False
+    ) -> Sequence[Any]:
         number = place(self._connection, at, self._intervals).label("place")
         query = select(number, key.label("key"), *columns).where(*where).limit(MAX_ROWS + 1)
         if not single:
             query = query.group_by("key", "place")
         if self._only:
             query = query.where(key.in_(self._only))
-        self._sheet.take(self._connection.execute(query).all())
+        rows = self._connection.execute(query).all()
+        self._sheet.take(rows)
+        return rows
 
 
 class _Calls(_Counted):

@@ -167,6 +167,33 @@ def test_the_dead_man_is_renewed_before_callers_are_told_that_we_live():
             ]
 
 
+def test_callers_are_let_in_before_the_first_picture_is_acted_on():
+    """Whoever waited too long meanwhile is sent on at once, perhaps to another queue of the same dialplan."""
+    told: list[list[str]] = []
+    with FakeSwitch() as switch:
+
+        class Watching(Recorder):
+            def on_sync(self, node, dumps, core_uuid, restarted):
+                told.append(list(switch.commands))
+                super().on_sync(node, dumps, core_uuid, restarted)
+
+        with linked(switch, Watching(), dead_man_s=15):
+            wait_for(lambda: len(told) >= 2)
+
+    assert "api global_setvar cc_alive=true" in told[0]
+    assert "api sched_api +15 cc_deadman luarun cc_deadman.lua" in told[0]
+
+
+def test_a_node_that_refuses_its_dead_man_is_taken_up_all_the_same():
+    app = Recorder()
+    with FakeSwitch() as switch:
+        switch.answers["api sched_api"] = answer("-ERR not here\n")
+        with linked(switch, app, dead_man_s=15) as link:
+            wait_for(lambda: link.state is State.UP)
+
+    assert app.syncs
+
+
 def test_after_goodbye_the_node_isnt_told_again_that_we_live():
     app = Recorder()
     with FakeSwitch() as switch, linked(switch, app, dead_man_s=15) as link:

@@ -91,14 +91,24 @@ def let_go(switch: FreeSwitch, sip, name: str, to: str):
 def test_who_was_let_go_and_not_sent_on_is_sent_on_and_who_was_stays_where_they_are(alive, sip):
     ends, _ = let_go(alive, sip, "ends", "hangup")
     leaves, _ = let_go(alive, sip, "leaves", "callcenter_fallback@default")
+    heard, heard_leg = let_go(alive, sip, "heard music", "callcenter_fallback@default")
+    alive.api(f"uuid_broadcast {heard_leg} tone_stream://%(200,0,440)")
+    until(lambda: alive.api(f"uuid_getvar {heard_leg} current_application") == "playback", "music")
     stays, stays_leg = let_go(alive, sip, "stays", "callcenter_fallback@default")
     alive.api(f"uuid_transfer {stays_leg} park inline")
     until(lambda: "bl_xfer" in alive.api(f"uuid_getvar {stays_leg} transfer_source"), "sent on")
+    talks, talks_leg = let_go(alive, sip, "talks at the exit", "callcenter_fallback@default")
+    colleague, colleague_leg = let_go(alive, sip, "colleague", "callcenter_fallback@default")
+    alive.api(f"uuid_bridge {talks_leg} {colleague_leg}")
+    until(lambda: alive.api(f"uuid_getvar {talks_leg} signal_bond") == colleague_leg, "joined by others")
 
     alive.api("sched_api +1 cc_deadman luarun cc_deadman.lua")
     ends.wait_received("BYE", 12)
     leaves.wait_received("BYE", 12)
+    heard.wait_received("BYE", 12)
     assert not stays.over, "others have parked them"
+    assert not talks.over, "others have joined them"
+    assert not colleague.over
 
 
 def test_a_controller_that_comes_back_in_time_keeps_its_callers(alive, sip):

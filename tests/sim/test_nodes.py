@@ -425,12 +425,54 @@ def test_an_agent_whose_phone_may_still_ring_for_a_call_that_is_over_waits_for_t
     cluster.connect = lambda name: connect(name) if name == "fs2" else None  # the other one answers later
     cluster.restart()
     cluster.call("fs2")
-    cluster.run(1)
+    cluster.run(3)
     assert len(cluster.sent(Originate)) == rung
     connect("fs1")
     cluster.run(2)
 
     assert len(cluster.sent(Originate)) == rung + 1
+
+
+@pytest.mark.parametrize("after_s", [0, 1.9])
+def test_a_phone_that_no_record_tells_of_is_not_rung_for_another_switch_s_caller_after_a_start(after_s):
+    """The controller died after the command that rings it, and before the line about that was written."""
+    cluster = Cluster(office(agent("anna")))
+    for node in ("fs1", "fs2"):
+        cluster.phone(node, "sofia/internal/anna@127.0.0.1:5085", IGNORES)
+    known = len(cluster.records)
+    rung = cluster.call("fs1")
+    cluster.run(1)
+    cluster.records[known:] = [r for r in cluster.records[known:] if r.kind != "offer-made"]
+    cluster.lose("fs2")
+    cluster.call("fs2")
+
+    connect = cluster.connect
+    cluster.connect = lambda name: connect(name) if name == "fs2" else None
+    cluster.restart()
+    cluster.run(after_s)
+    connect("fs1")
+    cluster.run(1)
+
+    assert [action.node for action in cluster.sent(Originate)] == ["fs1"]
+    assert cluster.all("offer-taken-up")[-1].call == rung.uuid, "that phone rings on"
+
+
+def test_a_start_waits_two_seconds_at_most_for_a_switch_that_does_not_answer():
+    cluster = two_agents()
+    cluster.kill("fs1")
+    cluster.lose("fs2")
+    waits = cluster.call("fs2")
+    connect = cluster.connect
+    cluster.connect = lambda name: connect(name) if name == "fs2" else None
+
+    cluster.restart()
+    cluster.run(1.9)
+    assert not cluster.sent(Originate)
+    cluster.run(0.2)
+
+    assert [action.node for action in cluster.sent(Originate)] == ["fs2"]
+    cluster.run(3)
+    assert waits.partner
 
 
 def test_callers_whom_a_switch_brings_back_are_known_to_the_next_run_too():

@@ -7,13 +7,18 @@ from contextlib import suppress
 from typing import Final
 
 from py_callcenter._router import RouterError
-from py_callcenter.engine import registrations
+from py_callcenter.engine import holds, registrations
 from py_callcenter.engine.memory import AgentMemory, Memory
 from py_callcenter.engine.recovery import books, given_up
 from py_callcenter.engine.state import State
 
 HOLD_US: Final = 60_000_000
 """So long an agent with a call on a node that isn't seen yet is offered nothing."""
+ALL_SEEN_US: Final = 2_000_000
+"""So long nobody is offered anything before all nodes are seen. A phone is rung before the books say so, so
+any agent's may ring on any node by the last command of a run that died. Nodes that answer do so within some
+milliseconds of each other.
+"""
 
 
 def restore_agent(state: State, name: str, was: AgentMemory, rest_until_us: int = 0) -> None:
@@ -41,10 +46,8 @@ def restore_agent(state: State, name: str, was: AgentMemory, rest_until_us: int 
 def expect(state: State, memory: Memory) -> None:
     """Remember calls that the books leave open, and offer their agents nothing until their nodes are seen."""
     nodes = {node.name for node in state.config.nodes}
-    if len(nodes) > 1:
-        for agent, known in memory.agents.items():
-            if known.rung_on in nodes and agent in state.agent_ids:
-                _await(state, agent, known.rung_on, known)
+    if len(nodes) > 1 and (memory.agents or memory.calls):
+        _expect_all(state, nodes, memory)
     for uuid, past in memory.calls.items():
         if nodes and past.node not in nodes:
             books.close(state, uuid, past)
@@ -61,6 +64,23 @@ def expect(state: State, memory: Memory) -> None:
                 _put_break_off(state, agent, past.node, memory.agents.get(agent))
                 if len(nodes) > 1:
                     _await(state, agent, past.node, memory.agents.get(agent))
+
+
+def _expect_all(state: State, nodes: set[str], memory: Memory) -> None:
+    state.reach.unseen |= nodes
+    for node in sorted(nodes):
+        holds.hold(state, node, "starting")
+    state.start_timer(ALL_SEEN_US, _begin)
+    for agent, known in memory.agents.items():
+        if known.rung_on in nodes and agent in state.agent_ids:
+            _await(state, agent, known.rung_on, known)
+
+
+def _begin(state: State) -> None:
+    """All nodes are seen, or those that aren't have had their time."""
+    state.reach.unseen.clear()
+    for node in sorted(state.held_nodes):
+        holds.release(state, node, "starting")
 
 
 def _put_break_off(state: State, agent: str, node: str, was: AgentMemory | None) -> None:
@@ -82,6 +102,10 @@ def _await(state: State, agent: str, node: str, was: AgentMemory | None) -> None
 
 def no_more(state: State, node: str) -> None:
     """The node has been seen: its agents are held back for other reasons only."""
+    if node in state.reach.unseen:
+        state.reach.unseen.remove(node)
+        if not state.reach.unseen:
+            _begin(state)
     for agent in [agent for agent, (where, _) in state.last_breaks.put_off.items() if where == node]:
         _, rest_until_us = state.last_breaks.put_off.pop(agent)
         if agent in state.agent_ids:

@@ -10,7 +10,7 @@ from py_callcenter.config.rules import RuleError, parse_exit
 from py_callcenter.engine import callers, exits, moves, talk
 from py_callcenter.engine.actions import SetVariables
 from py_callcenter.engine.calls import Call
-from py_callcenter.engine.looks import application, is_parked, stamp_of
+from py_callcenter.engine.looks import application, is_parked, is_stamped, stamp_of
 from py_callcenter.engine.memory import CallMemory, Standing
 from py_callcenter.engine.recovery import books, channels, questions
 from py_callcenter.engine.recovery.questions import Asked
@@ -23,6 +23,7 @@ def take_up(state: State, node: str, dump: Event, past: CallMemory | None, asked
     name = dump.get("variable_cc_queue") or ""
     queue = state.queues.get(name)
     anew = moves.moved_since_stamped(dump)
+    past = _of_this_leg(state, dump, past)
     call = channels.call_again(state, node, dump, past)
     standing, same = _stood(dump, past), past is None or past.queue == name
     if past is not None and standing == "talking":
@@ -44,7 +45,9 @@ def take_up(state: State, node: str, dump: Event, past: CallMemory | None, asked
         case "waiting" if past is not None:
             books.note_left(state, uuid, past, "transferred")
             callers.enter(state, call, queue, state.now_us)
-        case "left" if past is not None and not dump.get("variable_cc_queue_terminated_epoch"):
+        case "left" if (
+            past is not None and same and not anew and not dump.get("variable_cc_queue_terminated_epoch")
+        ):
             exits.leave(state, call, None, _exit_for(queue, past.reason))
         case "talking" | "parted" if same and not (past is not None and (past.transferred or anew)):
             exits.leave(state, call, None, queue.after_call)
@@ -52,12 +55,24 @@ def take_up(state: State, node: str, dump: Event, past: CallMemory | None, asked
             callers.enter(state, call, queue, state.now_us)
 
 
+def _of_this_leg(state: State, dump: Event, past: CallMemory | None) -> CallMemory | None:
+    """What the books say of the queue leg that the channel is stamped with. They may lack the caller's way
+    into it: then what they have open is over, and the stamps tell of this one.
+    """
+    if past is None or stamp_of(dump).leg <= past.leg or not is_stamped(state, dump):
+        return past
+    books.part(state, dump.unique_id, past, transferred=True)
+    if past.standing == "waiting":
+        books.note_left(state, dump.unique_id, past, "transferred")
+    return None
+
+
 def _stood(dump: Event, past: CallMemory | None) -> Standing:
     """How far the call had come; a conversation that the books lack begins in them now."""
     talked = dump.get("variable_cc_agent_bridged") == "true"
     if past is None:
         return "parted" if talked else "waiting"
-    if past.standing == "waiting" and talked:
+    if past.standing == "waiting" and talked and stamp_of(dump).leg >= past.leg:  # else with the leg before
         past.standing = "talking"
         past.agent = dump.get("variable_cc_agent") or ""
         past.talk_since_us = max(past.entered_us, stamp_of(dump).answered_us)
@@ -81,7 +96,7 @@ def _finish_transfer(state: State, call: Call, dump: Event, past: CallMemory | N
 
 def let_go(state: State, node: str, dump: Event, past: CallMemory | None) -> None:
     """No longer in a queue: of ours when the books say so, or when nobody sent them on."""
-    if _is_let_go(dump):
+    if _is_let_go(state, dump):
         _send_on(state, node, dump, past)
     elif past is not None:
         _leaving(state, node, dump, past)
@@ -89,7 +104,7 @@ def let_go(state: State, node: str, dump: Event, past: CallMemory | None) -> Non
 
 def _leaving(state: State, node: str, dump: Event, past: CallMemory) -> None:
     """On their way out or away: followed to the end, or sent once more."""
-    if not _never_left(dump, past):
+    if not _never_left(state, dump, past):
         elsewhere(state, node, dump, past)
         return
     queue = state.queues.get(past.queue)
@@ -97,23 +112,36 @@ def _leaving(state: State, node: str, dump: Event, past: CallMemory) -> None:
     exits.leave(state, channels.call_again(state, node, dump, past), None, to)
 
 
-def _never_left(dump: Event, past: CallMemory) -> bool:
+def _never_left(state: State, dump: Event, past: CallMemory) -> bool:
     """On the way to an exit by our word, and still in the park: the transfer or the hang-up was lost."""
     ours = past.standing == "left" or (past.standing == "parted" and not past.transferred)
-    if not ours or not dump.get("variable_cc_queue_terminated_epoch") or moves.moved_since_stamped(dump):
+    if not ours or not dump.get("variable_cc_queue_terminated_epoch"):
         return False
-    return _hears_nobody(dump)
+    return _hears_nobody(dump) and not _is_with_others(state, dump)
 
 
 def _hears_nobody(dump: Event) -> bool:
-    return is_parked(dump) or application(dump) == "playback"
+    """In the park, perhaps with music of ours, which the switch names for ever after."""
+    return is_parked(dump) or (dump.get("Channel-State") == "CS_EXECUTE" and application(dump) == "playback")
 
 
-def _is_let_go(dump: Event) -> bool:
+def _is_with_others(state: State, dump: Event) -> bool:
+    """Whether somebody sent or joined them elsewhere since they were let go. A leg of ours that they were to
+    be joined with may have come after that.
+    """
+    if moves.moved_since_stamped(dump):
+        return True
+    other = moves.joined_since_stamped(dump)
+    if not other or other == dump.get("variable_cc_agent_uuid"):
+        return False
+    return not state.sealer.is_offers(other, dump.unique_id, stamp_of(dump).attempt)
+
+
+def _is_let_go(state: State, dump: Event) -> bool:
     """Somebody whom an earlier run let go and didn't live to send on."""
     if not dump.get("variable_cc_queue_terminated_epoch") or not dump.get("variable_cc_exit_to"):
         return False
-    return _hears_nobody(dump) and not moves.moved_since_stamped(dump)
+    return _hears_nobody(dump) and not _is_with_others(state, dump)
 
 
 def _send_on(state: State, node: str, dump: Event, past: CallMemory | None) -> None:
@@ -125,7 +153,7 @@ def _send_on(state: State, node: str, dump: Event, past: CallMemory | None) -> N
         to = parse_exit(stamped)
     except RuleError:
         to = state.config.controller.on_unknown_queue
-    if past is not None and past.standing == "waiting":
+    if past is not None and _stood(dump, past) == "waiting":
         reason = exits.reason_of(dump.get("variable_cc_cancel_reason") or "")
         books.note_left(state, dump.unique_id, past, reason, stamped)
     elif past is not None:

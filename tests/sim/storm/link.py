@@ -485,6 +485,8 @@ class Link:
         restarted = self.core_uuid not in {"", core}
         self.core_uuid = core
         self.centre.trace(b"=", self.name.encode(), str(len(dumps)).encode())
+        if not self.synced:
+            self._vouch()
         self._tell(self.app.on_sync, self.name, dumps, core, restarted)
         while self._held and life == self._life:
             self._tell(self.app.on_event, self.name, self._held.popleft())
@@ -557,8 +559,12 @@ class Link:
         self._arm_dead_man()
 
     def _arm_dead_man(self) -> None:
+        if self.state is State.UP:
+            self._vouch()
+
+    def _vouch(self) -> None:
         quick = next((slot.line for slot in self.quick if slot.line), None)
-        if self.stopped or self.centre.paused or quick is None or self.state is not State.UP:
+        if self.stopped or self.centre.paused or quick is None:
             return
         if not self.centre.restless and not self._armed:
             return

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 from sim.storm import oracle
 from sim.storm.truth import Caller, Ring, Truth, Worker
 
+from py_callcenter.engine.recovery.awaited import ALL_SEEN_US
 from py_callcenter.engine.view import AgentLine, agent_line
 from py_callcenter.esl.port import State
 from py_callcenter.esl.settings import Timings
@@ -167,7 +168,10 @@ class Rules:
         others = {
             other.offer
             for other in worker.rings
-            if other.offer != ring.offer and not other.unseen and not centre.out_of_sight(other.node)
+            if other.offer != ring.offer
+            and not other.unseen
+            and not self._was_unseen(other)
+            and not centre.out_of_sight(other.node)
         }
         if others:
             self.broken(
@@ -190,6 +194,12 @@ class Rules:
                 centre.at(left_us + self.reach_us, self._rings_on, ring, rival)
             else:
                 self.broken("I5", ring.call, f"call {ring.call} rings for {ring.offer} and {sorted(rival)}")
+
+    def _was_unseen(self, ring: Ring) -> bool:
+        """Nothing told the start of this leg while it waited for all nodes."""
+        watch = self.centre.health.nodes[ring.node]
+        in_time_us = self.truth.starts_us[-1] + ALL_SEEN_US
+        return ring.untold and (not watch.well or watch._since_us > in_time_us)
 
     def _rings_on(self, ring: Ring, rival: set[str]) -> None:
         still = rival & {other.offer for other in self.truth.living_rings.values()}

@@ -62,6 +62,27 @@ def dead_man(switch: Switch) -> None:
             leg.set("cc_cause", "cancel")
             leg.set("cc_cancel_reason", "NO_CONTROLLER")
             switch.transfer(leg, _exit(leg), "default")
+        elif not queue and not agent and _is_let_go(leg):
+            _send_on(switch, leg, leg.values["cc_exit_to"])
+
+
+def _send_on(switch: Switch, leg: Leg, to: str) -> None:
+    extension, _, context = to.partition("@")
+    if to == "hangup":
+        switch.after(0, switch.hang_up, leg, "NORMAL_CLEARING")
+    else:
+        switch.transfer(leg, extension, context or "default")
+
+
+def _is_let_go(leg: Leg) -> bool:
+    """Out of the queue, and the command that sends them on never came."""
+    values, mark = leg.values, leg.values.get("transfer_source", "")
+    if not values.get("cc_exit_to") or not values.get("cc_queue_terminated_epoch") or leg.partner is not None:
+        return False
+    if values.get("cc_source") and mark.startswith(values["cc_source"] + ":"):
+        return leg.parked
+    moved = ":bl_xfer:" in mark or mark.partition(":uuid_br:")[2] not in ("", values.get("cc_agent_uuid"))
+    return leg.parked and not moved
 
 
 def _exit(leg: Leg) -> str:

@@ -104,6 +104,8 @@ class Ring:
     ghost: int | None = None
     unseen: bool = False
     """Its node was out of sight for so long that it was given up, or the books lost it."""
+    untold: bool = False
+    """The last command of a process that died before it wrote that down."""
 
     @property
     def alive(self) -> bool:
@@ -222,7 +224,8 @@ class Truth:
                 told = [r.status for r in kept if r.kind == "agent-status" and r.agent == name]
                 worker.status = told[-1] if told else "Available"
         for ring in self.living_rings.values():  # who is with them is known once their node is looked at
-            ring.unseen = ring.unseen or ring.call in self.damaged or ring.offer not in self.told
+            ring.unseen = ring.unseen or ring.call in self.damaged
+            ring.untold = ring.offer not in self.told
 
     def _idle(self) -> dict[str, int]:
         """Since when the controller holds those for idle who have been so for a while."""
@@ -399,8 +402,7 @@ class Truth:
             leg.uuid, node, leg, values.get("cc_agent", ""), offer.partition("/")[0], offer,
             values.get("cc_queue", ""), self.centre.now_us,
         )  # fmt: skip
-        # The last command of a process that died before it wrote that down.
-        ring.unseen = bool(self.crashes_us) and offer not in self.told
+        ring.untold = bool(self.crashes_us) and offer not in self.told
         self.rings[leg.uuid] = self.living_rings[leg.uuid] = ring
         self.rules.rings(ring)
         worker = self.workers.get(ring.agent)
