@@ -179,7 +179,7 @@ class NodeRow:
     drained: bool = False
     """An operator wants no new offers there."""
     held: tuple[str, ...] = ()
-    """Why its callers get no offers: `away`, `drained`, `pressure`; empty when they do."""
+    """Why its callers get no offers: `away`, `drained`, `pressure`, `starting`; empty when they do."""
     lag_seconds: float | None = None
     """Round trip of the latest probe, from a command to its event."""
     heartbeat_age_seconds: float | None = None

@@ -256,6 +256,8 @@ class Call:
     exit: Exit = HANGUP
     """Where a leaving caller was sent."""
     exit_tries: int = 0
+    exit_us: int = 0
+    """When they were last sent there."""
     cancel_reason: str = ""
     diverted: dict[str, tuple[object, int]] = field(default_factory=dict)
     """By which order (`divert.Divert`) and when it was last sent on from a queue, by the queue's name."""

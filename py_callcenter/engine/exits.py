@@ -80,6 +80,7 @@ def go(state: State, call: Call) -> None:
     state.act(SetVariables(call.node, call.uuid, tuple(variables)))
     state.stop_timer(call.settle_timer)
     call.exit_tries += 1
+    call.exit_us = state.now_us
     if call.exit.is_hangup or call.exit_tries > EXIT_TRIES:
         call.parked = True
         state.act(Kill(call.node, call.uuid, "NORMAL_CLEARING"))

@@ -63,6 +63,10 @@ def look(state: State, call: Call, dump: Event | None) -> None:
         returning.seen_leaving(state, call, dump, parked=is_parked(dump), anew=False)
     else:
         _caller_leg(state, call.uuid, dump)
+        if call.phase is Phase.PARTED and moves.joined(
+            call, dump
+        ):  # over; it tells nothing of what comes next
+            call.source = moves.source(dump)
         returning.lives(state, call)
 
 

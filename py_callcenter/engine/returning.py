@@ -253,6 +253,10 @@ def seen_leaving(state: State, call: Call, dump: Event, *, parked: bool, anew: b
 
     `anew`: what was tried before may never have reached the switch.
     """
+    if parked and moves.moved(call, dump) and state.now_us < call.exit_us + exits.EXIT_AGAIN_US:
+        # A parked channel shows its transfer at once, and goes with the next media tick.
+        state.start_timer(exits.EXIT_AGAIN_US, looks.ask, call)
+        return
     if parked:
         parked_again(state, call, dump)
     if call.phase is not Phase.LEAVING:
@@ -285,6 +289,7 @@ def asleep(state: State, call: Call, dump: Event) -> None:
             # A start that finds them asleep knows of no queue but the one that is on the channel.
             queue = state.queues.get(dump.get("variable_cc_queue") or "")
             queue = queue if call.stay is None else call.stay.queue
+            call.source = moves.source(dump)  # they never got to whom it names
             exits.leave(state, call, None, HANGUP if queue is None else queue.after_call)
     elif call.phase in (Phase.TALKING, Phase.PARTED, Phase.AWAY):
         call.forsaken = True

@@ -97,12 +97,13 @@ class _Counted:
         at = legs.c.entered_us if table is legs else calls.c.offered_us
         for minutes, ranges in ((60, where.hours), (15, where.quarters)):
             single = one_each(self._intervals, minutes)
-            for condition in conditions(slots.c.slot_us, ranges):
+            both = zip(conditions(slots.c.slot_us, ranges), conditions(at, ranges), strict=True)
+            for condition, rows_too in both:
                 these = [condition, *((slots.c.minutes == minutes,) if "minutes" in slots.c else ())]
                 columns = self._of_slots(slots, single=single)
                 rows = self._count(slots.c.slot_us, slots.c[by], columns, *these, single=single)
                 if self._has_waiting(rows):
-                    self._add_waiting_late(slots, table, at, *these)
+                    self._add_waiting_late(slots, table, at, *these, rows_too)
         for condition in conditions(at, where.rows):
             self._count(at, table.c[by], self._of_rows(table), condition, table.c[by] != "")
         return self._sheet

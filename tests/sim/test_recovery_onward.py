@@ -226,3 +226,23 @@ def test_nobody_is_left_in_silence_whom_others_let_go_of_after_a_start():
     assert call.leg.profile.destination == "voicemail"
     world.run(60)
     balanced(world)
+
+
+@pytest.mark.parametrize("to", ["voicemail", "queue_billing"])
+@pytest.mark.parametrize("after_ms", range(0, 60, 3))
+def test_a_look_in_the_moment_of_the_way_out_sends_nobody_there_twice(after_ms, to):
+    """After a conversation the switch parks by itself, and shows the next transfer before it goes there."""
+    world = centre("1000", after_call=to)
+    call = world.call()
+    world.run(5)
+    world.does(world.phones["1000"].hang_up)
+    while not world.sent(Transfer):
+        world.run(0.001)
+    world.run(after_ms / 1000)
+    world.resync()
+    world.run(10)
+
+    assert len(world.sent(Transfer)) == 1
+    legs = [(r.queue, r.leg) for r in world.all("queue-entered")]
+    assert legs == [("support", 1), ("billing", 2)][: 2 if to == "queue_billing" else 1]
+    everybody_leaves(world, call)

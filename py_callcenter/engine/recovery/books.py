@@ -85,14 +85,17 @@ def part(state: State, uuid: str, past: CallMemory, *, transferred: bool) -> Non
         endings.note_wrap_up(state, past.node, state.agents[past.agent], uuid)
 
 
-def note_left(state: State, uuid: str, past: CallMemory, reason: LeftReason, target: str = "") -> None:
+def note_left(
+    state: State, uuid: str, past: CallMemory, reason: LeftReason, target: str = "", *, until_us: int = 0
+) -> None:
+    """`until_us`: when the wait was over, if that is known."""
     state.note(
         CallLeft,
         past.node,
         call=uuid,
         queue=past.queue,
         leg=past.leg,
-        wait_us=max(0, state.now_us - past.entered_us),
+        wait_us=max(0, min(until_us or state.now_us, state.now_us) - past.entered_us),
         reason=reason,
         target=target,
     )

@@ -5,8 +5,9 @@ from __future__ import annotations
 from py_callcenter._router import Event
 from py_callcenter.engine import callers, moves
 from py_callcenter.engine.calls import Call, Phase
-from py_callcenter.engine.looks import sequence_of, stamp_of
+from py_callcenter.engine.looks import is_stamped, sequence_of, stamp_of
 from py_callcenter.engine.memory import CallMemory
+from py_callcenter.engine.recovery import books
 from py_callcenter.engine.state import State
 
 
@@ -22,6 +23,19 @@ def call_again(state: State, node: str, dump: Event, past: CallMemory | None) ->
     call.first_us = min(was.entered_us if was is not None else stamp.entered_us, state.now_us)
     state.calls[uuid] = call
     return call
+
+
+def of_this_leg(state: State, dump: Event, past: CallMemory | None) -> CallMemory | None:
+    """What the books say of the queue leg that the channel is stamped with. They may lack the caller's way
+    into it: then what they have open is over, and the stamps tell of this one.
+    """
+    stamp = stamp_of(dump)
+    if past is None or stamp.leg <= past.leg or not is_stamped(state, dump):
+        return past
+    books.part(state, dump.unique_id, past, transferred=True)
+    if past.standing == "waiting":
+        books.note_left(state, dump.unique_id, past, "transferred", until_us=stamp.entered_us)
+    return None
 
 
 def entered_us(state: State, node: str, uuid: str, past: CallMemory | None, stamped_us: int) -> int:

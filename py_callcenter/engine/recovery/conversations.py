@@ -7,7 +7,7 @@ from py_callcenter.config import Queue
 from py_callcenter.engine import agent_legs, talk
 from py_callcenter.engine.actions import SetVariables
 from py_callcenter.engine.calls import Call, Leg, OfferState, Phase, Stay
-from py_callcenter.engine.looks import is_stamped, offer_seal, partner_of, stamp_of
+from py_callcenter.engine.looks import offer_seal, partner_of, stamp_of
 from py_callcenter.engine.memory import CallMemory
 from py_callcenter.engine.records import ConversationJoined, OfferTakenUp, QueueResumed
 from py_callcenter.engine.recovery import books, channels, phones
@@ -19,7 +19,7 @@ def take_up(state: State, node: str, dump: Event, past: CallMemory | None, partn
     uuid = dump.unique_id
     seal = None if partner is None else offer_seal(state, partner)
     stamp = stamp_of(dump)
-    of_leg = _of_this_leg(state, dump, past)
+    of_leg = channels.of_this_leg(state, dump, past)
     # The stamped name of the queue is sealed; the books need none.
     queue = state.queues.get(of_leg.queue if of_leg is not None else dump.get("variable_cc_queue") or "")
     agent_id = None if seal is None else state.agent_ids.get(seal.agent)
@@ -73,16 +73,6 @@ def take_up(state: State, node: str, dump: Event, past: CallMemory | None, partn
     state.note(
         OfferTakenUp, node, call=uuid, queue=queue.name, agent=seal.agent, attempt=seal.attempt, talking=True
     )
-
-
-def _of_this_leg(state: State, dump: Event, past: CallMemory | None) -> CallMemory | None:
-    """What the books say of the queue leg that the channel is stamped with. They may lack the caller's way
-    from another queue into this one: then what they have open is over.
-    """
-    if past is not None and stamp_of(dump).leg > past.leg and is_stamped(state, dump):
-        books.leave_to_others(state, dump.unique_id, past)
-        return None
-    return past
 
 
 def _over(state: State, call: Call, queue: Queue, entered_us: int, *, anew: bool) -> Stay:

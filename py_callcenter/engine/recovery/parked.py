@@ -10,7 +10,7 @@ from py_callcenter.config.rules import RuleError, parse_exit
 from py_callcenter.engine import callers, exits, moves, talk
 from py_callcenter.engine.actions import SetVariables
 from py_callcenter.engine.calls import Call
-from py_callcenter.engine.looks import application, is_parked, is_stamped, stamp_of
+from py_callcenter.engine.looks import application, is_parked, stamp_of
 from py_callcenter.engine.memory import CallMemory, Standing
 from py_callcenter.engine.recovery import books, channels, questions
 from py_callcenter.engine.recovery.questions import Asked
@@ -23,7 +23,7 @@ def take_up(state: State, node: str, dump: Event, past: CallMemory | None, asked
     name = dump.get("variable_cc_queue") or ""
     queue = state.queues.get(name)
     anew = moves.moved_since_stamped(dump)
-    past = _of_this_leg(state, dump, past)
+    past = channels.of_this_leg(state, dump, past)
     call = channels.call_again(state, node, dump, past)
     standing, same = _stood(dump, past), past is None or past.queue == name
     if past is not None and standing == "talking":
@@ -53,18 +53,6 @@ def take_up(state: State, node: str, dump: Event, past: CallMemory | None, asked
             exits.leave(state, call, None, queue.after_call)
         case _:
             callers.enter(state, call, queue, state.now_us)
-
-
-def _of_this_leg(state: State, dump: Event, past: CallMemory | None) -> CallMemory | None:
-    """What the books say of the queue leg that the channel is stamped with. They may lack the caller's way
-    into it: then what they have open is over, and the stamps tell of this one.
-    """
-    if past is None or stamp_of(dump).leg <= past.leg or not is_stamped(state, dump):
-        return past
-    books.part(state, dump.unique_id, past, transferred=True)
-    if past.standing == "waiting":
-        books.note_left(state, dump.unique_id, past, "transferred")
-    return None
 
 
 def _stood(dump: Event, past: CallMemory | None) -> Standing:

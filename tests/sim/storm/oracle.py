@@ -137,7 +137,7 @@ def _turn_of_agent(rules: Rules, caller: Caller, worker: Worker, queue: str, now
     if mine is None:
         rules.broken("I8", key, f"{worker.name} doesn't serve {queue}")
         return
-    if worker.name in caller.refused_by or not _known(rules, worker, now):
+    if worker.name in caller.refused_by or not _known(rules, worker, now) or _wished_for(caller, worker):
         return
     workers, joined = rules.truth.workers, rules.truth.lent
     lent = {name for name, one in workers.items() if one.untold or (one.stands and name in joined)}
@@ -160,6 +160,12 @@ def _turn_of_agent(rules: Rules, caller: Caller, worker: Worker, queue: str, now
             )
         elif tier.level == mine.level and other.idle_us + MARGIN_US < worker.idle_us:
             rules.broken("I8", key, f"{worker.name} was rung before {name}, who had been idle for longer")
+
+
+def _wished_for(caller: Caller, worker: Worker) -> bool:
+    """By the dialplan, in whatever queue they are; a transfer of ours to an agent is sealed in `cc_meant`."""
+    values = caller.leg.values
+    return values.get("cc_preferred_agent") == worker.name and not values.get("cc_meant")
 
 
 def unmatched(rules: Rules, now: int) -> None:
