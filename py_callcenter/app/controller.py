@@ -351,9 +351,9 @@ class Controller:
     def config(self) -> Config:
         return self._config
 
-    def look(self) -> Changes:
-        """A piece of what changed since the last look."""
-        return self.engine.look(self.clock.now_us())
+    def look(self, *, anew: bool = False) -> Changes:
+        """A piece of what changed since the last look; see `Engine.look`."""
+        return self.engine.look(self.clock.now_us(), anew=anew)
 
     def view(self) -> View:
         return self.engine.view(self.clock.now_us())

@@ -62,6 +62,7 @@ class HubPort:
         self._version = 0
         self._picture = Picture()
         self._looking = asyncio.Lock()
+        self._lost_piece = False
         self._tiers_of: tuple[Config, dict[str, list[str]]] = (Config(), {})
         """Queues of each agent, and the configuration that says so."""
         self._staffing: dict[str, Hint] = {}
@@ -116,8 +117,11 @@ class HubPort:
     async def _bring_up_to_date(self) -> tuple[NodeRow, ...]:
         """Have all changes told, in pieces, so that calls wait for a moment only."""
         while True:
-            changes, nodes, config = await self._ask(self._look)
+            # Whoever is cancelled here, or waits too long, may lose a piece that the hub has told.
+            anew, self._lost_piece = self._lost_piece, True
+            changes, nodes, config = await self._ask(partial(self._look, anew=anew))
             self._picture.take(changes, config)
+            self._lost_piece = False
             if not changes.more:
                 return nodes
 
@@ -149,9 +153,9 @@ class HubPort:
                 for name, queue in live.stats.queues.items()
             }
 
-    def _look(self) -> tuple[Changes, tuple[NodeRow, ...], Config]:
+    def _look(self, *, anew: bool) -> tuple[Changes, tuple[NodeRow, ...], Config]:
         controller = self._controller
-        changes = controller.look()
+        changes = controller.look(anew=anew)
         if changes.more:
             return changes, (), controller.config
         paces = {pace.name: pace for pace in controller.engine.nodes()}

@@ -144,13 +144,14 @@ class Process:
     def stop(self) -> None:
         """Let go of everything; callers stay where they are."""
         self._supervisor.stopping()
-        self.server.stop()
+        if self._into_hub is not None:  # requests are refused, which may wait for the hub else
+            self._into_hub.close()
+        # The goodbye comes before anything that takes time: until then callers are let in and wait for us.
         self._trimming.stop()
         self.controller.stop()
+        self.server.stop()
         if self._mails is not None:
             self._mails.stop()
-        if self._into_hub is not None:
-            self._into_hub.close()
         self.store.close()
         self._sole.release()
 

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
+
+import structlog
 
 from py_callcenter.value import value
 
@@ -14,6 +17,10 @@ MAX_OLD: Final = 15
 """Each of them is tried on a stamp that looks wrong."""
 _SEALS: Final = "seal.key"
 _CALLER: Final = "caller.key"
+_SEALING: Final = threading.Lock()
+"""The file is read, changed and written by the thread that rotates, and by the one that forgets."""
+
+_log = structlog.get_logger(__name__)
 
 
 @value
@@ -50,21 +57,23 @@ def rotate_seal(state: Path, now_us: int) -> Keys:
 
     Raises `ValueError`, and changes nothing, when too many still count.
     """
-    keys = read_keys(state)  # callers' pseudonyms keep the first key
-    if len(keys.old_seals) >= MAX_OLD:
-        raise ValueError(f"{MAX_OLD} earlier keys still count for callers who are there")
-    old = [(keys.seal, now_us), *zip(keys.old_seals, keys.replaced_us, strict=True)]
-    _write(state / _SEALS, os.urandom(KEY_BYTES), old)
-    return read_keys(state)
+    with _SEALING:
+        keys = read_keys(state)  # callers' pseudonyms keep the first key
+        if len(keys.old_seals) >= MAX_OLD:
+            raise ValueError(f"{MAX_OLD} earlier keys still count for callers who are there")
+        old = [(keys.seal, now_us), *zip(keys.old_seals, keys.replaced_us, strict=True)]
+        _write(state / _SEALS, os.urandom(KEY_BYTES), old)
+        return read_keys(state)
 
 
 def forget_seals(state: Path, before_us: int) -> Keys:
     """Let no key count any more that was replaced before a moment."""
-    keys = read_keys(state)
-    old = [pair for pair in zip(keys.old_seals, keys.replaced_us, strict=True) if pair[1] >= before_us]
-    if len(old) < len(keys.old_seals):
-        _write(state / _SEALS, keys.seal, old)
-    return read_keys(state)
+    with _SEALING:
+        keys = read_keys(state)
+        old = [pair for pair in zip(keys.old_seals, keys.replaced_us, strict=True) if pair[1] >= before_us]
+        if len(old) < len(keys.old_seals):
+            _write(state / _SEALS, keys.seal, old)
+        return read_keys(state)
 
 
 def _write(path: Path, seal: bytes, old: Sequence[tuple[bytes, int]]) -> None:
@@ -92,12 +101,18 @@ def next_epoch(state: Path, now_s: int) -> int:
     """A number for this run, higher than those of all runs before; part of every record's id.
 
     The moment of the start in epoch seconds, or one more than the last run's where a clock went back: so it
-    also grows when the state folder is lost and the database isn't.
+    also grows when the state folder is lost and the database isn't. A disk that takes nothing keeps nobody
+    from starting, for the moment is higher than what is kept; where it isn't, `OSError` is raised.
     """
     path = state / "epoch"
     last = int(path.read_text("ascii")) if path.exists() else 0
     epoch = max(last + 1, now_s)
-    write_private(path, str(epoch))
+    try:
+        write_private(path, str(epoch))
+    except OSError as error:
+        if epoch > now_s:
+            raise
+        _log.error("epoch_not_kept", reason=error.strerror, hint="make room for the state folder")
     return epoch
 
 

@@ -59,6 +59,7 @@ def arrived(state: State, node: str, event: Event) -> None:
     stamped = looks.is_stamped(state, event)
     known = stamped or looks.was_ours(state, event)
     call = call_from(state, node, event, state.now_us)
+    call.seen_at = looks.sequence_of(event)
     if known:  # with another queue than before, it is another queue leg
         stamp = looks.stamp_of(event)
         call.attempts, call.stays = stamp.attempt, stamp.leg - 1 if stamped else stamp.leg

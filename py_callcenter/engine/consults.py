@@ -27,6 +27,8 @@ WHOM: Final = "cc_consult"
 """Variable of the other side's legs, with a MAC in `cc_tag`: `agent/NAME`, or `number/`."""
 JOIN_US: Final = 3_000_000
 """So long two parked legs may take to be joined; it takes three media ticks."""
+GONE_US: Final = 2_000_000
+"""A leg that was hung up has gone by then."""
 _MOST_PHONES: Final = 8
 
 Outcome = Literal["completed", "returned", "failed"]
@@ -48,6 +50,12 @@ class Consult:
     going: Literal["", "back", "over"] = ""
     """Under way: the agent returns to the caller, or the caller goes over to the other side."""
     timer: int | None = None
+    owes_park: bool = False
+    """The other side was taken for parked without having been told."""
+    parked_at: int = 0
+    """Place of the last PARK of the other side among the events of its switch."""
+    doubted: bool = False
+    """What should have been told long ago was looked for once."""
 
     @property
     def talking(self) -> bool:
@@ -124,15 +132,22 @@ def goes_on_ringing(state: State, consult: Consult) -> None:
 # What the switch tells.
 
 
-def parked(state: State, uuid: str) -> None:
-    """The other side has answered, or was left alone."""
+def parked(state: State, uuid: str, at: int) -> None:
+    """The other side has answered, or was left alone. `at`: the event's place among all of its switch."""
     consult = state.outside.consults[uuid]
     call = consult.call
+    if at <= consult.parked_at:  # told twice
+        return
+    consult.parked_at, late = at, consult.owes_park
+    consult.owes_park = False
+    if late:
+        return
     if not consult.talking:
         state.stop_timer(consult.timer)
         consult.timer = None
         consult.talk_leg, consult.since_us = uuid, state.now_us
         state.act(Bridge(call.node, consult.offer.talk_leg, uuid))
+        consult.timer = state.start_timer(JOIN_US, _never_met, consult)
     elif consult.going == "back":
         state.act(Kill(call.node, uuid, "NORMAL_CLEARING"))
     elif consult.going == "over":
@@ -188,7 +203,11 @@ def agent_bridged(state: State, offer: Offer, partner: str) -> None:
     with another (an attended transfer), that one is asked from now on.
     """
     consult = offer.call.consult
-    if consult is None or not consult.talking or consult.going or partner == consult.talk_leg:
+    if consult is None or not consult.talking or consult.going:
+        return
+    if partner == consult.talk_leg:
+        state.stop_timer(consult.timer)
+        consult.timer = None
         return
     if offer.state is not OfferState.TALKING or partner in state.outside.consults:  # another's
         return
@@ -216,7 +235,7 @@ def gone(state: State, uuid: str, cause: str) -> None:
         elif consult.going == "over" and consult.offer.state is OfferState.TALKING:
             _return(state, consult)
         elif consult.going == "over":
-            _give_up(state, consult)
+            _fail(state, consult)
         else:
             consult.timer = state.start_timer(JOIN_US, _give_up, consult)
     elif not consult.talking and not any(leg in state.outside.consults for leg in consult.legs):
@@ -228,6 +247,29 @@ def job_failed(state: State, job: str, cause: str) -> None:
     consult = state.outside.consults.get(job)
     if consult is not None and not consult.talking:
         _end(state, consult, "failed", cause)
+
+
+def job_done(state: State, job: str, uuid: str) -> None:
+    """Somebody has answered: PARK follows, or was lost."""
+    consult = state.outside.consults.get(job)
+    if consult is not None and not consult.talking and uuid in consult.legs:
+        state.start_timer(PARK_US, _answered_unseen, consult, uuid)
+
+
+def _answered_unseen(state: State, consult: Consult, uuid: str) -> None:
+    if consult.call.consult is consult and not consult.talking and uuid in state.outside.consults:
+        parked(state, uuid, 1)
+        consult.owes_park = True
+
+
+def asked(state: State, call: Call, uuid: str) -> bool:
+    """Whether a leg was called in this run for somebody whom an agent of the call consults, or consulted."""
+    name = f"consult/{call.id}/{state.epoch}"
+    return any(
+        uuid == leg_uuid(name, number, place)
+        for number in range(1, call.consults + 1)
+        for place in range(_MOST_PHONES)
+    )
 
 
 def not_joined(state: State, uuid: str, error: str | None) -> None:
@@ -375,7 +417,7 @@ def _silence(state: State, call: Call) -> None:
 
 def _return(state: State, consult: Consult) -> None:
     call = consult.call
-    consult.going = "back"
+    consult.going, consult.doubted = "back", False
     _silence(state, call)
     state.act(Bridge(call.node, call.uuid, consult.offer.talk_leg))
     _give_time(state, consult)
@@ -383,7 +425,7 @@ def _return(state: State, consult: Consult) -> None:
 
 def _hand_over(state: State, consult: Consult) -> None:
     call = consult.call
-    consult.going = "over"
+    consult.going, consult.doubted = "over", False
     _silence(state, call)
     state.act(SetVariables(call.node, consult.talk_leg, (("park_after_bridge", ""),)))
     state.act(Bridge(call.node, call.uuid, consult.talk_leg))
@@ -396,12 +438,40 @@ def _give_time(state: State, consult: Consult) -> None:
 
 
 def _give_up(state: State, consult: Consult) -> None:
-    """Two that should be joined aren't: whoever is there goes on from where the switch shows the caller."""
+    """Two that should be joined aren't, or nobody told: a look at the caller first, which tells."""
     consult.timer = None
+    if consult.call.consult is not consult:
+        return
+    if not consult.doubted:
+        consult.doubted = True
+        looks.ask(state, consult.call)
+        _give_time(state, consult)
+        return
+    _fail(state, consult)
+
+
+def _fail(state: State, consult: Consult) -> None:
+    """Whoever is there goes on from where the switch shows the caller."""
     if consult.call.consult is consult:
         _end(state, consult, "failed", "")
         consult.call.handed_on = False
         looks.ask(state, consult.call)
+
+
+def _never_met(state: State, consult: Consult) -> None:
+    """Nothing told that the agent and the other side were joined: unless the caller was parked for it, they
+    weren't, and the agent talks on with the caller.
+    """
+    consult.timer = None
+    call = consult.call
+    if call.consult is not consult or consult.going or call.parked:
+        return
+    if not consult.doubted:
+        consult.doubted = True
+        looks.ask(state, call)
+        consult.timer = state.start_timer(JOIN_US, _never_met, consult)
+        return
+    _end(state, consult, "failed", "")
 
 
 def _left_alone(state: State, consult: Consult) -> None:
@@ -413,6 +483,11 @@ def _left_alone(state: State, consult: Consult) -> None:
         _hand_over(state, consult)
     elif not consult.going and consult.offer.state is OfferState.TALKING:
         _return(state, consult)
+
+
+def _surely_gone(state: State, uuid: str) -> None:
+    """A leg that was hung up; as a rule its HANGUP has told sooner that the phone is free."""
+    outside.ended(state, uuid)
 
 
 def _overdue(state: State, consult: Consult) -> None:
@@ -427,14 +502,14 @@ def _end(state: State, consult: Consult, outcome: Outcome, cause: str) -> None:
     call.consult = None
     for key in (*consult.legs, consult.job):
         known = state.outside.consults.pop(key, None) is not None
+        if not known and key != consult.talk_leg:
+            outside.ended(state, key)
         if known and key != consult.job and not (outcome == "completed" and key == consult.talk_leg):
             state.forbid(key)
             state.act(Kill(call.node, key, "ORIGINATOR_CANCEL" if not consult.talking else "NORMAL_CLEARING"))
+            state.start_timer(GONE_US, _surely_gone, key)
     if outcome != "completed" and offer.state is OfferState.TALKING:
         _keep_agent(state, consult, keep=False)
-    for uuid in consult.legs:
-        if uuid != consult.talk_leg:
-            outside.ended(state, uuid)
     if offer.hold_since_us is not None and outcome == "returned":
         offer.hold_us += state.now_us - offer.hold_since_us
         offer.hold_since_us = None

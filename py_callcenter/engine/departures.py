@@ -26,8 +26,23 @@ def unparked(state: State, call: Call, event: Event) -> bool:
     if call.being_joined:
         crossing(state, call)
         return False
+    if call.phase is Phase.TALKING and call.consult is not None and call.parked:
+        _left_the_consulting(state, call)
+        return True
     departed(state, call)
     return True
+
+
+def _left_the_consulting(state: State, call: Call) -> None:
+    """Somebody sends a caller on who hears music while the agent consults: that conversation is over, and
+    nobody brings the caller back to it.
+    """
+    if call.winner is not None:
+        call.winner.spared = True
+    talk.end(state, call, "system", transferred=True)
+    call.parked = call.playing = False
+    call.transferred = call.handed_on = True
+    call.onward = None
 
 
 def crossing(state: State, call: Call) -> None:
@@ -78,6 +93,7 @@ def unbridged(state: State, call: Call, event: Event) -> bool:
         talk.end(state, call, "system", transferred=True)
     state.stop_timer(call.settle_timer)
     call.transferred = call.handed_on = True
+    call.onward = None
     return True
 
 

@@ -145,12 +145,19 @@ def _kill_overdue(state: State, offer: Offer) -> None:
             leg.created = leg.dead = True
         conclude(state, offer)
         return
+    if offer.spared and offer.standing and offer.seen_alive:  # the PARK that frees the agent may be lost
+        state.round.doubts.add(offer.call.node)
     offer.seen_alive = False
     for leg in living:
         state.act(Probe(offer.call.node, leg.uuid))
         if not offer.spared:
             kill(state, offer, leg, "NORMAL_CLEARING")
     watch(state, offer, SPARED_US if offer.spared else KILL_DEADLINE_US, _kill_overdue)
+
+
+def spare_leg(state: State, offer: Offer) -> None:
+    """The leg of an offer that ends talks on: the agent is free when it is gone."""
+    watch(state, offer, SPARED_US, _kill_overdue)
 
 
 def conclude(state: State, offer: Offer) -> None:

@@ -388,9 +388,13 @@ class Engine:
         self._state.now_us = max(self._state.now_us, now_us)
         return view.take(self._state)
 
-    def look(self, now_us: int) -> watch.Changes:
-        """A piece of what changed since the last look, for the one who keeps the picture."""
+    def look(self, now_us: int, *, anew: bool = False) -> watch.Changes:
+        """A piece of what changed since the last look, for the one who keeps the picture. `anew`: a piece got
+        lost, so everything is told again.
+        """
         self._state.now_us = max(self._state.now_us, now_us)
+        if anew:
+            self._state.marks.stop()
         return watch.look(self._state)
 
     def agents_by_state(self) -> list[tuple[str, int]]:

@@ -26,7 +26,7 @@ from py_callcenter.engine import (
 from py_callcenter.engine.actions import Kill
 from py_callcenter.engine.calls import OfferState, Phase
 from py_callcenter.engine.causes import cause_of_job
-from py_callcenter.engine.looks import is_agents, is_old
+from py_callcenter.engine.looks import is_agents, is_old, sequence_of
 from py_callcenter.engine.recovery import given_up, phones, questions
 from py_callcenter.engine.state import State
 
@@ -99,7 +99,7 @@ def _on_park(state: State, node: str, event: Event) -> None:
     elif uuid in state.reach.standing_legs:
         standby.parked(state, uuid)
     elif uuid in state.outside.consults:
-        consults.parked(state, uuid)
+        consults.parked(state, uuid, sequence_of(event))
     elif is_agents(state, event):
         phones.orphan(state, node, uuid, event)
     elif event.get("variable_cc_side") == "consult":
@@ -223,7 +223,11 @@ def _on_job(state: State, _node: str, event: Event) -> bool:
     offer = state.jobs.get(event.get("Job-UUID") or "")
     if offer is not None:
         return offers.job_ended(state, offer, event)
-    if (cause := cause_of_job(event.body)) is not None:
+    cause = cause_of_job(event.body)
+    if cause is None:
+        uuid = event.body.decode("utf-8", "replace").strip().removeprefix("+OK").strip()
+        consults.job_done(state, event.get("Job-UUID") or "", uuid)
+    else:
         consults.job_failed(state, event.get("Job-UUID") or "", cause)
         standby.job_failed(state, event.get("Job-UUID") or "", cause, endings.spare)
     return False

@@ -89,7 +89,7 @@ def ended(state: State, uuid: str) -> bool:
 def look(state: State, node: str, live: Mapping[str, Event]) -> None:
     """A fresh look at a switch: what is gone, and what began while nobody looked."""
     for uuid, (where, _names) in list(state.outside.channels.items()):
-        if where == node and uuid not in live:
+        if where == node and uuid not in live and uuid not in state.outside.consults:  # it may just begin
             ended(state, uuid)
     for uuid, dump in live.items():
         if uuid not in state.legs:

@@ -71,7 +71,7 @@ def _old_news_or_moved(state: State, call: Call, event: Event) -> bool:
     # A bridge that was asked for after the transfer hides its mark.
     sent_on = moved or call.crossed or moves.extension(event) != call.extension
     call.crossed = False
-    if not moves.parked(call, event) and call.phase is Phase.AWAY:
+    if not moves.parked(call, event) and (call.phase in (Phase.AWAY, Phase.TALKING) or _being_bridged(call)):
         return True
     in_the_queue = call.phase in (Phase.WAITING, Phase.CONNECTING)
     if in_the_queue and sent_on and moves.forgotten(event):
@@ -253,8 +253,8 @@ def seen_leaving(state: State, call: Call, dump: Event, *, parked: bool, anew: b
 
     `anew`: what was tried before may never have reached the switch.
     """
-    if parked and moves.moved(call, dump) and state.now_us < call.exit_us + exits.EXIT_AGAIN_US:
-        # A parked channel shows its transfer at once, and goes with the next media tick.
+    if parked and state.now_us < call.exit_us + exits.EXIT_AGAIN_US:
+        # The look may be older than that; and a parked channel goes with the next media tick only.
         state.start_timer(exits.EXIT_AGAIN_US, looks.ask, call)
         return
     if parked:

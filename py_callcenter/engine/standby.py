@@ -101,7 +101,7 @@ def review(state: State, name: str) -> None:
     if _is_wanted(state, standing):
         if not standing.uuid and standing.timer is None:
             _dial(state, standing)
-    elif standing.uuid and standing.uuid not in state.legs:
+    elif standing.uuid and not _in_use(state, standing.uuid):
         state.act(Kill(standing.node, standing.uuid, "NORMAL_CLEARING"))
 
 
@@ -137,6 +137,7 @@ def parked(state: State, uuid: str) -> None:
         return
     outside.ended(state, uuid)
     if standing.up:
+        review(state, standing.agent)
         return
     state.stop_timer(standing.timer)
     standing.timer = None

@@ -45,7 +45,10 @@ def bridged(state: State, first: str, second: str) -> None:
             continue
         offer = state.legs.get(uuid)
         if partner not in state.calls and offer is not None:
-            consults.agent_bridged(state, offer, partner)
+            if offer.call.consult is not None:
+                consults.agent_bridged(state, offer, partner)
+            elif offer.talk_leg == uuid and _is_strangers(state, offer.call, partner):
+                _joined_with_stranger(state, offer)
         with_others = offer is not None and state.calls.get(partner) is not offer.call
         if offer is not None and with_others and offer.standing and offer.state is OfferState.RINGING:
             endings.withdraw(state, offer, "ORIGINATOR_CANCEL")
@@ -75,6 +78,7 @@ def _begin(state: State, call: Call, offer: Offer, leg: Leg) -> None:
     state.router.bridged(state.now_us, offer.id)
     close_stay(state, call)
     offer.state = OfferState.TALKING
+    offer.leg_back = False  # of one that stays up, a look within the bridge shows it parked
     offer.talk_leg = leg.uuid
     offer.talk_since_us = state.now_us
     call.phase = Phase.TALKING
@@ -269,12 +273,7 @@ def _handed_over(state: State, call: Call, offer: Offer) -> None:
     """
     before = offer.call
     if offer.state is OfferState.TALKING:
-        consults.parted(state, before)  # first: the leg goes on, so it isn't hung up
-        end(state, before, "caller", transferred=True, attended=True)
-        before.transferred = False  # whoever rang is done: the usual way after a conversation
-        # Who heard music meanwhile is parked already, and no PARK follows.
-        state.stop_timer(before.settle_timer)
-        before.settle_timer = state.start_timer(PARTED_DEADLINE_US, still_parted, before)
+        _gave_away(state, before)
     _let_go(state, call)
     state.stop_timer(offer.watchdog)
     state.stop_timer(call.settle_timer)
@@ -296,9 +295,13 @@ def _handed_over(state: State, call: Call, offer: Offer) -> None:
     offer.recording = offer.transferring = offer.spared = False
     offer.watchdog = None
     call.winner, call.phase = offer, Phase.TALKING
-    call.parked_by, call.transferred, call.handed_on = None, False, False
+    call.parked_by, call.transferred, call.handed_on, call.onward = None, False, False, None
+    # What cleared these when the caller went elsewhere before is undone.
+    keeps = (("park_after_bridge", "true"), ("uuid_bridge_park_on_cancel", "true"))
     state.act(
-        SetVariables(call.node, call.uuid, (("cc_queue", call.stay.queue.name), *_talking(state, offer)))
+        SetVariables(
+            call.node, call.uuid, (("cc_queue", call.stay.queue.name), *keeps, *_talking(state, offer))
+        )
     )
     state.note(
         ConversationJoined,
@@ -313,6 +316,38 @@ def _handed_over(state: State, call: Call, offer: Offer) -> None:
         joining.record(state, call, offer)
 
 
+def _gave_away(state: State, call: Call) -> None:
+    """Whoever rang the queue has connected the agent with somebody else: the usual way after a conversation
+    is theirs, and the agent's leg goes on.
+    """
+    consults.parted(state, call)  # first: the leg goes on, so it isn't hung up
+    end(state, call, "caller", transferred=True, attended=True)
+    call.transferred = False
+    # Who heard music meanwhile is parked already, and no PARK follows.
+    state.stop_timer(call.settle_timer)
+    call.settle_timer = state.start_timer(PARTED_DEADLINE_US, still_parted, call)
+
+
+def _is_strangers(state: State, call: Call, uuid: str) -> bool:
+    """Whether a channel is neither a caller's, nor one that we called, nor one that has just died."""
+    ours = uuid in state.legs or uuid in state.reach.standing_legs or consults.asked(state, call, uuid)
+    return not ours and uuid not in state.calls and uuid not in state.dead
+
+
+def _joined_with_stranger(state: State, offer: Offer) -> None:
+    """An agent goes on talking, with somebody who isn't the queues': whoever rang the queue has connected the
+    two (a warm transfer), perhaps having hung up before that was told. They are left to each other, and the
+    agent is free when the leg ends.
+    """
+    if offer.standing or offer.spared or offer.state not in (OfferState.TALKING, OfferState.ENDING):
+        return
+    offer.spared = True
+    if offer.state is OfferState.TALKING:
+        _gave_away(state, offer.call)
+    else:
+        endings.spare_leg(state, offer)
+
+
 def _taken_elsewhere(state: State, call: Call) -> None:
     """Bridged with a leg that isn't ours: an attended or outside transfer, or another program (race R6)."""
     if call.phase is Phase.LEAVING:
@@ -321,7 +356,7 @@ def _taken_elsewhere(state: State, call: Call) -> None:
     music.stop(state, call)
     state.stop_timer(call.settle_timer)
     call.phase = Phase.AWAY
-    call.winner, call.crossed = None, False
+    call.winner, call.crossed, call.onward = None, False, None
     state.touch(call)
     state.act(SetVariables(call.node, call.uuid, NO_LONGER_OURS))
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import Literal
 
 from py_callcenter.config import Exit, Queue, shapes
-from py_callcenter.engine import callers, exits, music, offers, returning, talk
+from py_callcenter.engine import callers, exits, holds, music, offers, returning, talk
 from py_callcenter.engine.actions import SetVariables
 from py_callcenter.engine.calls import Call, Onward, Phase, Stay
 from py_callcenter.engine.errors import BadTarget, NotNow, UnknownAgent, UnknownCall, UnknownQueueName
@@ -63,6 +63,8 @@ def transfer(state: State, call_id: str, target: Destination, *, keep_wait: bool
     if call.phase is Phase.WAITING:
         _leave_queue(state, call, stay, onward)
         returning.go_on(state, call)
+        if stay.astray:
+            holds.lose(state, call)
         return
     if onward.queue:  # should we die now, the next start finds them on their way there
         state.act(SetVariables(call.node, call.uuid, (("cc_queue", onward.queue),)))

@@ -18,7 +18,7 @@ import errno
 import socket
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Final, NamedTuple
 
 import gevent
@@ -238,6 +238,25 @@ class Connection(greenswitch.InboundESL):  # type: ignore[misc]
             raise UnknownOutcome("no reply")
         return reply
 
+    def send_behind(self, first: Sequence[bytes], data: bytes, timeout: float | None = None) -> Reply:
+        """Send one command as `send` does, and others right before it, in one piece: a connection that breaks
+        takes all of them or none, but for what the switch makes of a piece that is cut. Their replies don't
+        matter.
+        """
+        if not self.connected:
+            raise ConnectionFailed("not-connected")
+        for one in (*first, data):
+            _check_command(one)
+        deadline = self._clock() + (self.timeout if timeout is None else timeout)
+        result: gevent.event.AsyncResult[Reply] = gevent.event.AsyncResult()
+        self._waiting += [_Waiting(deadline, None, _no_matter) for _ in first]
+        self._waiting.append(_Waiting(deadline, result, None))
+        self._write(b"".join((*first, data)))
+        reply = result.get()
+        if reply is None:
+            raise UnknownOutcome("no reply")
+        return reply
+
     def submit(self, data: bytes, callback: OnReply, timeout: float | None = None) -> None:
         """Send one command without waiting; `callback` runs once in the dispatcher, in order with the events.
 
@@ -254,9 +273,7 @@ class Connection(greenswitch.InboundESL):  # type: ignore[misc]
     ) -> None:
         if not self.connected:
             raise ConnectionFailed("not-connected")
-        # The builder has checked all of this; a second look costs little and a second command everything.
-        if data.find(b"\n\n") != len(data) - 2 or data[:1] == b"\n" or b"\r" in data or b"\0" in data:
-            raise CommandError("command", "exactly one command of the builder")
+        _check_command(data)
         deadline = self._clock() + (self.timeout if timeout is None else timeout)
         self._waiting.append(_Waiting(deadline, result, callback))
         self._write(data)
@@ -466,6 +483,16 @@ class Connection(greenswitch.InboundESL):  # type: ignore[misc]
             # One bad handler must not stop the events of a whole node; GreenletExit still passes.
             self.counters.handler_errors += 1
             log.exception("esl_handler_failed", connection=self.name)
+
+
+def _check_command(data: bytes) -> None:
+    """The builder has checked all of this; a second look costs little and a second command everything."""
+    if data.find(b"\n\n") != len(data) - 2 or data[:1] == b"\n" or b"\r" in data or b"\0" in data:
+        raise CommandError("command", "exactly one command of the builder")
+
+
+def _no_matter(_reply: Reply | None, _error: EslError | None) -> None:
+    """What comes of it is looked at nowhere."""
 
 
 def _lets_pass(first: Frame | None, second: Frame | None) -> bool:

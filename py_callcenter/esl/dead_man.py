@@ -14,15 +14,13 @@ from py_callcenter.esl.connection import Connection
 def arm(connection: Connection, after_s: int, timeout_s: float | None = None) -> None:
     """The old task is taken away and the new one set in one breath, so that at no moment none is armed."""
     # None may be armed yet, which the switch calls an error.
-    connection.submit(commands.disarm_dead_man(), lambda _reply, _error: None)
-    connection.send(commands.arm_dead_man(after_s), timeout_s).accepted()
+    connection.send_behind([commands.disarm_dead_man()], commands.arm_dead_man(after_s), timeout_s).accepted()
 
 
 def renew_lease(connection: Connection, lease_s: int) -> None:
     """Tell the dialplan that we live, until we haven't said so for `lease_s` seconds."""
-    connection.submit(commands.disarm_lease(), lambda _reply, _error: None)
-    connection.submit(commands.arm_lease(lease_s), lambda _reply, _error: None)
-    connection.send(commands.set_global("cc_alive", "true")).accepted()
+    lease = [commands.disarm_lease(), commands.arm_lease(lease_s)]
+    connection.send_behind(lease, commands.set_global("cc_alive", "true")).accepted()
 
 
 def say_goodbye(connection: Connection, after_s: int, timeout_s: float) -> None:

@@ -27,7 +27,11 @@ def dial(host: str, port: int, timeout_s: float) -> socket.socket:
     for index, (family, kind, protocol, _, address) in enumerate(found):
         # Each address gets its share, so that a silent IPv6 doesn't eat the time of a working IPv4.
         share_s = (deadline - time.monotonic()) / (len(found) - index)
-        attempt = gevent.socket.socket(family, kind, protocol)
+        try:
+            attempt = gevent.socket.socket(family, kind, protocol)
+        except OSError as error:  # no such addresses on this machine, or no descriptor left
+            failure = ConnectionFailed("network", error.strerror or "no socket")
+            continue
         try:
             _tune(attempt)
             attempt.settimeout(max(share_s, 0.001))

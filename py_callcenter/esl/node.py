@@ -284,6 +284,10 @@ class NodeLink:
             return error
         except (CommandRefused, UnknownOutcome) as error:
             return ConnectionFailed("sync", str(error))
+        except Exception:
+            # Whatever it is, the node must be connected to again: nothing else would.
+            log.exception("esl_connection_failed", node=self.name, connection=slot.name)
+            return ConnectionFailed("internal")
         finally:
             connection.stop()
         return connection.closed.get() or ConnectionFailed("stopped")
@@ -293,6 +297,8 @@ class NodeLink:
         self.canaries.forget()
         self._hold()
         connection.send(commands.subscribe()).accepted()
+        if connection.closed.ready():  # right behind the answer
+            return
         self._poking.start(connection)
         # What the picture leads to must find connections to go out by.
         gevent.wait([connection.closed, self._hands.there], self._timings.hands_s, count=1)
@@ -410,6 +416,7 @@ class NodeLink:
 
     def _watch(self) -> None:
         overdue_s = self._timings.canary_s * self._timings.canaries_missed
+        shed = 0
         while True:
             slept_at = self._clock()
             gevent.sleep(self._timings.canary_s)
@@ -431,6 +438,9 @@ class NodeLink:
             if self.canaries.lost():
                 log.warning("esl_events_lost", node=self.name)
                 self.request_resync()
+            elif self.counters.shed != shed:  # among them perhaps the only one that told of a transfer
+                self.request_resync()
+            shed = self.counters.shed
             number, data = self.canaries.next()
             try:
                 quick.submit(data, partial(self._canary_replied, number))

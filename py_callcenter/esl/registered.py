@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Final
 
 from py_callcenter.config import shapes
@@ -10,6 +11,8 @@ MOST: Final = 8
 MOST_CHARACTERS: Final = 1200
 """What an originate of all of them may take of a command's room."""
 _NOBODY: Final = "error/"
+_PHONE: Final = re.compile(r"sofia/(?!gateway/)[^/]+/sips?:")
+"""A registered address on a profile; an address that a phone has made up may hold commas and slashes."""
 
 
 def phones_of(answer: str) -> tuple[tuple[str, ...], int]:
@@ -24,12 +27,7 @@ def phones_of(answer: str) -> tuple[tuple[str, ...], int]:
         phone = part.strip()
         if not phone or phone.startswith(_NOBODY) or phone in phones:
             continue
-        if (
-            phone.startswith("sofia/")
-            and shapes.is_contact(phone)
-            and len(phones) < MOST
-            and len(phone) <= room
-        ):
+        if _PHONE.match(phone) and shapes.is_contact(phone) and len(phones) < MOST and len(phone) <= room:
             phones.append(phone)
             room -= len(phone)
         else:

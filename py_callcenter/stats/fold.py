@@ -230,9 +230,12 @@ class Stats:
         return queue
 
     def _waits_no_more(self, record: Any) -> QueueStats:
+        """A start may tell the end of a leg that an earlier run entered without having taken it up."""
         queue = self._queue(record.queue)
         if queue.waiting.pop(record.call, None) or queue.connected.pop(record.call, None):
             self._place.pop(record.call, None)
+        else:
+            queue.resumed += 1
         self._told.pop(record.call, None)
         return queue
 

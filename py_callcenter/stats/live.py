@@ -46,6 +46,9 @@ class Live:
         self._times = AgentTimes(dict(lines or {}))
         self._spent_us: dict[AgentState, int] = dict.fromkeys(LOGGED_IN_STATES, 0)
         self._breaks: dict[str, BreakCount] = {}
+        self._told_us: dict[str, int] = {}
+        """The most that was told of each state and break: a record that comes after a look may shorten what
+        was counted up to that moment, and a counter that falls counts as one that began anew."""
 
     def fold(self, records: Sequence[RecordLike]) -> None:
         for record in records:
@@ -83,6 +86,11 @@ class Live:
             queues = queues_of.get(name)
             if queues is not None:
                 counts[state].append(queues)
+        for state, us in spent_us.items():
+            spent_us[state] = self._told_us[state] = max(us, self._told_us.get(state, 0))
+        for reason, count in breaks.items():
+            key = f"break {reason}"
+            count.spent_us = self._told_us[key] = max(count.spent_us, self._told_us.get(key, 0))
         return LiveAgents(spent_us, {state: _counted(found) for state, found in counts.items()}, breaks)
 
 

@@ -10,6 +10,7 @@ from sqlalchemy import Connection, Select, Table, func, select
 from py_callcenter.stats import LOGGED_IN_STATES, OFFER_OUTCOMES, Intervals, open_spans, quarters
 from py_callcenter.stats.agents import SLOT_US, AgentLine, AgentState
 from py_callcenter.stats.columns import Ratio
+from py_callcenter.store.errors import TooManyRowsError
 from py_callcenter.store.figures import one_each, whole_sum
 from py_callcenter.store.places import conditions, pieces_of, place, sort_rows
 from py_callcenter.store.schema import agent_hours, agent_slots, agents, break_slots
@@ -54,16 +55,22 @@ def break_figures(
     `breaks_overdue_REASON`. What goes on counts up to now.
     """
     number = place(connection, break_slots.c.slot_us, intervals).label("place")
-    query = select(number, break_slots).where(
-        break_slots.c.slot_us >= intervals.from_us, break_slots.c.slot_us < intervals.until_us
+    sums = (whole_sum(func.sum(break_slots.c[name])).label(name) for name in ("spent_us", "begun", "overdue"))
+    query = (
+        select(number, break_slots.c.agent.label("key"), break_slots.c.reason, *sums)
+        .where(break_slots.c.slot_us >= intervals.from_us, break_slots.c.slot_us < intervals.until_us)
+        .group_by("key", "place", break_slots.c.reason)
+        .limit(MAX_ROWS + 1)
     )
     lines = select(agents).where(agents.c.break_reason != "")
     if only:
         query, lines = query.where(break_slots.c.agent.in_(only)), lines.where(agents.c.agent.in_(only))
     rows = [
-        (row.place, row.agent, row.reason, (row.spent_us, row.begun, row.overdue))
+        (row.place, row.key, row.reason, (row.spent_us, row.begun, row.overdue))
         for row in connection.execute(query)
     ]
+    if len(rows) > MAX_ROWS:
+        raise TooManyRowsError(MAX_ROWS)
     for row in connection.execute(lines):
         line = AgentLine(**row._asdict())
         rows += [

@@ -84,6 +84,8 @@ def _read_postgresql(url: str, about: Iterable[RecordLike]) -> First | None:
         connection = psycopg.connect(url, connect_timeout=AT_MOST_S)
     except psycopg.OperationalError as error:
         raise _failed(error) from error
+    except psycopg.Error:  # an address that only SQLAlchemy reads; what this says may hold the password
+        return None
     try:
         with connection:
             connection.execute(f"SET statement_timeout = '{AT_MOST_S}s'")

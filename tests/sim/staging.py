@@ -86,7 +86,7 @@ def part_at_once(world: World, call) -> None:
     """The switch tells of a bridge, and of the caller's PARK right after it."""
     caller = world.switch.legs[call.uuid]
     other = caller.partner
-    lead = {"Bridge-A-Unique-ID": call.uuid, "Bridge-B-Unique-ID": other.uuid}
+    lead = {"Bridge-A-Unique-ID": call.uuid, "Bridge-B-Unique-ID": other.uuid, "Event-Sequence": "999999999"}
     body = "".join(f"{name}: {value}\n" for name, value in {"Event-Name": "CHANNEL_BRIDGE", **lead}.items())
     feed(world, Event.from_plain(f"{body}\n".encode()))
     world.drop = lambda _event: False

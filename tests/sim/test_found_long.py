@@ -29,6 +29,7 @@ STORIES = {
     "a burst lost a caller's first events before the first HEARTBEAT after a look": 502860,
     "a colleague was rung on a node that nobody heard any more; the checker thought that all knew": 507153,
     "somebody joined two callers with one phone at once, and one of them slept for ever": 515682,
+    "a start in the millisecond of a death saw nothing of the last phone; the checker thought so": 511136,
     "the controller died between letting a caller go and sending them on; no start knew them": (518666),
 }
 

@@ -14,7 +14,15 @@ from py_callcenter.engine import consults, outside
 from py_callcenter.engine.actions import Bridge, Kill, SetVariables
 from py_callcenter.engine.calls import Call, Offer, OfferState, Phase
 from py_callcenter.engine.identity import job_uuid
-from py_callcenter.engine.looks import application, is_bridged, is_parked, number_in, offer_seal, partner_of
+from py_callcenter.engine.looks import (
+    application,
+    is_bridged,
+    is_parked,
+    number_in,
+    offer_seal,
+    partner_of,
+    sequence_of,
+)
 from py_callcenter.engine.memory import CallMemory
 from py_callcenter.engine.records import ConsultationEnded, LegOrphaned
 from py_callcenter.engine.state import State
@@ -116,7 +124,7 @@ def _resume(
     else:
         consults.goes_on_ringing(state, consult)
         if answered:
-            consults.parked(state, answered[0])
+            consults.parked(state, answered[0], sequence_of(theirs[answered[0]].dump))
 
 
 def hand_over(state: State, call: Call, past: CallMemory, asked: dict[str, Asked]) -> bool:

@@ -27,6 +27,8 @@ SECOND: Final = 1_000_000
 LOST_US: Final = 60 * SECOND
 LOST_CALM_US: Final = 10 * SECOND
 PHANTOM_CALM_US: Final = SECOND
+LOADING_US: Final = 300_000
+"""A process takes longer than that to load, and here none."""
 GHOST_CALM_US: Final = 2 * SECOND
 STUCK_CALM_US: Final = 15 * SECOND
 BUSY: Final = frozenset({"reserved", "receiving", "in_a_queue_call"})
@@ -196,10 +198,14 @@ class Rules:
                 self.broken("I5", ring.call, f"call {ring.call} rings for {ring.offer} and {sorted(rival)}")
 
     def _was_unseen(self, ring: Ring) -> bool:
-        """Nothing told the start of this leg while it waited for all nodes."""
-        watch = self.centre.health.nodes[ring.node]
-        in_time_us = self.truth.starts_us[-1] + ALL_SEEN_US
-        return ring.untold and (not watch.well or watch._since_us > in_time_us)
+        """Nothing told the start of a leg of an earlier run while it waited for all nodes; or it was just
+        coming, for a process starts at once here.
+        """
+        watch, starts_us = self.centre.health.nodes[ring.node], self.truth.starts_us
+        if ring.run == len(starts_us):
+            return False
+        late = not watch.well or watch._since_us > starts_us[-1] + ALL_SEEN_US
+        return (ring.untold and late) or ring.made_us > starts_us[-1] - LOADING_US
 
     def _rings_on(self, ring: Ring, rival: set[str]) -> None:
         still = rival & {other.offer for other in self.truth.living_rings.values()}

@@ -104,6 +104,8 @@ class Ring:
     ghost: int | None = None
     unseen: bool = False
     """Its node was out of sight for so long that it was given up, or the books lost it."""
+    run: int = 0
+    """Which run of the controller asked for it first."""
     untold: bool = False
     """The last command of a process that died before it wrote that down."""
 
@@ -157,6 +159,8 @@ class Truth:
         """Queue legs that the records hold open: entry and when it was said."""
         self.counts: dict[str, int] = defaultdict(int)
         self.starts_us: list[int] = []
+        self._asked_in: dict[str, int] = {}
+        """Legs, and the run that asked for each."""
         self.told: set[str] = set()
         """Offers that the books know."""
         self.crashes_us: list[int] = []
@@ -239,6 +243,8 @@ class Truth:
 
     def chosen(self, node: int, action: Originate) -> None:
         """The controller writes the command that rings an agent."""
+        for device in action.devices:
+            self._asked_in.setdefault(device.uuid, len(self.starts_us))
         self._choose(node, dict(action.variables))
 
     def announced(self, node: int, action: SetVariables) -> None:
@@ -402,6 +408,7 @@ class Truth:
             leg.uuid, node, leg, values.get("cc_agent", ""), offer.partition("/")[0], offer,
             values.get("cc_queue", ""), self.centre.now_us,
         )  # fmt: skip
+        ring.run = self._asked_in.get(leg.uuid, 0)
         ring.untold = bool(self.crashes_us) and offer not in self.told
         self.rings[leg.uuid] = self.living_rings[leg.uuid] = ring
         self.rules.rings(ring)
