@@ -8,8 +8,9 @@ import pytest
 from app.test_process import Office, office, place_call, server, until
 from sim.world import agent, everybody, queue
 
+from py_callcenter.app import secrets
 from py_callcenter.app.controller import Controller
-from py_callcenter.app.secrets import MAX_OLD, forget_seals, read_keys, rotate_seal
+from py_callcenter.app.secrets import MAX_OLD, forget_seals, next_epoch, read_keys, rotate_seal
 from py_callcenter.engine.memory import Memory
 from py_callcenter.sim import Behaviour
 
@@ -93,3 +94,16 @@ def test_a_key_counts_until_the_last_call_that_may_carry_it_is_over(tmp_path, mo
         monkeypatch.setattr(controller.engine, "oldest_call_us", lambda came_us=came_us: came_us)
         controller.forget_keys()
         assert len(read_keys(tmp_path).old_seals) == left
+
+
+def test_a_full_disk_keeps_nobody_from_starting(tmp_path, monkeypatch):
+    first = next_epoch(tmp_path, 1000)
+
+    def full(_path, _text):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(secrets, "write_private", full)
+
+    assert next_epoch(tmp_path, 1060) == 1060 > first
+    with pytest.raises(OSError, match="No space"):
+        next_epoch(tmp_path, 900)  # the clock went back: the number might be an earlier run's

@@ -290,6 +290,27 @@ def test_replies_of_all_switches_are_one_histogram_for_each_command():
     assert found["callcenter_esl_command_duration_seconds_sum", "originate"] == 0.004
 
 
+def test_a_record_that_comes_after_a_scrape_makes_no_counter_fall():
+    """The phone rang just before the moment of the scrape, and that was told just after it."""
+    live, second = Live(), 1_000_000
+    head = {"node": "f", "epoch": 1, "agent": "a"}
+    live.fold([r.AgentStatusChanged(**head, sequence=1, at_us=0, status="Available", reason="initial")])
+    before = live.agents(10 * second, {}).spent_us["waiting"]
+    live.fold([r.OfferMade(**head, sequence=2, at_us=9 * second, call="c", queue="support", attempt=1)])
+
+    assert live.agents(10 * second, {}).spent_us["waiting"] == before == 10 * second
+
+
+def test_a_start_that_tells_the_end_of_a_wait_that_it_never_took_up_keeps_the_sum():
+    stats = Stats()
+    head = {"node": "f", "epoch": 2, "at_us": 5, "queue": "support", "leg": 1}
+    stats.fold(r.CallLost(**head, sequence=1, call="a", wait_us=5))
+    stats.fold(r.CallAnswered(**head, sequence=2, call="b", agent="1", wait_us=5))
+    queue = stats.queues["support"]
+
+    assert queue.entered + queue.resumed == queue.lost + queue.answered == 2
+
+
 def test_agents_time_grows_and_never_goes_back():
     """A counter that fell would look like a restart to Prometheus."""
     live = Live()

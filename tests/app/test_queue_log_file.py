@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from pathlib import Path
 
 import pytest
 from app.day import busy_day
@@ -61,6 +62,36 @@ def test_what_the_disk_refuses_comes_later(tmp_path, records):
     file.stop()
 
     assert (folder / "queue_log").read_text().splitlines() == expected(records)
+
+
+def test_what_a_full_disk_took_half_of_is_in_the_file_once(tmp_path, records, monkeypatch):
+    path = tmp_path / "queue_log"
+    path.write_text("an earlier run\n")
+    opened = Path.open
+
+    def half(self, *arguments, **more):
+        file = opened(self, *arguments, **more)
+        write = file.write
+
+        def torn(text):
+            write(text[: len(text) // 2])
+            file.flush()
+            raise OSError(28, "No space left on device")
+
+        file.write = torn
+        return file
+
+    monkeypatch.setattr(type(path), "open", half)
+    file = QueueLogFile(path)
+    file.put(records[:50])
+    deadline = time.monotonic() + 10
+    while not file._failing and time.monotonic() < deadline:
+        time.sleep(0.01)
+    monkeypatch.undo()
+    file.put(records[50:])
+    file.stop()
+
+    assert path.read_text().splitlines() == ["an earlier run", *expected(records)]
 
 
 def test_its_path_belongs_to_the_folder_of_the_configuration(tmp_path):

@@ -72,6 +72,15 @@ def test_records_go_after_90_days_and_calls_after_400_with_nothing_configured(ur
         store.close()
 
 
+def test_a_clock_that_is_far_ahead_deletes_nothing(url):
+    now_us = time.time_ns() // 1000
+    with Database.open(url) as database:
+        database.append([record for age in (1, 30) for record in a_call(age, now_us - age * DAY)])
+
+        assert database.purge(Retention(), now_us=now_us + 500 * DAY) == 0
+        assert numbers(url, "select call from cc_records") == [1, 30]
+
+
 def test_the_days_of_the_file_are_those_that_count(tmp_path):
     own = Controller(
         database=f"sqlite:///{tmp_path}/cc.db", state=str(tmp_path), keep_records_days=3, keep_calls_days=70

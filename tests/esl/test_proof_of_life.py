@@ -194,6 +194,18 @@ def test_a_node_that_refuses_its_dead_man_is_taken_up_all_the_same():
     assert app.syncs
 
 
+def test_a_node_whose_events_had_to_be_left_out_is_looked_at_anew():
+    app = Recorder()
+    with FakeSwitch() as switch, linked(switch, app) as link:
+        wait_for(lambda: link.canaries.lag_s is not None and len(app.syncs) == 2)
+        gevent.sleep(0.3)
+        assert len(app.syncs) == 2, "the two that follow a start"
+        looks = len(app.syncs)
+        link.counters.shed += 1
+        wait_for(lambda: len(app.syncs) > looks)
+        assert link.state is State.UP
+
+
 def test_after_goodbye_the_node_isnt_told_again_that_we_live():
     app = Recorder()
     with FakeSwitch() as switch, linked(switch, app, dead_man_s=15) as link:

@@ -6,12 +6,16 @@ import random
 from dataclasses import replace
 
 import gevent
+import gevent.socket
 import pytest
 from esl.fake_server import FakeSwitch, event, wait_for
 from esl.links import FAST, RUDE, U1, Clock, Recorder, linked, tried
 from structlog.testing import capture_logs
 
 from py_callcenter.engine.actions import Kill
+from py_callcenter.esl.dial import dial
+from py_callcenter.esl.errors import ConnectionFailed
+from py_callcenter.esl.node import NodeLink
 from py_callcenter.esl.port import State
 from py_callcenter.esl.settings import Timings, back_off_s
 from py_callcenter.esl.values import Limits
@@ -196,3 +200,29 @@ def test_a_switch_out_of_sight_counts_as_gone_only_after_long():
         assert app.gone == 0
         clock.now_s += 1.5
         wait_for(lambda: app.gone == 1)
+
+
+def test_a_node_is_connected_to_again_whatever_ended_the_connection(monkeypatch):
+    """Whoever keeps a connection must not die of a fault of ours: nobody else would keep it."""
+    faults = [ValueError("the descriptor is closed"), OSError(24, "Too many open files")]
+    serve = NodeLink._serve_events
+
+    def faulty(self, connection):
+        if faults:
+            raise faults.pop()
+        serve(self, connection)
+
+    monkeypatch.setattr(NodeLink, "_serve_events", faulty)
+    with FakeSwitch() as switch, linked(switch, Recorder()) as link:
+        wait_for(lambda: link.state is State.UP)
+        assert link.counters.reconnects["internal"] == 2
+
+
+def test_an_address_family_that_the_machine_lacks_is_no_way_to_the_switch(monkeypatch):
+    def lacking(*_arguments):
+        raise OSError(97, "Address family not supported by protocol")
+
+    monkeypatch.setattr(gevent.socket, "socket", lacking)
+    with pytest.raises(ConnectionFailed) as failed:
+        dial("127.0.0.1", 8021, 1.0)
+    assert failed.value.reason == "network"

@@ -32,6 +32,8 @@ def test_nobody_is_registered():
         "sofia/internal/sip:a@192.0.2.7;x=%0d%0aBYE",
         "sofia/internal/sip:a@192.0.2.7|error/user_busy",
         "user/1001@example.org",
+        "sofia/gateway/trunk/00442079460000",
+        "sofia/internal/00442079460000@192.0.2.7",
     ],
 )
 def test_an_address_that_could_be_a_command_is_passed_over_and_the_others_ring(hostile):
