@@ -278,18 +278,15 @@ class Database:
 
     # Keeping and forgetting.
 
-    def purge(self, retention: Retention, *, now_us: int) -> int:
-        """Delete what is too old, in small steps; how many rows it were.
-
-        Nothing where all records are too old: nobody has written for so long, or the clock is far ahead, and
-        what is deleted doesn't come back. After the next records nothing is in doubt.
-        """
-        gone = 0
+    def newest_us(self) -> int | None:
+        """When the last record was written; None without any."""
         with self.reading() as connection:
             newest_us = connection.scalar(select(func.max(records.c.at_us)))
-        if newest_us is not None and newest_us < now_us - retention.records_days * keeping.DAY_US:
-            _log.warning("old_records_kept", hint="all are older than keep-records-days; is the clock right?")
-            return 0
+        return None if newest_us is None else int(newest_us)
+
+    def purge(self, retention: Retention, *, now_us: int) -> int:
+        """Delete what is too old, in small steps; how many rows it were."""
+        gone = 0
         for table, age, before_us in keeping.cutoffs(retention, now_us):
             while True:
                 with self.write() as connection:

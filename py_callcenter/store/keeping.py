@@ -9,7 +9,7 @@ from sqlalchemy import Connection, Table, delete, select, tuple_, update
 
 from py_callcenter.store.counting import Counting
 from py_callcenter.store.places import HOUR_US
-from py_callcenter.store.retention import Erased, Retention
+from py_callcenter.store.retention import DAY_US, Erased, Retention
 from py_callcenter.store.schema import (
     agent_hours,
     agent_slots,
@@ -24,7 +24,6 @@ from py_callcenter.store.schema import (
     talk_slots,
 )
 
-DAY_US: Final = 86_400_000_000
 CHUNK: Final = 10_000
 """Rows deleted in one transaction, so that records written meanwhile wait for milliseconds only."""
 

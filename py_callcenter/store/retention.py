@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from py_callcenter.value import value
+
+DAY_US: Final = 86_400_000_000
 
 
 @value

@@ -20,7 +20,7 @@ from py_callcenter.store.errors import StoreError, UnusableError
 from py_callcenter.store.forgotten import Forgotten
 from py_callcenter.store.kept import Kept, StandingRow
 from py_callcenter.store.record import RecordLike
-from py_callcenter.store.retention import Erased, Retention
+from py_callcenter.store.retention import DAY_US, Erased, Retention
 from py_callcenter.store.spool import Position, Spool
 from py_callcenter.store.writer import Writer
 
@@ -297,7 +297,14 @@ class Store:
         self.database.count_hours(now_us=_now_us(), at_most_s=COUNT_AT_MOST_S)
 
     def _purge(self) -> None:
-        gone = self.database.purge(self._retention, now_us=_now_us())
+        """What is deleted doesn't come back: nothing goes where all records are too old, for the clock may be
+        far ahead, or nobody has written for so long. After the next records nothing is in doubt.
+        """
+        now_us, newest_us = _now_us(), self.database.newest_us()
+        if newest_us is not None and newest_us < now_us - self._retention.records_days * DAY_US:
+            _log.warning("old_records_kept", hint="all are older than keep-records-days; is the clock right?")
+            return
+        gone = self.database.purge(self._retention, now_us=now_us)
         if gone:
             _log.info("old_records_deleted", rows=gone)
 
