@@ -231,17 +231,11 @@ class Connection(greenswitch.InboundESL):  # type: ignore[misc]
         Raises `CommandError` (not one command), `ConnectionFailed` (not open, nothing was sent) or
         `UnknownOutcome`. A refusal by the switch is a reply, not an exception.
         """
-        result: gevent.event.AsyncResult[Reply] = gevent.event.AsyncResult()
-        self._submit(data, timeout, result, None)
-        reply = result.get()
-        if reply is None:
-            raise UnknownOutcome("no reply")
-        return reply
+        return self.send_behind((), data, timeout)
 
     def send_behind(self, first: Sequence[bytes], data: bytes, timeout: float | None = None) -> Reply:
-        """Send one command as `send` does, and others right before it, in one piece: a connection that breaks
-        takes all of them or none, but for what the switch makes of a piece that is cut. Their replies don't
-        matter.
+        """Send one command as `send` does, and others right before it, in one write, so that hardly a line
+        breaks between them. Their replies don't matter.
         """
         if not self.connected:
             raise ConnectionFailed("not-connected")
@@ -262,20 +256,11 @@ class Connection(greenswitch.InboundESL):  # type: ignore[misc]
 
         Raises as `send` does before anything is sent; later failures come through the callback.
         """
-        self._submit(data, timeout, None, callback)
-
-    def _submit(
-        self,
-        data: bytes,
-        timeout: float | None,
-        result: gevent.event.AsyncResult[Reply] | None,
-        callback: OnReply | None,
-    ) -> None:
         if not self.connected:
             raise ConnectionFailed("not-connected")
         _check_command(data)
         deadline = self._clock() + (self.timeout if timeout is None else timeout)
-        self._waiting.append(_Waiting(deadline, result, callback))
+        self._waiting.append(_Waiting(deadline, None, callback))
         self._write(data)
 
     def make_poker(self, *, interval_us: int, hurry_us: int) -> Poker:

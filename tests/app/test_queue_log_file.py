@@ -25,6 +25,13 @@ def expected(records):
     return [line for record in records for line in log.lines(record)]
 
 
+def until_it_fails(file):
+    deadline = time.monotonic() + 10
+    while not file._failing and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert file._failing
+
+
 def test_everything_is_in_the_file_when_the_controller_has_stopped(tmp_path, records):
     file = QueueLogFile(tmp_path / "queue_log")
     for start in range(0, len(records), 7):
@@ -54,9 +61,7 @@ def test_what_the_disk_refuses_comes_later(tmp_path, records):
     folder = tmp_path / "later"
     file = QueueLogFile(folder / "queue_log")
     file.put(records[:50])
-    deadline = time.monotonic() + 10
-    while not file._failing and time.monotonic() < deadline:
-        time.sleep(0.01)
+    until_it_fails(file)
     folder.mkdir()
     file.put(records[50:])
     file.stop()
@@ -84,9 +89,7 @@ def test_what_a_full_disk_took_half_of_is_in_the_file_once(tmp_path, records, mo
     monkeypatch.setattr(type(path), "open", half)
     file = QueueLogFile(path)
     file.put(records[:50])
-    deadline = time.monotonic() + 10
-    while not file._failing and time.monotonic() < deadline:
-        time.sleep(0.01)
+    until_it_fails(file)
     monkeypatch.undo()
     file.put(records[50:])
     file.stop()

@@ -35,16 +35,24 @@ def assert_left_in_peace(world: World, call: Any) -> None:
 MUSIC = Step("playback", "/tones/hello.wav", seconds=600)
 
 
+def with_a_colleague(*, kept: bool = False) -> tuple[World, Any, Any]:
+    """At the exit somebody connects them with a colleague. `kept`: and they are parked after it."""
+    world, call = at_an_exit(MUSIC)
+    colleague = world.call("echo")
+    if kept:
+        world.does(lambda: world.console(f"uuid_setvar {call.uuid} park_after_bridge true"))
+    world.does(lambda: world.console(f"uuid_bridge {call.uuid} {colleague.uuid}"))
+    world.run(2)
+    assert call.partner
+    return world, call, colleague
+
+
 @pytest.mark.parametrize("books", ["there", "lost"])
 def test_whoever_talks_with_somebody_at_the_exit_is_left_alone_by_a_start(books):
     """They were on hold before: of music the switch keeps the name, and of a transfer the next bridge hides
     the mark.
     """
-    world, call = at_an_exit(MUSIC)
-    colleague = world.call("echo")
-    world.does(lambda: world.console(f"uuid_bridge {call.uuid} {colleague.uuid}"))
-    world.run(2)
-    assert call.partner
+    world, call, _ = with_a_colleague()
 
     world.kill_controller()
     if books == "lost":
@@ -58,11 +66,7 @@ def test_whoever_talks_with_somebody_at_the_exit_is_left_alone_by_a_start(books)
 
 
 def test_whoever_is_parked_by_those_at_the_exit_after_a_bridge_is_left_alone_by_a_start():
-    world, call = at_an_exit(MUSIC)
-    colleague = world.call("echo")
-    world.does(lambda: world.console(f"uuid_setvar {call.uuid} park_after_bridge true"))
-    world.does(lambda: world.console(f"uuid_bridge {call.uuid} {colleague.uuid}"))
-    world.run(2)
+    world, call, colleague = with_a_colleague(kept=True)
 
     world.kill_controller()
     world.does_alone(colleague.hang_up)
@@ -91,11 +95,7 @@ def test_whoever_is_parked_at_the_exit_by_another_program_stays_there(news):
 
 
 def test_whoever_is_parked_after_a_bridge_at_the_exit_stays_there():
-    world, call = at_an_exit(MUSIC)
-    colleague = world.call("echo")
-    world.does(lambda: world.console(f"uuid_setvar {call.uuid} park_after_bridge true"))
-    world.does(lambda: world.console(f"uuid_bridge {call.uuid} {colleague.uuid}"))
-    world.run(2)
+    world, call, colleague = with_a_colleague(kept=True)
     world.does(colleague.hang_up)
     world.run(200)
     world.cut()
