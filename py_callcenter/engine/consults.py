@@ -198,6 +198,14 @@ def bridged(state: State, call: Call, partner: str) -> None:
         _end(state, consult, "completed", "")
 
 
+def is_joined(call: Call) -> bool:
+    """Whether the agent is in the consultation, or was and is on the way to the caller. While somebody's phone
+    rings for it, and when the caller goes over, the agent's leg is in no need of it.
+    """
+    consult = call.consult
+    return consult is not None and consult.talking and consult.going != "over"
+
+
 def agent_bridged(state: State, offer: Offer, partner: str) -> None:
     """The agent's leg is joined with somebody who isn't the caller. When whoever was asked has connected them
     with another (an attended transfer), that one is asked from now on.

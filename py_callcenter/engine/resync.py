@@ -43,6 +43,9 @@ ON_ITS_WAY_US: Final = 800_000
 def resync(state: State, node: str, dumps: Iterable[Event]) -> None:
     """Make the engine agree with one node."""
     live = {dump.unique_id: dump for dump in dumps}
+    for uuid, dump in live.items():
+        if uuid in state.legs and is_bridged(dump) and partner_of(dump) not in state.calls:
+            talk.bridged(state, uuid, partner_of(dump))  # first, for nobody who talks on is hung up
     _bury_the_dead(state, node, live)
     for uuid, dump in live.items():
         if uuid in state.legs:
@@ -92,8 +95,8 @@ def _agent_leg(state: State, uuid: str, dump: Event) -> None:
         endings.kill(state, offer, leg, "ORIGINATOR_CANCEL")  # the first may be lost with a connection
     elif is_parked(dump):
         joining.leg_parked(state, offer, leg)
-    elif dump.get("Answer-State") == "answered" and not leg.answered:
-        joining.leg_answered(state, offer, leg)
+    elif dump.get("Answer-State") == "answered" and not (leg.answered or offer.standing):
+        joining.leg_answered(state, offer, leg)  # one that stays up hears the tone, and is asked by its end
 
 
 def _parked_caller(state: State, call: Call, dump: Event) -> None:

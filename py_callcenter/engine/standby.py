@@ -136,6 +136,10 @@ def parked(state: State, uuid: str) -> None:
     if standing is None:
         return
     outside.ended(state, uuid)
+    _comes_up(state, standing)
+
+
+def _comes_up(state: State, standing: Standing) -> None:
     if standing.up:
         review(state, standing.agent)
         return
@@ -246,9 +250,11 @@ def _found(state: State, known: Standing, uuid: str, dump: Event) -> None:
     if known.up:  # what seals it anew may have been lost on the way
         _seal_anew(state, known)
     if dump.get("Answer-State") == "answered":
-        parked(state, uuid)
-        if is_bridged(dump) and uuid not in state.legs:
+        if is_bridged(dump) and uuid not in state.legs:  # first, for nobody who talks is hung up
             _lend(state, known)
+        else:
+            outside.ended(state, uuid)
+        _comes_up(state, known)
     elif dialled:
         state.stop_timer(known.timer)
         known.timer = state.start_timer(OVERDUE_US, _overdue, known, uuid)

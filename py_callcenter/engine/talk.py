@@ -45,7 +45,7 @@ def bridged(state: State, first: str, second: str) -> None:
             continue
         offer = state.legs.get(uuid)
         if partner not in state.calls and offer is not None:
-            if offer.call.consult is not None:
+            if consults.is_joined(offer.call):
                 consults.agent_bridged(state, offer, partner)
             elif offer.talk_leg == uuid and _is_strangers(state, offer.call, partner):
                 _joined_with_stranger(state, offer)
@@ -339,7 +339,7 @@ def _joined_with_stranger(state: State, offer: Offer) -> None:
     two (a warm transfer), perhaps having hung up before that was told. They are left to each other, and the
     agent is free when the leg ends.
     """
-    if offer.standing or offer.spared or offer.state not in (OfferState.TALKING, OfferState.ENDING):
+    if offer.spared or offer.state not in (OfferState.TALKING, OfferState.ENDING):
         return
     offer.spared = True
     if offer.state is OfferState.TALKING:

@@ -68,7 +68,11 @@ def transfer(state: State, call_id: str, target: Destination, *, keep_wait: bool
         return
     if onward.queue:  # should we die now, the next start finds them on their way there
         state.act(SetVariables(call.node, call.uuid, (("cc_queue", onward.queue),)))
-    talk.end(state, call, "agent", transferred=True, hang_up=True)
+    parked = call.parked_by is not None  # already, by what is about to be told of the agent's leg
+    talk.end(state, call, "agent", transferred=True, hang_up=not parked)
+    if parked:
+        returning.go_on(state, call)
+        return
     state.stop_timer(call.settle_timer)
     call.settle_timer = state.start_timer(talk.PARTED_DEADLINE_US, talk.still_parted, call)
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import Final
 
 from py_callcenter._router import Event
-from py_callcenter.engine import agent_legs, joining, offers, standby
+from py_callcenter.engine import agent_legs, endings, joining, offers, standby
 from py_callcenter.engine.actions import Kill
 from py_callcenter.engine.calls import Call, Leg, Offer, Phase, Stay
 from py_callcenter.engine.identity import job_uuid
@@ -72,6 +72,8 @@ def _take_up_offer(state: State, call: Call, seal: OfferSeal, dumps: Iterable[Ev
         leg.described = agent_legs.is_described(dump)
         if is_parked(dump):
             joining.leg_parked(state, offer, leg)
+        elif offer.standing:  # it hears the tone
+            endings.watch(state, offer, offers.TONE_US, joining.toned)
         elif dump.get("Answer-State") == "answered":
             joining.leg_answered(state, offer, leg)
         elif dump.get("Answer-State") in ("ringing", "early"):

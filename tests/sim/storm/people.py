@@ -10,6 +10,7 @@ from sim.storm.breakroom import BreakRoom
 from sim.storm.desk import Desk
 from sim.storm.plan import OUTSIDE, SECOND, AgentPlan, CallPlan, contact
 from sim.storm.rests import Wish
+from sim.storm.strangers import Strangers
 
 from py_callcenter.engine.errors import EngineError
 from py_callcenter.sim import Behaviour
@@ -89,6 +90,7 @@ class People:
         self.placed = 0
         self.desk = Desk(centre)
         self.break_room = BreakRoom(centre)
+        self.strangers = Strangers(centre)
         outside = AgentStyle(ring_to_answer=lognormal(2.0, 0.5), talk=lognormal(10.0, 0.5), no_answer=0.1)
         for switch in centre.switches:
             switch.add_phone(OUTSIDE, outside)

@@ -23,7 +23,7 @@ COLLEAGUE = "+15550199"
 LATER_FAULTS = frozenset({5, 35, 37, 43, 44})
 """Drawn from a stream of their own, so that a seed without them stays the story that it was."""
 
-HABITS = ("standby", "consult", "transfer", "breaks")
+HABITS = ("standby", "consult", "transfer", "breaks", "strangers")
 """What people do beside calling and answering; each drawn from a stream of its own, likewise."""
 
 
@@ -101,6 +101,8 @@ class Plan:
     """The same of what agents do about breaks: ask, withdraw, come back."""
     breaks: Breaks = field(default_factory=Breaks)
     """Their reasons and quotas."""
+    stranger_s: float = 0.0
+    """Mean time between two warm transfers by people outside the queues; 0 = none."""
 
     def config(self) -> Config:
         """The configuration of the call centre."""
@@ -145,7 +147,7 @@ class Plan:
     @property
     def habits(self) -> tuple[str, ...]:
         """Which of `HABITS` people have."""
-        has = (bool(self.standby), bool(self.consult_s), bool(self.transfer_s), bool(self.break_s))
+        has = (self.standby, self.consult_s, self.transfer_s, self.break_s, self.stranger_s)
         return tuple(name for name, has_it in zip(HABITS, has, strict=True) if has_it)
 
     def with_habits(self, kept: tuple[str, ...]) -> Plan:
@@ -156,6 +158,7 @@ class Plan:
             consult_s=self.consult_s if "consult" in kept else 0.0,
             transfer_s=self.transfer_s if "transfer" in kept else 0.0,
             break_s=self.break_s if "breaks" in kept else 0.0,
+            stranger_s=self.stranger_s if "strangers" in kept else 0.0,
         )
 
     def smaller(
@@ -246,7 +249,9 @@ def _later_faults(plan: Plan, allowed: tuple[int, ...], *, alone: bool) -> tuple
 
 def _with_habits(plan: Plan, always: tuple[str, ...]) -> Plan:
     """What the people of this seed do; a leg that stays up is on the first node, so with one only."""
-    standby, consult, transfer, breaks = (random.Random(f"{habit} {plan.seed}") for habit in HABITS)
+    standby, consult, transfer, breaks, strangers = (
+        random.Random(f"{habit} {plan.seed}") for habit in HABITS
+    )
     chance = {habit: 1.0 if habit in always else 0.35 for habit in HABITS}
     share = standby.uniform(0.1, 0.7) if standby.random() < chance["standby"] and plan.nodes == 1 else 0.0
     return replace(
@@ -256,6 +261,7 @@ def _with_habits(plan: Plan, always: tuple[str, ...]) -> Plan:
         transfer_s=transfer.uniform(5, 40) if transfer.random() < chance["transfer"] else 0.0,
         break_s=breaks.uniform(1, 8) if breaks.random() < chance["breaks"] else 0.0,
         breaks=_breaks(breaks),
+        stranger_s=strangers.uniform(5, 40) if strangers.random() < chance["strangers"] else 0.0,
     )
 
 

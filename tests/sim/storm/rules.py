@@ -88,6 +88,8 @@ class Rules:
         self._up_us = [None] * centre.plan.nodes
         for switch in centre.switches:
             self._watch_bridges(switch)
+            for word in ("uuid_kill", "uuid_transfer"):
+                self._watch_partings(switch, word)
         centre.after(1, self._sweep)
 
     def started(self) -> None:
@@ -127,6 +129,8 @@ class Rules:
                     continue
                 if self._consults(leg, leg.partner, switch.find(other)):
                     continue
+                if leg.partner.uuid in self.truth.unheard:
+                    continue
                 ours = self._is_ours(leg.partner) or self._is_ours(leg)
                 node = self.centre.switches.index(switch)
                 if ours or self.centre.health.calm(node, self.centre.now_us):
@@ -134,6 +138,23 @@ class Rules:
             return bridge(text)
 
         switch._words["uuid_bridge"] = looked_at
+
+    def _watch_partings(self, switch: Any, word: str) -> None:
+        """I4: whom people outside the queues have joined with somebody of theirs talks on."""
+        part = switch._words[word]
+
+        def looked_at(text: str) -> str:
+            leg = switch.find(text.partition(" ")[0])
+            other = None if leg is None else leg.partner
+            if leg is not None and other is not None and self.truth.are_strangers(other.uuid):
+                caller = self.truth.callers.get(leg.uuid)
+                if caller is None or self.centre.now_us - caller.asked_us > self.reach_us:
+                    self.broken(
+                        "I4", leg.uuid, f"`{word}` parted {leg.uuid} from somebody outside the queues"
+                    )
+            return str(part(text))
+
+        switch._words[word] = looked_at
 
     def _consults(self, *legs: Any) -> bool:
         """Caller, agent and whoever is asked about that caller: each pair of them is joined in turn."""
@@ -205,7 +226,8 @@ class Rules:
         if ring.run == len(starts_us):
             return False
         late = not watch.well or watch._since_us > starts_us[-1] + ALL_SEEN_US
-        return (ring.untold and late) or ring.made_us > starts_us[-1] - LOADING_US
+        untold = ring.untold or ring.given  # the books have it that the agent is free
+        return (untold and late) or ring.made_us > starts_us[-1] - LOADING_US
 
     def _rings_on(self, ring: Ring, rival: set[str]) -> None:
         still = rival & {other.offer for other in self.truth.living_rings.values()}

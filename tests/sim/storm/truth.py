@@ -14,6 +14,7 @@ from sim.storm.rests import Rests, Wish
 from py_callcenter.engine.actions import Originate, SetVariables
 from py_callcenter.engine.callers import FOR_AGENT_US
 from py_callcenter.engine.causes import LIMITS
+from py_callcenter.engine.endings import REGAIN_US
 
 if TYPE_CHECKING:
     from sim.storm.centre import Centre
@@ -104,6 +105,8 @@ class Ring:
     ghost: int | None = None
     unseen: bool = False
     """Its node was out of sight for so long that it was given up, or the books lost it."""
+    given: bool = False
+    """People outside the queues took the agent over, who is busy until the leg is gone."""
     run: int = 0
     """Which run of the controller asked for it first."""
     untold: bool = False
@@ -177,6 +180,10 @@ class Truth:
         """Calls that the records know of, and those whose end they know."""
         self.lent: set[str] = set()
         """Agents who were joined with somebody else's caller."""
+        self.customers: set[str] = set()
+        """Channels whom people outside the queues join with agents and callers, and the switch tells."""
+        self.unheard: set[str] = set()
+        """The same while the controller doesn't hear it, or perhaps not."""
         self.drained: set[int] = set()
         """Nodes whose callers wait by an operator's word."""
         self.rests = Rests(self)
@@ -496,16 +503,32 @@ class Truth:
             plan = self.centre.plan
             rest_s = max(plan.delay_s, PATH_DELAY_S) if ring.talk is None else plan.wrap_up_s
             self._rests(worker, rest_s)
-            if ring.talk is not None and not ring.unseen:  # else idle since the books said so
+            if ring.given and ring.run != len(self.starts_us):
+                worker.untold = True  # to a later run that was a call elsewhere
+            if ring.talk is not None and (ring.given or not ring.unseen):  # else idle since the books said so
                 worker.idle_us = now
         caller = self.callers.get(ring.call)
         if caller is not None:
-            caller.offered_us = now
+            # After a bridge that came to nothing they are held back until they are seen again.
+            caller.offered_us = now + (REGAIN_US if ring.answered_us and ring.talk is None else 0)
             if ring.talk is None:
                 caller.refused_by.add(ring.agent)
 
     def _rests(self, worker: Worker, seconds: float) -> None:
         worker.free_us = max(worker.free_us, self.centre.now_us + round(seconds * 1_000_000))
+
+    def joined_by_strangers(self, caller: Caller, customer: str) -> None:
+        """Somebody outside the queues is about to take the agent away from them, or them from the agent."""
+        told = not (self.centre.paused or self.centre.networks[caller.node].uneasy)
+        (self.customers if told else self.unheard).add(customer)
+        self.lent.add(caller.talks[-1].agent)
+        ring = self.rings.get(caller.talks[-1].leg)
+        if ring is not None:
+            ring.given = True
+
+    def are_strangers(self, uuid: str) -> bool:
+        """Whether people outside the queues joined this channel with one of ours."""
+        return uuid in self.customers and uuid not in self.callers
 
     def forgotten(self, calls: set[str]) -> None:
         """What the books said of these is lost, which matters to the next start."""
