@@ -199,8 +199,8 @@ def bridged(state: State, call: Call, partner: str) -> None:
 
 
 def is_joined(call: Call) -> bool:
-    """Whether the agent is in the consultation, or was and is on the way to the caller. While somebody's phone
-    rings for it, and when the caller goes over, the agent's leg is in no need of it.
+    """Whether the agent is in the consultation, or was and is on the way to the caller. While a phone rings
+    for it, and when the caller goes over, the agent's leg is in no need of it.
     """
     consult = call.consult
     return consult is not None and consult.talking and consult.going != "over"

@@ -35,13 +35,15 @@ SEEDS = range(60)
 PROMISES = [*(f"I{number}" for number in range(1, 18)), *(f"B{number}" for number in range(1, 6))]
 Plant = Callable[[pytest.MonkeyPatch], None]
 PLANTS: dict[str, tuple[str, tuple[int, ...], Plant]] = {}
+HABITS: dict[str, tuple[str, ...]] = {}
 
 
-def plant(rule: str, *faults: int) -> Callable[[Plant], Plant]:
-    """A bug that breaks one promise; with these faults, if it needs one to show."""
+def plant(rule: str, *faults: int, habits: tuple[str, ...] = ()) -> Callable[[Plant], Plant]:
+    """A bug that breaks one promise; with these faults and habits, if it needs them to show."""
 
     def take(put: Plant) -> Plant:
         PLANTS[put.__name__] = rule, faults, put
+        HABITS[put.__name__] = ("breaks",) if rule.startswith("B") else habits
         return put
 
     return take
@@ -86,6 +88,11 @@ def a_caller_who_is_talking_is_connected_with_another_agent(patch):
                 stolen.append(leg)
 
     patch.setattr(talk, "_begin", stealing)
+
+
+@plant("I4", habits=("strangers",))
+def who_is_given_a_customer_from_outside_is_hung_up(patch):
+    patch.setattr(talk, "_joined_with_stranger", lambda _state, _offer: None)
 
 
 @plant("I5")
@@ -514,7 +521,7 @@ def test_each_promise_has_a_bug_that_breaks_it_and_the_checker_knows_no_other():
 def test_the_checker_sees_a_broken_promise(bug, monkeypatch):
     rule, faults, put = PLANTS[bug]
     put(monkeypatch)
-    habits = ("breaks",) if rule.startswith("B") else ()
+    habits = HABITS[bug]
 
     for seed in SEEDS:
         result = simulate(draw(seed, faults, habits, always=habits))
