@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from typing import Final, Literal
 
 from py_callcenter.config import shapes
-from py_callcenter.engine import looks, outside, registrations, standby, transfers
-from py_callcenter.engine.actions import Bridge, Device, Kill, Originate, PlayMusic, SetVariables, StopMusic
+from py_callcenter.engine import looks, music, outside, registrations, standby, transfers
+from py_callcenter.engine.actions import Bridge, Device, Kill, Originate, SetVariables
 from py_callcenter.engine.calls import Call, Offer, OfferState, Phase
 from py_callcenter.engine.errors import BadTarget, NotNow, UnknownAgent, UnknownQueueName
 from py_callcenter.engine.identity import job_uuid, leg_uuid
@@ -169,8 +169,7 @@ def caller_parked(state: State, call: Call) -> bool:
     call.parked = True
     if consult.offer.hold_since_us is None:
         consult.offer.hold_since_us = state.now_us
-    if not consult.going:
-        _music(state, call)
+    music.start(state, call)
     return True
 
 
@@ -410,23 +409,10 @@ def _keep_agent(state: State, consult: Consult, *, keep: bool) -> None:
         state.act(SetVariables(consult.call.node, consult.offer.talk_leg, (variable,)))
 
 
-def _music(state: State, call: Call) -> None:
-    source = call.wishes.moh_override or (call.stay.queue.moh_sound if call.stay is not None else None)
-    if source and not call.playing:
-        state.act(PlayMusic(call.node, call.uuid, source))
-        call.playing = True
-
-
-def _silence(state: State, call: Call) -> None:
-    if call.playing:
-        state.act(StopMusic(call.node, call.uuid))
-        call.playing = False
-
-
 def _return(state: State, consult: Consult) -> None:
     call = consult.call
     consult.going, consult.doubted = "back", False
-    _silence(state, call)
+    music.stop(state, call)
     state.act(Bridge(call.node, call.uuid, consult.offer.talk_leg))
     _give_time(state, consult)
 
@@ -434,7 +420,7 @@ def _return(state: State, consult: Consult) -> None:
 def _hand_over(state: State, consult: Consult) -> None:
     call = consult.call
     consult.going, consult.doubted = "over", False
-    _silence(state, call)
+    music.stop(state, call)
     state.act(SetVariables(call.node, consult.talk_leg, (("park_after_bridge", ""),)))
     state.act(Bridge(call.node, call.uuid, consult.talk_leg))
     _give_time(state, consult)

@@ -1,4 +1,4 @@
-"""Music while a caller waits: started at the PARK, stopped before the bridge."""
+"""Music while a caller waits, or an agent consults about them: from the PARK on, and never into a bridge."""
 
 from __future__ import annotations
 
@@ -14,13 +14,20 @@ SHORTEST_US: Final = 1_000_000
 
 def start(state: State, call: Call) -> None:
     """Play the caller's own override or the queue's `moh-sound`; silence when there is neither."""
-    if call.playing or not call.parked or call.phase is not Phase.WAITING or call.stay is None:
+    if call.playing or not call.parked or not _waits(call) or call.stay is None:
         return
     source = call.wishes.moh_override or call.stay.queue.moh_sound
     if source:
         state.act(PlayMusic(call.node, call.uuid, source))
         call.playing = True
         call.music_since_us = state.now_us
+
+
+def _waits(call: Call) -> bool:
+    """For an agent, or for the end of what theirs asks somebody else."""
+    if call.phase is Phase.TALKING:
+        return call.consult is not None and call.consult.talking and not call.consult.going
+    return call.phase is Phase.WAITING
 
 
 def ended(state: State, call: Call) -> None:

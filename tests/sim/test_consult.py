@@ -8,6 +8,7 @@ import pytest
 from sim.world import BUSY, IGNORES, MANUAL, SECOND, World, agent, queue
 
 from py_callcenter.config import Config, Controller, Node, Tier
+from py_callcenter.engine.actions import PlayMusic
 from py_callcenter.engine.errors import BadTarget, NotNow, UnknownQueueName
 from py_callcenter.engine.transfers import Destination
 from py_callcenter.sim import Behaviour, Step
@@ -495,3 +496,20 @@ def test_what_can_not_be_is_refused_and_changes_nothing():
         consult(world, call, "number", NUMBER)
     with pytest.raises(NotNow):
         world.engine.transfer(call.uuid, Destination("queue", "sales"), world.now_us)
+
+
+def test_a_file_that_ends_begins_again_as_long_as_the_agent_consults():
+    world = office(moh_sound="/sounds/hold.wav")
+    call = consulting(world)
+    before = len(world.sent(PlayMusic))
+    world.run(15)
+
+    assert len(world.sent(PlayMusic)) >= before + 3
+    assert call.leg.playback is not None
+    back(world, call)
+    world.run(3)
+    assert world.talks_with(call) == "1000"
+    before = len(world.sent(PlayMusic))
+    world.run(10)
+    assert len(world.sent(PlayMusic)) == before
+    home(world, call)
