@@ -71,7 +71,10 @@ def _old_news_or_moved(state: State, call: Call, event: Event) -> bool:
     # A bridge that was asked for after the transfer hides its mark.
     sent_on = moved or call.crossed or moves.extension(event) != call.extension
     call.crossed = False
-    if not moves.parked(call, event) and (call.phase in (Phase.AWAY, Phase.TALKING) or _being_bridged(call)):
+    # Whoever a start found apart from their agent is parked, and stays so when the bridge comes to nothing.
+    apart = call.phase is Phase.TALKING and call.parked
+    elsewhere = call.phase in (Phase.AWAY, Phase.TALKING) or _being_bridged(call)
+    if not moves.parked(call, event) and elsewhere and not apart:
         return True
     in_the_queue = call.phase in (Phase.WAITING, Phase.CONNECTING)
     if in_the_queue and sent_on and moves.forgotten(event):

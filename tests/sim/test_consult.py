@@ -8,7 +8,7 @@ import pytest
 from sim.world import BUSY, IGNORES, MANUAL, SECOND, World, agent, queue
 
 from py_callcenter.config import Config, Controller, Node, Tier
-from py_callcenter.engine.actions import PlayMusic
+from py_callcenter.engine.actions import Bridge, PlayMusic
 from py_callcenter.engine.errors import BadTarget, NotNow, UnknownQueueName
 from py_callcenter.engine.transfers import Destination
 from py_callcenter.sim import Behaviour, Step
@@ -513,3 +513,19 @@ def test_a_file_that_ends_begins_again_as_long_as_the_agent_consults():
     world.run(10)
     assert len(world.sent(PlayMusic)) == before
     home(world, call)
+
+
+def test_nobody_is_left_in_silence_when_the_bridge_back_comes_to_nothing_after_a_start():
+    world = office()
+    call = consulting(world, "number")
+    [other] = world.phones["outside"].legs
+    world.kill_controller()
+    world.does_alone(lambda: world.console(f"uuid_kill {other.uuid}"))
+    world.rest(1)
+    world.swallow = lambda action: isinstance(action, Bridge) and len(world.sent(Bridge)) == 1
+    world.actions.clear()
+    world.start()
+    world.run(20)
+
+    assert len(world.sent(Bridge)) >= 1
+    assert world.talks_with(call) == "1000" or call.leg.profile.destination == "voicemail"

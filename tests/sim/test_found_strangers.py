@@ -17,7 +17,7 @@ HABITS = ("standby", "consult", "transfer", "breaks", "strangers")
 ALONE = ("strangers",)
 ALL = ("strangers", "consult", "transfer", "standby")
 
-STORIES = {
+STORIES: dict[str, tuple[int, tuple[str, ...]]] = {
     "a leg that stays up was given away and hung up two seconds later": (600032, ALONE),
     "an agent was given away while a colleague's phone rang": (600022, ALONE),
     "the same of a number outside": (600034, ("standby", "strangers")),
@@ -36,6 +36,8 @@ STORIES = {
         ALL,
     ),
     "the books lost a line of an agent who was given away, and the checker was surprised": (601147, ALONE),
+    "a start joined a caller anew with the agent who had sent them back into the queue, and the bridge was "
+    "lost": (506127, ()),
     "a caller was held back after a bridge that came to nothing, and the checker was surprised": (
         603418,
         ALL,

@@ -448,3 +448,26 @@ def test_logged_out_from_the_start_nobody_is_dialled():
     set_status(world, "Available")
     assert dialled(world) == 1
     world.phones["1000"].behaviour = ANSWERS
+
+
+def test_a_start_leaves_those_in_the_queue_whom_the_agent_sent_there_meanwhile():
+    """Such a leg parks after each conversation, so that it is parked tells nothing of a consultation."""
+    world = at_work()
+    call = world.call()
+    world.run(4)
+    [leg] = living(world)
+    assert call.partner == leg.uuid
+    world.kill_controller()
+    world.does_alone(lambda: world.console(f"uuid_transfer {call.uuid} queue_support"))
+    world.rest(1)
+    world.start()
+    world.run(0.5)
+
+    assert not call.partner, "that conversation is over"
+    assert [record.leg for record in world.all("queue-entered")] == [1, 2]
+    assert len(world.all("conversation-ended")) == 1
+    world.run(15)
+    assert call.partner == leg.uuid, "the next begins after the wrap-up"
+    world.does(call.hang_up)
+    world.run(10)
+    home(world)

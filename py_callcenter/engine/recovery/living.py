@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from py_callcenter._router import Event
-from py_callcenter.engine import callers, outside, standby, strangers
+from py_callcenter.engine import callers, moves, outside, standby, strangers
 from py_callcenter.engine.looks import (
     is_agents,
     is_bridged,
@@ -80,7 +80,8 @@ def _take_up_caller(
     elif not known:
         callers.arrived(state, node, dump)
     else:
-        if past is not None and past.queue == dump.get("variable_cc_queue"):
+        same = past is not None and past.queue == dump.get("variable_cc_queue")
+        if past is not None and same and not moves.moved_since_stamped(dump):
             apart = questions.agents_leg(state, uuid, past, legs, asked)
             if apart is not None:
                 del legs[apart.unique_id]

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import Literal
 
 from py_callcenter._router import Event
-from py_callcenter.engine import consults, outside
+from py_callcenter.engine import consults, looks, outside
 from py_callcenter.engine.actions import Bridge, Kill, SetVariables
 from py_callcenter.engine.calls import Call, Offer, OfferState, Phase
 from py_callcenter.engine.identity import job_uuid
@@ -89,10 +89,17 @@ def take_up(
         _resume(state, call, offer, theirs, live, apart=apart)
     elif apart:
         state.act(Bridge(call.node, call.uuid, offer.talk_leg))
+        state.start_timer(consults.JOIN_US, _still_apart, call)
     leg = live.get(offer.talk_leg)
     kept = leg is not None and leg.get("variable_park_after_bridge") == "true"
     if call.consult is None and kept and not offer.standing:  # else it would outlive the conversation
         state.act(SetVariables(call.node, offer.talk_leg, (("park_after_bridge", ""),)))
+
+
+def _still_apart(state: State, call: Call) -> None:
+    """The bridge came to nothing, or nobody told: a look tells."""
+    if call.phase is Phase.TALKING and call.parked and call.consult is None:
+        looks.ask(state, call)
 
 
 def _resume(
