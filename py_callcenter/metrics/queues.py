@@ -79,7 +79,7 @@ _BY_LABEL: Final[
     ),
     (
         "callcenter_queue_conversations_ended",
-        "Conversations that are over, by who ended them.",
+        "Conversations that are over, by who hung up; `transfer`: nobody did.",
         "side",
         ENDED_BY,
         lambda queue: queue.ended_by,

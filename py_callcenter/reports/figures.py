@@ -84,6 +84,15 @@ def _build(database: Database, query: Query, limits: Limits) -> Report:
         return _report(query, "queue", [leg_figures(connection, intervals, limits, only=query.only)], _queues)
 
 
+ABANDONED: Final = {
+    "abandoned_ringing": ("abandoned_rang", "-abandoned_rang_short"),
+    "abandoned_waiting": (
+        "abandoned", "-abandoned_short", "-abandoned_rang", "abandoned_rang_short",
+    ),
+}  # fmt: skip
+"""With `abandoned_short`, each abandoned leg once: whoever gave up soon is short, whatever rang."""
+_PARTS: Final = frozenset({"abandoned_rang", "abandoned_rang_short"})
+
 Cells = dict[str, Sequence[Any]]
 """What is told, column by column."""
 
@@ -111,7 +120,10 @@ def _report(
 def _queues(query: Query, columns: Columns, family: Family = LEGS) -> Cells:
     cells: Cells = {}
     for name in (OFFERED, *family.counts, *family.sums, *family.maxima):
-        cells |= _told(name, columns[name])
+        if name not in _PARTS:
+            cells |= _told(name, columns[name])
+    if family is LEGS:
+        cells |= {name: summed(columns, parts) for name, parts in ABANDONED.items()}
     cells["service_level_percent"] = [
         None if percent is None else round(percent, 4) for percent in query.formula.percents(columns)
     ]
@@ -143,7 +155,7 @@ def _agents(_query: Query, columns: Columns) -> Cells:
         cells |= _told(name, columns[name])
     cells["occupancy"] = OCCUPANCY.of(columns)
     for name in (name for name in columns if name.startswith("break")):
-        cells |= _told(name, columns[name])
+        cells |= {name: columns[name]} if name.startswith("breaks_") else _told(name, columns[name])
     return cells
 
 

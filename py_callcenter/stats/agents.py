@@ -23,6 +23,7 @@ AGENT_STATES: Final[tuple[AgentState, ...]] = (
     "logged_out",
 )  # fmt: skip
 """The contract's. `waiting` here includes the delays after an offer that wasn't taken."""
+AWAY: Final = ("on_break", "logged_out")
 LOGGED_IN_STATES: Final = tuple(state for state in AGENT_STATES if state != "logged_out")
 
 SLOT_US: Final = 900_000_000
@@ -33,7 +34,10 @@ _ON_DEMAND: Final = "Available (On Demand)"
 
 @dataclass(slots=True)
 class AgentLine:
-    """Where one agent is. `until_us`: end of the wrap-up that runs, else 0."""
+    """Where one agent is.
+
+    `until_us`: end of the wrap-up that runs, or that an agent on break or logged out comes back to; else 0.
+    """
 
     agent: str
     status: str
@@ -135,7 +139,9 @@ class AgentTimes:
             line.state in ("reserved", "wrap_up") and line.base() == "waiting"
         )
         if record.reason == "initial" or not keeps:
+            until_us = line.until_us
             self._move(line, self._base(line), record.at_us)
+            self._rests_on(line, until_us, record.at_us)
         line.break_reason = getattr(record, "break_reason", "")
         if line.break_reason:
             self._slot(line.agent, record.at_us).rests(line.break_reason).begun += 1
@@ -192,6 +198,8 @@ class AgentTimes:
 
     def wrap_up(self, record: Any) -> None:
         line = self._line(record)
+        if line.state in AWAY:
+            line.until_us = record.until_us
         if line.state not in ("waiting", "idle", "wrap_up", "busy_elsewhere"):
             return
         if record.until_us <= record.at_us:
@@ -201,6 +209,15 @@ class AgentTimes:
         if line.state != "wrap_up":
             self._move(line, "wrap_up", record.at_us)
         line.until_us = record.until_us
+
+    def _rests_on(self, line: AgentLine, until_us: int, at_us: int) -> None:
+        """A change of the status doesn't end a wrap-up: who comes back before its end is in it again."""
+        if until_us <= at_us:
+            return
+        if line.state in ("waiting", "busy_elsewhere"):
+            self._move(line, "wrap_up", at_us)
+        if line.state == "wrap_up" or line.state in AWAY:
+            line.until_us = until_us
 
     def _line(self, record: Any) -> AgentLine:
         """The agent as of the record; one whose status no record tells was available."""

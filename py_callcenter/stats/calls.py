@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
-from py_callcenter.stats.fold import LEFT_REASONS, RecordLike
+from py_callcenter.stats.fold import LEFT_REASONS, RecordLike, ended_by
 
 Outcome = Literal["waiting", "answered", "abandoned", "overflowed", "callback", "lost", "joined"]
 OUTCOMES: Final[tuple[Outcome, ...]] = (
@@ -37,7 +37,7 @@ class LegRow:
     """Place at entry, 1 = next; 0 = none."""
     outcome: Outcome = "waiting"
     detail: str = ""
-    """Phase of an abandoned leg, reason of an overflowed one."""
+    """Reason of an overflowed leg; of an abandoned one `ringing` when a phone rang for it, else `queued`."""
     wait_us: int = 0
     """From the PARK to the bridge, or to the leg's other end."""
     left_position: int = 0
@@ -54,8 +54,9 @@ class LegRow:
     """Conversation, hold included."""
     hold_us: int = 0
     wrap_up_us: int = 0
+    """The wrap-up that was to follow it, as it was last set. What agents make of theirs: `stats.agents`."""
     ended_by: str = ""
-    """Who ended the conversation: caller, agent or system; empty while it lasts."""
+    """Who hung up: caller, agent or system; `transfer` when nobody did, empty while it lasts."""
     transferred: bool = False
     """The conversation ended by a transfer."""
 
@@ -84,7 +85,7 @@ class CallRow:
     """Conversations that ended by a transfer."""
     missed: int = 0
     ended_by: str = ""
-    """Who ended the last conversation."""
+    """Likewise of the last conversation."""
     ended_us: int = 0
     """When the caller's channel was gone; 0 while it lives."""
     cause: str = ""
@@ -96,6 +97,8 @@ class _Fold:
         self.legs: dict[int, LegRow] = {}
         self._joined: dict[int, LegRow] = {}
         self._last_agent: dict[str, LegRow] = {}
+        self._short: set[int] = set()
+        """Legs abandoned so soon that the record doesn't say whether a phone rang."""
         self._wrap_up_since: dict[tuple[str, int], int] = {}
 
     def take(self, record: RecordLike) -> None:
@@ -144,6 +147,8 @@ class _Fold:
             leg.ring_us = record.ring_us
         elif record.outcome in ("no_answer", "busy", "rejected"):
             leg.missed += 1
+        elif leg.leg in self._short and record.outcome == "withdrawn" and record.ring_us > 0:
+            leg.detail = "ringing"  # until the caller gave up
 
     def answered(self, record: Any) -> None:
         leg = self.legs.get(record.leg)
@@ -152,7 +157,9 @@ class _Fold:
             leg.agent, leg.voice_us = record.agent, record.voice_us
 
     def abandoned(self, record: Any) -> None:
-        self._end(record, "abandoned", record.phase)
+        if record.phase == "short":
+            self._short.add(record.leg)
+        self._end(record, "abandoned", "queued" if record.phase == "short" else record.phase)
 
     def left(self, record: Any) -> None:
         if record.reason in LEFT_REASONS:
@@ -188,7 +195,7 @@ class _Fold:
         if leg is None:  # the record of its beginning is missing
             leg = self._join(record, record.at_us - record.talk_us)
         leg.talk_us, leg.hold_us = record.talk_us, record.hold_us
-        leg.ended_by, leg.transferred = record.ended_by, record.transferred
+        leg.ended_by, leg.transferred = ended_by(record), record.transferred
         self._last_agent[record.agent] = leg
 
     def wrapped_up(self, record: Any) -> None:

@@ -62,6 +62,11 @@ def _is_over(row: Any, _limits: Limits) -> Any:
     return (row.outcome == "answered") & (row.ended_by != "")
 
 
+def _rang(row: Any, _limits: Limits) -> Any:
+    """Abandoned while a phone rang for the caller."""
+    return (row.outcome == "abandoned") & (row.detail == "ringing")
+
+
 def _waits_late(began: str) -> Condition:
     return lambda row, limits: (
         (row.outcome == "waiting") & (late_since(getattr(row, began), limits.threshold(row)) < limits.now_us)
@@ -71,6 +76,7 @@ def _waits_late(began: str) -> Condition:
 SORTED: Final[dict[str, tuple[str, Condition]]] = {
     "waits_answered": ("wait_us", _is("answered")),
     "waits_abandoned": ("wait_us", _is("abandoned")),
+    "waits_rang": ("wait_us", _rang),
     "waits_overflowed": ("wait_us", _is("overflowed")),
     "waits_callback": ("wait_us", _is("callback")),
     "talks_answered": ("talk_us", _is_over),
@@ -83,6 +89,7 @@ WITHIN: Final[dict[str, tuple[str, Condition]]] = {
     "answered_short": ("talks_answered", lambda _row, limits: limits.short_answer_us - 1),
     "abandoned_in_time": ("waits_abandoned", lambda row, limits: limits.threshold(row)),
     "abandoned_short": ("waits_abandoned", lambda _row, limits: limits.short_abandon_us - 1),
+    "abandoned_rang_short": ("waits_rang", lambda _row, limits: limits.short_abandon_us - 1),
     # Where the short limit is above the threshold, some short abandons are late.
     "abandoned_short_in_time": ("waits_abandoned", lambda row, limits: limits.short_in_time().threshold(row)),
     "overflowed_in_time": ("waits_overflowed", lambda row, limits: limits.threshold(row)),
@@ -102,17 +109,18 @@ AT_READING: Final = "waiting_late"
 
 COUNTS: Final[dict[str, Condition]] = {
     **{outcome: _is(outcome) for outcome in OUTCOMES},
-    **{name: _within(name) for name in WITHIN},
+    **{name: _within(name) for name in WITHIN if name != "abandoned_rang_short"},
     "hung_up_by_caller": lambda row, _: row.ended_by == "caller",
     "hung_up_by_agent": lambda row, _: row.ended_by == "agent",
     "hung_up_by_system": lambda row, _: row.ended_by == "system",
     "talked": lambda row, _: row.ended_by != "",
 }
-"""How many rows. `talked`: conversations that are over."""
+"""How many rows. `talked`: conversations that are over; somebody hung up, or they ended by a transfer."""
 
 LEG_COUNTS: Final[dict[str, Condition]] = {
     AT_READING: _waits_late("entered_us"),
-    "abandoned_ringing": lambda row, _: (row.outcome == "abandoned") & (row.detail == "ringing"),
+    "abandoned_rang": _rang,
+    "abandoned_rang_short": _within("abandoned_rang_short"),
     "overflowed_timeout": lambda row, _: (row.outcome == "overflowed") & (row.detail == "timeout"),
     "overflowed_no_agent": lambda row, _: (row.outcome == "overflowed") & (row.detail == "no-agent"),
     "overflowed_full": lambda row, _: (
@@ -148,9 +156,14 @@ LEG_SUMS: Final[dict[str, tuple[str, Condition]]] = {
     "offers": ("offers", lambda row, _: row.offers > 0),
 }
 
+CALL_SUMS: Final[dict[str, tuple[str, Condition]]] = {
+    "transfers": ("transfers", lambda row, _: row.transfers > 0),
+}
+
 MAXIMA: Final[dict[str, tuple[str, Condition]]] = {
     "longest_answered_us": ("wait_us", _is("answered")),
     "longest_abandoned_us": ("wait_us", _is("abandoned")),
+    "longest_overflowed_us": ("wait_us", _is("overflowed")),
 }
 
 OFFERED: Final = "offered"
@@ -187,7 +200,7 @@ class Family:
 
 
 LEGS: Final = Family({**COUNTS, **LEG_COUNTS}, {**SUMS, **LEG_SUMS}, MAXIMA)
-CALLS: Final = Family({**COUNTS, **CALL_COUNTS}, SUMS, MAXIMA)
+CALLS: Final = Family({**COUNTS, **CALL_COUNTS}, {**SUMS, **CALL_SUMS}, MAXIMA)
 _TALKS: Final = (
     "answered", "answered_short", "hung_up_by_caller", "hung_up_by_agent", "hung_up_by_system", "talked",
     "transferred",

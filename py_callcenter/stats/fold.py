@@ -24,7 +24,8 @@ LEFT_REASONS: Final = (
     "timeout", "no-agent", "full", "expected-wait", "exit-key", "transferred", "moved", "taken-elsewhere",
     "diverted",
 )  # fmt: skip
-ENDED_BY: Final = ("caller", "agent", "system")
+ENDED_BY: Final = ("caller", "agent", "system", "transfer")
+"""Who hung up; nobody did where a transfer ended the conversation."""
 DIRECTIONS: Final = ("later", "sooner")
 """How an expected wait was off: the caller waited more, or less."""
 
@@ -33,6 +34,11 @@ RECOVERIES: Final = ("caller", "conversation", "ringing", "orphan", "missed_end"
 DEFAULT_TARGET_US: Final = 20_000_000
 MAX_EXTRA_BOUNDS: Final = 8
 """Bucket bounds beside the usual ones, for thresholds of queues that aren't usual."""
+
+
+def ended_by(record: Any) -> str:
+    """How a conversation ended, one of `ENDED_BY`, by its `conversation-ended`."""
+    return "transfer" if record.transferred else str(record.ended_by)
 
 
 class RecordLike(Protocol):
@@ -330,7 +336,7 @@ class Stats:
         queue.talk.observe(record.talk_us)
         queue.hold.observe(record.hold_us)
         queue.recent.count(record.at_us, talks=1, held_us=record.talk_us)
-        queue.ended_by[record.ended_by] += 1
+        queue.ended_by[ended_by(record)] += 1
         queue.transferred += record.transferred
         self._last_queue[record.agent] = record.queue
 

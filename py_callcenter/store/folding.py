@@ -42,7 +42,9 @@ def refold_calls(connection: Connection, touched: Iterable[str], counting: Count
 class AgentFolding:
     """Agents' time, folded on from where the database is. Lines are kept while nobody else writes."""
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: Connection, from_us: int = 0) -> None:
+        """Quarters of an hour that began before `from_us` stay as they are."""
+        self._from_us = from_us
         lines = (AgentLine(**row._asdict()) for row in connection.execute(select(agents)))
         self._times = AgentTimes({line.agent: line for line in lines})
 
@@ -52,6 +54,7 @@ class AgentFolding:
             self._times.fold(record)
         self._times.take_wrap_ups()
         lines, slots = self._times.take()
+        slots = [slot for slot in slots if slot.slot_us >= self._from_us]
         rows.put(connection, agents, map(rows.line_row, lines))
         rows.add(connection, agent_slots, map(rows.slot_row, slots))
         rows.add(connection, break_slots, rows.break_rows(slots))
@@ -71,7 +74,8 @@ def rebuild(connection: Connection) -> None:
         for table in (agent_slots, break_slots):
             connection.execute(delete(table).where(table.c.slot_us >= oldest_us))
         forget(connection)
-        folding, counting = AgentFolding(connection), Counting(connection)
+        # Of the quarter that it is in, a part of the records is gone: what was counted of it stays.
+        folding, counting = AgentFolding(connection, oldest_us), Counting(connection)
         for batch in in_order(connection):
             folding.fold(connection, batch, counting)
         for names in _calls(connection):

@@ -53,10 +53,13 @@ def queue_legs(records: list[dict[str, Any]]) -> list[dict[str, Any]]:
                 "agent": record.get("agent"),
             }
             legs[key]["voice"] = record.get("voice_us", 0)
+            legs[key]["rang"] = record.get("phase") == "ringing"
         elif kind == "offer-made":
             last[call]["offers"] += 1
         elif kind == "offer-ended" and record["outcome"] in {"no_answer", "busy", "rejected"}:
             last[call]["missed"] += 1
+        elif kind == "offer-ended" and last[call].get("why") == "short" and record["ring_us"]:
+            last[call]["rang"] = True  # until the caller, who gave up soon, was gone
         elif kind == "conversation-ended" and key in legs:
             legs[key] |= {"by": record["ended_by"], "talk": record["talk_us"], "hold": record["hold_us"]}
             legs[key]["moved"] = record["transferred"]
@@ -68,9 +71,11 @@ def queue_legs(records: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return list(legs.values())
 
 
-def figures(legs: list[dict[str, Any]], threshold_s: float, now_us: int = 0) -> dict[str, float]:
-    """What a report says of these legs; short is below 5 s waited or 10 s talked, late two seconds more than
-    the threshold waited and still waiting.
+def figures(
+    legs: list[dict[str, Any]], threshold_s: float, now_us: int = 0, short_s: float = 5
+) -> dict[str, float]:
+    """What a report says of these legs; short is below `short_s` waited or 10 s talked, late two seconds more
+    than the threshold waited and still waiting.
     """
     out: dict[str, float] = {"offered": len(legs), "missed": 0, "offers": 0, "voice_seconds": 0.0}
     for end in ENDS:
@@ -85,14 +90,19 @@ def figures(legs: list[dict[str, Any]], threshold_s: float, now_us: int = 0) -> 
     )
     gave_up = [leg for leg in legs if leg["end"] == "abandoned"]
     talks = [leg for leg in legs if leg.get("by")]
-    out["abandoned_short"] = sum(leg["wait"] < 5 * SECOND for leg in gave_up)
-    out["abandoned_ringing"] = sum(leg["why"] == "ringing" for leg in gave_up)
+    out["abandoned_short"] = sum(leg["wait"] < short_s * SECOND for leg in gave_up)
+    late = [leg for leg in gave_up if leg["wait"] >= short_s * SECOND]
+    for name, rang in (("ringing", True), ("waiting", False)):
+        out[f"abandoned_{name}"] = sum(leg["rang"] is rang for leg in late)
     out["answered_short"] = sum(leg["end"] == "answered" and leg["talk"] < 10 * SECOND for leg in talks)
     for side in ("caller", "agent", "system"):
-        out[f"hung_up_by_{side}"] = sum(leg["by"] == side for leg in talks)
+        out[f"hung_up_by_{side}"] = sum(leg["by"] == side and not leg["moved"] for leg in talks)
     out["talk_seconds"] = sum(leg["talk"] for leg in talks) / SECOND
     out["hold_seconds"] = sum(leg["hold"] for leg in talks) / SECOND
     out["transferred"] = sum(leg["moved"] for leg in talks)
+    for end in ("answered", "abandoned", "overflowed"):
+        waits = [leg["wait"] for leg in legs if leg["end"] == end]
+        out[f"longest_{end}_seconds"] = max(waits, default=0) / SECOND
     for name in ("missed", "offers"):
         out[name] = sum(leg[name] for leg in legs)
     out["voice_seconds"] = sum(leg["voice"] for leg in legs if leg["end"] == "answered") / SECOND
@@ -204,6 +214,45 @@ def on_calls(records: list[dict[str, Any]]) -> dict[str, list[Span]]:
             since[agent] = record["at"]
         elif kind in {"conversation-ended", "bridge-undone"} and agent in since:
             out.setdefault(agent, []).append((since.pop(agent), record["at"]))
+    return out
+
+
+def wrap_ups(records: list[dict[str, Any]], now_us: int) -> dict[str, list[Span]]:
+    """From when to when each agent was in wrap-up: from the record that begins it to the end that was last
+    set, less what they rested or were logged out for meanwhile.
+    """
+    out: dict[str, list[Span]] = {}
+    until: dict[str, int] = {}
+    since: dict[str, int] = {}
+    away: dict[str, bool] = {}
+    talks: set[str] = set()
+
+    def stop(agent: str, at_us: int) -> None:
+        if agent in since:
+            out.setdefault(agent, []).append((since.pop(agent), min(at_us, until[agent])))
+
+    for record in records:
+        agent, kind, at_us = record.get("agent", ""), record["kind"], record["at"]
+        if kind == "agent-wrap-up":
+            if agent in since and until[agent] <= at_us:
+                stop(agent, at_us)
+            until[agent] = record["until_us"]
+            if agent in since and record["until_us"] <= at_us:
+                out.setdefault(agent, []).append((since.pop(agent), at_us))
+        elif kind == "agent-status":
+            away[agent] = record["status"] in {"On Break", "Logged Out"}
+        elif kind == "offer-made" or (kind == "offer-ended" and record["outcome"] == "answered"):
+            stop(agent, at_us)
+            until[agent] = 0
+            talks.add(agent)
+        elif kind in {"conversation-ended", "bridge-undone", "offer-ended"}:
+            talks.discard(agent)
+        if away.get(agent):
+            stop(agent, at_us)
+        elif agent not in since and agent not in talks and until.get(agent, 0) > at_us:
+            since[agent] = at_us
+    for agent in list(since):
+        stop(agent, now_us)
     return out
 
 

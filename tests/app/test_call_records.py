@@ -76,7 +76,8 @@ def test_a_call_tells_its_wait_talk_and_who_hung_up(url, morning):
     talks = [record for record in morning.records if record.kind == "conversation-ended"]
     for talk in talks:
         row = by_call[talk.call]
-        assert (row["talk_us"], row["ended_by"], row["agent"]) == (talk.talk_us, talk.ended_by, talk.agent)
+        ended_by = "transfer" if talk.transferred else talk.ended_by
+        assert (row["talk_us"], row["ended_by"], row["agent"]) == (talk.talk_us, ended_by, talk.agent)
         assert row["outcome"] == "answered"
     assert any(row["wrap_up_us"] == 5 * SECOND for row in by_call.values())
     assert any(row["missed"] for row in by_call.values())

@@ -45,7 +45,7 @@ def leg_rows(draw):
     outcome = draw(outcomes)
     talked = outcome == "answered" and draw(st.booleans())
     details = {
-        "abandoned": ["short", "queued", "ringing"],
+        "abandoned": ["queued", "ringing"],
         "overflowed": ["timeout", "full", "expected-wait", "transferred"],
     }
     return LegRow(
@@ -65,7 +65,7 @@ def leg_rows(draw):
         talk_us=draw(talks) if talked else 0,
         hold_us=draw(st.integers(0, 60 * SECOND)) if talked else 0,
         wrap_up_us=draw(st.integers(0, 60 * SECOND)) if talked else 0,
-        ended_by=draw(st.sampled_from(["caller", "agent", "system"])) if talked else "",
+        ended_by=draw(st.sampled_from(["caller", "agent", "system", "transfer"])) if talked else "",
         transferred=talked and draw(st.booleans()),
     )
 

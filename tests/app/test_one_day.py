@@ -167,6 +167,18 @@ def test_every_hour_and_the_whole_day_by_api_and_csv(case, asked, legs):
         agrees(lines["total", ""], naive.figures(legs, threshold))
 
 
+def test_who_gave_up_did_so_soon_or_while_a_phone_rang_or_waiting(asked, legs):
+    told = []
+    for short in (0, 2, 5, 60):
+        total = asked("queues", interval="hour", **{"short-abandon": short}).json()["total"]
+        agrees(total, naive.figures(legs, 20, short_s=short))
+        told.append([total[f"abandoned_{how}"] for how in ("short", "ringing", "waiting")])
+        assert sum(told[-1]) == total["abandoned"]
+    assert told[0][0] == 0
+    assert all(any(each) for each in zip(*told, strict=True)), "or nothing is compared with nothing"
+    assert told[0][1] > told[2][1], "some gave up soon while a phone rang"
+
+
 def test_a_day_is_as_long_as_the_clocks_make_it(case, asked):
     """An hour that comes twice has two rows, told apart by how far it is from UTC; one that doesn't, none."""
     rows = asked("agents", interval="hour").json()["rows"]
@@ -199,6 +211,8 @@ def test_calls_over_all_their_legs_and_who_came_again(asked, records, legs):
         assert total["offered"] == sum(record["kind"] == "call-offered" for record in records)
         assert total["offered"] == sum(total[end] for end in naive.ENDS)
         assert (total["known_callers"], total["repeated"]) == (again["known"], again["repeated"])
+        talks = [record for record in records if record["kind"] == "conversation-ended"]
+        assert total["transfers"] == sum(talk["transferred"] for talk in talks) > 0
         assert total["first_call_resolution"] == round(again["resolved"] / again["first"], 6)
 
 
@@ -208,6 +222,7 @@ def test_agents_states_add_up_to_the_time_logged_in(asked, day, records):
     whole = asked("agents", interval="all").json()
     until_us = min(day.now_us + 2 * DAY_US, naive.moment(whole["rows"][0]["end"]))
     logged_in, on_calls = naive.logged_in(records, until_us), naive.on_calls(records)
+    wrap_ups = naive.wrap_ups(records, until_us)
     assert {row["agent"] for row in whole["rows"]} == logged_in.keys()
     for row in [*found["rows"], *whole["rows"]]:
         name, span = row["agent"], (naive.moment(row["begin"]), naive.moment(row["end"]))
@@ -216,6 +231,9 @@ def test_agents_states_add_up_to_the_time_logged_in(asked, day, records):
         assert states == pytest.approx(naive.overlap(logged_in[name], *span) / SECOND, abs=0.01)
         assert row["state_in_a_queue_call_seconds"] == pytest.approx(
             naive.overlap(on_calls[name], *span) / SECOND, abs=0.01
+        )
+        assert row["state_wrap_up_seconds"] == pytest.approx(
+            naive.overlap(wrap_ups[name], *span) / SECOND, abs=0.01
         )
     for row in whole["rows"]:
         assert row["talk_seconds"] == pytest.approx(naive.talked(records)[row["agent"]] / SECOND, abs=0.001)

@@ -105,7 +105,10 @@ def legs_by_hand(records):
                 end = {"answered": "answered", "abandoned": "abandoned", "left": "overflowed", "lost": "lost"}
                 legs[key] |= {"end": end[record.kind.removeprefix("call-")], "wait": record.wait_us}
             case "conversation-ended":
-                legs[key] |= {"talk": record.talk_us, "by": record.ended_by}
+                legs[key] |= {
+                    "talk": record.talk_us,
+                    "by": "transfer" if record.transferred else record.ended_by,
+                }
     return list(legs.values())
 
 

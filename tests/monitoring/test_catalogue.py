@@ -88,7 +88,7 @@ def test_every_reason_for_a_status_has_a_series_and_no_other_value_can_come():
         ("callcenter_agent_offers_total", "outcome", get_args(OfferOutcome)),
         ("callcenter_node_offers_held", "reason", get_args(HoldReason)),
         ("callcenter_queue_calls_overflowed_total", "reason", {*get_args(LeftReason)} - {"unknown-queue"}),
-        ("callcenter_queue_conversations_ended_total", "side", get_args(Side)),
+        ("callcenter_queue_conversations_ended_total", "side", {*get_args(Side), "transfer"}),
         ("callcenter_report_emails_total", "outcome", EMAIL_OUTCOMES),
         ("callcenter_wishes_ignored_total", "wish", get_args(IgnoredWish)),
     ],

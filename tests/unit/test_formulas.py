@@ -139,7 +139,7 @@ def test_talk_hold_wrap_up_and_who_hung_up():
     rows = [
         leg("answered", 10, talk_us=60 * SECOND, hold_us=6 * SECOND, wrap_up_us=15 * SECOND,
             ended_by="caller", voice_us=SECOND // 10, offers=2, missed=1),
-        leg("answered", 20, talk_us=5 * SECOND, wrap_up_us=5 * SECOND, ended_by="agent", transferred=True,
+        leg("answered", 20, talk_us=5 * SECOND, wrap_up_us=5 * SECOND, ended_by="transfer", transferred=True,
             voice_us=SECOND // 5, offers=1),
         leg("answered", 30),  # still talking
         leg("abandoned", 8, offers=1, missed=1),
@@ -156,7 +156,7 @@ def test_talk_hold_wrap_up_and_who_hung_up():
         "average_voice": [0.1],
     }
     assert (figures["answered_short"], figures["talked"], figures["hold_us"]) == (1, 2, 6 * SECOND)
-    assert (figures["hung_up_by_caller"], figures["hung_up_by_agent"], figures["transferred"]) == (1, 1, 1)
+    assert (figures["hung_up_by_caller"], figures["hung_up_by_agent"], figures["transferred"]) == (1, 0, 1)
     assert (figures["offers"], figures["missed"]) == (4, 2)
     assert (figures["longest_answered_us"], figures["longest_abandoned_us"]) == (30 * SECOND, 8 * SECOND)
     assert [ratio.of(columns) for ratio in RATES.values()] == [[0.25], [0.25]]

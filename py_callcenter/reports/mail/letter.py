@@ -148,7 +148,7 @@ def _share(row: Row, name: str, language: Language) -> str:
 
 def _times(row: Row, language: Language) -> list[Figure]:
     tr = language.tr
-    longest = max(row["longest_answered_seconds"], row["longest_abandoned_seconds"])
+    longest = max(row[f"longest_{end}_seconds"] for end in ("answered", "abandoned", "overflowed"))
     return [
         Figure(tr("Average wait for an answer"), language.span(row["average_speed_of_answer_seconds"])),
         Figure(tr("Longest wait"), language.span(longest if row["offered"] else None)),
