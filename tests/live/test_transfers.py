@@ -99,6 +99,31 @@ def test_an_agent_asks_an_agent_of_another_queue_and_connects_the_caller(
     assert len(sales.received("INVITE")) == 1
 
 
+def test_a_receptionist_connects_an_agent_with_a_customer_from_outside(sip, desk, open_for_business):
+    """Who is on the line then never came through a queue; nobody cuts them off, and the agent is busy."""
+    reception, agent, customer = desk(), sip.phone("agent", talk_s=60), sip.phone("outside", talk_s=9)
+    office = open_for_business(
+        Setup().queue(after_call="voicemail@default").agent("a1", agent, wrap_up_time=1)
+    )
+    to_agent = reception.call("queue_support")
+    agent.wait_talking()
+    uuid = uuid_of(office)
+    reception.hold(to_agent)
+    to_customer = reception.call(f"outside_{customer.port}")
+
+    reception.connect(to_agent, to_customer)
+
+    until(lambda: to_agent.over and to_customer.over, "both lines of the receptionist's phone are free")
+    quiet_for(5, "the agent is cut off", lambda: agent.over or customer.over)
+    [row] = office.get("agents")
+    assert row["state"] == "in_a_queue_call"
+    hung_up = customer.wait_sent("BYE", 10)
+    assert agent.wait_received("BYE", 5).at - hung_up.at < 2, "and the agent's phone is let go"
+    office.wait_metric("callcenter_agents", 1, state="waiting")
+    assert story(office, uuid).count("conversation-ended") == 1
+    assert len(agent.received("INVITE")) == 1
+
+
 @pytest.mark.parametrize("queue", ["support", "sales"])
 def test_an_agent_who_connects_the_caller_to_a_queue_where_nobody_answered_yet(
     sip, desk, open_for_business, queue
