@@ -17,6 +17,7 @@ import structlog
 from py_callcenter.engine import AnyRecord
 from py_callcenter.engine.memory import Memory
 from py_callcenter.stats import AgentLine, Live
+from py_callcenter.stats.agents import AWAY
 
 TIDY_S: Final = 1.0
 
@@ -82,8 +83,10 @@ def as_left(memory: Memory, names: Iterable[str], now_us: int) -> dict[str, Agen
             continue
         line = lines[name] = AgentLine(name, was.status, now_us, "logged_out", now_us)
         line.state, line.break_reason = line.base(), was.break_reason
-        if line.state == "waiting" and was.rest_until_us > now_us:
-            line.state, line.until_us = "wrap_up", was.rest_until_us
+        if line.state in (*AWAY, "waiting") and was.rest_until_us > now_us:
+            line.until_us = was.rest_until_us  # also of who is away: they come back to it
+            if line.state == "waiting":
+                line.state = "wrap_up"
         elif line.state == "waiting" and was.served:
             line.state = line.rested()
     return lines

@@ -20,7 +20,7 @@ _TEXTS: Final[dict[str, str]] = {
     "call-abandoned": "the caller hung up before an agent answered ({phase})",
     "call-left": "left queue {queue}: {reason}, to {target}",
     "call-lost": "vanished together with the switch or unseen",
-    "conversation-ended": "the conversation with agent {agent} ended, by the {ended_by}",
+    "conversation-ended": "the conversation with agent {agent} ended, by {by}",
     "conversation-joined": "connected with agent {agent} of queue {queue} by an attended transfer",
     "call-transferred": "transferred to {to} {target}",
     "consultation-ended": "agent {agent} consulted {to} {target}: {outcome} {cause}",
@@ -45,8 +45,9 @@ def tell(record: AnyRecord) -> TraceStep:
 def step(kind: str, at_us: int, fields: Mapping[str, Any]) -> TraceStep:
     """The same of a record out of the database, perhaps written by another version."""
     details = {name: value for name, value in fields.items() if name not in _HEAD}
+    by = "a transfer" if details.get("transferred") is True else f"the {details.get('ended_by')}"
     try:
-        text = _TEXTS.get(kind, kind).format(**details).strip()
+        text = _TEXTS.get(kind, kind).format(**details, by=by).strip()
     except KeyError:
         text = kind.replace("-", " ")
     return TraceStep(at=at_us / 1e6, kind=kind, text=text, details=details)

@@ -54,15 +54,6 @@ def _microseconds(seconds: float) -> int:
     return round(seconds * MICROSECONDS)
 
 
-def _reason(name: str) -> str:
-    """Reports count those that last too long in `breaks_overdue_NAME`, beside `breaks_NAME`."""
-    if name.startswith("overdue_"):
-        raise RuleError(
-            "a reason may not begin with `overdue_`", "choose another: reports name what is overdue so"
-        )
-    return name
-
-
 def _as_tuple(value: object) -> object:
     """One dial string or a list of them."""
     if isinstance(value, str):
@@ -390,7 +381,7 @@ class Tier(Model):
 class BreakReason(Model):
     """What agents may take a break for. `On Break` without a reason has no limit and isn't counted."""
 
-    name: Annotated[Name, AfterValidator(_reason)]
+    name: Name
     time_limit: Seconds = 0
     """Seconds that such a break may last; 0 = no limit. Then it is shown and counted as overdue."""
 

@@ -92,6 +92,10 @@ class AgentTimes:
         self._slots: dict[tuple[str, int], AgentSlot] = {}
         self._touched: set[str] = set()
         self._wrap_ups: list[tuple[str, int]] = []
+        self._rested_us: dict[str, int] = {}
+        """What agents who are away had of a wrap-up that isn't over."""
+        self._served = {line.agent for line in self.lines.values() if line.state in ("idle", "wrap_up")}
+        """Who has had a call since the status was set; On Demand that was all."""
         self._elsewhere = {line.agent for line in self.lines.values() if line.state == "busy_elsewhere"}
         """Agents with calls that aren't the queues'; who isn't seen so in `lines` is taken for free."""
 
@@ -133,15 +137,19 @@ class AgentTimes:
             return  # old news
         self._settle(line, record.at_us)
         line.status, line.changed_us = record.status, record.at_us
-        if record.reason in ("initial", "removed"):  # who is on a call is found anew
+        anew = record.reason in ("initial", "removed")
+        if anew:  # who is on a call is found anew
             self._elsewhere.discard(line.agent)
+        self._served.discard(line.agent)
         keeps = line.state == "in_a_queue_call" or (
             line.state in ("reserved", "wrap_up") and line.base() == "waiting"
         )
         if record.reason == "initial" or not keeps:
-            until_us = line.until_us
+            until_us = 0 if anew else line.until_us
             self._move(line, self._base(line), record.at_us)
             self._rests_on(line, until_us, record.at_us)
+        if line.until_us <= record.at_us and line.agent in self._rested_us:
+            self._wrap_ups.append((line.agent, self._rested_us.pop(line.agent)))
         line.break_reason = getattr(record, "break_reason", "")
         if line.break_reason:
             self._slot(line.agent, record.at_us).rests(line.break_reason).begun += 1
@@ -184,6 +192,7 @@ class AgentTimes:
 
     def parted(self, record: Any) -> None:
         line = self._line(record)
+        self._served.add(line.agent)
         if line.state == "in_a_queue_call":
             self._move(line, self.rested(line), record.at_us)
 
@@ -243,7 +252,7 @@ class AgentTimes:
 
     def rested(self, line: AgentLine) -> AgentState:
         """The state that follows on a wrap-up."""
-        return "idle" if line.rested() == "idle" else self._base(line)
+        return "idle" if line.rested() == "idle" and line.agent in self._served else self._base(line)
 
     def _move(self, line: AgentLine, state: AgentState, at_us: int) -> None:
         at_us = max(at_us, line.since_us)  # a clock that went back between two runs
@@ -254,7 +263,11 @@ class AgentTimes:
                 if line.break_reason and line.state == "on_break":
                     slot.rests(line.break_reason).spent_us += spent_us
         if line.state == "wrap_up":
-            self._wrap_ups.append((line.agent, at_us - line.since_us))
+            rested_us = self._rested_us.pop(line.agent, 0) + at_us - line.since_us
+            if state in AWAY and line.until_us > at_us:
+                self._rested_us[line.agent] = rested_us
+            else:
+                self._wrap_ups.append((line.agent, rested_us))
         line.state, line.since_us, line.until_us = state, at_us, 0
         self._touched.add(line.agent)
 

@@ -82,7 +82,7 @@ def break_figures(
     names = [
         name
         for reason in reasons
-        for name in (f"break_{reason}_us", f"breaks_{reason}", f"breaks_overdue_{reason}")
+        for name in (f"break_{reason}_us", f"breaks_{_apart(reason)}", f"breaks_overdue_{reason}")
     ]
     out = Sheet(names)
     for place_, agent, reason, counts in rows:
@@ -91,6 +91,11 @@ def break_figures(
         values[first : first + 3] = counts
         out.take([(place_, agent, *values)])
     return out
+
+
+def _apart(reason: str) -> str:
+    """A reason such as `overdue_lunch`, told from what is overdue for lunch."""
+    return f"_{reason}" if reason.lstrip("_").startswith("overdue_") else reason
 
 
 def _query(connection: Connection, table: Table, intervals: Intervals, *, single: bool) -> Select[Any]:

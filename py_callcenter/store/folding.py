@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import groupby
 
-from sqlalchemy import Connection, delete, select
+from sqlalchemy import Connection, Table, delete, select
 
-from py_callcenter.stats import AgentLine, AgentTimes, fold_call
+from py_callcenter.stats import SLOT_US, AgentLine, AgentTimes, fold_call
 from py_callcenter.store import rows
 from py_callcenter.store.counting import Counting, forget
 from py_callcenter.store.expected import FOLDED
@@ -42,9 +42,9 @@ def refold_calls(connection: Connection, touched: Iterable[str], counting: Count
 class AgentFolding:
     """Agents' time, folded on from where the database is. Lines are kept while nobody else writes."""
 
-    def __init__(self, connection: Connection, from_us: int = 0) -> None:
-        """Quarters of an hour that began before `from_us` stay as they are."""
-        self._from_us = from_us
+    def __init__(self, connection: Connection, kept: Mapping[Table, int] | None = None) -> None:
+        """`kept`: tables, and the one quarter of an hour of each that stays as it is."""
+        self._kept = kept or {}
         lines = (AgentLine(**row._asdict()) for row in connection.execute(select(agents)))
         self._times = AgentTimes({line.agent: line for line in lines})
 
@@ -54,10 +54,10 @@ class AgentFolding:
             self._times.fold(record)
         self._times.take_wrap_ups()
         lines, slots = self._times.take()
-        slots = [slot for slot in slots if slot.slot_us >= self._from_us]
         rows.put(connection, agents, map(rows.line_row, lines))
-        rows.add(connection, agent_slots, map(rows.slot_row, slots))
-        rows.add(connection, break_slots, rows.break_rows(slots))
+        for table, told in ((agent_slots, map(rows.slot_row, slots)), (break_slots, rows.break_rows(slots))):
+            kept_us = self._kept.get(table)
+            rows.add(connection, table, (row for row in told if row["slot_us"] != kept_us))
         counting.changed(connection, "times", (slot.slot_us for slot in slots))
 
 
@@ -70,17 +70,24 @@ def rebuild(connection: Connection) -> None:
     """Make everything that is folded anew, as far back as records are kept; what is older stays as it is."""
     oldest_us = connection.scalar(select(records.c.at_us).order_by(records.c.at_us).limit(1))
     if oldest_us is not None:
+        # Of the quarter in which they begin, a part may be gone: what was counted of it stays.
+        cut_us = oldest_us - oldest_us % SLOT_US
+        kept = {table: cut_us for table in (agent_slots, break_slots) if _has(connection, table, cut_us)}
         connection.execute(delete(agents))
         for table in (agent_slots, break_slots):
-            connection.execute(delete(table).where(table.c.slot_us >= oldest_us))
+            connection.execute(delete(table).where(table.c.slot_us > cut_us))
         forget(connection)
-        # Of the quarter that it is in, a part of the records is gone: what was counted of it stays.
-        folding, counting = AgentFolding(connection, oldest_us), Counting(connection)
+        folding, counting = AgentFolding(connection, kept), Counting(connection)
         for batch in in_order(connection):
             folding.fold(connection, batch, counting)
         for names in _calls(connection):
             refold_calls(connection, names, counting)
     rows.put(connection, meta, [{"key": FOLDED[0], "value": FOLDED[1]}])
+
+
+def _has(connection: Connection, table: Table, slot_us: int) -> bool:
+    query = select(table.c.slot_us).where(table.c.slot_us == slot_us).limit(1)
+    return connection.scalar(query) is not None
 
 
 def in_order(connection: Connection) -> Iterator[list[RecordLike]]:

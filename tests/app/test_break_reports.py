@@ -14,6 +14,7 @@ from py_callcenter.store.schema import break_slots
 pytestmark = pytest.mark.app
 
 SECOND = 1_000_000
+ODD = ("overdue_x", "_overdue_x", "x", "x_us")
 DAY_US = 1_795_046_400 * SECOND
 """A midnight in UTC."""
 
@@ -51,6 +52,24 @@ def a_morning():
         status(6100, "ann", "Available"),
         status(7000, "bob", "On Break", "lunch"),
     )
+
+
+def test_a_reason_that_begins_like_what_is_overdue_has_columns_of_its_own(url):
+    steps = told(
+        status(0, "ann", "Available", why="initial"),
+        *(status(100 * n, "ann", "On Break", reason) for n, reason in enumerate(ODD, 1)),
+        (r.AgentBreak, 350, "ann", {"break_reason": "x", "step": "overdue"}),
+        status(450, "ann", "Available"),
+    )
+    with Database.open(url) as database:
+        database.append(steps)
+        found = breaks_of(report(database).total)
+
+    assert found == {
+        "break_overdue_x_seconds": 100, "breaks__overdue_x": 1, "break__overdue_x_seconds": 100,
+        "breaks___overdue_x": 1, "break_x_us_seconds": 50, "breaks_x_us": 1, "break_x_seconds": 100,
+        "breaks_x": 1, "breaks_overdue_x": 1,
+    }  # fmt: skip
 
 
 def test_breaks_by_agent_and_reason(url):

@@ -90,6 +90,44 @@ def test_a_clock_that_is_far_ahead_deletes_nothing(url, monkeypatch):
     assert numbers(url, "select call from cc_records") == [1, 30]
 
 
+def test_what_is_counted_anew_after_records_went_counts_no_quarter_twice(url):
+    """The records begin in the middle of a quarter of an hour, whose first part is counted already."""
+    quarter_us = 15 * 60 * SECOND
+    begin_us = DAY * 20_000
+
+    def at(n, minutes, status, why="set"):
+        return r.AgentStatusChanged(
+            node="", epoch=1, sequence=n, at_us=begin_us + minutes * 60 * SECOND, agent="1000", status=status,
+            reason=why,
+        )  # fmt: skip
+
+    steps = [(0, "Available"), (4, "On Break"), (8, "Available"), (12, "On Break"), (20, "Available")]
+    with Database.open(url) as database:
+        database.append([at(n, minutes, status) for n, (minutes, status) in enumerate(steps)])
+        database.append([at(9, 40, "Logged Out")])
+    engine = create_engine(url)
+
+    def slots():
+        with engine.begin() as connection:
+            return connection.execute(
+                text("select slot_us, waiting_us, on_break_us from cc_agent_slots order by slot_us")
+            ).all()
+
+    before = slots()
+    assert [row[1] + row[2] for row in before] == [quarter_us, quarter_us, 10 * 60 * SECOND]
+    with engine.begin() as connection:
+        connection.execute(text(f"delete from cc_records where at_us < {begin_us + 6 * 60 * SECOND}"))
+        connection.execute(text("delete from cc_meta where key = 'folded'"))
+    Database.open(url).close()
+    assert slots() == before
+    with engine.begin() as connection:  # and where nothing was kept, everything is counted
+        connection.execute(text("delete from cc_agent_slots"))
+        connection.execute(text("delete from cc_meta where key = 'folded'"))
+    Database.open(url).close()
+    assert [row[0] for row in slots()] == [row[0] for row in before]
+    engine.dispose()
+
+
 def test_the_days_of_the_file_are_those_that_count(tmp_path):
     own = Controller(
         database=f"sqlite:///{tmp_path}/cc.db", state=str(tmp_path), keep_records_days=3, keep_calls_days=70

@@ -51,6 +51,30 @@ def test_agents_by_queue_and_state_are_right_from_the_first_moment():
     assert sum(found.spent_us.values()) == pytest.approx(4 * 10 * SECOND, abs=SECOND)
 
 
+def test_a_wrap_up_that_waits_behind_a_break_is_known_after_a_start():
+    world = World(everybody([queue()], [agent("rests", wrap_up_time=60)]))
+    world.phone("rests", ANSWERS)
+    call = world.call()
+    world.run(10)
+    world.does(call.hang_up)
+    world.run(5)
+    world.carry_out(world.engine.set_agent_status("rests", "On Break", world.now_us))
+    memory = Memory()
+    for record in world.records:
+        memory.fold(record)
+    before = len(world.records)
+    world.restart(2)
+    live = LiveFigures(as_left(memory, ["rests"], world.now_us))
+    world.run(5)
+    world.carry_out(world.engine.set_agent_status("rests", "Available", world.now_us))
+    live.put(world.records[before:])
+    with live.reading() as figures:
+        found = figures.agents(world.now_us, {"rests": ["support"]})
+
+    assert world.agent("rests").state == "wrap_up"
+    assert {state: by["support"] for state, by in found.by_state.items() if by["support"]} == {"wrap_up": 1}
+
+
 @pytest.mark.parametrize("while_it_runs", [True, False])
 def test_an_agent_who_is_removed_is_logged_out_in_the_books(while_it_runs):
     """And one of that name who comes back is new. Or a report would have them logged in for ever."""

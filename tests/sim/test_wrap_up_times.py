@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from sim.restarting import centre
-from sim.world import SECOND, World
+from sim.world import SECOND, World, agent, everybody, queue
 
 from py_callcenter.stats import fold_call
 from py_callcenter.stats.agents import AgentTimes, open_spans
@@ -23,17 +23,31 @@ STORIES = {
     "a start": [(5, "a start")],
     "ended by hand after a break": [(5, "On Break"), (5, "Available"), (2, "ends it")],
     "available already": [(5, "Available")],
+    "on demand after a break": [(5, "On Break"), (5, "Available (On Demand)")],
+    "on demand from then on": [(5, "Available (On Demand)")],
+    "removed and added again": [(5, "is removed"), (5, "is added")],
+    "logged out, removed and added again": [(3, "Logged Out"), (2, "is removed"), (5, "is added")],
 }
 
 
 def act(world: World, what: str) -> None:
     if what == "a start":
         world.restart(after=0.5)
+    elif what in ("is removed", "is added"):
+        both = everybody([queue(), queue("billing")], [agent("1000", wrap_up_time=WRAP_UP_S), agent("other")])
+        one = everybody([queue(), queue("billing")], [agent("other")])
+        world.carry_out(world.engine.apply(both if what == "is added" else one, world.now_us))
     elif what == "ends it":
         world.carry_out(world.engine.set_wrap_up_end("1000", world.now_us, world.now_us))
     else:
         world.carry_out(world.engine.set_agent_status("1000", what, world.now_us))
     world._settle()
+
+
+def shown(world: World) -> str:
+    """What the page shows; whoever is not there is logged out in the books."""
+    seen = {line.name: line.state for line in world.engine.view(world.now_us).agents}
+    return str(seen.get("1000", "logged_out"))
 
 
 def in_the_books(world: World) -> tuple[str, dict[str, int]]:
@@ -43,9 +57,9 @@ def in_the_books(world: World) -> tuple[str, dict[str, int]]:
         times.fold(record)
     lines, slots = times.take()
     for slot in slots:
-        for state, spent_us in slot.spent_us.items():
+        for state, spent_us in slot.spent_us.items() if slot.agent == "1000" else ():
             spent[state] = spent.get(state, 0) + spent_us
-    [line] = lines
+    line = next(line for line in lines if line.agent == "1000")
     state = line.state
     for state, from_us, to_us in open_spans(line, world.now_us):
         if state != "logged_out":
@@ -71,19 +85,43 @@ def test_the_books_and_the_page_agree_at_each_moment(story, status_in_the_call):
         steps.insert(0, (2, "Available"))
     for after_s, what in steps:
         for _ in range(after_s * 10):
-            state = world.agent("1000").state
+            state = shown(world)
             world.run(0.1)
             shown_us[state] = shown_us.get(state, 0) + SECOND // 10
-            assert in_the_books(world)[0] == world.agent("1000").state
+            assert in_the_books(world)[0] == shown(world)
         if what:
             act(world, what)
-            assert in_the_books(world)[0] == world.agent("1000").state, what
+            assert in_the_books(world)[0] == shown(world), what
     _, after = in_the_books(world)
 
     assert shown_us["wrap_up"] > 4 * SECOND
     for state in ("wrap_up", "on_break"):
         told_us = after.get(state, 0) - before.get(state, 0)
         assert told_us == pytest.approx(shown_us.get(state, 0), abs=1.1 * SECOND)
+
+
+def test_a_wrap_up_with_a_break_in_it_is_one_and_over_when_its_time_is():
+    """As a histogram counts it."""
+    world = centre("1000", wrap_up=WRAP_UP_S)
+    for back_after_s in (10, 40):
+        call = world.call()
+        world.run(6)
+        assert world.talks_with(call) == "1000"
+        world.does(call.hang_up)
+        world.run(5)
+        act(world, "On Break")
+        world.run(back_after_s)
+        act(world, "Available")
+        world.run(60)
+    world.call()
+    world.run(6)
+    times = AgentTimes()
+    for record in world.records:
+        times.fold(record)
+    told = times.take_wrap_ups()
+
+    assert [name for name, _ in told] == ["1000", "1000"]
+    assert [spent_us for _, spent_us in told] == pytest.approx([20 * SECOND, 5 * SECOND], abs=SECOND // 10)
 
 
 def test_a_call_tells_the_wrap_up_that_was_to_follow():

@@ -71,11 +71,6 @@ def test_what_the_database_keeps_comes_back():
             'breaks.reasons[0].when-over: "On Break" isn\'t known',
             'one of: "Available", "Logged Out"',
         ),
-        (
-            '[[breaks.reasons]]\nname = "overdue_x"\n',
-            "5: breaks.reasons[0].name: a reason may not begin with `overdue_`",
-            "choose another: reports name what is overdue so",
-        ),
         ("[[breaks.reasons]]\ntime-limit = 1\n", "`name` is missing", "add it"),
         (
             '[[breaks.reasons]]\nname = "a"\n[[breaks.reasons]]\nname = "a"\n',

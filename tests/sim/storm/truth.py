@@ -26,6 +26,9 @@ LONG_IDLE_US = 5_000_000
 PATH_DELAY_S = 5.0
 """How long an agent rests when the way to the phone failed (the core's default)."""
 
+FAILS = 41
+"""The fault in which the engine fails on an input, which nobody knows then."""
+
 ASKED = frozenset({"agent", "consult"})
 """Sides of legs that we called: wherever others send them, they are nobody's callers."""
 
@@ -180,8 +183,12 @@ class Truth:
         """Calls that the records know of, and those whose end they know."""
         self.lent: set[str] = set()
         """Agents who were joined with somebody else's caller."""
-        self.customers: set[str] = set()
-        """Channels whom people outside the queues join with agents and callers, and the switch tells."""
+        self.customers: dict[str, tuple[int, int]] = {}
+        """Channels whom people outside the queues join with agents and callers, and the switch tells; on
+        which node, and when.
+        """
+        self.given: set[str] = set()
+        """Agents whom they took over, until the books have the end of that."""
         self.unheard: set[str] = set()
         """The same while the controller doesn't hear it, or perhaps not."""
         self.drained: set[int] = set()
@@ -307,7 +314,9 @@ class Truth:
             worker.untold = False
         elif kind == "agent-wrap-up":
             worker, now = self.workers[record.agent], self.centre.now_us
-            if not self.centre.health.calm(worker.last_node, now):
+            given = record.agent in self.given
+            self.given.discard(record.agent)
+            if given or not self.centre.health.calm(worker.last_node, now):
                 worker.idle_us = max(worker.idle_us, now)  # before, nobody knew that the phone is free
         elif kind == "agent-status" and (record.reason in BY_ITSELF or record.break_reason):
             self.status_set(record.agent, record.status)
@@ -505,7 +514,7 @@ class Truth:
             self._rests(worker, rest_s)
             if ring.given and ring.run != len(self.starts_us):
                 worker.untold = True  # to a later run that was a call elsewhere
-            if ring.talk is not None and (ring.given or not ring.unseen):  # else idle since the books said so
+            if ring.talk is not None and not ring.unseen:  # else idle since the books said so
                 worker.idle_us = now
         caller = self.callers.get(ring.call)
         if caller is not None:
@@ -519,16 +528,23 @@ class Truth:
 
     def joined_by_strangers(self, caller: Caller, customer: str) -> None:
         """Somebody outside the queues is about to take the agent away from them, or them from the agent."""
-        told = not (self.centre.paused or self.centre.networks[caller.node].uneasy)
-        (self.customers if told else self.unheard).add(customer)
+        if self.centre.paused or self.centre.networks[caller.node].uneasy:
+            self.unheard.add(customer)
+        else:
+            self.customers[customer] = caller.node, self.centre.now_us
+        self.given.add(caller.talks[-1].agent)
         self.lent.add(caller.talks[-1].agent)
         ring = self.rings.get(caller.talks[-1].leg)
         if ring is not None:
             ring.given = True
 
     def are_strangers(self, uuid: str) -> bool:
-        """Whether people outside the queues joined this channel with one of ours."""
-        return uuid in self.customers and uuid not in self.callers
+        """Whether people outside the queues joined this channel with one of ours, and the engine knows."""
+        if uuid not in self.customers or uuid in self.callers:
+            return False
+        node, since_us = self.customers[uuid]
+        failed_us = self.centre.health.ended_us[node] if FAILS in self.centre.plan.numbers() else None
+        return failed_us is None or failed_us < since_us
 
     def forgotten(self, calls: set[str]) -> None:
         """What the books said of these is lost, which matters to the next start."""

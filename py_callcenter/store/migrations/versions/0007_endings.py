@@ -1,8 +1,9 @@
 """How calls end, told better: transfers apart from hang-ups, abandoned by whether a phone rang, the longest
 wait of those who overflowed, transfers by call.
 
-Hours are counted anew in the background, as after 0004. Of calls abandoned within five seconds before this
-step nothing told whether a phone rang: they count as without.
+Hours are counted anew in the background, as after 0004. Calls are folded anew as far back as there are
+records; of older ones that were abandoned within five seconds nothing tells whether a phone rang, and they
+count as without.
 
 Revision ID: 0007
 """
@@ -35,7 +36,9 @@ _TIMES = ("waits_answered", "waits_abandoned", "waits_overflowed", "waits_callba
 _REPEATED = ("known", "known_answered")
 _REPEATS = ("gaps_before", "answered_gaps_before", "answered_gaps")
 
-_legs = sa.table("cc_legs", *map(sa.column, ("call", "leg", "outcome", "detail", "ended_by", "transferred")))
+_legs = sa.table(
+    "cc_legs", *map(sa.column, ("call", "leg", "outcome", "detail", "ended_by", "transferred", "wait_us"))
+)
 _calls = sa.table("cc_calls", *map(sa.column, ("call", "outcome", "detail", "ended_by", "transfers")))
 
 
@@ -69,6 +72,8 @@ def downgrade() -> None:
     op.execute(sa.text("DELETE FROM cc_meta WHERE key = 'folded'"))
     for table in (_legs, _calls):
         op.execute(sa.update(table).where(table.c.ended_by == "transfer").values(ended_by="agent"))
+    soon = (_legs.c.outcome == "abandoned") & (_legs.c.wait_us < 5_000_000)
+    op.execute(sa.update(_legs).where(soon).values(detail="short"))
 
 
 def _slots_anew(
