@@ -27,6 +27,8 @@ KILL_DEADLINE_US: Final = 2_000_000
 KILL_ROUNDS: Final = 3
 SPARED_US: Final = 10_000_000
 """How often we ask whether a leg lives that others may have sent elsewhere."""
+SPARED_STANDING_US: Final = 30_000_000
+"""The same of one that stays up: where it is, only a look at the whole switch tells."""
 
 
 def spare(state: State, offer: Offer) -> None:
@@ -109,7 +111,7 @@ def end(state: State, offer: Offer, cause: str, *, kill_talk_leg: bool = True) -
     if offer.legs_gone:
         conclude(state, offer)
     else:
-        watch(state, offer, SPARED_US if offer.spared else KILL_DEADLINE_US, _kill_overdue)
+        watch(state, offer, _patience_us(offer), _kill_overdue)
 
 
 def kill(state: State, offer: Offer, leg: Leg, cause: str) -> None:
@@ -152,12 +154,18 @@ def _kill_overdue(state: State, offer: Offer) -> None:
         state.act(Probe(offer.call.node, leg.uuid))
         if not offer.spared:
             kill(state, offer, leg, "NORMAL_CLEARING")
-    watch(state, offer, SPARED_US if offer.spared else KILL_DEADLINE_US, _kill_overdue)
+    watch(state, offer, _patience_us(offer), _kill_overdue)
 
 
 def spare_leg(state: State, offer: Offer) -> None:
     """The leg of an offer that ends talks on: the agent is free when it is gone."""
-    watch(state, offer, SPARED_US, _kill_overdue)
+    watch(state, offer, _patience_us(offer), _kill_overdue)
+
+
+def _patience_us(offer: Offer) -> int:
+    if not offer.spared:
+        return KILL_DEADLINE_US
+    return SPARED_STANDING_US if offer.standing else SPARED_US
 
 
 def conclude(state: State, offer: Offer) -> None:

@@ -44,8 +44,9 @@ def resync(state: State, node: str, dumps: Iterable[Event]) -> None:
     """Make the engine agree with one node."""
     live = {dump.unique_id: dump for dump in dumps}
     for uuid, dump in live.items():
-        if uuid in state.legs and is_bridged(dump) and partner_of(dump) not in state.calls:
-            talk.bridged(state, uuid, partner_of(dump))  # first, for nobody who talks on is hung up
+        partner = partner_of(dump) if uuid in state.legs and is_bridged(dump) else ""
+        if partner and partner not in state.calls:
+            talk.bridged(state, uuid, partner)  # first, for nobody who talks on is hung up
     _bury_the_dead(state, node, live)
     for uuid, dump in live.items():
         if uuid in state.legs:

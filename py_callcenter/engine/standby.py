@@ -53,6 +53,8 @@ class Standing:
     job: str = ""
     tag: str = ""
     """The seal that the leg carries."""
+    watched: bool = False
+    """Lent, and looked at now and then."""
     timer: int | None = None
 
 
@@ -261,15 +263,17 @@ def _found(state: State, known: Standing, uuid: str, dump: Event) -> None:
 
 
 def _lend(state: State, standing: Standing) -> None:
-    if standing.uuid not in state.outside.channels:
-        state.start_timer(LENT_US, _still_lent, standing, standing.uuid)
+    if not standing.watched:
+        standing.watched = True
+        state.start_timer(LENT_US, _still_lent, standing)
     outside.lent(state, standing.node, standing.uuid, standing.agent)
 
 
-def _still_lent(state: State, standing: Standing, uuid: str) -> None:
-    if uuid in state.outside.channels:
+def _still_lent(state: State, standing: Standing) -> None:
+    standing.watched = standing.uuid in state.outside.channels
+    if standing.watched:
         state.round.doubts.add(standing.node)
-        state.start_timer(LENT_US, _still_lent, standing, uuid)
+        state.start_timer(LENT_US, _still_lent, standing)
 
 
 def _is_wanted(state: State, standing: Standing) -> bool:

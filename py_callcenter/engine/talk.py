@@ -275,6 +275,7 @@ def _handed_over(state: State, call: Call, offer: Offer) -> None:
     if offer.state is OfferState.TALKING:
         _gave_away(state, before)
     _let_go(state, call)
+    music.stop(state, call)
     state.stop_timer(offer.watchdog)
     state.stop_timer(call.settle_timer)
     call.stays += 1
@@ -323,15 +324,22 @@ def _gave_away(state: State, call: Call) -> None:
     consults.parted(state, call)  # first: the leg goes on, so it isn't hung up
     end(state, call, "caller", transferred=True, attended=True)
     call.transferred = False
+    if call.parked_by is not None:  # that goes its way in a moment
+        return
     # Who heard music meanwhile is parked already, and no PARK follows.
     state.stop_timer(call.settle_timer)
     call.settle_timer = state.start_timer(PARTED_DEADLINE_US, still_parted, call)
 
 
 def _is_strangers(state: State, call: Call, uuid: str) -> bool:
-    """Whether a channel is neither a caller's, nor one that we called, nor one that has just died."""
-    ours = uuid in state.legs or uuid in state.reach.standing_legs or consults.asked(state, call, uuid)
-    return not ours and uuid not in state.calls and uuid not in state.dead
+    """Whether a channel is neither a caller's, nor one that we called for this call, nor one that has just
+    died. Two agents may be connected with each other, by who had rung a queue twice.
+    """
+    offer = state.legs.get(uuid)
+    if offer is not None:
+        return offer.call is not call and offer.talk_leg == uuid
+    asked = uuid in state.outside.consults or consults.asked(state, call, uuid)
+    return not asked and uuid not in state.calls and uuid not in state.dead
 
 
 def _joined_with_stranger(state: State, offer: Offer) -> None:

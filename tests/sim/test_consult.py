@@ -529,3 +529,19 @@ def test_nobody_is_left_in_silence_when_the_bridge_back_comes_to_nothing_after_a
 
     assert len(world.sent(Bridge)) >= 1
     assert world.talks_with(call) == "1000" or call.leg.profile.destination == "voicemail"
+
+
+def test_a_file_that_ended_while_nobody_looked_begins_again_with_the_next_start():
+    world = office(moh_sound="/sounds/hold.wav")
+    call = consulting(world)
+    world.kill_controller()
+    world.rest(20)
+    assert call.leg.playback is None
+    world.start()
+    world.run(2)
+
+    assert call.leg.playback is not None
+    back(world, call)
+    world.run(3)
+    assert world.talks_with(call) == "1000"
+    home(world, call)

@@ -13,6 +13,7 @@ from sim.test_consult import office as asking_office
 from sim.test_standby import at_work, home, living, set_status
 from sim.world import IGNORES, SECOND, World
 
+from py_callcenter.engine import resync
 from py_callcenter.engine.actions import Bridge, Kill
 from py_callcenter.engine.transfers import Destination
 
@@ -162,3 +163,73 @@ def test_whoever_looks_while_the_tone_plays_delays_nobody(who, after_s):
     assert world.talks_with(call) == "1000"
     assert len(world.sent(Bridge)) == 1
     assert world.all("offer-ended")[-1].outcome == "answered"
+
+
+@pytest.mark.parametrize("parts", ["at once", "hang up"])
+def test_two_agents_who_are_connected_with_each_other_talk_on(parts):
+    """Somebody rang a queue twice, and connects the two who answered."""
+    world = centre("1000", "2000", after_call="voicemail")
+    first, second = world.call(), world.call()
+    world.run(6)
+    legs = first.partner, second.partner
+    assert all(legs)
+    world.does(lambda: world.console(f"uuid_bridge {legs[0]} {legs[1]}"))
+    if parts == "hang up":
+        world.does(first.hang_up)
+        world.does(second.hang_up)
+    world.run(40)
+
+    assert world.switch.legs[legs[0]].partner is world.switch.legs[legs[1]], "nobody cuts them off"
+    assert {world.agent(name).state for name in ("1000", "2000")} == {"in_a_queue_call"}
+    world.does(lambda: world.console(f"uuid_kill {legs[0]}"))
+    world.run(2)
+    assert {world.agent(name).state for name in ("1000", "2000")} == {"waiting"}
+
+
+def test_whoever_gave_an_agent_away_hears_no_silence():
+    world = centre("1000", after_call="voicemail")
+    receptionist = world.call()
+    world.run(4)
+    given_away(world, receptionist.partner)
+    world.run(0.6)
+
+    assert receptionist.leg.profile.destination == "voicemail"
+
+
+def test_the_end_of_a_call_with_a_stranger_is_seen_after_a_start_though_it_wasn_t_told():
+    world = at_work()
+    receptionist = world.call()
+    world.run(4)
+    [leg] = living(world)
+    customer = given_away(world, leg.uuid)
+    world.does(receptionist.hang_up)
+    world.run(5)
+    world.restart()
+    world.run(5)
+    assert world.agent("1000").state == "busy_elsewhere"
+    world.drop = lambda event: event.unique_id == leg.uuid and event.name == "CHANNEL_PARK"
+    world.does(customer.hang_up)
+    world.run(5)
+    assert world.agent("1000").state == "busy_elsewhere", "that was not told"
+    for _ in range(8):
+        world.run(5)
+        if world.doubts:
+            world.doubts.clear()
+            world.resync()
+
+    assert world.agent("1000").state == "waiting"
+
+
+def test_a_picture_taken_while_a_leg_is_sent_elsewhere_names_nobody(monkeypatch):
+    """For a tick or two the switch shows it in its conversation, and with whom no more."""
+    world = centre("1000", after_call="voicemail")
+    call = world.call()
+    world.run(4)
+    leg = call.partner
+    with monkeypatch.context() as patch:
+        patch.setattr(resync, "partner_of", lambda _dump: "")
+        world.resync()
+    world.run(20)
+
+    assert call.partner == leg
+    assert not world.all("conversation-ended")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from py_callcenter._router import Event
 from py_callcenter.config import Queue
-from py_callcenter.engine import agent_legs, talk
+from py_callcenter.engine import agent_legs, standby, talk
 from py_callcenter.engine.actions import SetVariables
 from py_callcenter.engine.calls import Call, Leg, OfferState, Phase, Stay
 from py_callcenter.engine.looks import offer_seal, partner_of, stamp_of
@@ -51,7 +51,8 @@ def take_up(state: State, node: str, dump: Event, past: CallMemory | None, partn
         return
     offer_id = state.router.adopt_conversation(state.now_us, agent_id, since_us=since_us, counted=counted)
     leg = Leg(partner.unique_id, created=True, answered=True, described=agent_legs.is_described(partner))
-    offer = phones.offer_again(state, offer_id, (call, stay), seal, [leg])
+    stands = standby.is_sealed(state, partner)
+    offer = phones.offer_again(state, offer_id, (call, stay), seal, [leg], standing=stands)
     offer.state = OfferState.TALKING
     offer.job_done = True
     offer.talk_leg, offer.talk_since_us = leg.uuid, since_us

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import Final
 
 from py_callcenter._router import Event
-from py_callcenter.engine import agent_legs, endings, joining, offers, standby
+from py_callcenter.engine import agent_legs, joining, offers, standby
 from py_callcenter.engine.actions import Kill
 from py_callcenter.engine.calls import Call, Leg, Offer, Phase, Stay
 from py_callcenter.engine.identity import job_uuid
@@ -57,7 +57,7 @@ def _take_up_offer(state: State, call: Call, seal: OfferSeal, dumps: Iterable[Ev
         for place in range(len(state.agents[seal.agent].contacts))
     ]
     offer_id = state.router.adopt_offer(state.now_us, stay.caller_id, state.agent_ids[seal.agent])
-    offer = offer_again(state, offer_id, (call, stay), seal, map(Leg, names))
+    offer = offer_again(state, offer_id, (call, stay), seal, map(Leg, names), standing=False)
     what = {"call": call.id, "queue": stay.queue.name, "agent": seal.agent, "attempt": seal.attempt}
     if not known:
         state.note(OfferMade, call.node, **what)
@@ -72,8 +72,6 @@ def _take_up_offer(state: State, call: Call, seal: OfferSeal, dumps: Iterable[Ev
         leg.described = agent_legs.is_described(dump)
         if is_parked(dump):
             joining.leg_parked(state, offer, leg)
-        elif offer.standing:  # it hears the tone
-            endings.watch(state, offer, offers.TONE_US, joining.toned)
         elif dump.get("Answer-State") == "answered":
             joining.leg_answered(state, offer, leg)
         elif dump.get("Answer-State") in ("ringing", "early"):
@@ -81,9 +79,15 @@ def _take_up_offer(state: State, call: Call, seal: OfferSeal, dumps: Iterable[Ev
 
 
 def offer_again(
-    state: State, offer_id: int, where: tuple[Call, Stay], seal: OfferSeal, legs: Iterable[Leg]
+    state: State,
+    offer_id: int,
+    where: tuple[Call, Stay],
+    seal: OfferSeal,
+    legs: Iterable[Leg],
+    *,
+    standing: bool,
 ) -> Offer:
-    """An offer of the last run, for a queue leg of a call."""
+    """An offer of the last run, for a queue leg of a call. `standing`: its leg is one that stays up."""
     call, stay = where
     offer = Offer(
         id=offer_id,
@@ -95,7 +99,7 @@ def offer_again(
         job=job_uuid(call.id, seal.attempt),
         made_us=state.now_us,
         legs={leg.uuid: leg for leg in legs},
-        standing=standby.stands(state, seal.agent),
+        standing=standing,
     )
     call.attempts = max(call.attempts, seal.attempt)
     stay.offers[offer_id] = offer

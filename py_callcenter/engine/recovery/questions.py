@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import Literal
 
 from py_callcenter._router import Event
-from py_callcenter.engine import consults, looks, outside
+from py_callcenter.engine import consults, looks, music, outside
 from py_callcenter.engine.actions import Bridge, Kill, SetVariables
 from py_callcenter.engine.calls import Call, Offer, OfferState, Phase
 from py_callcenter.engine.identity import job_uuid
@@ -87,6 +87,9 @@ def take_up(
         offer.hold_since_us = state.now_us
     if theirs:
         _resume(state, call, offer, theirs, live, apart=apart)
+        if call.consult is not None and not call.consult.going:
+            call.playing = False  # a sound that is over shows as one that plays
+            music.start(state, call)
     elif apart:
         state.act(Bridge(call.node, call.uuid, offer.talk_leg))
         state.start_timer(consults.JOIN_US, _still_apart, call)
