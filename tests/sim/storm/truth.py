@@ -26,6 +26,9 @@ LONG_IDLE_US = 5_000_000
 PATH_DELAY_S = 5.0
 """How long an agent rests when the way to the phone failed (the core's default)."""
 
+TOLD_US = 3_000_000
+"""So long it may take at the most to be told of a bridge, or to act by what was known before."""
+
 FAILS = 41
 """The fault in which the engine fails on an input, which nobody knows then."""
 
@@ -543,6 +546,8 @@ class Truth:
         if uuid not in self.customers or uuid in self.callers:
             return False
         node, since_us = self.customers[uuid]
+        if self.centre.networks[node].uneasy and self.centre.now_us - since_us < TOLD_US:
+            return False  # the trouble began while they were being joined
         failed_us = self.centre.health.ended_us[node] if FAILS in self.centre.plan.numbers() else None
         return failed_us is None or failed_us < since_us
 
