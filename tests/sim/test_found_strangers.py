@@ -39,6 +39,12 @@ STORIES: dict[str, tuple[int, tuple[str, ...]]] = {
     "a start joined a caller anew with the agent who had sent them back into the queue, and the bridge was "
     "lost": (506127, ()),
     "the engine failed on the one word that told of a stranger, and the checker was surprised": (508751, ()),
+    "a caller was on the way to a queue that there isn't when the controller died, and waits in the books": (
+        514204,
+        (),
+    ),
+    "a start and strangers crossed on the wire, and the checker was surprised": (513396, ()),
+    "a bridge command met what strangers had just done": (513381, ()),
     "events changed places just when a stranger came, and the checker was surprised": (511496, ()),
     "a node was given up with an agent who had been given away, and the checker was surprised": (509443, ()),
     "a caller was held back after a bridge that came to nothing, and the checker was surprised": (

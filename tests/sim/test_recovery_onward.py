@@ -246,3 +246,24 @@ def test_a_look_in_the_moment_of_the_way_out_sends_nobody_there_twice(after_ms, 
     legs = [(r.queue, r.leg) for r in world.all("queue-entered")]
     assert legs == [("support", 1), ("billing", 2)][: 2 if to == "queue_billing" else 1]
     everybody_leaves(world, call)
+
+
+def test_a_wait_that_ended_on_the_way_to_a_queue_that_there_isnt_ends_in_the_books():
+    """The controller died between the transfer and the line that tells of it."""
+    world = centre("1000", max_wait_time=5, on_timeout="queue_elsewhere")
+    world.carry_out(world.engine.set_agent_status("1000", "Logged Out", world.now_us))
+    call = world.call()
+    world.run(4)
+    world.drop = lambda event: event.name == "CHANNEL_PARK"
+    world.run(1.3)
+    assert call.leg.values["cc_queue"] == "elsewhere"
+    world.kill_controller()
+    world.drop = lambda _event: False
+    seen = next(n for n, record in enumerate(world.records) if record.kind == "call-left")
+    del world.records[seen:]
+    world.rest(1)
+    world.start()
+    world.run(20)
+
+    assert [record.reason for record in world.all("call-left")] == ["transferred"]
+    everybody_leaves(world, call)

@@ -36,6 +36,8 @@ def take_up(state: State, node: str, dump: Event, past: CallMemory | None, asked
         case "waiting" | "left" if _finish_transfer(state, call, dump, past):
             pass
         case _ if queue is None:
+            if past is not None and standing == "waiting":
+                books.note_left(state, uuid, past, "transferred")
             exits.unknown_queue(state, call, name)
         case "waiting" if same and not anew:
             call.stays -= uuid not in state.reach.given_up.get(node, ())

@@ -546,6 +546,8 @@ class Truth:
         if uuid not in self.customers or uuid in self.callers:
             return False
         node, since_us = self.customers[uuid]
+        if self.centre.now_us - since_us < self.rules.reach_us:
+            return False  # both are on the wire at once
         if self.centre.networks[node].uneasy and self.centre.now_us - since_us < TOLD_US:
             return False  # the trouble began while they were being joined
         failed_us = self.centre.health.ended_us[node] if FAILS in self.centre.plan.numbers() else None
