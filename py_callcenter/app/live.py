@@ -82,7 +82,7 @@ def as_left(memory: Memory, names: Iterable[str], now_us: int) -> dict[str, Agen
         if was is None or not was.status:
             continue
         line = lines[name] = AgentLine(name, was.status, now_us, "logged_out", now_us)
-        line.state, line.break_reason = line.base(), was.break_reason
+        line.state, line.break_reason, line.served = line.base(), was.break_reason, was.served
         if line.state in (*AWAY, "waiting") and was.rest_until_us > now_us:
             line.until_us = was.rest_until_us  # also of who is away: they come back to it
             if line.state == "waiting":

@@ -48,6 +48,8 @@ class AgentLine:
     until_us: int = 0
     break_reason: str = ""
     """What the agent rests for; empty for a break without a reason, and for none."""
+    served: bool = False
+    """Has had a call since the status was set; On Demand that was all."""
 
     def base(self) -> AgentState:
         """The state that the status alone gives."""
@@ -57,7 +59,7 @@ class AgentLine:
 
     def rested(self) -> AgentState:
         """The state that follows on a wrap-up."""
-        return "idle" if self.status == _ON_DEMAND else self.base()
+        return "idle" if self.status == _ON_DEMAND and self.served else self.base()
 
 
 @dataclass(slots=True)
@@ -94,8 +96,6 @@ class AgentTimes:
         self._wrap_ups: list[tuple[str, int]] = []
         self._rested_us: dict[str, int] = {}
         """What agents who are away had of a wrap-up that isn't over."""
-        self._served = {line.agent for line in self.lines.values() if line.state in ("idle", "wrap_up")}
-        """Who has had a call since the status was set; On Demand that was all."""
         self._elsewhere = {line.agent for line in self.lines.values() if line.state == "busy_elsewhere"}
         """Agents with calls that aren't the queues'; who isn't seen so in `lines` is taken for free."""
 
@@ -140,7 +140,7 @@ class AgentTimes:
         anew = record.reason in ("initial", "removed")
         if anew:  # who is on a call is found anew
             self._elsewhere.discard(line.agent)
-        self._served.discard(line.agent)
+        line.served = False
         keeps = line.state == "in_a_queue_call" or (
             line.state in ("reserved", "wrap_up") and line.base() == "waiting"
         )
@@ -192,7 +192,7 @@ class AgentTimes:
 
     def parted(self, record: Any) -> None:
         line = self._line(record)
-        self._served.add(line.agent)
+        line.served = True
         if line.state == "in_a_queue_call":
             self._move(line, self.rested(line), record.at_us)
 
@@ -252,7 +252,7 @@ class AgentTimes:
 
     def rested(self, line: AgentLine) -> AgentState:
         """The state that follows on a wrap-up."""
-        return "idle" if line.rested() == "idle" and line.agent in self._served else self._base(line)
+        return "idle" if line.rested() == "idle" else self._base(line)
 
     def _move(self, line: AgentLine, state: AgentState, at_us: int) -> None:
         at_us = max(at_us, line.since_us)  # a clock that went back between two runs

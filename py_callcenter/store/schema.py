@@ -18,6 +18,7 @@ from sqlalchemy import (
     String,
     Table,
     Text,
+    false,
 )
 
 from py_callcenter.stats import LOGGED_IN_STATES, OFFER_OUTCOMES, CallRow, LegRow
@@ -134,6 +135,7 @@ agents = Table(
     Column("since_us", BigInteger, nullable=False),
     Column("until_us", BigInteger, nullable=False),
     Column("break_reason", String(64), nullable=False, server_default=""),
+    Column("served", Boolean, nullable=False, server_default=false()),
     comment="Where each agent is by the last record, so that a start needs not read them all.",
 )
 

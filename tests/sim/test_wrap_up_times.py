@@ -94,7 +94,7 @@ def test_the_books_and_the_page_agree_at_each_moment(story, status_in_the_call):
             assert in_the_books(world)[0] == shown(world), what
     _, after = in_the_books(world)
 
-    assert shown_us["wrap_up"] > 4 * SECOND
+    assert shown_us["wrap_up"] >= 2 * SECOND
     for state in ("wrap_up", "on_break"):
         told_us = after.get(state, 0) - before.get(state, 0)
         assert told_us == pytest.approx(shown_us.get(state, 0), abs=1.1 * SECOND)

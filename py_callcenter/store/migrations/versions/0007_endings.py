@@ -1,5 +1,5 @@
 """How calls end, told better: transfers apart from hang-ups, abandoned by whether a phone rang, the longest
-wait of those who overflowed, transfers by call.
+wait of those who overflowed, transfers by call; and whether an agent has had a call since the status was set.
 
 Hours are counted anew in the background, as after 0004. Calls are folded anew as far back as there are
 records; of older ones that were abandoned within five seconds nothing tells whether a phone rang, and they
@@ -43,6 +43,7 @@ _calls = sa.table("cc_calls", *map(sa.column, ("call", "outcome", "detail", "end
 
 
 def upgrade() -> None:
+    op.add_column("cc_agents", sa.Column("served", sa.Boolean, nullable=False, server_default=sa.false()))
     longest = (*_MAXIMA, "longest_overflowed_us")
     _slots_anew(
         [*_counts(_COUNTS, ("abandoned_rang",), _LEG_COUNTS), *_sums(_SUMS, _LEG_SUMS, longest)],
@@ -63,6 +64,7 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
+    op.drop_column("cc_agents", "served")
     _slots_anew(
         [*_counts(_COUNTS, ("abandoned_ringing",), _LEG_COUNTS), *_sums(_SUMS, _LEG_SUMS, _MAXIMA)],
         [*_counts(_COUNTS, _REPEATED), *_sums(_SUMS, _MAXIMA)],
