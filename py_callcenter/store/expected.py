@@ -10,7 +10,7 @@ STEPS: Final = Path(__file__).parent / "migrations/versions"
 VERSION: Final = max(path.name for path in STEPS.glob("[0-9]*.py")).partition("_")[0]
 """The newest step, from the name of its file: a start must not load Alembic to learn it."""
 
-FOLDED: Final = ("folded", "3")
+FOLDED: Final = ("folded", "2")
 """Row of `cc_meta`. Raise the number when `store.folding` gives other rows than before: they are made anew
 from the records at the next start."""
 STANDING: Final = ("standing", "1")

@@ -1,9 +1,9 @@
 """How calls end, told better: transfers apart from hang-ups, abandoned by whether a phone rang, the longest
 wait of those who overflowed, transfers by call; and whether an agent has had a call since the status was set.
 
-Hours are counted anew in the background, as after 0004. Calls are folded anew as far back as there are
-records; of older ones that were abandoned within five seconds nothing tells whether a phone rang, and they
-count as without.
+Hours are counted anew in the background, as after 0004. Calls are not folded anew from their records, which
+takes hours where there are millions: those that were abandoned within five seconds before this step count as
+without a phone that rang, and wrap-ups with a break in them stay as they were counted.
 
 Revision ID: 0007
 """
