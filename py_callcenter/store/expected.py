@@ -12,7 +12,9 @@ VERSION: Final = max(path.name for path in STEPS.glob("[0-9]*.py")).partition("_
 
 FOLDED: Final = ("folded", "2")
 """Row of `cc_meta`. Raise the number when `store.folding` gives other rows than before: they are made anew
-from the records at the next start."""
+from the records at the next start, which takes hours where there are millions; a step of `migrations` may say
+why it leaves old rows as they are.
+"""
 STANDING: Final = ("standing", "1")
 """Likewise for `store.standing`."""
 

@@ -255,8 +255,11 @@ def test_the_caller_dies_while_the_two_are_being_joined(desk, switch, open_for_b
         switch.api(f"uuid_kill {call['id']}")
         until(lambda line=line: line.over, f"at {instant_s * 1000:.0f} ms: the agent's phone is let go", 3)
         all_is_over(office, switch, 1, instant_s)
+        [ended] = phone.lines[before:]
+        assert ended is line, f"at {instant_s * 1000:.0f} ms nobody else was rung"
 
     books_agree(office, INSTANTS, INSTANTS)
+    assert office.metric("callcenter_invariant_violations_total") == 0
 
 
 def test_the_caller_is_transferred_to_another_queue_at_any_moment(desk, switch, open_for_business):

@@ -28,6 +28,17 @@ def given_away(world: World, leg: str):
     return customer
 
 
+def at_work_with_a_stranger():
+    """An agent whose leg stays up was given away, and whoever did it has hung up."""
+    world = at_work()
+    receptionist = world.call()
+    world.run(4)
+    [leg] = living(world)
+    customer = given_away(world, leg.uuid)
+    world.does(receptionist.hang_up)
+    return world, leg, customer
+
+
 @pytest.mark.parametrize("ends_first", ["the customer", "the one who rang the queue"])
 def test_a_leg_that_stays_up_is_given_away_and_free_when_it_is_parked(ends_first):
     world = at_work()
@@ -130,12 +141,7 @@ def test_who_was_given_away_while_nobody_looked_talks_on(blind, receptionist_sta
 
 
 def test_a_start_finds_the_leg_of_somebody_who_logged_out_in_a_strangers_call():
-    world = at_work()
-    receptionist = world.call()
-    world.run(4)
-    [leg] = living(world)
-    customer = given_away(world, leg.uuid)
-    world.does(receptionist.hang_up)
+    world, leg, customer = at_work_with_a_stranger()
     set_status(world, "Logged Out")
     world.run(20)
     assert customer.partner == leg.uuid
@@ -197,12 +203,7 @@ def test_whoever_gave_an_agent_away_hears_no_silence():
 
 
 def test_the_end_of_a_call_with_a_stranger_is_seen_after_a_start_though_it_wasn_t_told():
-    world = at_work()
-    receptionist = world.call()
-    world.run(4)
-    [leg] = living(world)
-    customer = given_away(world, leg.uuid)
-    world.does(receptionist.hang_up)
+    world, leg, customer = at_work_with_a_stranger()
     world.run(5)
     world.restart()
     world.run(5)
