@@ -134,6 +134,8 @@ class Engine:
     def resync(self, node: str, dumps: Iterable[Event], now_us: int) -> Outcome:
         """All channels of a node that could concern us, after a (re)connect."""
         self._advance(now_us)
+        dumps = tuple(dumps)
+        given_up.died_with_their_switch(self._state, node, {dump.unique_id for dump in dumps})
         self._look(node, dumps)
         given_up.seen(self._state, node)
         return self._finish()

@@ -44,6 +44,8 @@ STAND_BY_PART: Final = 2
 """Of the legs that are ours, phones that are to stand by may take this part."""
 ENDING_US: Final = 5_000_000
 """From the end of a channel to its DESTROY, at most; after that the event is taken for lost."""
+ASK_ANEW_US: Final = 60_000_000
+"""A switch that refuses is asked what it takes at most so often: to look costs it a dump of each channel."""
 REFUSED_CAUSE: Final = "DESTINATION_OUT_OF_ORDER"
 """What a refused originate says; also of a second leg under a living leg's name."""
 
@@ -87,6 +89,8 @@ class Pace:
     """The agent whose originate was refused last."""
     refused: int = 0
     """Originates that the switch refused, in all."""
+    asked_us: int = 0
+    """When a refusal last was the reason to ask what the switch takes."""
 
     @property
     def sessions(self) -> int:
@@ -306,6 +310,11 @@ def refused(state: State, node: str, agent: str, take_back: TakeBack) -> bool:
     if not pace.paused:  # those that went out together are refused together, which is one lesson
         pace.strikes += 1
         state.note(NodeThrottled, node, strikes=pace.strikes)
+        if (
+            state.now_us - pace.asked_us >= ASK_ANEW_US
+        ):  # its limit may have been lowered, which nothing tells
+            pace.asked_us = state.now_us
+            state.round.doubts.add(node)
         _pause(state, node, pace, take_back)
     return True
 

@@ -130,6 +130,7 @@ def _caller_leg(state: State, uuid: str, dump: Event) -> None:
         partner = partner_of(dump)
         if partner:
             talk.bridged(state, uuid, partner)
+            talk.keep(state, call, dump)
             if crossed and call.phase is Phase.TALKING:
                 departures.stayed(state, call, dump)
     elif call.phase is Phase.LEAVING:

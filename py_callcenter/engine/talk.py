@@ -34,6 +34,8 @@ NO_LONGER_OURS: Final = (
     ("transfer_after_bridge", ""),
 )
 """Cleared when a caller leaves our care, or a hang-up far away would park them with nobody listening."""
+KEEPS: Final = (("park_after_bridge", "true"), ("uuid_bridge_park_on_cancel", "true"))
+"""Back into the park when the agent's leg ends: without it a transfer of ours would hang up the caller."""
 
 
 def bridged(state: State, first: str, second: str) -> None:
@@ -126,6 +128,14 @@ def _talking(state: State, offer: Offer) -> tuple[tuple[str, str], ...]:
         ("cc_queue_answered_epoch", str(state.now_us // 1_000_000)),
         *offer.call.wishes.of_ours,
     )
+
+
+def keep(state: State, call: Call, dump: Event) -> None:
+    """While nobody was there the node's dead man has let conversations end by themselves; one that goes on
+    under our eyes keeps its caller again.
+    """
+    if call.phase is Phase.TALKING and dump.get("variable_park_after_bridge") != "true":
+        state.act(SetVariables(call.node, call.uuid, KEEPS))
 
 
 def _answer_lasts(state: State, offer: Offer) -> None:
@@ -298,10 +308,9 @@ def _handed_over(state: State, call: Call, offer: Offer) -> None:
     call.winner, call.phase = offer, Phase.TALKING
     call.parked_by, call.transferred, call.handed_on, call.onward = None, False, False, None
     # What cleared these when the caller went elsewhere before is undone.
-    keeps = (("park_after_bridge", "true"), ("uuid_bridge_park_on_cancel", "true"))
     state.act(
         SetVariables(
-            call.node, call.uuid, (("cc_queue", call.stay.queue.name), *keeps, *_talking(state, offer))
+            call.node, call.uuid, (("cc_queue", call.stay.queue.name), *KEEPS, *_talking(state, offer))
         )
     )
     state.note(

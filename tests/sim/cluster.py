@@ -11,6 +11,7 @@ from py_callcenter._router import Event, FrameParser, Router
 from py_callcenter.config import Config
 from py_callcenter.engine import Engine, Outcome
 from py_callcenter.engine.actions import Action, AskApplication, Look, Probe
+from py_callcenter.engine.capacity import Capacity
 from py_callcenter.engine.memory import Memory
 from py_callcenter.esl import commands
 from py_callcenter.sim import Behaviour, Call, Phone, Switch
@@ -90,6 +91,8 @@ class Cluster:
         """Connect and look at what is there."""
         site = self.sites[name]
         site.connect(self.now_us)
+        up = Capacity(up_us=(self.now_us - site.switch.booted_us) // SECOND * SECOND)
+        self.carry_out(self.engine.on_capacity(name, up, list(site.switch.legs), self.now_us))
         self.carry_out(self.engine.resync(name, site.dumps(self.now_us), self.now_us))
         self.carry_out(self.engine.on_node(name, True, self.now_us))
         self.settle()

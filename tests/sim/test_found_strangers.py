@@ -47,6 +47,11 @@ STORIES: dict[str, tuple[int, tuple[str, ...]]] = {
     "a bridge command met what strangers had just done": (513381, ()),
     "events changed places just when a stranger came, and the checker was surprised": (511496, ()),
     "a node was given up with an agent who had been given away, and the checker was surprised": (509443, ()),
+    "a conversation outlived the absence of its controller, and a transfer would have hung up the caller": (
+        500110,
+        (),
+    ),
+    "the same; it only stood still": (500322, ()),
     "a caller was held back after a bridge that came to nothing, and the checker was surprised": (
         603418,
         ALL,

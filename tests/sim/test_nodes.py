@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from sim.cluster import Cluster
+from sim.cluster import SECOND, Cluster
 from sim.test_picture import bring_up_to_date
 from sim.world import ANSWERS, IGNORES, agent, everybody, queue
 
@@ -490,6 +490,42 @@ def test_callers_whom_a_switch_brings_back_are_known_to_the_next_run_too():
     cluster.run(60)
     assert len(cluster.all("call-offered")) == 2, "nobody is new"
     assert not cluster.all("invariant-violated")
+
+
+def test_callers_whom_a_switch_brings_back_that_died_together_with_the_controller_have_their_places():
+    """The power failed; the switch was up before the controller, and `sofia recover` came after both."""
+    cluster = two_agents()
+    first, second = two_wait(cluster)
+    entered = [line.entered_us for line in cluster.engine.view(cluster.now_us).calls]
+    cluster.sites["fs1"].switch.restart()
+    cluster.now_us += 90 * SECOND
+    cluster.restart()
+    cluster.run(5)
+    assert [r.call for r in cluster.all("call-lost")] == [first, second]
+
+    for uuid in (second, first):
+        cluster.bring_back("fs1", uuid)
+        cluster.run(1)
+
+    lines = cluster.engine.view(cluster.now_us).calls
+    assert [(line.id, line.entered_us) for line in lines] == list(zip((first, second), entered, strict=True))
+    cluster.run(60)
+    assert len(cluster.all("call-offered")) == 2, "nobody is new"
+    assert not cluster.all("invariant-violated")
+
+
+def test_callers_who_hung_up_while_no_controller_ran_are_not_waited_for():
+    cluster = two_agents()
+    first, _second = two_wait(cluster)
+    for leg in list(cluster.sites["fs1"].switch.legs.values()):
+        cluster.sites["fs1"].switch.hang_up(leg, "NORMAL_CLEARING")
+    cluster.now_us += 90 * SECOND
+    cluster.sites["fs1"].switch.run_until(cluster.now_us)
+
+    cluster.restart()
+
+    assert not cluster.engine._state.reach.given_up
+    assert first in {r.call for r in cluster.all("call-lost")}
 
 
 def test_a_switch_that_brings_nobody_back_is_not_waited_for_for_ever():

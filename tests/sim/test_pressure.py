@@ -48,11 +48,14 @@ class Timed(World):
     def carry_out(self, outcome):
         self.timed = getattr(self, "timed", [])
         self.timed += [(self.now_us, action) for action in outcome.actions]
+        self.asked_for = [*getattr(self, "asked_for", ()), *outcome.doubts]
         super().carry_out(outcome)
 
 
 def test_the_switch_s_own_words_tell_what_it_takes():
-    assert Capacity.from_status(STATUS) == Capacity(300, 5000, 7)
+    assert Capacity.from_status(STATUS) == Capacity(300, 5000, 7, 1_000_000)
+    up = "UP 1 year, 2 days, 1 hour, 0 minutes, 3 seconds, 874 milliseconds, 618 microseconds"
+    assert Capacity.from_status(up).up_us == (((365 + 2) * 24 + 1) * 3600 + 3) * SECOND
     assert Capacity.from_status("-ERR") == Capacity()
 
 
@@ -133,6 +136,26 @@ def test_a_throttling_switch_blames_nobody_and_the_caller_keeps_the_place():
     assert len(world.all("call-answered")) == 4, "everybody is served in the end"
     answered = [r.call for r in world.all("call-answered")]
     assert answered == [call.uuid for call in callers], "in the order in which they came"
+
+
+def test_a_limit_that_an_operator_lowers_is_asked_for_when_the_switch_refuses_and_then_kept():
+    world = Timed(office(1))
+    fill(world)
+    world.switch.sessions_per_second = 1
+
+    world.call()
+    world.call()
+    world.run(0.5)
+    assert world.all("node-throttled")
+    assert NODE in world.asked_for
+
+    world.run(20)
+    world.switch.max_sessions = 0  # refuses on and on
+    world.call()
+    world.run(30)
+    assert len(world.asked_for) == 1, "to look costs a switch that is short something, too"
+    world.run(60)
+    assert len(world.asked_for) == 2
 
 
 def test_pauses_grow_while_the_switch_keeps_refusing_and_end_when_it_takes_calls_again():

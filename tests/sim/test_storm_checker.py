@@ -54,6 +54,11 @@ def callers_who_should_go_to_their_exit_are_left_in_silence(patch):
     patch.setattr(exits, "go", lambda _state, _call: None)
 
 
+@plant("I1", 2)
+def who_talks_is_no_longer_kept_once_the_dead_man_has_let_go_of_them(patch):
+    patch.setattr(talk, "keep", lambda _state, _call, _dump: None)
+
+
 @plant("I2")
 def a_callers_end_is_taken_up_too_late(patch):
     gone = callers.gone

@@ -38,13 +38,7 @@ def take_up(state: State, node: str, dump: Event, past: CallMemory | None, partn
         return
     counted = anew or (of_leg is not None and of_leg.counted)
     talks = of_leg is not None and of_leg.standing == "talking"
-    if of_leg is not None and of_leg.standing in ("talking", "parted"):  # parted for all that we knew
-        since_us = of_leg.talk_since_us
-    else:
-        # The stamp is in whole seconds, and the agent may have come from another caller meanwhile.
-        stamped_us = 0 if anew else stamp.answered_us
-        since_us = max(stamped_us or state.now_us, state.router.agent(agent_id).idle_since_us)
-    since_us = max(entered_us, min(since_us, state.now_us))
+    since_us = _since_us(state, of_leg, 0 if anew else stamp.answered_us, agent_id, entered_us)
     if not books.is_free(state, agent_id):  # the agent is another caller's by now
         books.leave_to_others(state, uuid, past)
         channels.with_others(call, dump)
@@ -59,6 +53,7 @@ def take_up(state: State, node: str, dump: Event, past: CallMemory | None, partn
     offer.hold_since_us = state.now_us if partner.get("Channel-Call-State") == "HELD" else None
     offer.recording = True  # it runs already where the queue wants one
     call.phase, call.winner = Phase.TALKING, offer
+    talk.keep(state, call, dump)
     if past is not None and not talks and seal.agent in past.offers:
         past.offers.pop(seal.agent)
         talk.note_taken(state, offer)
@@ -74,6 +69,18 @@ def take_up(state: State, node: str, dump: Event, past: CallMemory | None, partn
     state.note(
         OfferTakenUp, node, call=uuid, queue=queue.name, agent=seal.agent, attempt=seal.attempt, talking=True
     )
+
+
+def _since_us(
+    state: State, of_leg: CallMemory | None, stamped_us: int, agent_id: int, entered_us: int
+) -> int:
+    """When the conversation began, by the books or by the channel's stamp."""
+    if of_leg is not None and of_leg.standing in ("talking", "parted"):  # parted for all that we knew
+        since_us = of_leg.talk_since_us
+    else:
+        # The stamp is in whole seconds, and the agent may have come from another caller meanwhile.
+        since_us = max(stamped_us or state.now_us, state.router.agent(agent_id).idle_since_us)
+    return max(entered_us, min(since_us, state.now_us))
 
 
 def _over(state: State, call: Call, queue: Queue, entered_us: int, *, anew: bool) -> Stay:

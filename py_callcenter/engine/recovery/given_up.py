@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Container
 from collections.abc import Set as AbstractSet
+from typing import Final
 
 from py_callcenter.engine.memory import GIVEN_UP_FOR_US, OUT_OF_SIGHT, CallMemory
 from py_callcenter.engine.state import GivenUp, State
+
+ROUNDED_US: Final = 1_000_000
+"""A switch tells whole seconds of its age."""
 
 
 def give_up(state: State, node: str) -> None:
@@ -16,6 +21,19 @@ def give_up(state: State, node: str) -> None:
             entered_us = call.first_us if call.stay is None else call.stay.entered_us
             calls[call.uuid] = GivenUp(call.stays, entered_us, call.attempts)
     calls.update({uuid: entry(past) for uuid, past in state.past.items() if past.node == node})
+
+
+def died_with_their_switch(state: State, node: str, live: Container[str]) -> None:
+    """A start finds a switch that has begun anew since anybody looked (both lost power, say), with none of
+    the calls that the books have open there. It may have them again later.
+    """
+    pace = state.paces.get(node)
+    past = {uuid: call for uuid, call in state.past.items() if call.node == node}
+    if not past or pace is None or not pace.capacity.up_us or any(uuid in live for uuid in past):
+        return
+    began_us = state.now_us - pace.capacity.up_us - ROUNDED_US
+    if any(call.entered_us < began_us for call in past.values()):
+        give_up(state, node)
 
 
 def entry(past: CallMemory) -> GivenUp:

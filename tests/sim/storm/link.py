@@ -56,6 +56,7 @@ LIMITS = Limits()
 TIMINGS = Timings()
 KEEPALIVE_US = 19 * SECOND
 """10 s until the first probe, three of them 3 s apart (`esl.connection`)."""
+STOOD_STILL_US = round(TIMINGS.canary_s * (1 + TIMINGS.canaries_missed) * SECOND)
 CANARIES_US = 20 * SECOND
 """Canaries fly while a cable or its events have a fault, and so long after it; else each would come back."""
 
@@ -105,6 +106,7 @@ class Link:
         self._poke_wanted = False
         self._armed = False
         """The dead man's switch; it stays unarmed where nothing can happen to the controller."""
+        self._watched_us = centre.now_us
         self._uneasy_us = 0
         """Until when the canaries fly."""
         self._sight = Sight(TIMINGS, self._clock)
@@ -518,9 +520,17 @@ class Link:
         if self.stopped:
             return
         self.centre.at(self.centre.now_us + SECOND, self._watch)
-        if self.centre.paused or not self.centre.restless:
-            return
         now_us = self.centre.now_us
+        if self.centre.paused:
+            return
+        stood_still = now_us - self._watched_us > STOOD_STILL_US
+        self._watched_us = now_us
+        if not self.centre.restless:
+            return
+        if stood_still:  # our own silence is none of the switch's, but it may have had too much to say
+            self.canaries.forget()
+            self.request_resync()
+            return
         for slot in self._slots:
             line = slot.line
             if line is None:

@@ -30,6 +30,7 @@ PHANTOM_CALM_US: Final = SECOND
 LOADING_US: Final = 300_000
 """A process takes longer than that to load, and here none."""
 GHOST_CALM_US: Final = 2 * SECOND
+KEPT_US: Final = 5 * SECOND
 STUCK_CALM_US: Final = 15 * SECOND
 BUSY: Final = frozenset({"reserved", "receiving", "in_a_queue_call"})
 RECOVER_US: Final = round(4.5 * SECOND)
@@ -309,6 +310,8 @@ class Rules:
             where = self._place(caller)
             if where:
                 self.well("I1", caller.uuid)
+                if where == "talking":
+                    self._kept(caller, now)
                 continue
             age_us = self.aged("I1", caller.uuid, caller.node, now)
             calm = self.centre.health.calm(caller.node, now, LOST_CALM_US)
@@ -316,6 +319,17 @@ class Rules:
                 self.broken(
                     "I1", caller.uuid, f"caller {caller.uuid} is in no queue, with nobody and nowhere"
                 )
+
+    def _kept(self, caller: Caller, now: int) -> None:
+        """Also whoever talks with the agent whom we gave them, when the two are parted by a transfer or by the
+        agent.
+        """
+        other, key = caller.leg.partner, f"{caller.uuid} kept"
+        given = other is not None and other.uuid == caller.leg.values.get("cc_agent_uuid")
+        if not given or caller.leg.is_true("park_after_bridge"):
+            self.well("I1", key)
+        elif self.aged("I1", key, caller.node, now) > KEPT_US:
+            self.broken("I1", key, f"caller {caller.uuid} would be hung up with the agent's leg")
 
     def _place(self, caller: Caller) -> str:
         leg = caller.leg
