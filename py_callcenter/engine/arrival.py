@@ -8,6 +8,7 @@ from typing import Final
 
 from py_callcenter._router import Event, SkillError
 from py_callcenter.config import Queue
+from py_callcenter.engine import looks
 from py_callcenter.engine.calls import Call, Stay, Wishes
 from py_callcenter.engine.records import IgnoredWish, WishIgnored
 from py_callcenter.engine.regulars import LostPlace
@@ -92,19 +93,51 @@ def _agent_to_wait_for(state: State, call: Call, stay: Stay) -> tuple[int | None
 
 
 def earlier_us(state: State, call: Call, queue: Queue, event: Event) -> int:
-    """Time before this queue leg that counts as wait, by the queue's `time-base-score`."""
+    """Time before this queue leg that counts as wait: what they bring along, or more by the queue's
+    `time-base-score`.
+    """
+    found_us = max(_brought_us(state, call, event), _base_us(state, call, queue, event))
+    return min(found_us, LONGEST_EARLIER_US)
+
+
+def _brought_us(state: State, call: Call, event: Event) -> int:
+    """The wait before the talk out of which a caller was sent into a queue, by a phone or any program; 0 for
+    all who come otherwise: from an exit, or moved while they waited.
+    """
+    stay = call.stay
+    if stay is not None:
+        return stay.waited_us(state.now_us) if stay.met else 0
+    # It happened while nobody of us was there: the channel tells of it.
+    talked = event.get("variable_cc_agent_bridged") == "true"
+    by_an_exit = bool(event.get("variable_cc_queue_terminated_epoch"))
+    return read_earlier(state, event) if talked and not by_an_exit else 0
+
+
+def _base_us(state: State, call: Call, queue: Queue, event: Event) -> int:
     match queue.time_base_score:
         case "system":
             answered_us = event.get("Caller-Channel-Answered-Time") or ""
             if not answered_us.isascii() or not answered_us.isdecimal() or len(answered_us) > 17:
                 return 0
             # Both by the switch's clock.
-            found_us = event.timestamp_us - int(answered_us) if int(answered_us) else 0
+            return event.timestamp_us - int(answered_us) if int(answered_us) else 0
         case "first-queue":
-            found_us = state.now_us - call.first_us
+            return state.now_us - call.first_us
         case _:
-            found_us = 0
-    return max(0, min(found_us, LONGEST_EARLIER_US))
+            return 0
+
+
+def seal_earlier(state: State, call: Call, earlier_us: int) -> str:
+    """What is stamped as the wait before this queue leg; from a talk on, with that of the leg."""
+    return f"{earlier_us}/{state.sealer.seal('earlier', call.uuid, earlier_us)}" if earlier_us else ""
+
+
+def read_earlier(state: State, event: Event) -> int:
+    """The earlier wait as stamped before a restart of ours; 0 without our seal."""
+    number, _, tag = (event.get("variable_cc_earlier") or "").partition("/")
+    earlier_us = looks.number_in(number)
+    good = bool(earlier_us) and state.sealer.holds(tag, "earlier", event.unique_id, earlier_us)
+    return earlier_us if good else 0
 
 
 def resume(state: State, call: Call, queue: Queue) -> int | None:

@@ -78,7 +78,7 @@ def arrived(state: State, node: str, event: Event) -> None:
         )  # the conversation ended while nobody of us was there
     else:
         if stamped:
-            resumed, earlier_us = None, read_earlier(state, event)
+            resumed, earlier_us = None, arrival.read_earlier(state, event)
         else:
             resumed = arrival.resume(state, call, queue)
             earlier_us = arrival.earlier_us(state, call, queue, event) if resumed is None else resumed
@@ -265,23 +265,11 @@ def stamps_of(state: State, call: Call, stay: Stay) -> tuple[tuple[str, str], ..
         ("cc_entered_us", str(stay.entered_us)),
         ("cc_queue_joined_epoch", str(stay.entered_us // 1_000_000)),
         ("cc_attempt", str(max(1, call.attempts))),
-        ("cc_earlier", _seal_earlier(state, call, stay.earlier_us)),
+        ("cc_earlier", arrival.seal_earlier(state, call, stay.earlier_us)),
         ("cc_epoch", str(state.epoch)),
         ("cc_source", moves.stamp(call)),
         ("cc_tag", tag),
     )
-
-
-def _seal_earlier(state: State, call: Call, earlier_us: int) -> str:
-    return f"{earlier_us}/{state.sealer.seal('earlier', call.uuid, earlier_us)}" if earlier_us else ""
-
-
-def read_earlier(state: State, event: Event) -> int:
-    """The earlier wait as stamped before a restart of ours; 0 without our seal."""
-    number, _, tag = (event.get("variable_cc_earlier") or "").partition("/")
-    earlier_us = looks.number_in(number)
-    good = bool(earlier_us) and state.sealer.holds(tag, "earlier", event.unique_id, earlier_us)
-    return earlier_us if good else 0
 
 
 def gone(state: State, call: Call, cause: str, *, lost: bool = False) -> None:

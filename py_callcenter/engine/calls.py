@@ -151,12 +151,22 @@ class Stay:
     """Still in the core's queue."""
     earlier_us: int = 0
     """Wait before this queue leg that counts in the order."""
+    over_us: int = 0
+    """When the wait was over; 0 while it lasts."""
+    met: bool = False
+    """Somebody talks or talked with the caller since, and no exit has come after that: who is sent into a
+    queue now brings the wait along.
+    """
     resumed: bool = False
     """It is that of a place lost a moment ago."""
     astray: bool = False
     """The caller is offered to nobody, for nobody knows where they are (`holds.lose`)."""
     stays_for: object = None
     """The order to divert this queue (`divert.Divert`) that has brought them back to it, and leaves them."""
+
+    def waited_us(self, now_us: int) -> int:
+        """The wait so far, that before this queue leg included; the time of a talk is none."""
+        return max(0, (self.over_us or now_us) - self.entered_us) + self.earlier_us
 
 
 WISH_OVER: Final = (("cc_preferred_agent", ""), ("cc_meant", ""))

@@ -56,6 +56,8 @@ def leave(state: State, call: Call, reason: LeftReason | None, to: Exit, *, key:
     if stay is not None and stay.open and reason is not None:
         note_left(state, call, stay, reason, str(to), key=key)
         out_of_core(state, call, stay, gave_up=reason == "exit-key")
+    if stay is not None:
+        stay.met, stay.over_us = False, stay.over_us or state.now_us
     call.phase = Phase.LEAVING
     state.touch(call)
     call.exit, call.exit_tries = to, 0

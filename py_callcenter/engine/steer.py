@@ -49,13 +49,12 @@ def move(state: State, call_id: str, queue_name: str, *, keep_wait: bool) -> Non
         raise NotNow(f"the caller waits in queue `{queue.name}` already")
     if 0 < queue.max_callers <= state.router.calls_waiting(state.queue_ids[queue.name]):
         raise NotNow(f"queue `{queue.name}` is full")
-    waited_us = state.now_us - stay.entered_us + stay.earlier_us
+    earlier_us = stay.waited_us(state.now_us) if keep_wait else 0
     exits.note_left(state, call, stay, "moved", queue.name)
     if not call.wishes.moh_override and queue.moh_sound != stay.queue.moh_sound:
         music.stop(state, call)
     exits.out_of_core(state, call, stay)
     state.act(SetVariables(call.node, call.uuid, (("cc_queue", queue.name),)))
-    earlier_us = waited_us if keep_wait else 0
     callers.enter(state, call, queue, state.now_us, earlier_us=earlier_us, sent=True)
     if stay.astray:
         holds.lose(state, call)

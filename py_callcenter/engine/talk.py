@@ -79,6 +79,7 @@ def _begin(state: State, call: Call, offer: Offer, leg: Leg) -> None:
     leg.created = leg.answered = True
     state.router.bridged(state.now_us, offer.id)
     close_stay(state, call)
+    offer.stay.met = True
     offer.state = OfferState.TALKING
     offer.leg_back = False  # of one that stays up, a look within the bridge shows it parked
     offer.talk_leg = leg.uuid
@@ -126,6 +127,7 @@ def _talking(state: State, offer: Offer) -> tuple[tuple[str, str], ...]:
         ("cc_agent_bridged", "true"),
         ("cc_cause", "answered"),
         ("cc_queue_answered_epoch", str(state.now_us // 1_000_000)),
+        ("cc_earlier", arrival.seal_earlier(state, offer.call, offer.stay.waited_us(state.now_us))),
         *offer.call.wishes.of_ours,
     )
 
@@ -167,7 +169,7 @@ def close_stay(state: State, call: Call) -> None:
     """The caller is no longer in the core's queue."""
     stay = call.stay
     if stay is not None and stay.open:
-        stay.open = False
+        stay.open, stay.over_us = False, state.now_us
         state.waiting.pop(stay.caller_id, None)
         state.stop_timer(stay.wait_timer)
         state.stop_timer(stay.no_agent_timer)
@@ -288,6 +290,7 @@ def _handed_over(state: State, call: Call, offer: Offer) -> None:
     music.stop(state, call)
     state.stop_timer(offer.watchdog)
     state.stop_timer(call.settle_timer)
+    waited_us = 0 if call.stay is None else call.stay.waited_us(state.now_us)
     call.stays += 1
     call.stay = Stay(
         queue=offer.stay.queue,
@@ -296,6 +299,9 @@ def _handed_over(state: State, call: Call, offer: Offer) -> None:
         index=call.stays,
         entered_us=state.now_us,
         priority=call.wishes.priority,
+        earlier_us=waited_us,
+        over_us=state.now_us,
+        met=True,
         open=False,
     )
     offer.stay.offers.pop(offer.id, None)
@@ -367,6 +373,8 @@ def _joined_with_stranger(state: State, offer: Offer) -> None:
 
 def _taken_elsewhere(state: State, call: Call) -> None:
     """Bridged with a leg that isn't ours: an attended or outside transfer, or another program (race R6)."""
+    if call.stay is not None:
+        call.stay.met = True
     if call.phase is Phase.LEAVING:
         return
     _let_go(state, call)

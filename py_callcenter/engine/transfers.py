@@ -86,8 +86,7 @@ def _leave_queue(state: State, call: Call, stay: Stay, onward: Onward) -> None:
 
 
 def _way(state: State, call: Call, stay: Stay, target: Destination, *, keep_wait: bool) -> Onward:
-    until_us = call.winner.talk_since_us if call.winner is not None else state.now_us
-    earlier_us = max(0, until_us - stay.entered_us) + stay.earlier_us if keep_wait else 0
+    earlier_us = stay.waited_us(state.now_us) if keep_wait else 0
     match target.kind:
         case "queue":
             queue = state.queues.get(target.name)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from py_callcenter._router import Event
 from py_callcenter.config import Queue
-from py_callcenter.engine import agent_legs, standby, talk
+from py_callcenter.engine import agent_legs, arrival, standby, talk
 from py_callcenter.engine.actions import SetVariables
 from py_callcenter.engine.calls import Call, Leg, OfferState, Phase, Stay
 from py_callcenter.engine.looks import offer_seal, partner_of, stamp_of
@@ -32,7 +32,7 @@ def take_up(state: State, node: str, dump: Event, past: CallMemory | None, partn
     anew = uuid in state.reach.given_up.get(node, ())
     if of_leg is None:
         call.stays = max(call.stays, stamp.leg)
-    stay = call.stay = None if queue is None else _over(state, call, queue, entered_us, anew=anew)
+    stay = call.stay = None if queue is None else _over(state, call, queue, entered_us, dump, anew=anew)
     if partner is None or seal is None or not ours or queue is None or stay is None or agent_id is None:
         _take_up_with_others(state, call, dump, past)
         return
@@ -43,12 +43,12 @@ def take_up(state: State, node: str, dump: Event, past: CallMemory | None, partn
         books.leave_to_others(state, uuid, past)
         channels.with_others(call, dump)
         return
+    _wait_led_to(stay, since_us if seal.call == uuid and not anew else entered_us)
     offer_id = state.router.adopt_conversation(state.now_us, agent_id, since_us=since_us, counted=counted)
     leg = Leg(partner.unique_id, created=True, answered=True, described=agent_legs.is_described(partner))
     stands = standby.is_sealed(state, partner)
     offer = phones.offer_again(state, offer_id, (call, stay), seal, [leg], standing=stands)
-    offer.state = OfferState.TALKING
-    offer.job_done = True
+    offer.state, offer.job_done = OfferState.TALKING, True
     offer.talk_leg, offer.talk_since_us = leg.uuid, since_us
     offer.hold_since_us = state.now_us if partner.get("Channel-Call-State") == "HELD" else None
     offer.recording = True  # it runs already where the queue wants one
@@ -83,7 +83,7 @@ def _since_us(
     return max(entered_us, min(since_us, state.now_us))
 
 
-def _over(state: State, call: Call, queue: Queue, entered_us: int, *, anew: bool) -> Stay:
+def _over(state: State, call: Call, queue: Queue, entered_us: int, dump: Event, *, anew: bool) -> Stay:
     """The queue leg that led to the conversation."""
     call.stays = max(1, call.stays + anew)
     return Stay(
@@ -93,8 +93,17 @@ def _over(state: State, call: Call, queue: Queue, entered_us: int, *, anew: bool
         index=call.stays,
         entered_us=entered_us,
         priority=call.wishes.priority,
+        earlier_us=arrival.read_earlier(state, dump),
+        # Stamped at the answer, the earlier wait has that of this queue leg in it.
+        over_us=entered_us if dump.get("variable_cc_agent_bridged") == "true" else state.now_us,
+        met=True,
         open=False,
     )
+
+
+def _wait_led_to(stay: Stay, since_us: int) -> None:
+    """What counts of the wait before this conversation, also when what was stamped at the answer is lost."""
+    stay.earlier_us, stay.over_us = max(stay.earlier_us, since_us - stay.entered_us), stay.entered_us
 
 
 def _take_up_with_others(state: State, call: Call, dump: Event, past: CallMemory | None) -> None:

@@ -7,7 +7,7 @@ from dataclasses import replace
 from py_callcenter._router import Event
 from py_callcenter.config import Exit, Queue
 from py_callcenter.config.rules import RuleError, parse_exit
-from py_callcenter.engine import callers, exits, moves, talk
+from py_callcenter.engine import arrival, callers, exits, moves, talk
 from py_callcenter.engine.actions import SetVariables
 from py_callcenter.engine.calls import Call
 from py_callcenter.engine.looks import application, is_parked, stamp_of
@@ -42,11 +42,11 @@ def take_up(state: State, node: str, dump: Event, past: CallMemory | None, asked
         case "waiting" if same and not anew:
             call.stays -= uuid not in state.reach.given_up.get(node, ())
             entered_us = channels.entered_us(state, node, uuid, past, stamp_of(dump).entered_us)
-            earlier_us = callers.read_earlier(state, dump)
+            earlier_us = arrival.read_earlier(state, dump)
             callers.enter(state, call, queue, entered_us, counted=True, earlier_us=earlier_us, shown=dump)
         case "waiting" if past is not None:
             books.note_left(state, uuid, past, "transferred")
-            callers.enter(state, call, queue, state.now_us)
+            _enter_anew(state, call, queue, dump)
         case "left" if (
             past is not None and same and not anew and not dump.get("variable_cc_queue_terminated_epoch")
         ):
@@ -54,7 +54,13 @@ def take_up(state: State, node: str, dump: Event, past: CallMemory | None, asked
         case "talking" | "parted" if same and not (past is not None and (past.transferred or anew)):
             exits.leave(state, call, None, queue.after_call)
         case _:
-            callers.enter(state, call, queue, state.now_us)
+            _enter_anew(state, call, queue, dump)
+
+
+def _enter_anew(state: State, call: Call, queue: Queue, dump: Event) -> None:
+    """Another queue leg than the one before, as if we had seen them come."""
+    earlier_us = arrival.earlier_us(state, call, queue, dump)
+    callers.enter(state, call, queue, state.now_us, earlier_us=earlier_us)
 
 
 def _stood(dump: Event, past: CallMemory | None) -> Standing:
