@@ -30,7 +30,7 @@ from py_callcenter.app.secrets import Keys, forget_seals
 from py_callcenter.app.traces import Traces
 from py_callcenter.config import Change, Config, Exit, difference
 from py_callcenter.engine import Action, AnyRecord, Engine, Outcome, View
-from py_callcenter.engine.actions import AskApplication, Look, Probe
+from py_callcenter.engine.actions import AskApplication, AskMark, Look, Probe
 from py_callcenter.engine.memory import Memory
 from py_callcenter.engine.transfers import Destination
 from py_callcenter.engine.watch import Changes
@@ -177,6 +177,9 @@ class Controller:
 
     def on_application(self, action: AskApplication, application: str) -> None:
         self._input(self.engine.on_application, action, application)
+
+    def on_mark(self, action: AskMark, mark: str) -> None:
+        self._input(self.engine.on_mark, action, mark)
 
     def on_sync(self, node: str, dumps: list[Event], _core_uuid: str, restarted: bool) -> None:
         """A restarted switch has none of our channels, or has brought them back; its dumps say which."""

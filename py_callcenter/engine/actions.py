@@ -127,6 +127,16 @@ class AskApplication:
     uuid: str
 
 
+@value
+class AskMark:
+    """Ask whether a caller's channel lives, and by which transfer or bridge it came where it is (`moves`); the
+    answer comes back through `Engine.on_mark`.
+    """
+
+    node: str
+    uuid: str
+
+
 Action = (
     Originate
     | Bridge
@@ -139,4 +149,5 @@ Action = (
     | Probe
     | Look
     | AskApplication
+    | AskMark
 )

@@ -1,5 +1,6 @@
 """Asking the switch about every channel that it may have told us of, a few a second; so a lost event is made
-good.
+good. The question about a caller asks as well by which transfer or bridge they came where they are: whoever was
+sent elsewhere, and nothing told so, is looked at.
 
 A channel that the switch doesn't know may be hanging up just now, its HANGUP on the way (freeswitch-esl.md
 2.1). So it is asked about again a few seconds later; only when nothing was told by then, it is gone.
@@ -9,8 +10,8 @@ from __future__ import annotations
 
 from typing import Final
 
-from py_callcenter.engine import callers, events, looks, outside, standby, strangers, sweep
-from py_callcenter.engine.actions import Probe
+from py_callcenter.engine import callers, events, looks, moves, outside, pacing, standby, strangers, sweep
+from py_callcenter.engine.actions import AskMark, Probe
 from py_callcenter.engine.calls import Phase
 from py_callcenter.engine.records import EndMissed
 from py_callcenter.engine.state import State
@@ -19,6 +20,8 @@ STEP_US: Final = 1_000_000
 STEPS: Final = 30
 """One round over all channels takes so many steps, so a channel is asked about twice a minute."""
 AGAIN_US: Final = 3_000_000
+_NO_MARK: Final = "_undef_"
+_NO_CHANNEL: Final = "-ERR No such channel"
 _WITH_OTHERS: Final = frozenset({Phase.PARTED, Phase.AWAY, Phase.LEAVING})
 """In somebody else's care, who tells nothing of it, or on the way there, which may be into a queue."""
 
@@ -55,7 +58,7 @@ def _ask(state: State, uuid: str) -> None:
     call, offer = state.calls.get(uuid), state.legs.get(uuid)
     if call is not None:
         sweep.call(state, call)
-        state.act(Probe(call.node, uuid, audit=True))
+        state.act(AskMark(call.node, uuid))
     elif offer is not None:
         sweep.offer(state, offer)
         if not offer.legs[uuid].dead:
@@ -68,8 +71,24 @@ def _ask(state: State, uuid: str) -> None:
         strangers.ask(state, uuid)
 
 
-def answered(state: State, node: str, uuid: str, *, alive: bool) -> None:
-    """The answer to a question of the round."""
+def marked(state: State, node: str, uuid: str, mark: str) -> None:
+    """The answer to a question about a caller: the channel lives, and its mark is this."""
+    call = state.calls.get(uuid)
+    moved = call is not None and moves.unheard(call, "" if mark == _NO_MARK else mark)
+    answered(state, node, uuid, alive=True, moved=moved)
+
+
+def not_marked(state: State, node: str, uuid: str, error: str) -> None:
+    """There is no such channel; or the switch has its reasons not to say, and is asked for less."""
+    if error.startswith(_NO_CHANNEL):
+        pacing.hung_up(state, node, uuid)
+        answered(state, node, uuid, alive=False)
+    elif error.startswith("-"):  # the switch's own words
+        state.act(Probe(node, uuid, audit=True))
+
+
+def answered(state: State, node: str, uuid: str, *, alive: bool, moved: bool = False) -> None:
+    """The answer to a question of the round. `moved`: by its mark somebody sent the channel elsewhere."""
     suspected_us = state.round.suspects.pop(uuid, None)
     ours = (state.calls, state.legs, state.outside.channels, state.reach.standing_legs)
     known = any(uuid in where for where in ours)
@@ -77,9 +96,9 @@ def answered(state: State, node: str, uuid: str, *, alive: bool) -> None:
     if (
         alive
         and call is not None
-        and (call.phase in _WITH_OTHERS or (call.stay is not None and call.stay.astray))
+        and (moved or call.phase in _WITH_OTHERS or (call.stay is not None and call.stay.astray))
     ):
-        looks.ask(state, call)  # back in a queue, and the PARK that told so was lost?
+        looks.ask(state, call)  # back in a queue, or no longer there, and what told so was lost?
     if alive or not known:
         return
     if suspected_us is None or state.now_us - suspected_us < AGAIN_US:

@@ -31,7 +31,7 @@ from py_callcenter.engine import (
     why,
 )
 from py_callcenter.engine import resync as resynchronise
-from py_callcenter.engine.actions import Action, AskApplication, Kill, Look, Originate, Probe
+from py_callcenter.engine.actions import Action, AskApplication, AskMark, Kill, Look, Originate, Probe
 from py_callcenter.engine.capacity import Capacity
 from py_callcenter.engine.errors import UnknownCall, UnknownNode
 from py_callcenter.engine.events import HANDLERS, leg_gone
@@ -129,6 +129,14 @@ class Engine:
         """The answer to an `AskApplication`."""
         self._advance(now_us)
         strangers.told(self._state, action.node, action.uuid, application)
+        return self._finish()
+
+    def on_mark(self, action: AskMark, mark: str, now_us: int) -> Outcome:
+        """The answer to an `AskMark`, in the switch's words."""
+        late = self._advance(now_us)
+        audit.marked(self._state, action.node, action.uuid, mark)
+        if not late and self._state.is_still:
+            return self._pass()
         return self._finish()
 
     def resync(self, node: str, dumps: Iterable[Event], now_us: int) -> Outcome:

@@ -6,6 +6,7 @@ from typing import Final
 
 from py_callcenter.engine import (
     agent_legs,
+    audit,
     configure,
     consults,
     events,
@@ -20,6 +21,7 @@ from py_callcenter.engine import (
 from py_callcenter.engine.actions import (
     Action,
     AskApplication,
+    AskMark,
     Bridge,
     Look,
     Originate,
@@ -54,6 +56,8 @@ def failed(state: State, action: Action, error: str | None) -> None:
             agent_legs.not_described(state, state.legs[leg], leg, error)
         case AskApplication() if error is not None:
             strangers.not_told(state, action.uuid, error)
+        case AskMark() if error is not None:
+            audit.not_marked(state, action.node, action.uuid, error)
         case Look() if call is not None:
             state.start_timer(_AGAIN_US, looks.ask, call)
         case _:

@@ -40,6 +40,16 @@ def joined(call: Call, event: Event) -> str:
     return "" if mark == call.source else mark.partition(_BY_BRIDGE)[2]
 
 
+def unheard(call: Call, mark: str) -> bool:
+    """Whether a mark of the channel is one that nothing told us of: neither that of the PARK that we know of
+    nor that of the bridge with our agent.
+    """
+    if mark == call.source:
+        return False
+    other = mark.partition(_BY_BRIDGE)[2]
+    return call.winner is None or not other or other != call.winner.talk_leg
+
+
 def extension(event: Event) -> str:
     """The extension that a channel was sent to last, also when it never got there."""
     return event.get("Caller-Destination-Number") or ""

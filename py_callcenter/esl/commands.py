@@ -16,6 +16,7 @@ from py_callcenter.config import shapes
 from py_callcenter.engine.actions import (
     Action,
     AskApplication,
+    AskMark,
     Bridge,
     Device,
     Kill,
@@ -222,6 +223,10 @@ def _ask_application(action: AskApplication) -> bytes:
     return _seal(f"api uuid_getvar {identifier(action.uuid)} current_application")
 
 
+def _ask_mark(action: AskMark) -> bytes:
+    return _seal(f"api uuid_getvar {identifier(action.uuid)} transfer_source")
+
+
 # The type of the function depends on the type of the key, which `dict` can't say.
 _BUILDERS: Final[dict[type[object], tuple[str, Callable[..., bytes]]]] = {
     Originate: ("originate", _originate),
@@ -235,6 +240,7 @@ _BUILDERS: Final[dict[type[object], tuple[str, Callable[..., bytes]]]] = {
     Probe: ("uuid_exists", _probe),
     Look: ("uuid_dump", _look),
     AskApplication: ("uuid_getvar", _ask_application),
+    AskMark: ("uuid_getvar", _ask_mark),
 }
 
 

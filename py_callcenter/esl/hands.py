@@ -18,6 +18,7 @@ from py_callcenter._router import Event, EventError
 from py_callcenter.engine.actions import (
     Action,
     AskApplication,
+    AskMark,
     Bridge,
     Look,
     Originate,
@@ -144,6 +145,8 @@ class Hands:
                 self._looked(action, reply)
             elif isinstance(action, AskApplication):
                 self.app.on_application(action, reply.text)
+            elif isinstance(action, AskMark):
+                self.app.on_mark(action, reply.text)
 
     def _looked(self, action: Look, reply: Reply) -> None:
         try:

@@ -7,7 +7,7 @@ from enum import StrEnum
 from typing import Protocol
 
 from py_callcenter._router import Event
-from py_callcenter.engine.actions import Action, AskApplication, Look, Probe
+from py_callcenter.engine.actions import Action, AskApplication, AskMark, Look, Probe
 
 NOT_SENT = "not sent: no connection to the node"
 """`on_failure`'s text for an action that never left: it certainly didn't happen."""
@@ -41,6 +41,9 @@ class App(Protocol):
 
     def on_application(self, action: AskApplication, application: str) -> None:
         """The answer to an `AskApplication`."""
+
+    def on_mark(self, action: AskMark, mark: str) -> None:
+        """The answer to an `AskMark`, in the switch's words."""
 
     def on_sync(self, node: str, dumps: list[Event], core_uuid: str, restarted: bool) -> None:
         """All channels that could concern us. `restarted`: the switch is another run, all others are gone."""

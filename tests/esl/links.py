@@ -11,7 +11,7 @@ import gevent
 from esl.fake_server import FakeSwitch, wait_for
 
 from py_callcenter._router import Event
-from py_callcenter.engine.actions import Action, AskApplication, Device, Look, Originate, Probe
+from py_callcenter.engine.actions import Action, AskApplication, AskMark, Device, Look, Originate, Probe
 from py_callcenter.esl.node import NodeLink
 from py_callcenter.esl.port import State
 from py_callcenter.esl.settings import NodeSettings, Timings
@@ -33,6 +33,7 @@ class Recorder:
         self.probes: list[tuple[str, bool]] = []
         self.looks: list[tuple[str, str | None]] = []
         self.applications: list[tuple[str, str]] = []
+        self.marks: list[tuple[str, str]] = []
         self.syncs: list[tuple[list[str], str, bool]] = []
         self.states: list[State] = []
         self.story: list[str] = []
@@ -59,6 +60,9 @@ class Recorder:
 
     def on_application(self, action: AskApplication, application: str) -> None:
         self.applications.append((action.uuid, application))
+
+    def on_mark(self, action: AskMark, mark: str) -> None:
+        self.marks.append((action.uuid, mark))
 
     def on_probe(self, action: Probe, alive: bool) -> None:
         self.probes.append((action.uuid, alive))

@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from py_callcenter.engine.actions import (
+    AskMark,
     Bridge,
     Device,
     Kill,
@@ -84,6 +85,7 @@ def test_each_action_has_its_exact_bytes():
         Transfer("n", U1, "voicemail", "default"): f"api uuid_transfer {U1} voicemail XML default\n\n",
         Probe("n", U1): f"api uuid_exists {U1}\n\n",
         Look("n", U1): f"api uuid_dump {U1}\n\n",
+        AskMark("n", U1): f"api uuid_getvar {U1} transfer_source\n\n",
     }
     assert {action: commands.encode(action).decode() for action in expected} == expected
 
@@ -306,6 +308,7 @@ def test_an_id_is_one_word_of_ours(uuid):
         Kill("n", uuid, "NORMAL_CLEARING"),
         Probe("n", uuid),
         Look("n", uuid),
+        AskMark("n", uuid),
         Bridge("n", uuid, U1),
         Bridge("n", U1, uuid),
         Transfer("n", uuid, "x", "y"),
@@ -461,6 +464,7 @@ _actions = st.one_of(
     st.builds(Transfer, _text, st.just(U1), _text, _text),
     st.builds(Probe, _text, _text),
     st.builds(Look, _text, _text),
+    st.builds(AskMark, _text, _text),
     st.builds(
         Originate,
         node=_text,

@@ -10,7 +10,7 @@ from sim.world import ANSWERS, KEY, START_US, voicemail_plan
 from py_callcenter._router import Event, FrameParser, Router
 from py_callcenter.config import Config
 from py_callcenter.engine import Engine, Outcome
-from py_callcenter.engine.actions import Action, AskApplication, Look, Probe
+from py_callcenter.engine.actions import Action, AskApplication, AskMark, Look, Probe
 from py_callcenter.engine.capacity import Capacity
 from py_callcenter.engine.memory import Memory
 from py_callcenter.esl import commands
@@ -181,6 +181,8 @@ class Cluster:
             self.carry_out(self.engine.on_look(action, dump, self.now_us))
         elif isinstance(action, AskApplication) and not text.startswith("-ERR"):
             self.carry_out(self.engine.on_application(action, text, self.now_us))
+        elif isinstance(action, AskMark) and not text.startswith("-ERR"):
+            self.carry_out(self.engine.on_mark(action, text, self.now_us))
         elif action is not None and text.startswith(("-ERR", "-USAGE")):
             self.carry_out(self.engine.on_failure(action, text, self.now_us))
 

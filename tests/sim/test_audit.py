@@ -7,8 +7,8 @@ from sim.test_outside import channel
 from sim.world import MANUAL, NODE, World, agent, everybody, queue
 
 from py_callcenter.config import Node
-from py_callcenter.engine.actions import AskApplication, Probe
-from py_callcenter.sim import Dialplan, Step
+from py_callcenter.engine.actions import AskApplication, AskMark, Look, Originate, Probe
+from py_callcenter.sim import Call, Dialplan, Step
 
 pytestmark = pytest.mark.sim
 
@@ -102,15 +102,18 @@ def test_an_idle_centre_asks_nothing_and_a_busy_one_little():
         phone.behaviour = MANUAL
     world.run(600)
     assert not world.sent(Probe)
+    assert not world.sent(AskMark)
 
     world.carry_out(world.engine.set_agent_status("1000", "Logged Out", world.now_us))
     world.carry_out(world.engine.set_agent_status("1001", "Logged Out", world.now_us))
     calls = [world.call(number=str(number)) for number in range(60)]
     world.run(61)
 
-    asked = [probe.uuid for probe in world.sent(Probe)]
+    asked = [question.uuid for question in world.sent(AskMark)]
     assert {call.uuid for call in calls} == set(asked)
     assert len(asked) <= 3 * len(calls)
+    assert not world.sent(Probe)
+    assert not world.sent(Look)
 
 
 @pytest.mark.parametrize(
@@ -258,3 +261,70 @@ def test_an_agents_own_call_whose_end_is_lost_does_not_keep_them_busy():
     world.run(60)  # the switch doesn't know the channel any more, and nobody said so
 
     assert world.agent("1000").state == "waiting"
+
+
+def with_messages() -> Dialplan:
+    plan = Dialplan()
+    plan.add("message", Step("answer"), Step("playback", "/tones/voicemail.wav", seconds=900), Step("hangup"))
+    return plan
+
+
+LEAVES = ("CHANNEL_UNPARK", "PLAYBACK_STOP")
+MUSIC = pytest.mark.parametrize("music", ["", "local_stream://moh"], ids=["in silence", "with music"])
+
+
+def sent_on_unheard(music: str, where: str, *lost: str) -> tuple[World, Call]:
+    """Somebody at the console sends a waiting caller elsewhere, and nothing tells of it."""
+    queues = [queue(moh_sound=music), queue("billing", moh_sound=music)]
+    world = World(everybody(queues, [agent("1000")]), dialplan=with_messages())
+    world.phone("1000")
+    world.carry_out(world.engine.set_agent_status("1000", "On Break", world.now_us))
+    call = world.call()
+    world.run(5)
+    deaf_to(world, *LEAVES, *lost)
+    world.console(f"uuid_transfer {call.uuid} {where}")
+    world.run(0.5)
+    deaf_to(world)
+    assert not world.all("call-left"), "nobody knows yet"
+    return world, call
+
+
+@MUSIC
+def test_nobody_rings_for_a_waiting_caller_whom_an_operator_sent_elsewhere_unheard(music):
+    world, call = sent_on_unheard(music, "message")
+
+    world.run(59)
+    assert world.the("call-left").reason == "transferred"
+    world.carry_out(world.engine.set_agent_status("1000", "Available", world.now_us))
+    world.run(20)
+
+    assert not world.sent(Originate)
+    assert call.alive
+    assert world.agent("1000").state == "waiting"
+
+
+@MUSIC
+def test_a_waiting_caller_who_was_sent_to_another_queue_unheard_waits_there_within_a_minute(music):
+    world, call = sent_on_unheard(music, "queue_billing", "CHANNEL_PARK")
+
+    world.run(59)
+    assert [record.queue for record in world.all("queue-entered")] == ["support", "billing"]
+    world.carry_out(world.engine.set_agent_status("1000", "Available", world.now_us))
+    world.run(5)
+
+    assert world.talks_with(call) == "1000"
+
+
+def test_a_switch_that_does_not_say_where_a_caller_came_from_is_asked_whether_they_live():
+    """The answer is no proof that the channel is gone: `callcenter` may not ask for variables there."""
+    world = centre("1000")
+    world.carry_out(world.engine.set_agent_status("1000", "On Break", world.now_us))
+    call = world.call()
+    world.run(1)
+    world.swallow = lambda action: isinstance(action, AskMark)
+    for text in ("-ERR permission denied", None):
+        world.carry_out(world.engine.on_failure(AskMark(NODE, call.uuid), text, world.now_us))
+    world.run(60)
+
+    assert [probe.uuid for probe in world.sent(Probe)] == [call.uuid]
+    assert world.engine.view(world.now_us).calls

@@ -13,7 +13,7 @@ from typing import Any
 from py_callcenter._router import Event, FrameParser, Router
 from py_callcenter.config import Agent, Config, Queue, Tier
 from py_callcenter.engine import Engine, Outcome
-from py_callcenter.engine.actions import Action, AskApplication, Look, Probe
+from py_callcenter.engine.actions import Action, AskApplication, AskMark, Look, Probe
 from py_callcenter.engine.memory import Memory
 from py_callcenter.esl import commands
 from py_callcenter.esl.errors import CommandError
@@ -228,6 +228,8 @@ class World:
             self.carry_out(self.engine.on_look(action, dump, self.now_us))
         elif isinstance(action, AskApplication) and not text.startswith("-ERR"):
             self.carry_out(self.engine.on_application(action, text, self.now_us))
+        elif isinstance(action, AskMark) and not text.startswith("-ERR"):
+            self.carry_out(self.engine.on_mark(action, text, self.now_us))
         elif action is not None and text.startswith(("-ERR", "-USAGE")):
             self.failures.append((action, text))
             self.carry_out(self.engine.on_failure(action, text, self.now_us))

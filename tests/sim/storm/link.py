@@ -21,6 +21,7 @@ from py_callcenter.app.early import DEAD_MAN_S
 from py_callcenter.engine.actions import (
     Action,
     AskApplication,
+    AskMark,
     Bridge,
     Look,
     Originate,
@@ -222,6 +223,8 @@ class Link:
             self._tell(self.app.on_probe, action, reply.text == "true")
         elif isinstance(action, AskApplication):
             self._tell(self.app.on_application, action, reply.text)
+        elif isinstance(action, AskMark):
+            self._tell(self.app.on_mark, action, reply.text)
 
     def _tell(self, callback: Callable[..., None], *arguments: object) -> None:
         if not self.stopped:
