@@ -50,10 +50,11 @@ class Channels(Core):
         leg.unset("current_application_data", "current_application_response")
         leg.set("current_application", application)
         leg.set("current_application_data", data)
-        tail = line("Application", application)
-        if data:
-            tail += line("Application-Data", data)
-        self.fire(leg, "execute", tail=tail + line("Application-UUID", uuid))
+        tail = ""
+        if self.listeners("execute"):
+            shown = line("Application-Data", data) if data else ""
+            tail = line("Application", application) + shown + line("Application-UUID", uuid)
+        self.fire(leg, "execute", tail=tail)
         leg.set("current_application", application)
 
     def finish_app(self, leg: Leg) -> None:
@@ -64,11 +65,12 @@ class Channels(Core):
             self._complete(leg, application, data, uuid)
 
     def _complete(self, leg: Leg, application: str, data: str, uuid: str) -> None:
-        tail = line("Application", application)
-        if data:
-            tail += line("Application-Data", data)
-        response = leg.values.get("current_application_response", "_none_")
-        tail += line("Application-Response", response) + line("Application-UUID", uuid)
+        tail = ""
+        if self.listeners("complete"):
+            shown = line("Application-Data", data) if data else ""
+            response = leg.values.get("current_application_response", "_none_")
+            tail = line("Application", application) + shown + line("Application-Response", response)
+            tail += line("Application-UUID", uuid)
         self.fire(leg, "complete", tail=tail)
 
     # -- park

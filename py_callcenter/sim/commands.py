@@ -109,6 +109,7 @@ class Commands(Api):
 
     def _close(self, connection: Connection) -> None:
         connection.closed = True
+        self.subscriptions_changed()
         connection.queue.clear()
         self.connections.pop(connection.number, None)
         self.closed[connection.number] = connection
@@ -153,6 +154,7 @@ class Commands(Api):
     # -- events
 
     def _subscription(self, connection: Connection, word: str, arguments: str) -> str:
+        self.subscriptions_changed()
         if word == "event":
             return self._event(connection, arguments.split())
         if word == "nixevent":

@@ -28,6 +28,7 @@ class Core:
         self.wake_us = wake_us
         self.legs: dict[str, Leg] = {}
         self.connections: dict[int, Connection] = {}
+        self._listeners: dict[str, list[Connection]] = {}
         self.globals: dict[str, str] = {}
         self.letterhead = Letterhead(self.new_uuid(), name)
         self.sequence = self.random.randrange(1, 500_000)
@@ -96,9 +97,7 @@ class Core:
         self.sequence += 2  # the switch counts STATE and CALLSTATE events too, sent or not
         for observer in self.observers:
             observer(kind, leg)
-        name = NAMES[kind]
-        # As `Connection.wants`, spelt out: it is asked for each event of each leg.
-        takers = [c for c in self.connections.values() if (c.everything or name in c.names) and not c.closed]
+        takers = self.listeners(kind)
         if not takers:
             return
         text = (
@@ -108,7 +107,20 @@ class Core:
             + (leg.variable_lines() if variables else "")
             + tail
         )
-        self._deliver(Fired(name, "", text), takers)
+        self._deliver(Fired(NAMES[kind], "", text), takers)
+
+    def listeners(self, kind: str) -> list[Connection]:
+        """Whose subscription includes a leg's events of this kind; kept, for each event of each leg asks."""
+        known = self._listeners.get(kind)
+        if known is None:
+            name = NAMES[kind]
+            known = [connection for connection in self.connections.values() if connection.wants(name, "")]
+            self._listeners[kind] = known
+        return known
+
+    def subscriptions_changed(self) -> None:
+        """Other connections listen to other events from now on."""
+        self._listeners.clear()
 
     def announce(self, kind: str, lines: str, *, name: str = "", subclass: str = "", body: str = "") -> None:
         """Fire an event that belongs to no leg."""

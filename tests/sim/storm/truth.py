@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from sim.storm.rests import Rests, Wish
@@ -211,7 +212,7 @@ class Truth:
             self.workers[plan.name] = Worker(plan.name, "Available", now, now, now, stands=stands)
         self.rests.attach(centre)
         for node, switch in enumerate(centre.switches):
-            switch.observers.append(lambda kind, leg, node=node: self._saw(node, kind, leg))
+            switch.observers.append(partial(self._saw, node))
 
     # From the centre.
 
@@ -368,6 +369,8 @@ class Truth:
     # From the switches.
 
     def _saw(self, node: int, kind: str, leg: Leg) -> None:
+        if kind not in _TELLING:
+            return
         if leg.values.get("cc_standby"):
             self._stands(kind, leg)
         elif kind in {"create", "hangup"} and not leg.values.get("cc_offer"):
@@ -589,3 +592,5 @@ _STEPS = {
     "unbridge": Truth._unbridged,
     "hangup": Truth._hung_up,
 }
+_TELLING = frozenset({*_STEPS, "create"})
+"""Kinds of events that say something; more than half don't."""
