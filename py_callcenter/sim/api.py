@@ -9,7 +9,7 @@ from collections.abc import Callable
 from py_callcenter.sim import sip, tables
 from py_callcenter.sim.dialstrings import split_words
 from py_callcenter.sim.headers import to_json
-from py_callcenter.sim.legs import CAUSES, Leg
+from py_callcenter.sim.legs import CAUSES, Leg, is_taken
 from py_callcenter.sim.routing import Routing
 
 NO_CHANNEL = "-ERR No such channel!\n"
@@ -94,8 +94,8 @@ class Api(Routing):
             return NO_CHANNEL + "-USAGE: <uuid> <var>=<value>;<var>=<value>...\n"
         for pair in pairs.split(";", MAX_PAIRS - 1):
             name, equals, value = pair.partition("=")
-            if equals and name:
-                leg.set_checked(name, value)
+            if equals and name and is_taken(value):
+                leg.set(name, value)
         return "+OK\n"
 
     def _api_uuid_getvar(self, text: str) -> str:

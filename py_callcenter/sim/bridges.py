@@ -58,12 +58,16 @@ class Bridges(Channels):
         self.after(PEER_LIMIT_US, self._peer_never_came, first, first.ticket)
 
     def _bond(self, leg: Leg, other: Leg) -> None:
-        leg.set("bridge_channel", other.profile.channel_name)
-        leg.set("bridge_uuid", other.uuid)
-        leg.set("signal_bond", other.uuid)
-        leg.set("original_destination_number", leg.profile.destination)
-        leg.set("original_caller_id_name", leg.profile.name)
-        leg.set("original_caller_id_number", leg.profile.number)
+        leg.set_all(
+            {
+                "bridge_channel": other.profile.channel_name,
+                "bridge_uuid": other.uuid,
+                "signal_bond": other.uuid,
+                "original_destination_number": leg.profile.destination,
+                "original_caller_id_name": leg.profile.name,
+                "original_caller_id_number": leg.profile.number,
+            }
+        )
 
     def new_profile(self, leg: Leg, why: str) -> None:
         source = f"{self.stamp_us // 1_000_000}:{self.new_uuid()}:{why}"
@@ -196,13 +200,17 @@ class Bridges(Channels):
     def _show(self, leg: Leg, other: Leg, name: str) -> None:
         number = other.profile.callee_number if leg.leads_bridge else other.profile.number
         old = (leg.values.get("last_sent_callee_id_name"), leg.values.get("last_sent_callee_id_number"))
-        leg.set("bridge_to", other.uuid)
-        leg.set("last_bridge_to", other.uuid)
-        leg.set("bridge_channel", other.profile.channel_name)
-        leg.set("bridge_uuid", other.uuid)
-        leg.set("signal_bond", other.uuid)
-        leg.set("last_sent_callee_id_name", name)
-        leg.set("last_sent_callee_id_number", number)
+        leg.set_all(
+            {
+                "bridge_to": other.uuid,
+                "last_bridge_to": other.uuid,
+                "bridge_channel": other.profile.channel_name,
+                "bridge_uuid": other.uuid,
+                "signal_bond": other.uuid,
+                "last_sent_callee_id_name": name,
+                "last_sent_callee_id_number": number,
+            }
+        )
         if old != (name, number):
             lead = (
                 line("Direction", "SEND")

@@ -165,6 +165,11 @@ class Profile:
         return self._names
 
 
+def is_taken(value: str) -> bool:
+    """Whether a variable may have this value when it comes from SIP: not with `${` in it."""
+    return "${" not in value
+
+
 @dataclass(slots=True)
 class Recording:
     """A recording under way on a leg."""
@@ -256,14 +261,20 @@ class Leg:
             lines[name] = f"variable_{name}: {quote(value)}\n"
 
     def set_checked(self, name: str, value: str) -> None:
-        """As `set`, but a value with `${` in it is refused (and the old one stays), as for all SIP text."""
-        if "${" not in value:
+        """As `set`, but only what `is_taken`; else the old value stays."""
+        if is_taken(value):
             self.set(name, value)
+
+    def set_all(self, variables: dict[str, str]) -> None:
+        """As `set` for several, in order."""
+        given = {name: value for name, value in variables.items() if value}
+        self.unset(*(self.values.keys() & variables.keys()))
+        self.values.update(given)
+        self._lines.update({name: f"variable_{name}: {quote(value)}\n" for name, value in given.items()})
 
     def set_encoded(self, values: dict[str, str], lines: dict[str, str]) -> None:
         """As `set` for several, with lines that were rendered before."""
-        for name in self.values.keys() & values.keys():
-            del self.values[name], self._lines[name]
+        self.unset(*(self.values.keys() & values.keys()))
         self.values.update(values)
         self._lines.update(lines)
 

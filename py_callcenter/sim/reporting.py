@@ -5,40 +5,49 @@ from __future__ import annotations
 import time
 
 from py_callcenter.sim.legs import Q850, Leg
-from py_callcenter.sim.sip import set_fixed
+from py_callcenter.sim.sip import Fixed
 
 _TIMES_ZERO = ("resurrect", "progress", "progress_media")
 
-_ZERO_RTP = tuple(
-    (f"rtp_audio_{name}", value)
-    for name, value in (
-        ("in_jitter_packet_count", "0"),
-        ("in_dtmf_packet_count", "0"),
-        ("in_cng_packet_count", "0"),
-        ("in_flush_packet_count", "0"),
-        ("in_largest_jb_size", "0"),
-        ("in_jitter_min_variance", "0.00"),
-        ("in_jitter_max_variance", "0.00"),
-        ("in_jitter_loss_rate", "0.00"),
-        ("in_jitter_burst_rate", "0.00"),
-        ("in_mean_interval", "0.00"),
-        ("in_flaw_total", "0"),
-        ("in_quality_percentage", "100.00"),
-        ("in_mos", "4.50"),
-        ("out_raw_bytes", "0"),
-        ("out_media_bytes", "0"),
-        ("out_packet_count", "0"),
-        ("out_media_packet_count", "0"),
-        ("out_skip_packet_count", "0"),
-        ("out_dtmf_packet_count", "0"),
-        ("out_cng_packet_count", "0"),
-        ("rtcp_packet_count", "0"),
-        ("rtcp_octet_count", "0"),
+_ZERO_RTP = Fixed(
+    *(
+        (f"rtp_audio_{name}", value)
+        for name, value in (
+            ("in_jitter_packet_count", "0"),
+            ("in_dtmf_packet_count", "0"),
+            ("in_cng_packet_count", "0"),
+            ("in_flush_packet_count", "0"),
+            ("in_largest_jb_size", "0"),
+            ("in_jitter_min_variance", "0.00"),
+            ("in_jitter_max_variance", "0.00"),
+            ("in_jitter_loss_rate", "0.00"),
+            ("in_jitter_burst_rate", "0.00"),
+            ("in_mean_interval", "0.00"),
+            ("in_flaw_total", "0"),
+            ("in_quality_percentage", "100.00"),
+            ("in_mos", "4.50"),
+            ("out_raw_bytes", "0"),
+            ("out_media_bytes", "0"),
+            ("out_packet_count", "0"),
+            ("out_media_packet_count", "0"),
+            ("out_skip_packet_count", "0"),
+            ("out_dtmf_packet_count", "0"),
+            ("out_cng_packet_count", "0"),
+            ("rtcp_packet_count", "0"),
+            ("rtcp_octet_count", "0"),
+        )
     )
 )
-_NO_RTP = tuple(
-    (f"rtp_audio_in_{name}", "0")
-    for name in ("raw_bytes", "media_bytes", "packet_count", "media_packet_count")
+_NO_RTP = Fixed(
+    *(
+        (f"rtp_audio_in_{name}", "0")
+        for name in ("raw_bytes", "media_bytes", "packet_count", "media_packet_count")
+    )
+)
+_CANCELLED = Fixed(
+    ("sip_hangup_disposition", "send_cancel"),
+    ("sip_invite_failure_status", "487"),
+    ("sip_invite_failure_phrase", "CANCEL"),
 )
 
 
@@ -52,22 +61,17 @@ def report(leg: Leg, now_us: int, stamp_us: int) -> None:
     _stamps(leg, stamp_us)
     _durations(leg, stamp_us)
     if leg.hangup_cause == "LOSE_RACE" and not leg.inbound:
-        set_fixed(leg, ("call_completed_elsewhere", "true"))
+        leg.set("call_completed_elsewhere", "true")
     answered = leg.profile.times.answered
     if not leg.bye_received and not leg.refused:
         if answered or leg.inbound:
-            set_fixed(leg, ("sip_hangup_disposition", "send_bye"))
+            leg.set("sip_hangup_disposition", "send_bye")
         else:
-            set_fixed(
-                leg,
-                ("sip_hangup_disposition", "send_cancel"),
-                ("sip_invite_failure_status", "487"),
-                ("sip_invite_failure_phrase", "CANCEL"),
-            )
+            _CANCELLED.set(leg)
     if answered:
-        set_fixed(leg, *_NO_RTP)
+        _NO_RTP.set(leg)
         leg.set("rtp_audio_in_skip_packet_count", str((now_us - answered) // 20_000))
-        set_fixed(leg, *_ZERO_RTP)
+        _ZERO_RTP.set(leg)
 
 
 def _stamp(us: int) -> str:
