@@ -48,23 +48,22 @@ class Commands(Api):
 
     def _work(self, connection: Connection) -> None:
         while not connection.blocked and not connection.closed:
-            connection.buffer = connection.buffer.lstrip(b"\n")
-            end = connection.buffer.find(b"\n\n")
-            if end < 0:
-                if len(connection.buffer) > MAX_COMMAND_BYTES:
+            buffer = connection.buffer = connection.buffer.lstrip(b"\n")
+            head, blank, rest = buffer.partition(b"\n\n")
+            if not blank:
+                if len(buffer) > MAX_COMMAND_BYTES:
                     self.cut(connection.number)
                 break
-            head, rest = connection.buffer[:end], connection.buffer[end + 2 :]
-            lines = head.decode("utf-8", "surrogateescape").split("\n")
-            headers = _headers(lines[1:])
-            length = int(headers.get("content-length", "0") or "0")
+            first, *lines = head.decode("utf-8", "surrogateescape").split("\n")
+            headers = _headers(lines)
+            length = int(headers.get("content-length", "0") or "0") if lines else 0
             if len(rest) < length:
                 break
             connection.buffer = rest[length:]
-            self.commands.append((connection.number, lines[0]))
+            self.commands.append((connection.number, first))
             connection.flush()
             body = rest[:length].decode("utf-8", "surrogateescape")
-            self._command(connection, lines[0].strip(), lines[1:], headers, body)
+            self._command(connection, first.strip(), lines, headers, body)
         if not connection.buffer:
             connection.flush()
 

@@ -6,13 +6,14 @@ import heapq
 import random
 from collections.abc import Callable
 from typing import Any
-from uuid import UUID
 
 from py_callcenter.sim.connections import Connection
 from py_callcenter.sim.headers import NAMES, Fired, Letterhead, line
 from py_callcenter.sim.legs import Leg
 
 TICK_US = 20_000  # the media tick; also the step of Event-Date-Timestamp
+_VERSION_4 = 4 << 76 | 2 << 62  # version and variant of RFC 9562, as `uuid.UUID` sets them
+_FREE_BITS = ~(15 << 76 | 3 << 62)
 
 
 class Core:
@@ -48,7 +49,9 @@ class Core:
 
     def after(self, delay_us: int, action: Callable[..., object], *arguments: Any) -> None:
         """Do something later; the same moment keeps the order of asking."""
-        self.at(self.now_us + max(delay_us, 0), action, *arguments)
+        self._order += 1
+        due_us = self.now_us + delay_us if delay_us > 0 else self.now_us
+        heapq.heappush(self._agenda, (due_us, self._order, action, arguments))
 
     def at(self, due_us: int, action: Callable[..., object], *arguments: Any) -> None:
         """Do something at a moment, at the earliest now."""
@@ -88,7 +91,9 @@ class Core:
 
     def new_uuid(self) -> str:
         """A random UUID out of the seed."""
-        return str(UUID(int=self.random.getrandbits(128), version=4))
+        number = self.random.getrandbits(128) & _FREE_BITS | _VERSION_4
+        text = f"{number:032x}"
+        return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
 
     # -- events
 
