@@ -10,7 +10,7 @@ from py_callcenter.engine import agents, breaks, outside, pacing, registrations,
 from py_callcenter.engine.calls import Wishes
 from py_callcenter.engine.errors import NotNow
 from py_callcenter.engine.memory import Memory
-from py_callcenter.engine.records import AgentElsewhere, AgentStatusChanged
+from py_callcenter.engine.records import AgentStatusChanged
 from py_callcenter.engine.recovery import awaited
 from py_callcenter.engine.state import State
 
@@ -132,8 +132,7 @@ def _begin(state: State, new: Iterable[Agent], statuses: Mapping[str, str], memo
         agents.set_status(state, agent.name, status, "initial", known=known)
         if was is not None:
             awaited.restore_agent(state, agent.name, was)
-            if was.elsewhere:  # who still has such a call is found anew
-                state.note(AgentElsewhere, agent=agent.name, elsewhere=False)
+            outside.restore(state, agent.name, elsewhere=was.elsewhere, count=was.elsewhere_by_hand)
     breaks.restore(state, memory)
     awaited.expect(state, memory)
 

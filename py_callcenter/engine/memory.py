@@ -45,9 +45,14 @@ class AgentMemory:
     """When they last logged in."""
     elsewhere: bool = False
     """They have a call that isn't the queues'."""
+    elsewhere_by_hand: int = 0
+    """So many of these were counted by somebody."""
     idle_since_us: int = 0
     rest_until_us: int = 0
     """End of the last wrap-up."""
+    failed: str = ""
+    """How the last offer came to nothing, if there was none since; the agent rests for that."""
+    failed_us: int = 0
     break_reason: str = ""
     """What they rest for; empty for none."""
     break_since_us: int = 0
@@ -149,6 +154,7 @@ class Memory:
             agent.login_us = max(0, agent.login_us - ahead_us)
             agent.idle_since_us = max(0, agent.idle_since_us - ahead_us)
             agent.rest_until_us = max(0, agent.rest_until_us - ahead_us)
+            agent.failed_us = max(0, agent.failed_us - ahead_us)
             agent.held_until_us = max(0, agent.held_until_us - ahead_us)
             agent.break_since_us = max(0, agent.break_since_us - ahead_us)
             agent.asked_us = max(0, agent.asked_us - ahead_us)
@@ -247,7 +253,8 @@ class Memory:
                 agent.break_overdue = True
 
     def elsewhere(self, record: Any) -> None:
-        self._agent(record).elsewhere = record.elsewhere
+        agent = self._agent(record)
+        agent.elsewhere, agent.elsewhere_by_hand = record.elsewhere, record.by_hand
 
     def entered(self, record: Any) -> None:
         """A queue leg begins, of a new call or of one that was in a queue before."""
@@ -274,7 +281,8 @@ class Memory:
         if call is not None:
             call.attempts = max(call.attempts, record.attempt)
             call.offers[record.agent] = record.attempt
-        self._agent(record).rung_on = record.node
+        agent = self._agent(record)
+        agent.rung_on, agent.failed = record.node, ""
 
     def offer_ended(self, record: Any) -> None:
         agent = self._agent(record)
@@ -283,6 +291,7 @@ class Memory:
         count = _COUNTS.get(record.outcome)
         if count is not None:
             setattr(agent, count, getattr(agent, count) + 1)
+            agent.failed, agent.failed_us = record.outcome, record.at_us
         elif record.outcome == "answered":
             agent.forgive()
         if call is not None:
@@ -320,7 +329,7 @@ class Memory:
     def joined(self, record: Any) -> None:
         """The agent goes on, with a caller who was connected to them."""
         agent = self._agent(record)
-        agent.finishing, agent.since_us = "", record.at_us
+        agent.finishing, agent.failed, agent.since_us = "", "", record.at_us
         if record.call not in self.calls:  # it had ended in the books when its node was given up
             self.entered(record)
         call = self._call(record)

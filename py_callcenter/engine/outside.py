@@ -103,21 +103,35 @@ def legs(state: State, node: str) -> list[str]:
 
 def by_hand(state: State, name: str, count: int) -> None:
     """Calls that somebody else counts, on top of those that are seen."""
-    state.outside.by_hand[name] = count
-    _count(state, {name})
+    before = state.outside.by_hand.pop(name, 0)
+    if count:
+        state.outside.by_hand[name] = count
+    _count(state, {name}, anew=count != before)
 
 
-def _count(state: State, names: Iterable[str]) -> None:
+def restore(state: State, name: str, *, elsewhere: bool, count: int) -> None:
+    """As the last run left it. Calls that it saw are found anew; only who counted the others knows of their
+    end.
+    """
+    if count:
+        by_hand(state, name, count)
+    elif elsewhere:
+        state.note(AgentElsewhere, agent=name, elsewhere=False)
+
+
+def _count(state: State, names: Iterable[str], *, anew: bool = False) -> None:
+    """`anew`: what is counted by hand has changed, so it is written down whatever comes of it."""
     outside = state.outside
     for name in names:
         agent_id = state.agent_ids.get(name)
         if agent_id is not None:
             seen = sum(name in owners for _node, owners in outside.channels.values())
-            calls = outside.by_hand.get(name, 0) + seen
-            state.router.set_external_calls(state.now_us, agent_id, calls)
-            if (calls > 0) != (name in outside.busy):
-                outside.busy ^= {name}
-                state.note(AgentElsewhere, agent=name, elsewhere=calls > 0)
+            count = outside.by_hand.get(name, 0)
+            busy = seen + count > 0
+            state.router.set_external_calls(state.now_us, agent_id, seen + count)
+            if anew or busy != (name in outside.busy):
+                (outside.busy.add if busy else outside.busy.discard)(name)
+                state.note(AgentElsewhere, agent=name, elsewhere=busy, by_hand=count)
 
 
 def _line(event: Event) -> str:

@@ -411,12 +411,15 @@ class AgentReachable(Record):
 
 @value(kw_only=True)
 class AgentElsewhere(Record):
-    """An agent's first call that isn't the queues' began (True), or the last one ended."""
+    """An agent's first call that isn't the queues' began (True), or the last one ended; or somebody set how
+    many calls nobody sees (`by_hand`), which end by hand only.
+    """
 
     kind: ClassVar[str] = "agent-elsewhere"
 
     agent: str
     elsewhere: bool
+    by_hand: int = 0
 
 
 @value(kw_only=True)

@@ -64,7 +64,9 @@ def test_a_refused_configuration_that_can_not_be_taken_back_is_told(fails_at, to
     assert broken == told
 
 
-@pytest.mark.parametrize("order", ["set_agent_status", "end_wrap_up", "set_wrap_up", "hold_agent"])
+@pytest.mark.parametrize(
+    "order", ["set_agent_status", "end_wrap_up", "set_wrap_up", "hold_agent", "set_external_calls"]
+)
 def test_an_order_about_an_agent_is_answered_when_it_is_on_disk(order):
     """I16: who kills the controller right after the "yes" finds the order obeyed by the next one."""
     steps = []

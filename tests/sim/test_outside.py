@@ -8,7 +8,8 @@ from sim.world import ANSWERS, IGNORES, NODE, SECOND, START_US, World, agent, ev
 from py_callcenter._router import Event, Router
 from py_callcenter.engine import Engine
 from py_callcenter.engine.actions import Originate, Probe
-from py_callcenter.engine.records import OfferEnded, OfferMade
+from py_callcenter.engine.memory import Memory
+from py_callcenter.engine.records import OfferEnded, OfferMade, load
 from py_callcenter.stats import AgentTimes, Live
 
 pytestmark = pytest.mark.sim
@@ -203,3 +204,81 @@ def test_calls_counted_by_hand_come_on_top():
     assert desk("CHANNEL_HANGUP") == "busy_elsewhere"
     desk.engine.set_external_calls("anna", 0, START_US)
     assert desk.state == "waiting"
+
+
+def answerable(**settings):
+    world = World(everybody([queue(**settings)], [agent("anna")]))
+    world.phone("anna", ANSWERS)
+    return world
+
+
+def counted(world, calls):
+    world.carry_out(world.engine.set_external_calls("anna", calls, world.now_us))
+
+
+def test_calls_counted_by_hand_outlive_the_controller_until_they_are_set_to_none():
+    """An upgrade in the middle of a call that only the other exchange sees must not ring the phone."""
+    world = answerable()
+    counted(world, 1)
+    counted(world, 2)
+    world.restart(2)
+    world.restart(2)
+    world.call()
+    world.run(10)
+    assert world.agent("anna").state == "busy_elsewhere"
+    assert not world.sent(Originate)
+    agent_id = world.engine._state.agent_ids["anna"]
+    assert world.engine._state.router.agent(agent_id).external_calls == 2
+    lines = AgentTimes()
+    for record in world.records:
+        lines.fold(record)
+    assert lines.lines["anna"].state == "busy_elsewhere", "in the books too"
+
+    counted(world, 0)
+    world.run(4)
+    assert len(world.all("call-answered")) == 1
+
+
+def test_calls_counted_by_hand_are_over_after_a_start_when_they_were_set_to_none_before():
+    world = answerable()
+    counted(world, 1)
+    anna_on_the_phone(world, "CHANNEL_CREATE")
+    counted(world, 0)
+    assert world.agent("anna").state == "busy_elsewhere", "the other call goes on"
+    world.restart(2)
+    world.run(1)
+    assert world.agent("anna").state == "waiting", "the switch has no such channel"
+    world.call()
+    world.run(4)
+    assert len(world.all("call-answered")) == 1
+
+
+def test_a_call_that_is_seen_on_top_of_those_counted_by_hand_does_not_take_them_along():
+    world = answerable()
+    world.swallow = lambda action: isinstance(action, Probe)
+    anna_on_the_phone(world, "CHANNEL_CREATE")
+    counted(world, 1)
+    world.restart(2)
+    world.run(1)
+    assert world.agent("anna").state == "busy_elsewhere"
+
+
+def test_a_number_that_was_set_goes_with_the_agent_who_is_removed():
+    world = answerable()
+    counted(world, 1)
+    everybody_there = world.engine.config
+    world.carry_out(world.engine.apply(everybody([queue()], []), world.now_us))
+    world.carry_out(world.engine.apply(everybody_there, world.now_us))
+    world.restart(2)
+    world.run(1)
+    assert world.agent("anna").state == "waiting", "who comes back is new"
+
+
+def test_what_earlier_versions_wrote_of_calls_elsewhere_is_read():
+    head = {"node": "", "epoch": 1, "sequence": 3, "at_us": START_US, "agent": "anna"}
+    memory = Memory()
+    memory.fold(load("agent-elsewhere", {**head, "elsewhere": True}))
+    [(_kind, _name, row)] = memory.take_changes()
+    assert (row.pop("elsewhere"), row.pop("elsewhere_by_hand")) == (True, 0)
+    again = Memory.load([("agent", "anna", {**row, "elsewhere": True})])
+    assert again.agents["anna"].elsewhere_by_hand == 0

@@ -205,6 +205,44 @@ def test_no_kind_of_failed_offer_is_forgotten(behaviour, kind):
     everybody_leaves(world, call)
 
 
+@pytest.mark.parametrize(
+    ("behaviour", "kind", "rest"),
+    [
+        (BUSY, "busy", 60),
+        (REFUSES, "reject", 60),
+        (IGNORES, "no_answer", 60),
+        (Behaviour(outcome="not_found"), "unregistered", 60),
+    ],
+)
+def test_who_rests_after_a_failed_offer_does_so_after_a_restart_too(behaviour, kind, rest):
+    settings = {f"{kind}_delay_time": rest, "wrap_up_time": 5}
+    world = World(everybody([queue(agent_originate_timeout=5)], [agent("1000", **settings)]))
+    phone = world.phone("1000", behaviour)
+    call = world.call()
+    world.run(10)
+    before = world.agent("1000")
+    assert before.ready_at_us > world.now_us + 40 * SECOND
+
+    world.restart()
+    world.restart()
+    phone.behaviour = ANSWERS
+    world.run(0.5)
+    after = world.agent("1000")
+    assert (after.state, after.ready_at_us) == ("waiting", before.ready_at_us)
+    world.run((after.ready_at_us - world.now_us) / SECOND - 0.5)
+    assert len(world.sent(Originate)) == 1
+    world.run(4)
+    assert world.talks_with(call) == "1000"
+
+    world.does(call.hang_up)
+    world.run(1)
+    world.restart()
+    world.run(0.5)
+    assert world.agent("1000").state == "wrap_up", "that is over, and was for another offer"
+    world.run(5)
+    assert (world.agent("1000").state, world.agent("1000").ready_at_us) == ("waiting", 0)
+
+
 @pytest.mark.parametrize(("reset", "calls"), [(False, 2), (True, 1)])
 def test_counters_that_begin_anew_with_available_do_so_after_a_restart_too(reset, calls):
     world = World(everybody([queue()], [agent("1000", wrap_up_time=0, reset_counters=reset)]))

@@ -7,6 +7,7 @@ from contextlib import suppress
 from typing import Final
 
 from py_callcenter._router import RouterError
+from py_callcenter.config import Agent
 from py_callcenter.engine import holds, registrations
 from py_callcenter.engine.memory import AgentMemory, Memory
 from py_callcenter.engine.recovery import books, given_up
@@ -24,7 +25,10 @@ milliseconds of each other.
 def restore_agent(state: State, name: str, was: AgentMemory, rest_until_us: int = 0) -> None:
     """Put an agent, whose status is set, back to how they stood; resting for longer, if so."""
     now_us = state.now_us
-    fresh = state.agents[name].reset_counters
+    agent = state.agents[name]
+    fresh = agent.reset_counters
+    wrap_up_us = max(was.rest_until_us, rest_until_us)
+    delay_us = _delay_until_us(agent, was)
     state.router.restore_agent(
         now_us,
         state.agent_ids[name],
@@ -37,10 +41,26 @@ def restore_agent(state: State, name: str, was: AgentMemory, rest_until_us: int 
         calls_answered=was.fresh_calls if fresh else was.calls_answered,
         talk_us=was.fresh_talk_us if fresh else was.talk_us,
         served=was.served,
-        rest_until_us=max(was.rest_until_us, rest_until_us),
-        wrap_up=True,
+        rest_until_us=max(wrap_up_us, delay_us),
+        wrap_up=wrap_up_us >= delay_us,
     )
     registrations.keep_back(state, name, was.held_until_us)
+
+
+def _delay_until_us(agent: Agent, was: AgentMemory) -> int:
+    """Until when an agent rests whose last offer came to nothing; 0 for nobody's fault."""
+    match was.failed:
+        case "busy":
+            delay_us = agent.busy_delay_time_us
+        case "rejected":
+            delay_us = agent.reject_delay_time_us
+        case "no_answer" | "unreachable":
+            delay_us = agent.no_answer_delay_time_us
+        case "unregistered":
+            delay_us = agent.unregistered_delay_time_us
+        case _:
+            return 0
+    return was.failed_us + delay_us
 
 
 def expect(state: State, memory: Memory) -> None:
