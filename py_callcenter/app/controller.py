@@ -426,6 +426,7 @@ class Controller:
         for record in records:
             self.traces.add(record)
             log_if_notable(record)
+            self._registrations.on_record(record)
         self._store.put(records)
         self.live.put(records)
         if self._queue_log is not None:

@@ -29,6 +29,9 @@ _FAULTS: Final[dict[str, Fault]] = {
     "PICKED_OFF": "withdrawn",
 }
 
+NO_REGISTRATION: Final = frozenset({"USER_NOT_REGISTERED", "SUBSCRIBER_ABSENT"})
+"""The switch's own word about a `user/…`, when it makes no leg."""
+
 _COMPATIBLE: Final[dict[str, Fault]] = {
     "USER_BUSY": "busy",
     "NORMAL_CIRCUIT_CONGESTION": "busy",

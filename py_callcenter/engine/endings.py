@@ -13,7 +13,7 @@ from py_callcenter.config import Agent
 from py_callcenter.engine import holds, looks, music, registrations, staffing, standby
 from py_callcenter.engine.actions import Kill, Probe, StopMusic
 from py_callcenter.engine.calls import Call, Leg, Offer, OfferState, Phase
-from py_callcenter.engine.causes import LIMITS, Fault, fault_of
+from py_callcenter.engine.causes import LIMITS, NO_REGISTRATION, Fault, fault_of
 from py_callcenter.engine.records import AgentStatusChanged, AgentWrapUp, InvariantViolated, OfferEnded
 from py_callcenter.engine.state import State
 
@@ -185,7 +185,9 @@ def conclude(state: State, offer: Offer) -> None:
         note_wrap_up(state, call.node, offer.agent, call.id)
     else:
         if fault == "unregistered":
-            registrations.not_there(state, offer.agent)
+            rung = any(leg.created for leg in offer.legs.values())
+            by_switch = offer.cause in NO_REGISTRATION and not rung
+            registrations.not_there(state, call.node, offer.agent, by_switch=by_switch)
         _prove_idle(state, offer)
         status = state.router.fail(state.now_us, offer.id, "withdrawn" if offer.nobody_to_blame else fault)
         state.note(

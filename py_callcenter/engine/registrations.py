@@ -57,8 +57,14 @@ def node_gone(state: State, node: str) -> None:
             _gone(state, contact)
 
 
-def not_there(state: State, agent: Agent) -> None:
-    """The switch says that no phone of the agent is registered."""
+def not_there(state: State, node: str, agent: Agent, *, by_switch: bool) -> None:
+    """An offer found no phone of the agent. `by_switch`: the node itself said so and rang none at all. Then
+    what it told before is old: the event of a registration's end may have been lost.
+    """
+    if by_switch:
+        for contact in agent.contacts:
+            if contact in state.reach.agents_of:
+                found(state, node, contact, 0)
     if not _reachable(state, agent):
         _leave(state, agent.name)
 

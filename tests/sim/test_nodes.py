@@ -147,6 +147,65 @@ def test_a_switch_that_says_nobody_is_registered_is_asked_again_only_after_a_whi
     assert len(cluster.all("call-answered")) == 1
 
 
+PHONE = "sofia/internal/sip:1000@10.0.0.9:5060"
+UNREGISTERED = Behaviour(outcome="unregistered")
+
+
+def test_a_switch_that_denies_a_registration_is_believed_though_nobody_told_of_its_end():
+    """The event of its end was lost. It was rung in vain each five seconds, for ever."""
+    cluster = Cluster(office(agent("anna", contacts=(ANNA,))))
+    phone = cluster.phone("fs1", ANNA, UNREGISTERED)
+    registered(cluster, "fs1", ANNA, PHONE)
+    cluster.call("fs1")
+    cluster.run(50)
+    assert len(dialled(cluster)) == 1
+    assert not cluster.agent("anna").reachable
+
+    phone.behaviour = ANSWERS
+    registered(cluster, "fs1", ANNA, PHONE)
+    cluster.run(4)
+    assert cluster.agent("anna").reachable
+    assert len(cluster.all("call-answered")) == 1, "rung in the moment it is back"
+
+
+def test_a_phone_that_has_moved_unheard_is_reached_across_at_the_next_try():
+    cluster = Cluster(office(agent("anna", contacts=(ANNA,))))
+    cluster.phone("fs1", ANNA, UNREGISTERED)
+    cluster.phone("fs1", "sofia/gateway/core/1000")
+    registered(cluster, "fs1", ANNA, PHONE)
+    registered(cluster, "fs2", ANNA, PHONE)
+    call = cluster.call("fs1")
+    cluster.run(10)
+    assert dialled(cluster) == [("fs1", ANNA), ("fs1", "sofia/gateway/core/1000")]
+    assert call.partner
+    assert [r.reachable for r in cluster.all("agent-reachable")] == [], "the other switch has the phone"
+
+
+def test_a_phone_that_knows_no_such_number_is_registered_all_the_same():
+    """The word of the phone, not of the switch that rang it."""
+    cluster = Cluster(office(agent("anna", contacts=(ANNA,))))
+    cluster.phone("fs1", ANNA, Behaviour(outcome="not_found"))
+    registered(cluster, "fs1", ANNA, PHONE)
+    cluster.call("fs1")
+    cluster.run(4)
+    assert cluster.all("offer-ended")[0].outcome == "unregistered"
+    assert cluster.agent("anna").reachable
+
+
+def test_a_phone_that_is_not_found_across_is_registered_where_it_was():
+    cluster = Cluster(office(agent("anna", contacts=(ANNA,))))
+    cluster.phone("fs2", "sofia/gateway/core/1000", Behaviour(outcome="not_found"))
+    cluster.phone("fs1", ANNA)
+    registered(cluster, "fs1", ANNA, PHONE)
+    first = cluster.call("fs2")
+    cluster.run(1)
+    first.hang_up()
+    cluster.call("fs1")
+    cluster.run(10)
+    assert dialled(cluster) == [("fs2", "sofia/gateway/core/1000"), ("fs1", ANNA)]
+    assert len(cluster.all("call-answered")) == 1
+
+
 def two_agents(**settings: object) -> Cluster:
     cluster = Cluster(office(agent("anna"), agent("bert"), **settings))
     for node in ("fs1", "fs2"):
