@@ -393,6 +393,9 @@ class Controller:
             link.request_resync()
 
     def _carry_out(self, outcome: Outcome) -> None:
+        for fault in outcome.faults:  # nothing of the switches was lost by it, so there is nothing to look at
+            self.faults += 1
+            _log.error("engine_fault", input="ring", exc_info=fault)
         if not outcome.quiet:
             self._send(outcome)
         due_us = self.engine.next_deadline_us()

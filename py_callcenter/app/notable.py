@@ -25,10 +25,13 @@ NOTABLE: Final[dict[str, Callable[..., Any]]] = {
 }
 _TOLD: Final = ("asked", "rule", "queue", "wish")
 """Fields of these records that a log line may show."""
+_WHERE: Final = ("agent", "node")
+"""Likewise, where they say anything."""
 
 
 def log_if_notable(record: AnyRecord) -> None:
     say = NOTABLE.get(record.kind)
     if say is not None:
         details = {name: getattr(record, name) for name in _TOLD if hasattr(record, name)}
+        details |= {name: value for name in _WHERE if (value := getattr(record, name, ""))}
         say(call=getattr(record, "call", ""), **details)

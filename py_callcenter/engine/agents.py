@@ -32,8 +32,8 @@ def set_status(
     # An agent on demand who rests after a call is called back by setting the same status again.
     if reason == "set" and agent.status == proper and agent.state != "idle":
         return
-    for offer_id in state.router.set_status(state.now_us, agent_id, proper):
-        endings.withdraw(state, state.offers[offer_id], "ORIGINATOR_CANCEL")
+    offer_ids = state.router.set_status(state.now_us, agent_id, proper)
+    endings.withdraw_all(state, offer_ids, "ORIGINATOR_CANCEL")
     if not known:
         state.note(AgentStatusChanged, agent=name, status=proper, reason=reason)
     staffing.review(state)

@@ -142,6 +142,7 @@ def _remove(state: State, agent: str) -> None:
     if state.router.agent(agent_id).status != "Logged Out":
         _logged_out_for_good(state, agent)
     state.router.remove_agent(state.now_us, agent_id)
+    state.round.reserved.pop(agent_id, None)
 
 
 def _logged_out_for_good(state: State, agent: str) -> None:

@@ -105,7 +105,10 @@ def _send_away(state: State, name: str) -> None:
         return
     gone = 0
     for caller_id in state.router.callers(queue_id) if state.router.calls_waiting(queue_id) else ():
-        call, stay = state.waiting[caller_id]
+        entry = state.waiting.get(caller_id)
+        if entry is None:  # nobody, by a fault of ours (`sweep`)
+            continue
+        call, stay = entry
         if call.phase is not Phase.WAITING or stay.astray or stay.stays_for is found:
             continue
         call.diverted[name] = found, state.now_us

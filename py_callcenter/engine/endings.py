@@ -6,7 +6,7 @@ another call, and no second originate may overtake the first one's end.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Final
 
 from py_callcenter.config import Agent
@@ -45,6 +45,18 @@ def withdraw(state: State, offer: Offer, cause: str) -> None:
                 state.act(StopMusic(offer.call.node, leg.uuid))
         offer.fault = "withdrawn"
         end(state, offer, cause)
+
+
+def withdraw_all(state: State, offer_ids: Iterable[int], cause: str) -> None:
+    """The same of all that the core gives to be withdrawn. A reservation that has no offer, by a fault of
+    ours, has no phone either.
+    """
+    for offer_id in offer_ids:
+        offer = state.offers.get(offer_id)
+        if offer is None:
+            state.router.fail(state.now_us, offer_id, "withdrawn")
+        else:
+            withdraw(state, offer, cause)
 
 
 def take_back(state: State, offer: Offer) -> None:
@@ -141,7 +153,8 @@ def _kill_overdue(state: State, offer: Offer) -> None:
     offer.kill_rounds += 0 if offer.spared else 1
     if offer.kill_rounds > KILL_ROUNDS:
         if offer.seen_alive:
-            state.note(InvariantViolated, offer.call.node, rule="I3", call=offer.call.id)
+            about = {"call": offer.call.id, "agent": offer.agent.name}
+            state.note(InvariantViolated, offer.call.node, rule="I3", **about)
         for leg in living:
             state.forbid(leg.uuid)
             leg.created = leg.dead = True
@@ -217,7 +230,8 @@ def _prove_idle(state: State, offer: Offer) -> None:
     """An offer that came to nothing leaves the agent's place in the idle order alone (I8)."""
     idle_since_us = state.router.agent(offer.agent_id).idle_since_us
     if idle_since_us > offer.made_us >= state.ledger.stirred_us(offer.agent.name):
-        state.note(InvariantViolated, offer.call.node, rule="I8", call=offer.call.id)
+        about = {"call": offer.call.id, "agent": offer.agent.name}
+        state.note(InvariantViolated, offer.call.node, rule="I8", **about)
 
 
 def note_wrap_up(state: State, node: str, agent: Agent, call: str) -> None:

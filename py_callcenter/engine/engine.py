@@ -25,6 +25,7 @@ from py_callcenter.engine import (
     standby,
     steer,
     strangers,
+    sweep,
     transfers,
     view,
     watch,
@@ -464,22 +465,33 @@ class Engine:
         if len(actions) > 1:
             # Ringing a phone comes first: it has connections of its own, and the caller is waiting for it.
             actions.sort(key=_rings_no_phone)
-        self._told = outcome = Outcome(actions, state.round.doubts, state.take_records)
+        self._told = outcome = Outcome(
+            actions, state.round.doubts, state.take_records, faults=state.round.faults
+        )
         if actions:
             state.actions = []
         if state.round.doubts:
             state.round.doubts = set()
+        if state.round.faults:
+            state.round.faults = []
         return outcome
 
     def _ring(self) -> None:
+        """Ring the phones of those whom the core has chosen. A fault of ours in one costs that one only."""
         state = self._state
         proposals = state.router.decide(state.now_us)
         if state.break_ids:
             breaks.tell(state)
         for proposal in proposals:
-            if state.awaited:
-                awaited.rung_elsewhere(state, state.agent_names[proposal.agent])
-            offers.ring(state, proposal)
+            call, _stay = state.waiting.get(proposal.caller, (None, None))
+            state.reserve(proposal.agent, proposal.offer, call)
+            try:
+                if state.awaited:
+                    awaited.rung_elsewhere(state, state.agent_names[proposal.agent])
+                offers.ring(state, proposal)
+            except Exception as fault:  # noqa: BLE001 - whatever it was, it is told and the others are rung
+                state.round.faults.append(fault)
+                sweep.not_rung(state, proposal.offer, proposal.agent)
 
     def _look(self, node: str, dumps: Iterable[Event]) -> None:
         """What lives on a node: agents' other calls, and what is ours or was."""

@@ -112,8 +112,8 @@ def failed(state: State, call: Call, *, refused: bool) -> None:
 
 def out_of_core(state: State, call: Call, stay: Stay, *, gave_up: bool = False) -> None:
     """`gave_up`: it was the caller's own will, which others may be expected to share."""
-    for offer_id in state.router.leave(state.now_us, stay.caller_id, abandoned=gave_up):
-        endings.withdraw(state, state.offers[offer_id], "ORIGINATOR_CANCEL")
+    offer_ids = state.router.leave(state.now_us, stay.caller_id, abandoned=gave_up)
+    endings.withdraw_all(state, offer_ids, "ORIGINATOR_CANCEL")
     call.winner = None
     state.touch(call)
     talk.close_stay(state, call)

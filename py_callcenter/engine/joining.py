@@ -14,7 +14,7 @@ from py_callcenter.engine import announce, holds, looks, music
 from py_callcenter.engine.actions import Bridge, Kill, SetVariables, StartRecording
 from py_callcenter.engine.agent_legs import describe
 from py_callcenter.engine.calls import Call, Leg, Offer, OfferState, Phase
-from py_callcenter.engine.endings import conclude, end, kill, lose_sight, watch, withdraw
+from py_callcenter.engine.endings import conclude, end, kill, lose_sight, watch, withdraw, withdraw_all
 from py_callcenter.engine.looks import ASK_AFTER_US
 from py_callcenter.engine.records import RecordingStarted
 from py_callcenter.engine.state import State
@@ -42,8 +42,7 @@ def leg_answered(state: State, offer: Offer, leg: Leg) -> None:
         state.touch(offer.call)
         describe(state, offer, leg)
         watch(state, offer, BRIDGE_DEADLINE_US, _bridge_overdue)
-        for loser in losers:
-            withdraw(state, state.offers[loser], "LOSE_RACE")
+        withdraw_all(state, losers, "LOSE_RACE")
 
 
 def leg_parked(state: State, offer: Offer, leg: Leg) -> None:

@@ -26,6 +26,10 @@ class Ledger:
         self._stirred_us: dict[str, int] = {}
         """By agent, when something last moved the begin of the idle time: a login, a conversation's end."""
 
+    def is_open(self, call: str, leg: int) -> bool:
+        """Whether a queue leg has begun and not ended."""
+        return self._legs.get(call, 0) == leg
+
     def fold(self, record: Any) -> str:
         """The rule that a record breaks; empty for none."""
         step = _STEPS.get(record.kind)

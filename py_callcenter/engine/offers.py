@@ -48,10 +48,8 @@ def ring(state: State, proposal: Proposal) -> None:
         made_us=state.now_us,
         legs={device.uuid: Leg(device.uuid) for device in devices},
     )
-    stay.offers[offer.id] = offer
+    stay.offers[offer.id] = state.offers[offer.id] = state.jobs[offer.job] = offer
     state.touch(call)
-    state.offers[offer.id] = offer
-    state.jobs[offer.job] = offer
     for device in devices:
         state.legs[device.uuid] = offer
     if attempt > 1:

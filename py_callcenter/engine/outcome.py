@@ -15,7 +15,7 @@ class Outcome:
     afresh, for events of theirs were lost.
     """
 
-    __slots__ = ("_records", "_take", "actions", "doubts", "quiet")
+    __slots__ = ("_records", "_take", "actions", "doubts", "faults", "quiet")
 
     def __init__(
         self,
@@ -23,10 +23,13 @@ class Outcome:
         doubts: AbstractSet[str] = frozenset(),
         take: Callable[[], list[AnyRecord]] = list,
         *,
+        faults: Sequence[Exception] = (),
         quiet: bool = False,
     ) -> None:
-        """`take` makes the records. `quiet`: nothing came of it, but for a deadline perhaps."""
-        self.actions, self.doubts = actions, doubts
+        """`take` makes the records. `faults` of ours each cost one phone's ringing and nothing else. `quiet`:
+        nothing came of it, but for a deadline perhaps.
+        """
+        self.actions, self.doubts, self.faults = actions, doubts, faults
         self.quiet = quiet
         self._take: Callable[[], list[AnyRecord]] | None = take
         self._records: list[AnyRecord] = []

@@ -501,6 +501,7 @@ class InvariantViolated(Record):
 
     rule: str
     call: str
+    agent: str = ""
 
 
 AnyRecord = (

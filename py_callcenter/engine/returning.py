@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Final
 
 from py_callcenter._router import Event
-from py_callcenter.config import HANGUP
+from py_callcenter.config import HANGUP, Queue
 from py_callcenter.engine import (
     arrival,
     callers,
@@ -154,24 +154,29 @@ def _settled(state: State, call: Call, event: Event) -> None:
     stay = call.stay
     queue = None if stay is None else state.queues.get(stay.queue.name)
     if stay is not None and queue is not None and talk.undo(state, call):
-        again = Stay(
-            queue=queue,
-            queue_id=state.queue_ids[queue.name],
-            caller_id=0,
-            index=stay.index,
-            entered_us=stay.entered_us,
-            priority=stay.priority,
-            earlier_us=stay.earlier_us,
-            open=False,
-        )
-        call.stay = again
-        call.phase = Phase.WAITING
-        callers.queue_up(state, call, again, new=False)
-        state.act(SetVariables(call.node, call.uuid, callers.stamps_of(state, call, again)))
-        music.start(state, call)
+        wait_on(state, call, stay, queue)
         return
     talk.end(state, call, "system", hang_up=True)
     _after_talk(state, call, event)
+
+
+def wait_on(state: State, call: Call, stay: Stay, queue: Queue) -> None:
+    """The queue leg goes on at its place, out of which the core has taken the caller."""
+    again = Stay(
+        queue=queue,
+        queue_id=state.queue_ids[queue.name],
+        caller_id=0,
+        index=stay.index,
+        entered_us=stay.entered_us,
+        priority=stay.priority,
+        earlier_us=stay.earlier_us,
+        open=False,
+    )
+    call.stay = again
+    call.phase = Phase.WAITING
+    callers.queue_up(state, call, again, new=False)
+    state.act(SetVariables(call.node, call.uuid, callers.stamps_of(state, call, again)))
+    music.start(state, call)
 
 
 def parted(state: State, call: Call) -> None:

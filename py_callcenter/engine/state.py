@@ -107,6 +107,10 @@ class Round:
     """What looked wrong (`sweep`): rule and what about, when first (0: told) and when last."""
     holders: dict[int, int] = field(default_factory=dict)
     """The offer last seen of each agent."""
+    reserved: dict[int, tuple[int, str, str]] = field(default_factory=dict)
+    """By the core's agent id: the last reservation that it gave, with the call's id and node."""
+    faults: list[Exception] = field(default_factory=list)
+    """Faults of ours that cost one phone's ringing; see `Outcome.faults`."""
 
 
 @dataclass(slots=True)
@@ -198,6 +202,11 @@ class State:
         """Whether nothing is to be done, told or looked at."""
         return not (self.actions or self._notes.noted or self.round.doubts or self.spared)
 
+    def reserve(self, agent_id: int, offer_id: int, call: Call | None) -> None:
+        """The core keeps an agent for a call: until an offer says so, this is all that does."""
+        about = ("", "") if call is None else (call.id, call.node)
+        self.round.reserved[agent_id] = (offer_id, *about)
+
     def touch(self, call: Call) -> None:
         """Mark that what is shown of a call changed, or its place in the order."""
         if self.marks.on:
@@ -222,8 +231,8 @@ class State:
             record = self._write(kind, fields)
             broken = fold(record)
             if broken:
-                what = {"rule": broken, "call": getattr(record, "call", "")}
-                self._write(InvariantViolated, {"node": record.node, "at_us": record.at_us, **what})
+                what = {name: getattr(record, name, "") for name in ("node", "at_us", "call", "agent")}
+                self._write(InvariantViolated, {"rule": broken, **what})
         return self._notes.records
 
     def take_records(self) -> list[AnyRecord]:

@@ -394,8 +394,8 @@ def _let_go(state: State, call: Call) -> None:
         end(state, call, "agent", transferred=True, attended=True)
     elif stay is not None and stay.open:
         position = state.router.position(stay.caller_id)
-        for offer_id in state.router.leave(state.now_us, stay.caller_id):
-            endings.withdraw(state, state.offers[offer_id], "ORIGINATOR_CANCEL")
+        offer_ids = state.router.leave(state.now_us, stay.caller_id)
+        endings.withdraw_all(state, offer_ids, "ORIGINATOR_CANCEL")
         close_stay(state, call)
         state.note(
             CallLeft,

@@ -187,6 +187,8 @@ class Cluster:
             self.carry_out(self.engine.on_failure(action, text, self.now_us))
 
     def carry_out(self, outcome: Outcome) -> None:
+        if outcome.faults:
+            raise outcome.faults[0]
         self.records += outcome.records
         self.doubts |= outcome.doubts
         for action in outcome.actions:

@@ -85,6 +85,8 @@ class World:
         self.doubts: set[str] = set()
         self.looks = 0
         """How often the engine asked for a fresh look."""
+        self.bears_faults = False
+        """Whether faults of ours are what the test is about."""
         self.epoch = 0
         self.keys = [KEY]
         """What stamps are sealed with, and what earlier ones were."""
@@ -235,6 +237,8 @@ class World:
             self.carry_out(self.engine.on_failure(action, text, self.now_us))
 
     def carry_out(self, outcome: Outcome) -> None:
+        if outcome.faults and not self.bears_faults:
+            raise outcome.faults[0]
         self.records += outcome.records
         self.doubts |= outcome.doubts
         for action in outcome.actions:

@@ -102,6 +102,7 @@ def offer_again(
         standing=standing,
     )
     call.attempts = max(call.attempts, seal.attempt)
+    state.reserve(offer.agent_id, offer_id, call)
     stay.offers[offer_id] = offer
     state.touch(call)
     state.offers[offer_id] = offer
