@@ -9,6 +9,7 @@ import platform
 import sys
 import time
 
+import conditions
 from sim.storm import coverage
 from sim.storm.plan import HABITS, Plan, draw
 from sim.storm.pool import quiet, tally
@@ -88,7 +89,7 @@ def _one_seed(options: argparse.Namespace) -> int:
 
 def _many_seeds(options: argparse.Namespace) -> int:
     jobs = options.jobs or os.cpu_count() or 1
-    begun = time.monotonic()
+    begun, commit = time.monotonic(), conditions.commit()  # the tree may move on while it runs
     seeds = range(options.first, options.first + options.seeds)
     total = tally(seeds, jobs, aloud=True, for_s=60 * options.minutes, always=_always(options))
     took_s = time.monotonic() - begun
@@ -98,6 +99,7 @@ def _many_seeds(options: argparse.Namespace) -> int:
         f"({platform.machine()}, Python {platform.python_version()}): {total.seeds / took_s:.1f} seeds/s, "
         f"{total.calls / took_s:.0f} calls/s; {len(total.failures)} seeds fail; trace {total.fingerprint}"
     )
+    print(f"{conditions.measured(commit)} Seeds from {options.first}.")
     if total.failures:
         print("seeds that fail: " + " ".join(str(seed) for seed, _what in total.failures))
         print("promises broken, in seeds: " + " ".join(f"{r}:{n}" for r, n in sorted(total.rules.items())))
