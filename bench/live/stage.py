@@ -14,10 +14,10 @@ from typing import Final
 HERE = Path(__file__)
 sys.path[:0] = [str(HERE.parents[2] / "tests"), str(HERE.parent), str(HERE.parents[1])]
 
+import conditions
 import shipped
 from live.product import Controller
 from live.switch import FreeSwitch, missing
-from load import machine
 
 MANY_PORTS = 8000
 TICKS_S: Final = os.sysconf("SC_CLK_TCK")
@@ -38,22 +38,27 @@ class Shares:
     switch, which comes first, and the phones, which a site has elsewhere, leave of them.
     """
 
-    def __init__(self, switch: FreeSwitch) -> None:
+    def __init__(self, switch: FreeSwitch, controller: Controller | None = None) -> None:
+        """`controller`: the one that runs; None when it will be started."""
         self._switch = switch
         self._begun = time.monotonic()
         self._before = self._used()
+        self._controller_s = 0.0 if controller is None else _spent_s(controller)
 
     def told(self, controller: Controller) -> str:
-        """`controller`: one that was started since."""
-        assert controller.process is not None
         took_s = time.monotonic() - self._begun
         used_s = {name: used - self._before[name] for name, used in self._used().items()}
-        used_s["controller"] = processor_s(controller.process.pid)
+        used_s["controller"] = _spent_s(controller) - self._controller_s
         shares = ", ".join(f"{name} {used / took_s:.2f}" for name, used in used_s.items())
         return f"of {os.cpu_count()} processors: {shares}"
 
     def _used(self) -> dict[str, float]:
         return {"switch": processor_s(self._switch.pid), "phones and this script": time.process_time()}
+
+
+def _spent_s(controller: Controller) -> float:
+    assert controller.process is not None
+    return processor_s(controller.process.pid)
 
 
 def processor_s(pid: int) -> float:
@@ -74,7 +79,7 @@ def on_a_switch(play: Callable[[FreeSwitch, Path], bool], *, rtp_ports: int = 99
         switch = FreeSwitch(folder / "switch", rtp_ports=rtp_ports)
         open_wide(switch)
         try:
-            print(switch.api("version").strip(), machine(), flush=True)
+            print(conditions.measured(), switch.api("version").strip(), sep="\n", flush=True)
             return 0 if play(switch, folder) else 1
         finally:
             switch.stop()
