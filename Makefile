@@ -9,7 +9,7 @@ RUST := Cargo.toml Cargo.lock $(shell find rust_router -name '*.rs' -o -name Car
 # Compiled now, for whoever runs it later may not write here; a start without takes twice as long.
 COMPILE = $(BIN)/python -m compileall -q py_callcenter
 
-.PHONY: build demo test test-tools test-fast test-live histories test-browser sim steps lint rust-check stubs bench bench-live bench-reports messages dashboards format clean help
+.PHONY: build demo test test-tools test-fast test-live histories test-browser sim steps lint rust-check stubs bench bench-live bench-reports bench-soak bench-storm messages dashboards format clean help
 
 help: ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 16
@@ -83,13 +83,19 @@ $(VENV)/.bench: $(VENV)/.test
 bench: $(VENV)/.bench ## the whole call, decoding, decisions → bench/RESULTS.md
 	$(BIN)/python bench/results.py
 
-bench-live: $(VENV)/.bench ## the same and the benches on a real FreeSWITCH
+bench-live: $(VENV)/.bench ## the same and the benches on a real FreeSWITCH: load, cuts, kills, restarts
 	@scripts/system-packages sip-tester
 	$(BIN)/python bench/results.py --live
 
 bench-reports: $(VENV)/.test ## a month's report out of 20 million calls on PostgreSQL → bench/RESULTS.md (20 GB of disk, twenty minutes)
 	@scripts/system-packages postgresql
 	$(BIN)/python bench/results.py --reports
+
+bench-soak: $(VENV)/.test ## memory and descriptors: half an hour at 100 calls/s, a day in virtual time → bench/RESULTS.md (forty minutes)
+	$(BIN)/python bench/results.py --soak
+
+bench-storm: $(VENV)/.test ## the end of `make sim SEEDS=20000 | tee FILE`, with FILE=its name → bench/RESULTS.md
+	$(BIN)/python bench/results.py --storm $(or $(FILE),$(error FILE=… has to name what make sim has printed))
 
 messages: $(VENV)/.test ## bring the message catalogues up to the words in use; then translate what is empty
 	PYTHONPATH=. $(BIN)/python scripts/messages.py
