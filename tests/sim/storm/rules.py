@@ -321,9 +321,7 @@ class Rules:
                 )
 
     def _kept(self, caller: Caller, now: int) -> None:
-        """Also whoever talks with the agent whom we gave them, when the two are parted by a transfer or by the
-        agent.
-        """
+        """Whoever talks with the agent whom we gave them is kept when these two part."""
         other, key = caller.leg.partner, f"{caller.uuid} kept"
         given = other is not None and other.uuid == caller.leg.values.get("cc_agent_uuid")
         if not given or caller.leg.is_true("park_after_bridge"):
