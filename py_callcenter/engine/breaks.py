@@ -77,6 +77,8 @@ def withdraw(state: State, name: str) -> None:
 def tell(state: State) -> None:
     """Write down what the core says of breaks."""
     news = state.router.break_news()
+    if not news:
+        return
     begun = {(one.agent, one.reason) for one in news if one.step == "begun"}
     for one in news:
         if one.step != "asked" or (one.agent, one.reason) not in begun:

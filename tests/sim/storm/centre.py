@@ -152,7 +152,7 @@ class Centre:
     def collect(self, node: int) -> None:
         """Let what the switch wrote begin its way."""
         for line in self.lines[node].values():
-            if line.connection.out:
+            if line.written:
                 line.collect()
 
     def connect(self, node: int) -> int:
@@ -317,13 +317,13 @@ class Centre:
         return 0.3 + (self.epoch * 7 % 5) * 0.4
 
     def _plan_tick(self) -> None:
-        due_us = self.controller._due_us
-        if due_us is None:
+        controller = self.controller
+        if controller._due_us is None:
             return
-        due_us -= self.controller.clock._offset_us
+        due_us = controller._due_us - controller.clock._offset_us
         if self._tick_us is None or due_us < self._tick_us:
             self._tick_us = due_us
-            self.at(due_us, self._tick, due_us, self.controller)
+            self.at(due_us, self._tick, due_us, controller)
 
     def _tick(self, due_us: int, controller: Any) -> None:
         if controller is self.controller and self._tick_us == due_us:
@@ -387,9 +387,7 @@ class Centre:
 
     def trace(self, *parts: bytes) -> None:
         """Something that makes this run what it is."""
-        self._hash.update(self.now_us.to_bytes(8, "big"))
-        for part in parts:
-            self._hash.update(part)
+        self._hash.update(b"".join((self.now_us.to_bytes(8, "big"), *parts)))
 
     def fingerprint(self) -> str:
         """The same for the same seed."""

@@ -377,6 +377,8 @@ class Link:
                     callback(Reply(text, frame.body))
                 if not line.open:
                     return
+        if not events:
+            return
         if self.network.lossy:
             events = self.network.mangle(events)
         life = self._life

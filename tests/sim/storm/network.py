@@ -11,11 +11,10 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from py_callcenter._router import Event
+from py_callcenter.sim import Switch
 
 if TYPE_CHECKING:
     from sim.storm.centre import Centre
-
-    from py_callcenter.sim import Switch
 
 LOSABLE = frozenset({
     "CHANNEL_CREATE", "CHANNEL_PROGRESS", "CHANNEL_ANSWER", "CHANNEL_PARK", "CHANNEL_BRIDGE",
@@ -154,6 +153,8 @@ class Line:
         self.network = network
         self.number = number
         self.connection = network.centre.switches[network.node].connections[number]
+        self.written = self.connection.out
+        """What the switch wrote and nobody has taken yet."""
         self.open = True
         self.given_up = False
         """The kernel found the other end dead: what it still had to send is gone."""
@@ -174,12 +175,8 @@ class Line:
         # What the kernel has taken arrives even when the process is dead, unless the kernel gave up too.
         centre, node = self.network.centre, self.network.node
         self.given_up = self.given_up or centre.now_us - due_us >= USER_TIMEOUT_US
-        if self.given_up:
-            return
-        centre.switch_input(node, self._received, data)
-
-    def _received(self, switch: Switch, data: bytes) -> None:
-        switch.receive(self.number, data)
+        if not self.given_up:
+            centre.switch_input(node, Switch.receive, self.number, data)
 
     def collect(self) -> None:
         """Take what the switch wrote and let it travel."""

@@ -171,12 +171,11 @@ def _wished_for(caller: Caller, worker: Worker) -> bool:
 def unmatched(rules: Rules, now: int) -> None:
     """I9: somebody waits, somebody is free, and nothing happens."""
     truth, centre = rules.truth, rules.centre
-    workers = [worker for worker in truth.workers.values() if free(rules, worker, now)]
-    if not workers:
+    callers = [caller for caller in truth.living.values() if waits(rules, caller, now)]
+    if not callers:
         return
-    for caller in truth.living.values():
-        if not waits(rules, caller, now):
-            continue
+    workers = [worker for worker in truth.workers.values() if free(rules, worker, now)]
+    for caller in callers:
         for worker in workers:
             if worker.name not in centre.tiers.get(caller.entered, {}):
                 continue

@@ -417,7 +417,9 @@ class Rules:
         """The state that the page shows of an agent."""
         if not self.centre.answers:
             return ""
-        return next((line.state for line in self.agent_lines() if line.name == agent), "")
+        state = self.truth.controller.engine._state
+        number = state.agent_ids.get(agent)
+        return "" if number is None else agent_line(state, agent, number).state
 
     def agent_lines(self) -> list[AgentLine]:
         """What the page shows of the agents at this moment."""
