@@ -7,6 +7,7 @@ headers in every captured event. Lines are kept encoded, so that an event is a h
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from py_callcenter.sim.encoding import quote
@@ -120,9 +121,10 @@ class Profile:
     rdnis: str = ""
     index: int = 1
     times: Times = field(default_factory=Times)
-    _named: tuple[str, ...] = field(default=(), init=False, repr=False, compare=False)
-    """What `_names` was rendered from."""
-    _names: str = field(default="", init=False, repr=False, compare=False)
+    _names: dict[str, tuple[tuple[str, ...], str]] = field(
+        default_factory=dict, init=False, repr=False, compare=False
+    )
+    """By prefix: what the names were rendered from, and the lines."""
 
     def copy(self, **changes: Any) -> Profile:
         """A new profile with its own stamps."""
@@ -148,26 +150,37 @@ class Profile:
     def _lines_of_names(self, prefix: str) -> str:
         """They stay for most of a leg's life, while stamps change: rendered when one of them has."""
         named = (
-            prefix, self.direction, self.logical, self.username, self.dialplan, self.name, self.number,
+            self.direction, self.logical, self.username, self.dialplan, self.name, self.number,
             self.orig_name, self.orig_number, self.callee_name, self.callee_number, self.network, self.ani,
             self.destination, self.uuid, self.source, self.transfer_source, self.context, self.rdnis,
             self.channel_name,
         )  # fmt: skip
-        if named != self._named:
-            self._named = named
-            self._names = "".join(
+        before, lines = self._names.get(prefix, ((), ""))
+        if named != before:
+            lines = "".join(
                 [
                     f"{prefix}-{header}: {quote(value)}\n"
-                    for header, value in zip(PROFILE_HEADERS, named[1:], strict=True)
+                    for header, value in zip(PROFILE_HEADERS, named, strict=True)
                     if value
                 ]
             )
-        return self._names
+            self._names[prefix] = named, lines
+        return lines
 
 
 def is_taken(value: str) -> bool:
     """Whether a variable may have this value when it comes from SIP: not with `${` in it."""
     return "${" not in value
+
+
+@lru_cache(maxsize=16)
+def _codec_lines(codec: str) -> str:
+    rate = "128000" if codec == "L16" else "64000"
+    return (
+        f"Channel-Read-Codec-Name: {codec}\nChannel-Read-Codec-Rate: 8000\n"
+        f"Channel-Read-Codec-Bit-Rate: {rate}\nChannel-Write-Codec-Name: PCMU\n"
+        "Channel-Write-Codec-Rate: 8000\nChannel-Write-Codec-Bit-Rate: 64000\n"
+    )
 
 
 @dataclass(slots=True)
@@ -332,14 +345,7 @@ class Leg:
             self._block = block
         direction = "inbound" if self.inbound else "outbound"
         cause = f"Hangup-Cause: {self.hangup_cause}\n" if self.hangup_cause else ""
-        codec = self.codec
-        if codec:
-            rate = "128000" if codec == "L16" else "64000"
-            codec = (
-                f"Channel-Read-Codec-Name: {codec}\nChannel-Read-Codec-Rate: 8000\n"
-                f"Channel-Read-Codec-Bit-Rate: {rate}\nChannel-Write-Codec-Name: PCMU\n"
-                "Channel-Write-Codec-Rate: 8000\nChannel-Write-Codec-Bit-Rate: 64000\n"
-            )
+        codec = _codec_lines(self.codec) if self.codec else ""
         return (
             f"Channel-State: {self.running}\nChannel-Call-State: {self.call_state}\n"
             f"Channel-State-Number: {NUMBER[self.pending]}\n"
