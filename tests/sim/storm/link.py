@@ -202,10 +202,10 @@ class Link:
             case _:
                 slots, key = self.quick, action.uuid
         first = zlib.crc32(key.encode()) % len(slots)
-        for slot in (*slots[first:], *slots[:first]):
-            if slot.line is not None:
-                return slot.line
-        return None
+        line = slots[first].line
+        if line is not None:
+            return line
+        return next((slot.line for slot in (*slots[first:], *slots[:first]) if slot.line is not None), None)
 
     def _ask(self, line: Line, data: bytes, callback: OnReply) -> None:
         line.pending.append((callback, data, self.centre.now_us))

@@ -171,11 +171,15 @@ def _wished_for(caller: Caller, worker: Worker) -> bool:
 def unmatched(rules: Rules, now: int) -> None:
     """I9: somebody waits, somebody is free, and nothing happens."""
     truth, centre = rules.truth, rules.centre
-    callers = [caller for caller in truth.living.values() if waits(rules, caller, now)]
+    callers = [caller for caller in truth.living.values() if caller.leg.parked and caller.entered]
     if not callers:
         return
     workers = [worker for worker in truth.workers.values() if free(rules, worker, now)]
+    if not workers:
+        return
     for caller in callers:
+        if not waits(rules, caller, now):
+            continue
         for worker in workers:
             if worker.name not in centre.tiers.get(caller.entered, {}):
                 continue
