@@ -56,6 +56,8 @@ class Canaries:
 
     def overdue(self, after_s: float) -> bool:
         """Whether one that the switch fired has been missing for `after_s` and none came after it."""
+        if not self._accepted:
+            return False
         now = self._clock()
         return any(
             now - self._sent[number] >= after_s and number > self._latest_back for number in self._accepted

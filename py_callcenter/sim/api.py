@@ -92,10 +92,13 @@ class Api(Routing):
         leg = self.find(uuid)
         if leg is None:
             return NO_CHANNEL + "-USAGE: <uuid> <var>=<value>;<var>=<value>...\n"
+        given: dict[str, str] = {}
         for pair in pairs.split(";", MAX_PAIRS - 1):
             name, equals, value = pair.partition("=")
             if equals and name and is_taken(value):
-                leg.set(name, value)
+                given.pop(name, None)  # the last one counts, and where it stands
+                given[name] = value
+        leg.set_all(given)
         return "+OK\n"
 
     def _api_uuid_getvar(self, text: str) -> str:

@@ -6,7 +6,7 @@ headers in every captured event. Lines are kept encoded, so that an event is a h
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
@@ -88,6 +88,13 @@ class Times:
     last_hold: int = 0
     hold_accum: int = 0
 
+    def copy(self) -> Times:
+        """The same stamps, to go on on their own."""
+        return Times(
+            self.profile, self.created, self.answered, self.progress, self.hangup, self.bridged,
+            self.last_hold, self.hold_accum,
+        )  # fmt: skip
+
 
 PROFILE_HEADERS = (
     "Direction", "Logical-Direction", "Username", "Dialplan", "Caller-ID-Name", "Caller-ID-Number",
@@ -96,7 +103,7 @@ PROFILE_HEADERS = (
 )  # fmt: skip
 
 
-@dataclass(slots=True)
+@dataclass
 class Profile:
     """Who a leg says it is: the block `Caller-*` or, seen from the partner, `Other-Leg-*`."""
 
@@ -128,8 +135,9 @@ class Profile:
 
     def copy(self, **changes: Any) -> Profile:
         """A new profile with its own stamps."""
-        changes.setdefault("times", replace(self.times))
-        return replace(self, **changes)
+        other = Profile.__new__(Profile)
+        vars(other).update({**vars(self), "times": self.times.copy(), "_names": {}, **changes})
+        return other
 
     def lines(self, prefix: str) -> str:
         """Header lines in the order of switch_caller_profile_event_set_data; empty fields are left out."""
@@ -280,14 +288,17 @@ class Leg:
 
     def set_all(self, variables: dict[str, str]) -> None:
         """As `set` for several, in order."""
-        given = {name: value for name, value in variables.items() if value}
-        self.unset(*(self.values.keys() & variables.keys()))
-        self.values.update(given)
-        self._lines.update({name: f"variable_{name}: {quote(value)}\n" for name, value in given.items()})
+        for name in self.values.keys() & variables.keys():
+            del self.values[name], self._lines[name]
+        if "" in variables.values():
+            variables = {name: value for name, value in variables.items() if value}
+        self.values.update(variables)
+        self._lines.update({name: f"variable_{name}: {quote(value)}\n" for name, value in variables.items()})
 
     def set_encoded(self, values: dict[str, str], lines: dict[str, str]) -> None:
         """As `set` for several, with lines that were rendered before."""
-        self.unset(*(self.values.keys() & values.keys()))
+        for name in self.values.keys() & values.keys():
+            del self.values[name], self._lines[name]
         self.values.update(values)
         self._lines.update(lines)
 
