@@ -398,6 +398,11 @@ class Connection(greenswitch.InboundESL):  # type: ignore[misc]
         return len(self._inbox)
 
     @property
+    def silent_s(self) -> float:
+        """Seconds since the switch's last word on this connection."""
+        return self._clock() - self._last_frame_at
+
+    @property
     def lag_s(self) -> float:
         """How long the oldest of them has waited, in seconds."""
         return max(0.0, self._clock() - self._inbox[0].arrived) if self._inbox else 0.0

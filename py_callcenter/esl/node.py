@@ -22,7 +22,7 @@ import structlog
 from py_callcenter._router import Event
 from py_callcenter.engine.actions import Action
 from py_callcenter.engine.capacity import Capacity
-from py_callcenter.esl import commands, dead_man
+from py_callcenter.esl import commands, dead_man, pulse
 from py_callcenter.esl.canary import Canaries
 from py_callcenter.esl.connection import Connection
 from py_callcenter.esl.errors import (
@@ -98,9 +98,7 @@ class NodeLink:
         self._up = gevent.event.Event()
         self._came_up = gevent.event.Event()
         self._resync_wanted = gevent.event.Event()
-        self.heartbeat: Heartbeat | None = None
-        """The switch's last word about itself, of this connection or an earlier one."""
-        self._heartbeat_at: float | None = None
+        self._pulse = pulse.Pulse(clock)
         self._sight = Sight(self._timings, clock)
         self._leaving = False
         self._poking = Poking(self._timings)
@@ -173,9 +171,14 @@ class NodeLink:
         self._poking.want(wanted)
 
     @property
+    def heartbeat(self) -> Heartbeat | None:
+        """The switch's last word about itself, of this connection or an earlier one."""
+        return self._pulse.heartbeat
+
+    @property
     def heartbeat_age_s(self) -> float | None:
         """Seconds since the switch's last HEARTBEAT (each 20 s by default); None before the first."""
-        return None if self._heartbeat_at is None else self._clock() - self._heartbeat_at
+        return self._pulse.age_s
 
     @property
     def event_lag_s(self) -> float | None:
@@ -212,6 +215,8 @@ class NodeLink:
                 self.synced = False
                 self._held = None
                 self._judge(error)
+            else:
+                self._doubt(error)
             if slot is self._events or self.state is State.UP:
                 self.reason = f"{error.reason}: {error.hint}"
             refused = isinstance(error, RudeRejection | AuthRefused)
@@ -257,6 +262,13 @@ class NodeLink:
             )
         self._tell(self._app.on_gone, self.name)
 
+    def _doubt(self, error: ConnectionFailed) -> None:
+        """Another connection has ended: does the switch still say anything on that for events?"""
+        events = self._events.open
+        if events is not None and pulse.is_dead(events, error):
+            log.error("esl_switch_silent", node=self.name, hint="it takes connections and answers nothing")
+            events.cut("silent")
+
     def _live(self, slot: Slot) -> ConnectionFailed:
         """One life of a connection; gives why it ended."""
         is_events = slot is self._events
@@ -295,6 +307,7 @@ class NodeLink:
     def _serve_events(self, connection: Connection) -> None:
         begun = self._clock()
         self.canaries.forget()
+        self._pulse.begin()
         self._hold()
         connection.send(commands.subscribe()).accepted()
         if connection.closed.ready():  # right behind the answer
@@ -399,8 +412,7 @@ class NodeLink:
         if name != "CHANNEL_PARK":
             self._poking.heard(name, event)
         if name == "HEARTBEAT":
-            self._heartbeat_at = self._clock()
-            self.heartbeat = Heartbeat.from_event(event)
+            self._pulse.beat(event)
             core = event.get("Core-UUID")
             if self.synced and core and core != self.core_uuid and self._events.connection is not None:
                 # Something between us and the switch has changed the switch under an open connection.
@@ -427,6 +439,10 @@ class NodeLink:
                 self.request_resync()
                 continue
             events = self._events.open
+            if events is not None and self._pulse.stopped(events):
+                log.error("esl_heartbeats_missing", node=self.name)
+                events.cut("heartbeat")
+                continue
             quick = next((slot.open for slot in self._hands.quick if slot.open), None)
             if events is None or quick is None or not self.synced:
                 self.canaries.forget()

@@ -29,7 +29,7 @@ HOLD_REASONS: Final = ("away", "drained", "pressure", "starting")
 RECONNECT_REASONS: Final = (
     "network", "nobody-listens", "goodbye", "canary", "framing", "protocol", "sync", "backlog", "write-stall",
     "frame-timeout", "command-timeout", "no-greeting", "no-login", "name", "access-list", "wrong-password",
-    "restart", "not-connected", "internal", "stopped",
+    "restart", "silent", "heartbeat", "not-connected", "internal", "stopped",
 )  # fmt: skip
 """Words of `esl.errors.ConnectionFailed`."""
 STATUS_REASONS: Final[tuple[str, ...]] = tuple(r for r in get_args(StatusReason) if r != "initial")

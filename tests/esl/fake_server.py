@@ -81,6 +81,8 @@ class FakeSwitch:
         self.channels: dict[str, dict[str, str]] = {}
         self.answers: dict[str, bytes | None] = {}
         self.swallow_canaries = False
+        self._awake = gevent.event.Event()
+        self._awake.set()
         self._serve_instead = serve
         self._server: StreamServer | None = None
 
@@ -126,6 +128,14 @@ class FakeSwitch:
             peer.sock.close()
             peer.subscribed = False
 
+    def freeze(self) -> None:
+        """SIGSTOP: its kernel takes connections and bytes, and nobody reads or says anything."""
+        self._awake.clear()
+
+    def thaw(self) -> None:
+        """SIGCONT: it goes on with whatever came meanwhile."""
+        self._awake.set()
+
     def fire(self, data: bytes) -> None:
         """Write bytes to all who have subscribed."""
         for peer in self.peers:
@@ -136,12 +146,14 @@ class FakeSwitch:
         if self._serve_instead is not None:
             self._serve_instead(sock)
             return
+        self._awake.wait()
         peer = Peer(sock)
         self.peers.append(peer)
         with contextlib.suppress(OSError), sock.makefile("rb") as lines:
             peer.write(b"Content-Type: auth/request\n\n")
             command: list[str] = []
             for line in lines:
+                self._awake.wait()
                 text = line.decode("utf-8", "surrogateescape").rstrip("\n")
                 if text:
                     command.append(text)

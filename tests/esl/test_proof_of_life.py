@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import time
 from dataclasses import replace
+from types import SimpleNamespace
 
 import gevent
 import pytest
-from esl.fake_server import FakeSwitch, answer, event, reply, wait_for
+from esl.fake_server import FakeSwitch, answer, event, event_body, reply, wait_for
 from esl.links import FAST, Recorder, linked
 
+from py_callcenter._router import Event
 from py_callcenter.esl.port import State
+from py_callcenter.esl.pulse import Pulse
 from py_callcenter.esl.settings import Timings
+from py_callcenter.esl.values import Limits
 
 pytestmark = pytest.mark.esl
 
@@ -230,3 +234,82 @@ def test_a_controller_that_stood_still_does_not_blame_the_switch():
         wait_for(lambda: len(app.syncs) > looks)
         assert "canary" not in link.counters.reconnects
         assert link.state is State.UP
+
+
+IMPATIENT = Limits(connect_s=0.3, auth_s=0.3, command_s=0.3)
+
+
+def test_a_switch_that_stands_still_with_nobody_waiting_is_out_of_reach_and_then_gone():
+    """Its machine goes on answering TCP, and nobody pokes: only what it doesn't say tells."""
+    app = Recorder()
+    timings = replace(FAST, out_of_sight_s=1.0)
+    with FakeSwitch() as switch, linked(switch, app, timings=timings, limits=IMPATIENT) as link:
+        wait_for(lambda: link.event_lag_s is not None)
+        assert not link.poke_wanted
+        switch.freeze()
+        wait_for(lambda: link.counters.reconnects.get("silent"))
+        wait_for(lambda: link.state is State.DOWN)
+        wait_for(lambda: app.gone == 1)
+        switch.thaw()
+        wait_for(lambda: link.state is State.UP)
+
+
+def test_a_switch_whose_command_connection_alone_is_stuck_keeps_its_events_connection():
+    """What events tell is no silence: a new connection that isn't greeted may have other reasons."""
+    app = Recorder()
+    with FakeSwitch() as switch, linked(switch, app, limits=IMPATIENT) as link:
+        wait_for(lambda: len(app.syncs) == 2)
+        beating = gevent.spawn(_beat, switch, 0.05)
+        switch.freeze()
+        wait_for(lambda: link.counters.reconnects.get("no-greeting", 0) >= 2)
+        switch.thaw()
+        wait_for(lambda: link.state is State.UP)
+        beating.kill()
+        assert "silent" not in link.counters.reconnects
+        assert State.DOWN not in app.states
+
+
+def test_three_heartbeats_missing_cut_a_connection_where_canaries_are_refused():
+    app = Recorder()
+    with FakeSwitch() as switch:
+        switch.answers["sendevent"] = reply("-ERR permission denied")
+        with linked(switch, app) as link:
+            beating = gevent.spawn(_beat, switch, 0.1)
+            gevent.sleep(0.6)
+            assert "heartbeat" not in link.counters.reconnects
+            beating.kill()
+            wait_for(lambda: link.counters.reconnects.get("heartbeat"))
+            wait_for(lambda: link.state is State.UP)
+            gevent.sleep(0.6)
+            assert link.counters.reconnects["heartbeat"] == 1, "the new connection has shown no rhythm"
+
+
+def _beat(switch: FakeSwitch, every_s: float) -> None:
+    while True:
+        switch.fire(event("HEARTBEAT", Core__UUID=switch.core_uuid))
+        gevent.sleep(every_s)
+
+
+def test_how_often_a_switch_beats_is_taken_from_the_switch():
+    now = [0.0]
+    pulse = Pulse(lambda: now[0])
+    connection = SimpleNamespace(silent_s=0.0)
+
+    def beat(at_s: float) -> None:
+        now[0] = at_s
+        pulse.beat(Event.from_plain(event_body("HEARTBEAT")))
+
+    def silent(for_s: float) -> bool:
+        connection.silent_s = for_s
+        return pulse.stopped(connection)
+
+    beat(0)
+    assert not silent(10_000), "one beat is no rhythm"
+    beat(60)
+    beat(61)  # two that were held up and came together
+    assert not silent(179)
+    assert silent(181)
+    pulse.begin()
+    beat(5000)
+    beat(5005)
+    assert silent(16), "a pause between two connections is no rhythm either"
