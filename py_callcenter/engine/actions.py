@@ -129,8 +129,8 @@ class AskApplication:
 
 @value
 class AskMark:
-    """Ask whether a caller's channel lives, and by which transfer or bridge it came where it is (`moves`); the
-    answer comes back through `Engine.on_mark`.
+    """Ask whether a caller's channel lives, and by which transfer or bridge it came where it is (`moves`);
+    the answer comes back through `Engine.on_mark`.
     """
 
     node: str

@@ -1,6 +1,6 @@
 """Asking the switch about every channel that it may have told us of, a few a second; so a lost event is made
-good. The question about a caller asks as well by which transfer or bridge they came where they are: whoever was
-sent elsewhere, and nothing told so, is looked at.
+good. The question about a caller asks as well by which transfer or bridge they came where they are: whoever
+was sent elsewhere, and nothing told so, is looked at.
 
 A channel that the switch doesn't know may be hanging up just now, its HANGUP on the way (freeswitch-esl.md
 2.1). So it is asked about again a few seconds later; only when nothing was told by then, it is gone.

@@ -97,6 +97,13 @@ def unbridged(state: State, call: Call, event: Event) -> bool:
     return True
 
 
+def sent_on(state: State, call: Call, dump: Event) -> None:
+    """A look finds a caller in the dialplan: out of a conversation, if nothing told that it is over."""
+    if call.phase is Phase.TALKING:
+        unparked(state, call, dump)  # who heard music while the agent consults
+        unbridged(state, call, dump)
+
+
 def _forsaken(state: State, call: Call) -> None:
     """Whoever had the caller let go of them, and nothing was told of them since: only a look tells where they
     are.

@@ -54,14 +54,19 @@ def failed(state: State, action: Action, error: str | None) -> None:
             state.start_timer(looks.ASK_AFTER_US, looks.ask, call)
         case SetVariables(uuid=leg) if leg in state.legs:
             agent_legs.not_described(state, state.legs[leg], leg, error)
-        case AskApplication() if error is not None:
-            strangers.not_told(state, action.uuid, error)
-        case AskMark() if error is not None:
-            audit.not_marked(state, action.node, action.uuid, error)
+        case AskApplication() | AskMark() if error is not None:
+            _not_told(state, action, error)
         case Look() if call is not None:
             state.start_timer(_AGAIN_US, looks.ask, call)
         case _:
             pass  # a kill that found nothing, or a question: the watchdogs ask again
+
+
+def _not_told(state: State, question: AskApplication | AskMark, error: str) -> None:
+    if isinstance(question, AskMark):
+        audit.not_marked(state, question.node, question.uuid, error)
+    else:
+        strangers.not_told(state, question.uuid, error)
 
 
 def _not_bridged(state: State, offer: Offer, error: str | None) -> None:

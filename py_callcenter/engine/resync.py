@@ -138,6 +138,7 @@ def _caller_leg(state: State, uuid: str, dump: Event) -> None:
     elif is_parked(dump) or _hears_our_music(call, dump):
         _parked_caller(state, call, dump)
     elif in_dialplan(dump):
+        departures.sent_on(state, call, dump)
         returning.elsewhere(state, call)
     elif dump.get("Channel-State") == "CS_RESET":
         returning.asleep(state, call, dump)

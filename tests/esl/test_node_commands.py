@@ -10,6 +10,7 @@ from esl.links import FAST, U1, U2, U3, Recorder, linked, ring
 from structlog.testing import capture_logs
 
 from py_callcenter.engine.actions import (
+    AskMark,
     Bridge,
     Kill,
     Look,
@@ -53,6 +54,18 @@ def test_a_probe_is_answered():
         link.perform(Probe("fs1", U2))
         wait_for(lambda: len(app.probes) == 2)
         assert app.probes == [(U1, True), (U2, False)]
+
+
+def test_a_callers_mark_is_told_in_the_switchs_words_and_a_channel_that_is_gone_is_a_refusal():
+    app = Recorder()
+    with FakeSwitch() as switch, linked(switch, app) as link:
+        switch.answers[f"api uuid_getvar {U1} transfer_source"] = answer("1:x:bl_xfer:voicemail/default/XML")
+        switch.answers[f"api uuid_getvar {U2}"] = answer("-ERR No such channel!\n")
+        link.perform(AskMark("fs1", U1))
+        link.perform(AskMark("fs1", U2))
+        wait_for(lambda: app.marks and app.failures)
+        assert app.marks == [(U1, "1:x:bl_xfer:voicemail/default/XML")]
+        assert app.failures == [(AskMark("fs1", U2), "-ERR No such channel!")]
 
 
 def test_a_look_brings_the_channel_or_that_there_is_none():

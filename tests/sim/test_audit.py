@@ -328,3 +328,26 @@ def test_a_switch_that_does_not_say_where_a_caller_came_from_is_asked_whether_th
 
     assert [probe.uuid for probe in world.sent(Probe)] == [call.uuid]
     assert world.engine.view(world.now_us).calls
+
+
+@pytest.mark.parametrize("kind", ["callback", "uuid-standby"])
+def test_a_conversation_that_an_operator_broke_up_unheard_is_over_within_a_minute(kind):
+    """Both sides were sent on, so no HANGUP tells of it."""
+    world = World(everybody([queue(moh_sound="")], [agent("1000", type=kind)]), dialplan=with_messages())
+    world.phone("1000")
+    world.run(3)
+    call = world.call()
+    world.run(6)
+    assert world.talks_with(call) == "1000"
+    deaf_to(world, "CHANNEL_UNBRIDGE")
+    world.console(f"uuid_transfer {call.uuid} -both message")
+    world.run(0.5)
+    deaf_to(world)
+    assert not world.all("conversation-ended"), "nobody knows yet"
+
+    world.run(59)
+
+    ended = world.the("conversation-ended")
+    assert (ended.ended_by, ended.transferred) == ("system", True)
+    assert call.alive
+    assert call.leg.profile.destination == "message"

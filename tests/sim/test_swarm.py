@@ -21,8 +21,11 @@ SEEDS = int(os.environ.get("SWARM_SEEDS", "60"))
 STRATEGIES = ("longest-idle-agent", "round-robin", "ring-all")
 LOSABLE = (
     "CHANNEL_CREATE", "CHANNEL_PROGRESS", "CHANNEL_ANSWER", "CHANNEL_PARK", "CHANNEL_BRIDGE",
-    "CHANNEL_HANGUP", "CHANNEL_DESTROY", "BACKGROUND_JOB", "CHANNEL_HOLD",
+    "CHANNEL_HANGUP", "CHANNEL_DESTROY", "BACKGROUND_JOB", "CHANNEL_HOLD", "CHANNEL_UNHOLD",
+    "CHANNEL_UNPARK", "CHANNEL_UNBRIDGE", "CHANNEL_PROGRESS_MEDIA", "PLAYBACK_STOP", "DTMF", "CUSTOM",
+    "HEARTBEAT",
 )  # fmt: skip
+"""All that are heard. What a lost UNHOLD costs is a figure: the hold lasts until that leg ends."""
 
 
 def random_centre(rng: random.Random, seed: int) -> World:
