@@ -1,6 +1,6 @@
 -- Runs by itself, once, when no controller has renewed its word for 33 seconds (see docs/freeswitch.md, "When the controller stops").
 -- Takes back cc_alive, so that new callers get the fallback, and sees to the legs the controller left behind:
---   a caller who waits            -> his exit (cc_exit_exten), or callcenter_fallback
+--   a caller who waits            -> his exit (cc_exit_exten), or callcenter_fallback; cc_fallback_queue names his queue
 --   a caller who was let go       -> where the controller was about to send him (cc_exit_to)
 --   a caller who talks            -> talks on; the call ends with the conversation instead of parking in silence
 --   a phone that rings for a call -> stops ringing
@@ -27,6 +27,14 @@ local function destination(value)
     return "callcenter_fallback XML default"
   end
   return exten .. " XML " .. (context ~= "" and context or "default")
+end
+
+-- Whoever hears music while the agent consults, or whose agent has hung up since, was answered; all others gave up waiting.
+-- The queue's name is left out when it can be none: it would become part of a command.
+local function why(uuid, queue)
+  local cause = variable(uuid, "cc_cause") == "answered" and "answered" or "cancel"
+  local name = queue:match("^[%w_.@ -]+$")
+  return "cc_cause=" .. cause .. ";cc_cancel_reason=NO_CONTROLLER" .. (name and ";cc_fallback_queue=" .. name or "")
 end
 
 -- signal_bond outlives the bridge it names: the other side must be there, name this leg, and neither be parked.
@@ -71,7 +79,7 @@ for line in run("show channels as delim |"):gmatch("[^\n]+") do
       run("uuid_setvar " .. uuid .. " park_after_bridge false")
       kept = kept + 1
     elseif queue and not agent and not variable(uuid, "cc_cancel_reason") then
-      run("uuid_setvar_multi " .. uuid .. " park_after_bridge=false;cc_cause=cancel;cc_cancel_reason=NO_CONTROLLER")
+      run("uuid_setvar_multi " .. uuid .. " park_after_bridge=false;" .. why(uuid, queue))
       run("uuid_transfer " .. uuid .. " " .. destination(variable(uuid, "cc_exit_exten")))
       moved = moved + 1
     elseif not queue and variable(uuid, "cc_exit_to") and let_go(uuid) then

@@ -57,6 +57,16 @@ def test_a_queue_name_that_no_queue_can_have_is_not_an_extension(alive, sip):
     assert not caller.received("200"), "never answered, never parked"
 
 
+def at_the_fallback(switch: FreeSwitch, leg: str) -> bool:
+    return switch.api(f"uuid_getvar {leg} destination_number") == "callcenter_fallback"
+
+
+def told(switch: FreeSwitch, leg: str) -> tuple[str, ...]:
+    """What the dialplan behind the fallback can go by."""
+    names = ("cc_cause", "cc_cancel_reason", "cc_fallback_queue")
+    return tuple(switch.api(f"uuid_getvar {leg} {name}") for name in names)
+
+
 def test_when_the_controller_dies_each_leg_gets_what_suits_it(alive, sip):
     talker, free, silent = sip.phone("talker"), sip.phone("free", talk_s=0.5), sip.silent_phone("silent")
     talks, talks_leg = dial_in(alive, sip, "talks")
@@ -68,17 +78,58 @@ def test_when_the_controller_dies_each_leg_gets_what_suits_it(alive, sip):
     free.wait_talking()
     alive.api(f"uuid_bridge {talked_leg} {agent_leg}")
     free.wait_sent("BYE")
-    waits, _ = dial_in(alive, sip, "waits")
+    waits, waits_leg = dial_in(alive, sip, "waits")
     ring(alive, silent)
 
     alive.api("sched_api +1 cc_deadman luarun cc_deadman.lua")
     until(lambda: alive.api("global_getvar cc_alive") == "false", "the word is taken back")
     silent.wait_received("CANCEL")
+    until(lambda: at_the_fallback(alive, waits_leg), "the fallback")
+    assert told(alive, waits_leg) == ("cancel", "NO_CONTROLLER", "support")
     waits.wait_received("BYE", 12)
     talked.wait_received("BYE", 12)
     assert not talks.over, "whoever talks, talks on"
     alive.api(f"uuid_kill {alive.api(f'uuid_getvar {talks_leg} signal_bond')}")
     assert talks.wait_received("BYE", 3), "and is not left in silence afterwards"
+
+
+def test_a_caller_whose_agent_consults_goes_to_the_fallback_as_one_who_was_answered(alive, sip):
+    """Nobody could join them again; agent and colleague are left to talk on."""
+    agent, colleague = sip.phone("agent"), sip.phone("colleague")
+    caller, leg = dial_in(alive, sip, "hears music")
+    agent_leg = ring(alive, agent)
+    agent.wait_talking()
+    alive.api(f"uuid_bridge {leg} {agent_leg}")
+    until(lambda: alive.api(f"uuid_getvar {leg} signal_bond") == agent_leg, "the conversation")
+    alive.api(f"uuid_setvar_multi {leg} cc_cause=answered;cc_agent_bridged=true")
+    alive.api(f"uuid_setvar {agent_leg} park_after_bridge true")
+    asked = str(uuid.uuid4())
+    marks = f"origination_uuid={asked},cc_side=consult,park_after_bridge=true"
+    alive.api(f"bgapi originate {{{marks}}}sofia/internal/a2@127.0.0.1:{colleague.port} &park()")
+    colleague.wait_talking()
+    alive.api(f"uuid_bridge {agent_leg} {asked}")
+    until(lambda: alive.api(f"uuid_getvar {agent_leg} signal_bond") == asked, "the consultation")
+
+    alive.api("sched_api +1 cc_deadman luarun cc_deadman.lua")
+    until(lambda: at_the_fallback(alive, leg), "the fallback")
+    assert told(alive, leg) == ("answered", "NO_CONTROLLER", "support")
+    caller.wait_received("BYE", 12)
+    assert not agent.received("BYE"), "agent and colleague talk on"
+    assert not colleague.received("BYE")
+    assert alive.api(f"uuid_getvar {agent_leg} signal_bond") == asked
+
+    alive.api(f"uuid_kill {asked}")
+    until(
+        lambda: "CS_PARK" in alive.api(f"uuid_dump {agent_leg}"), "the agent hears silence until they hang up"
+    )
+
+
+def test_without_a_controller_a_new_caller_is_told_apart_from_one_who_was_answered(switch, sip):
+    switch.api("global_setvar cc_alive=false")
+    before = set(callers(switch))
+    sip.caller("queue_support").wait_received("183")
+    leg = until(lambda: next(iter(set(callers(switch)) - before), None), "the caller's leg")
+    assert told(switch, leg) == ("cancel", "NO_CONTROLLER", "support")
 
 
 def let_go(switch: FreeSwitch, sip, name: str, to: str):

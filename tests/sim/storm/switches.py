@@ -59,8 +59,10 @@ def dead_man(switch: Switch) -> None:
             leg.set("park_after_bridge", "false")
         elif queue and not agent and not leg.values.get("cc_cancel_reason"):
             leg.set("park_after_bridge", "false")
-            leg.set("cc_cause", "cancel")
+            if leg.values.get("cc_cause") != "answered":
+                leg.set("cc_cause", "cancel")
             leg.set("cc_cancel_reason", "NO_CONTROLLER")
+            leg.set("cc_fallback_queue", queue)
             switch.transfer(leg, _exit(leg), "default")
         elif not queue and not agent and _is_let_go(leg):
             _send_on(switch, leg, leg.values["cc_exit_to"])
