@@ -19,7 +19,7 @@ from gevent.event import Event as Signal
 from py_callcenter._router import Event, Router
 from py_callcenter.app.clock import Clock
 from py_callcenter.app.decisions import DecisionLog
-from py_callcenter.app.early import links_to
+from py_callcenter.app.early import DEAD_MAN_PLANNED_S, GOODBYE_S, links_to
 from py_callcenter.app.live import LiveFigures, as_left
 from py_callcenter.app.measuring import Figures, TimedRouter
 from py_callcenter.app.notable import log_if_notable
@@ -42,9 +42,6 @@ from py_callcenter.store.store import Store
 
 _log = structlog.get_logger(__name__)
 
-DEAD_MAN_PLANNED_S: Final = 120
-"""After a stop that we know of: time for an upgrade and the next start."""
-GOODBYE_S: Final = 3.0
 IDLE_TICK_S: Final = 1.0
 RESUMES_WITHIN_S: Final = 5.0
 """Promised from a switch that answers again to its callers being routed, with 100 000 legs (I14)."""

@@ -23,7 +23,8 @@ from py_callcenter.api.server import ApiServer
 from py_callcenter.api.token import ensure_token
 from py_callcenter.app.clock import Clock
 from py_callcenter.app.crossing import IntoHub
-from py_callcenter.app.early import beside, links_to
+from py_callcenter.app.early import StartStoppedError, beside, links_to
+from py_callcenter.app.loading import Loading, Patience
 from py_callcenter.app.secrets import next_epoch, read_keys
 from py_callcenter.app.sole import Sole
 from py_callcenter.app.supervisor import Supervisor
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
 
     from py_callcenter.app.mailer import StoredMails
     from py_callcenter.engine.memory import Memory
+    from py_callcenter.store.progress import Progress
     from py_callcenter.store.store import Store
 
 _log = structlog.get_logger(__name__)
@@ -51,24 +53,33 @@ NAMED_CHANGES: Final = 10
 class Process:
     """One running controller: hub, HTTP thread and database thread."""
 
-    def __init__(self, config: Config) -> None:
+    def __init__(self, config: Config, stopping: Signal | None = None) -> None:
         """Takes address and state folder first: a second controller must not get as far as the switch.
 
-        Raises `ListenError` and `AnotherLeadsError` when they are taken, `StoreError` when the database can't
-        be opened.
+        `stopping` is set by whoever wants it to end. Raises `ListenError` and `AnotherLeadsError` when they
+        are taken, `StoreError` when the database can't be opened, `StartStoppedError` when the stop came
+        first.
         """
         sys.setswitchinterval(SWITCH_INTERVAL_S)
         gc.disable()  # until all is loaded: each look at a hundred thousand new objects stops the calls
         self.server = ApiServer(config.controller.listen_host, config.controller.listen_port)
-        self._sole = Sole(Path(config.controller.state))
+        state = Path(config.controller.state)
+        self._sole = Sole(state)
+        self._supervisor = Supervisor()
+        self._stopping = stopping or Signal()
         links = links_to(config.nodes)
-        self.store, stored, memory = beside(links.values(), partial(_load, config))
+        with Loading(list(links.values()), self._supervisor, Patience(state)) as loading:
+            self.store, stored, memory = beside(
+                links.values(),
+                partial(_load, config, loading.progress),
+                stopping=self._stopping,
+                leave=loading.leave,
+            )
         from py_callcenter.app.controller import Controller  # noqa: PLC0415 - loaded in there
 
         self.config = config if stored is None else config.with_routing(stored)
         say_unapplied(self.config, config)
         self._token = ensure_token(config.controller)
-        state = Path(config.controller.state)
         self._keys = read_keys(state)
         clock = Clock()
         self.controller = Controller(
@@ -81,9 +92,7 @@ class Process:
             orders_in=state,
             links=links,
         )
-        self._supervisor = Supervisor()
         self._trimming = Trimming()
-        self._stopping = Signal()
         self._into_hub: IntoHub | None = None
         self._failed: Exception | None = None
         self._mails: StoredMails | None = None
@@ -131,10 +140,6 @@ class Process:
         if self._into_hub is not None:
             self._into_hub.call(self._stopping.set)
 
-    def stop_soon(self) -> None:
-        """From a signal handler or a greenlet."""
-        self._stopping.set()
-
     def wait(self) -> None:
         """Until somebody says stop. Raises what kept the API from being served."""
         self._stopping.wait()
@@ -156,7 +161,7 @@ class Process:
         self._sole.release()
 
 
-def _load(config: Config) -> tuple[Store, dict[str, Any] | None, Memory]:
+def _load(config: Config, progress: Progress) -> tuple[Store, dict[str, Any] | None, Memory]:
     """What routes calls is loaded; gives the database, the routing in force and what earlier runs left. In a
     thread of its own, while the links are at work.
     """
@@ -166,9 +171,15 @@ def _load(config: Config) -> tuple[Store, dict[str, Any] | None, Memory]:
 
     keep = config.controller
     retention = Retention(records_days=keep.keep_records_days, calls_days=keep.keep_calls_days)
-    store = Store.open(keep.database, retention, Path(keep.state))
-    store.seed(config)
-    return store, store.load_routing(), store.memory()
+    store = Store.open(keep.database, retention, Path(keep.state), progress)
+    try:
+        store.seed(config)
+        loaded = store, store.load_routing(), store.memory()
+        progress.step()  # nobody takes it when the stop came meanwhile
+    except BaseException:
+        store.close()
+        raise
+    return loaded
 
 
 def say_unapplied(in_force: Config, file: Config) -> None:
@@ -186,9 +197,13 @@ def say_unapplied(in_force: Config, file: Config) -> None:
 
 def run(config: Config, *, started: Callable[[Process], None] | None = None) -> None:
     """Run until SIGTERM or SIGINT. `started` is called once everything is up."""
-    process = Process(config)
+    stopping = Signal()
     for number in (signal.SIGTERM, signal.SIGINT):
-        gevent.signal_handler(number, process.stop_soon)
+        gevent.signal_handler(number, stopping.set)
+    try:
+        process = Process(config, stopping)
+    except StartStoppedError:
+        return
     process.start()
     try:
         if started is not None:

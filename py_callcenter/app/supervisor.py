@@ -23,10 +23,16 @@ class Supervisor:
         ours = environment.get("WATCHDOG_PID", str(os.getpid())) == str(os.getpid())
         self._every_s = int(every_us) / 1e6 if self._address and ours and every_us.isdecimal() else 0.0
         self._greenlet: gevent.Greenlet[[], None] | None = None
+        self._status = ""
+
+    def starting(self, status: str, within_s: float) -> None:
+        """The start takes longer, and why: `status`. The next word is due `within_s` seconds later."""
+        self._status = status
+        self._say(f"EXTEND_TIMEOUT_USEC={round(within_s * 1e6)}\nSTATUS={status}")
 
     def ready(self) -> None:
         """Calls are routed from now on. Says again and again that the hub turns, if that is wanted."""
-        self._say("READY=1")
+        self._say("READY=1\nSTATUS=" if self._status else "READY=1")
         if self._every_s:
             self._greenlet = gevent.spawn(self._live)
 

@@ -42,6 +42,11 @@ from py_callcenter.esl.sight import Sight
 from py_callcenter.esl.sync import Picture, take_picture
 from py_callcenter.esl.values import Counters, Limits, Reply
 
+
+class _NobodyThereError(Exception):
+    """There is still no application."""
+
+
 _SLICE_S = 0.005
 """Held events are replayed for so long before others may run."""
 
@@ -83,9 +88,12 @@ class NodeLink:
         self.synced = False
         self.announced = False
         """The node's dialplan knows that we serve it (`cc_alive`), so its callers come to us."""
+        self.patient = False
+        """Whoever waits stays, though there is no application yet. Set by who makes one ready."""
         self.canaries = Canaries(source, clock)
         self._served = gevent.event.Event()
         """There is an application."""
+        self._served_at = 0.0
         # Jitter isn't a secret.
         self._rng = rng if rng is not None else random.Random()  # noqa: S311
         self._timings = timings or Timings()
@@ -124,6 +132,7 @@ class NodeLink:
     def serve(self, app: App) -> None:
         """Whom everything is told from now on."""
         self._app = self._hands.app = app
+        self._served_at = self._clock()
         self._served.set()
         if self.state is not State.CONNECTING:
             self._tell(app.on_state, self.name, self.state)
@@ -160,6 +169,12 @@ class NodeLink:
     def request_resync(self) -> None:
         """Take a new picture of the node's channels soon; for lost events and doubts."""
         self._resync_wanted.set()
+
+    def keep_callers(self, after_s: int, timeout_s: float | None = None) -> None:
+        """Those who wait have `after_s` seconds from now; nothing is said about new ones, whom another
+        controller may serve. Raises as `ask` does.
+        """
+        dead_man.arm(self._hands.quick_one(), after_s, timeout_s)
 
     @property
     def poke_wanted(self) -> bool:
@@ -317,7 +332,8 @@ class NodeLink:
         gevent.wait([connection.closed, self._hands.there], self._timings.hands_s, count=1)
         self._sync(connection)
         if self.synced:
-            self._tell(self._app.on_resumed, self.name, self._clock() - begun)
+            # What an application takes to be made ready is no fault of the link's.
+            self._tell(self._app.on_resumed, self.name, self._clock() - max(begun, self._served_at))
         # A leg that was parked just before we subscribed may not have been in the switch's table yet.
         connection.closed.wait(self._timings.second_look_s)
         while not connection.closed.ready():
@@ -335,7 +351,16 @@ class NodeLink:
     def _sync(self, connection: Connection) -> None:
         """Take a picture of the node, hand it over, then let the held events go, in order."""
         self._hold()
-        picture: Picture = take_picture(self.settings, self._limits, self._known_legs)
+        try:
+            picture: Picture = take_picture(self.settings, self._limits, self._known_legs)
+        except _NobodyThereError:
+            # Minutes of events would fill the memory, and what they tell is in the next picture.
+            self._held = deque(maxlen=0)
+            gevent.wait([connection.closed, self._served], count=1)
+            self._held = deque()
+            if connection.closed.ready():
+                return
+            picture = take_picture(self.settings, self._limits, self._known_legs)
         if connection.closed.ready():
             return
         restarted = self.core_uuid not in {"", picture.core_uuid}
@@ -367,7 +392,8 @@ class NodeLink:
         self._update_state()
 
     def _known_legs(self, seen: Container[str]) -> Iterable[str]:
-        self._served.wait()
+        if not self._served.wait(self._timings.picture_keeps_s):
+            raise _NobodyThereError
         return self._app.known_legs(self.name, seen)
 
     def _set_announced(self) -> None:
@@ -477,6 +503,10 @@ class NodeLink:
             dead_man.renew_lease(self._hands.quick_one(), self.settings.lease_s)
 
     def _renew_dead_man(self) -> None:
+        while not self._served.wait(self._timings.dead_man_every_s):
+            if self.patient and not self._leaving:
+                with suppress(EslError):  # why it isn't connected is told elsewhere; a refusal, once it is up
+                    self.keep_callers(self.settings.dead_man_s)
         while True:
             self._up.wait()
             self._came_up.clear()

@@ -51,6 +51,9 @@ class Timings:
     """After a reconnect the picture is taken again: `show channels` lags behind (freeswitch-esl.md 0.8)."""
     resync_every_s: float = 5.0
     """Lost events ask for a new picture at most so often."""
+    picture_keeps_s: float = 5.0
+    """A picture for an application that isn't there by then is thrown away, and what happened since: another
+    is taken when it is there."""
     dead_man_every_s: float = 1.0
     gone_after_s: float = 1.0
     """Its machine answers for so long that nobody listens: the switch has ended. A reload of its event socket

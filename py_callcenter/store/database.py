@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final, Self, TypeVar
 
 import orjson
 import structlog
-from sqlalchemy import Connection, Engine, func, insert, select, text
+from sqlalchemy import Connection, Engine, event, func, insert, select, text
 
 from py_callcenter.config import Config
 from py_callcenter.engine.memory import Memory
@@ -22,9 +22,10 @@ from py_callcenter.stats import AgentLine
 from py_callcenter.store import arrivals, folding, keeping, rows, standing, versions
 from py_callcenter.store.connect import WRITES, as_store_error, engine_for, given_up_after
 from py_callcenter.store.counting import Counting
-from py_callcenter.store.errors import LostTransactionsError, StoreError
+from py_callcenter.store.errors import LostTransactionsError
 from py_callcenter.store.expected import WRITER
 from py_callcenter.store.kept import StandingRow
+from py_callcenter.store.progress import Progress
 from py_callcenter.store.record import RecordLike, StoredRecord
 from py_callcenter.store.retention import Erased, Retention
 from py_callcenter.store.schema import agents, config, meta, records
@@ -74,23 +75,28 @@ class Database:
         self._counting: Counting | None = None
 
     @classmethod
-    def open(cls, url: str) -> Database:
-        """Connect; make the tables where there are none, or bring an older version's to this one's.
+    def open(cls, url: str, progress: Progress | None = None) -> Database:
+        """Connect; make the tables where there are none, or bring an older version's to this one's, which
+        takes long where there are many records: `progress` is told.
 
-        Raises `StoreError`, also for a database that a newer version of this program has written.
+        Raises `StoreError`, also for a database that a newer version of this program has written, and
+        `GivenUpError`.
         """
+        progress = progress or Progress()
         database = cls(engine_for(url))
         try:
             with database.write() as connection:
-                versions.bring_to(connection)
+                event.listen(connection, "before_cursor_execute", progress.on_statement)
+                versions.bring_to(connection, progress=progress)
                 if not folding.is_folded(connection):
                     database._take_turn(connection)
-                    folding.rebuild(connection)
+                    folding.rebuild(connection, progress)
                 if not standing.is_made(connection):
-                    standing.rebuild(connection, folding.in_order(connection))
-        except StoreError:
+                    standing.rebuild(connection, folding.in_order(connection), progress)
+        except BaseException:
             database.close()
             raise
+        progress.end()
         database._forget()
         return database
 

@@ -11,6 +11,7 @@ from py_callcenter.stats import SLOT_US, AgentLine, AgentTimes, fold_call
 from py_callcenter.store import rows
 from py_callcenter.store.counting import Counting, forget
 from py_callcenter.store.expected import FOLDED
+from py_callcenter.store.progress import Progress
 from py_callcenter.store.record import RecordLike
 from py_callcenter.store.schema import agent_slots, agents, break_slots, calls, legs, meta, records
 
@@ -66,7 +67,7 @@ def is_folded(connection: Connection) -> bool:
     return connection.scalar(select(meta.c.value).where(meta.c.key == FOLDED[0])) == FOLDED[1]
 
 
-def rebuild(connection: Connection) -> None:
+def rebuild(connection: Connection, progress: Progress) -> None:
     """Make everything that is folded anew, as far back as records are kept; what is older stays as it is."""
     oldest_us = connection.scalar(select(records.c.at_us).order_by(records.c.at_us).limit(1))
     if oldest_us is not None:
@@ -78,10 +79,14 @@ def rebuild(connection: Connection) -> None:
             connection.execute(delete(table).where(table.c.slot_us > cut_us))
         forget(connection)
         folding, counting = AgentFolding(connection, kept), Counting(connection)
+        progress.begin("agents' times are counted anew from all records")
         for batch in in_order(connection):
             folding.fold(connection, batch, counting)
+            progress.step(len(batch))
+        progress.begin("calls are counted anew from all records")
         for names in _calls(connection):
             refold_calls(connection, names, counting)
+            progress.step(len(names))
     rows.put(connection, meta, [{"key": FOLDED[0], "value": FOLDED[1]}])
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import orjson
 from sqlalchemy import Connection, delete, select, tuple_
@@ -11,6 +11,7 @@ from py_callcenter.engine.memory import Memory
 from py_callcenter.store import rows
 from py_callcenter.store.expected import STANDING
 from py_callcenter.store.kept import StandingRow
+from py_callcenter.store.progress import Progress
 from py_callcenter.store.record import RecordLike
 from py_callcenter.store.schema import meta, standing
 
@@ -54,10 +55,12 @@ def is_made(connection: Connection) -> bool:
     return connection.scalar(select(meta.c.value).where(meta.c.key == STANDING[0])) == STANDING[1]
 
 
-def rebuild(connection: Connection, batches: Iterable[Iterable[RecordLike]]) -> None:
+def rebuild(connection: Connection, batches: Iterable[Sequence[RecordLike]], progress: Progress) -> None:
     """Make the rows anew from all records, given in order."""
     connection.execute(delete(standing))
     made = Standing(connection)
+    progress.begin("what agents and open calls are at is worked out anew from all records")
     for batch in batches:
         made.fold(connection, batch)
+        progress.step(len(batch))
     rows.put(connection, meta, [{"key": STANDING[0], "value": STANDING[1]}])

@@ -19,6 +19,7 @@ from py_callcenter.store.backlog import MAX_BATCH
 from py_callcenter.store.errors import StoreError, UnusableError
 from py_callcenter.store.forgotten import Forgotten
 from py_callcenter.store.kept import Kept, StandingRow
+from py_callcenter.store.progress import Progress
 from py_callcenter.store.record import RecordLike
 from py_callcenter.store.retention import DAY_US, Erased, Retention
 from py_callcenter.store.spool import Position, Spool
@@ -129,13 +130,20 @@ class Store:
             self._writer.do(self._erase_again)  # what the last run left may be written again first
 
     @classmethod
-    def open(cls, url: str, retention: Retention | None = None, state: Path | None = None) -> Store:
+    def open(
+        cls,
+        url: str,
+        retention: Retention | None = None,
+        state: Path | None = None,
+        progress: Progress | None = None,
+    ) -> Store:
         """`state`: the folder for the spool and for the copy that a start needs when the database is away.
 
-        Raises `StoreError` when there is no such copy, or when the database is none for this program.
+        Raises `StoreError` when there is no such copy, or when the database is none for this program, and
+        `GivenUpError` as `progress` has it.
         """
         if state is None:
-            return cls(LateDatabase(url, _open(url)), retention)
+            return cls(LateDatabase(url, _open(url, progress)), retention)
         spool = Spool(state / "spool")
         spool.keep_from(Kept.position_in(state) or spool.begin)
         tail = list(_records(spool, spool.begin))
@@ -155,7 +163,7 @@ class Store:
             kept = _copy(state, error)
         if found is None and kept is None:  # it is new, of another version, or perhaps only slow
             try:
-                return cls(_caught_up(url, tail), retention, spool=spool, state=state)
+                return cls(_caught_up(url, tail, progress), retention, spool=spool, state=state)
             except UnusableError:
                 raise
             except StoreError as error:
@@ -353,18 +361,22 @@ def _note_erasure(forgotten: Forgotten, caller: str, until: Position) -> None:
         raise StoreError(f"the state folder takes nothing: {error.strerror}") from error
 
 
-def _open(url: str) -> Database:
+def _open(url: str, progress: Progress | None) -> Database:
     from py_callcenter.store.database import Database  # noqa: PLC0415 - takes long to load
 
-    return Database.open(url)
+    return Database.open(url, progress)
 
 
-def _caught_up(url: str, tail: Sequence[RecordLike]) -> Database:
+def _caught_up(url: str, tail: Sequence[RecordLike], progress: Progress | None) -> Database:
     """Open it and write down what the last run left."""
-    database = _open(url)
+    database = _open(url, progress)
     try:
+        if progress is not None:
+            progress.begin("what the last run left on this disk is written down")
         database.append(tail)
-    except StoreError:
+        if progress is not None:
+            progress.end()
+    except BaseException:
         database.close()
         raise
     return database

@@ -14,6 +14,7 @@ from sqlalchemy import Connection, inspect, text
 
 from py_callcenter.store.errors import StoreError, UnusableError
 from py_callcenter.store.expected import VERSION, VERSION_TABLE
+from py_callcenter.store.progress import Progress
 
 if TYPE_CHECKING:
     from alembic.config import Config
@@ -40,7 +41,7 @@ def found(connection: Connection) -> str | None:
     return _FIRST if look.has_table("cc_meta") else None
 
 
-def bring_to(connection: Connection, version: str | None = None) -> bool:
+def bring_to(connection: Connection, version: str | None = None, progress: Progress | None = None) -> bool:
     """Migrate to a version, to the newest by default; tells whether there was anything to do.
 
     Raises `StoreError` for a version that this program doesn't know, `UnusableError` for such a database.
@@ -62,6 +63,8 @@ def bring_to(connection: Connection, version: str | None = None) -> bool:
             f"the database is of version {have}, newer than this program's {known[-1]}; the newer program"
             f" brings it back: callcenter database back {known[-1]}"
         )
+    if progress is not None and have is not None:  # what is empty is there at once
+        progress.begin(f"its tables are brought from version {have} to {wanted}")
     settings = _config()
     settings.attributes["connection"] = connection
     try:

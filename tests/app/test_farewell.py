@@ -6,7 +6,8 @@ import gevent
 import pytest
 from sim.world import KEY, agent, everybody, queue
 
-from py_callcenter.app.controller import DEAD_MAN_PLANNED_S, Controller
+from py_callcenter.app.controller import Controller
+from py_callcenter.app.early import DEAD_MAN_PLANNED_S
 from py_callcenter.app.secrets import Keys
 from py_callcenter.engine.memory import Memory
 from py_callcenter.esl.errors import ConnectionFailed

@@ -5,11 +5,12 @@ from __future__ import annotations
 import contextlib
 import random
 import socket
+from dataclasses import replace
 
 import gevent
 import pytest
 from esl.fake_server import FakeSwitch, answer, event, wait_for
-from esl.links import FAST, U1, U2, U3, Recorder, linked
+from esl.links import FAST, U1, U2, U3, Clock, Recorder, linked
 from structlog.testing import capture_logs
 
 from py_callcenter._router import Event
@@ -118,6 +119,61 @@ def test_a_switch_is_asked_while_the_application_is_still_loaded_and_all_is_told
             assert app.syncs[0] == ([U1, U3], switch.core_uuid, False)
             assert app.story[:2] == ["sync", f"CHANNEL_PARK {U1}"]
             assert app.states == [State.UP]
+        finally:
+            link.stop()
+            gevent.sleep(0.01)
+
+
+def test_a_switch_is_asked_again_when_the_application_takes_minutes():
+    """Nothing is kept of what happened meanwhile: it is in the second picture, and could be more than fits."""
+    app = Recorder()
+    with FakeSwitch() as switch:
+        switch.channels = {U1: {"variable_cc_queue": "support"}, U2: {"variable_cc_queue": "support"}}
+
+        def listed(uuid: str) -> None:
+            switch.answers["api show channels"] = answer(f'{{"row_count":1,"rows":[{{"uuid":"{uuid}"}}]}}')
+
+        def dumped() -> list[str]:
+            return [c for peer in switch.peers for c in peer.commands if c.startswith("api uuid_dump")]
+
+        listed(U1)
+        settings = NodeSettings("fs1", switch.host, switch.port, "ClueCon")
+        clock = Clock()
+        link = NodeLink(settings, None, timings=replace(FAST, picture_keeps_s=0.1), clock=clock)
+        link.start()
+        try:
+            wait_for(lambda: dumped() == [f"api uuid_dump {U1}"])
+            gevent.sleep(0.3)
+            listed(U2)
+            switch.fire(event("CHANNEL_HANGUP", Unique__ID=U1) + event("CHANNEL_PARK", Unique__ID=U2))
+            gevent.sleep(0.1)
+            assert link.backlog == 0
+            clock.now_s += 300
+
+            link.serve(app)
+            wait_for(lambda: link.state is State.UP)
+            assert app.story[0] == "sync"
+            assert app.syncs[0][0] == [U2]
+            assert app.events == []
+            assert app.resumed == [0], "it wasn't the switch's or the link's fault"
+        finally:
+            link.stop()
+            gevent.sleep(0.01)
+
+
+def test_a_switch_that_goes_while_the_application_takes_minutes_is_connected_to_again():
+    app = Recorder()
+    with FakeSwitch() as switch:
+        settings = NodeSettings("fs1", switch.host, switch.port, "ClueCon")
+        link = NodeLink(settings, None, timings=replace(FAST, picture_keeps_s=0.1))
+        link.start()
+        try:
+            wait_for(lambda: link._held is not None and link._held.maxlen == 0)
+            switch.cut()
+            wait_for(lambda: sum(link.counters.reconnects.values()) > 0)
+            wait_for(lambda: link._events.open is not None)
+            link.serve(app)
+            wait_for(lambda: link.state is State.UP)
         finally:
             link.stop()
             gevent.sleep(0.01)

@@ -12,9 +12,10 @@ from esl.fake_server import FakeSwitch, answer, event, event_body, reply, wait_f
 from esl.links import FAST, Recorder, linked
 
 from py_callcenter._router import Event
+from py_callcenter.esl.node import NodeLink
 from py_callcenter.esl.port import State
 from py_callcenter.esl.pulse import Pulse
-from py_callcenter.esl.settings import Timings
+from py_callcenter.esl.settings import NodeSettings, Timings
 from py_callcenter.esl.values import Limits
 
 pytestmark = pytest.mark.esl
@@ -313,3 +314,24 @@ def test_how_often_a_switch_beats_is_taken_from_the_switch():
     beat(5000)
     beat(5005)
     assert silent(16), "a pause between two connections is no rhythm either"
+
+
+@pytest.mark.parametrize("patient", [True, False])
+def test_who_waits_is_kept_while_the_application_is_made_ready_if_that_is_wanted(patient):
+    with FakeSwitch() as switch:
+        settings = NodeSettings("fs1", switch.host, switch.port, "ClueCon", dead_man_s=15)
+        link = NodeLink(settings, None, timings=FAST)
+        link.patient = patient
+        link.start()
+        try:
+            wait_for(lambda: link._hands.there.is_set())
+            gevent.sleep(0.3)
+            armed = switch.commands.count("api sched_api +15 cc_deadman luarun cc_deadman.lua")
+            assert armed >= 2 if patient else not armed
+            assert not any("cc_alive" in c for c in switch.commands), "new callers aren't let in"
+
+            link.serve(Recorder())
+            wait_for(lambda: any("cc_alive=true" in c for c in switch.commands))
+        finally:
+            link.stop()
+            gevent.sleep(0.01)
