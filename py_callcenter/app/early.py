@@ -12,6 +12,7 @@ from random import Random
 from typing import Final, TypeVar
 
 import gevent
+from gevent.event import AsyncResult
 from gevent.event import Event as Signal
 
 from py_callcenter.config import Node
@@ -74,10 +75,11 @@ def beside(
 
 
 def _done(work: Callable[[], T], stopping: Signal | None, leave: Callable[[], None] | None) -> T:
-    done = gevent.get_hub().threadpool.spawn(_outcome, work)
+    done: AsyncResult[Future[T]] = gevent.get_hub().threadpool.spawn(_outcome, work)
     gevent.wait([done] if stopping is None else [done, stopping], count=1)
     if done.ready():
-        outcome: Future[T] = done.get()
+        outcome = done.get()
+        assert outcome is not None  # noqa: S101 - `_outcome` gives one
         return outcome.result()
     if leave is not None:
         leave()

@@ -125,7 +125,7 @@ def test_a_switch_is_asked_while_the_application_is_still_loaded_and_all_is_told
 
 
 def test_a_switch_is_asked_again_when_the_application_takes_minutes():
-    """Nothing is kept of what happened meanwhile: it is in the second picture, and could be more than fits."""
+    """Nothing is kept of what happened meanwhile: the second picture has it, and it could be too much."""
     app = Recorder()
     with FakeSwitch() as switch:
         switch.channels = {U1: {"variable_cc_queue": "support"}, U2: {"variable_cc_queue": "support"}}

@@ -324,7 +324,7 @@ def test_who_waits_is_kept_while_the_application_is_made_ready_if_that_is_wanted
         link.patient = patient
         link.start()
         try:
-            wait_for(lambda: link._hands.there.is_set())
+            wait_for(link._hands.there.is_set)
             gevent.sleep(0.3)
             armed = switch.commands.count("api sched_api +15 cc_deadman luarun cc_deadman.lua")
             assert armed >= 2 if patient else not armed
