@@ -71,7 +71,7 @@ class Centre:
             self.queues_of.setdefault(tier.agent, set()).add(tier.queue)
         self._agenda: list[tuple[int, int, Callable[..., object], tuple[Any, ...]]] = []
         self._order = 0
-        self._story = bytearray()
+        self._hash = hashlib.blake2b(digest_size=16)
         self.health = Health(plan.nodes, START_US)
         self.restless = any(fault.fault not in QUIET for fault in plan.faults)
         """Something may go wrong with cables or events, so the canaries fly; they change nothing else."""
@@ -387,11 +387,11 @@ class Centre:
 
     def trace(self, *parts: bytes) -> None:
         """Something that makes this run what it is."""
-        self._story += b"".join((self.now_us.to_bytes(8, "big"), *parts))
+        self._hash.update(b"".join((self.now_us.to_bytes(8, "big"), *parts)))
 
     def fingerprint(self) -> str:
         """The same for the same seed."""
-        return hashlib.blake2b(self._story, digest_size=16).hexdigest()
+        return self._hash.hexdigest()
 
     def action_written(self, _action: Action) -> None:
         """A command leaves; F36 dies here."""
