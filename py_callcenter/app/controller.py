@@ -62,12 +62,14 @@ class Controller:
         keys: Keys,
         epoch: int,
         memory: Memory,
+        last_known_us: int = 0,
         clock: Clock | None = None,
         seed: int | None = None,
         orders_in: Path | None = None,
         links: Mapping[str, NodeLink] | None = None,
     ) -> None:
         """`orders_in`: the folder that keeps operators' standing orders; None keeps them in mind only.
+        `last_known_us`: when a controller was last there, 0 when nobody knows (`alive`).
         `links`: to the nodes, perhaps started (`early`); made here when not given.
         """
         self.clock = clock or Clock()
@@ -103,6 +105,7 @@ class Controller:
             epoch=epoch,
             start_us=self.started_us,
             memory=memory,
+            last_known_us=last_known_us,
         )
         self._set_targets(config)
         self._wake = Signal()

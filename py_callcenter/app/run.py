@@ -21,6 +21,7 @@ from gevent.event import Event as Signal
 
 from py_callcenter.api.server import ApiServer
 from py_callcenter.api.token import ensure_token
+from py_callcenter.app.alive import Alive
 from py_callcenter.app.clock import Clock
 from py_callcenter.app.crossing import IntoHub
 from py_callcenter.app.early import StartStoppedError, beside, links_to
@@ -30,6 +31,7 @@ from py_callcenter.app.sole import Sole
 from py_callcenter.app.supervisor import Supervisor
 from py_callcenter.app.trimming import Trimming
 from py_callcenter.config import Config, difference
+from py_callcenter.esl.settings import Timings
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
@@ -47,6 +49,7 @@ SWITCH_INTERVAL_S: Final = 0.0001
 
 CALLS_FIRST_S: Final = 1.5
 """So long at the most nothing else is loaded while the switches are asked who is there."""
+OUT_OF_SIGHT_S: Final = Timings().out_of_sight_s
 NAMED_CHANGES: Final = 10
 
 
@@ -82,12 +85,14 @@ class Process:
         self._token = ensure_token(config.controller)
         self._keys = read_keys(state)
         clock = Clock()
+        self._alive = Alive(state, clock.now_us)
         self.controller = Controller(
             self.config,
             self.store,
             keys=self._keys,
             epoch=next_epoch(state, clock.now_us() // 1_000_000),
             memory=memory,
+            last_known_us=self._alive.before_us,
             clock=clock,
             orders_in=state,
             links=links,
@@ -102,6 +107,12 @@ class Process:
         self._into_hub = IntoHub()
         self.controller.start()
         gevent.spawn(self._start_the_rest)
+        gevent.spawn(self._note_alive)
+
+    def _note_alive(self) -> None:
+        """From when all switches have been asked for what the last run left, or count as gone."""
+        self.controller.in_step.wait(OUT_OF_SIGHT_S)
+        self._alive.start()
 
     def _start_the_rest(self) -> None:
         """When callers are served, or when that takes too long: somebody may want to know why."""
@@ -154,6 +165,7 @@ class Process:
         # The goodbye comes before anything that takes time: until then callers are let in and wait for us.
         self._trimming.stop()
         self.controller.stop()
+        self._alive.stop()
         self.server.stop()
         if self._mails is not None:
             self._mails.stop()

@@ -58,6 +58,7 @@ class Engine:
         start_us: int,
         statuses: Mapping[str, str] | None = None,
         memory: Memory | None = None,
+        last_known_us: int = 0,
         old_keys: Sequence[bytes] = (),
         caller_key: bytes = b"",
     ) -> None:
@@ -66,10 +67,18 @@ class Engine:
 
         `memory`: what the records tell of earlier runs; it is used up. `statuses`: last known statuses of
         agents whom it doesn't know; who is in neither gets the configuration's initial one.
+
+        `last_known_us`: when a run before this one was last there; what is over since, unseen, ends then in
+        the books. 0: nobody knows, and it ends when that is found. It may be off, and come from a clock that
+        was set since: nothing ends before it began, before the last that the books have of an open call, or
+        later than now.
         """
         self._state = State(
             router, Sealer(key, *old_keys, caller_key=caller_key), epoch=epoch, start_us=start_us
         )
+        if last_known_us and memory is not None:
+            last_known_us = min(start_us, max(last_known_us, memory.latest_call_us()))
+            self._state.reach.last_known_us = last_known_us
         self._told = Outcome()
         """The last one handed out."""
         configure.apply(self._state, config, statuses or {}, memory)

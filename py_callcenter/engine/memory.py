@@ -140,8 +140,15 @@ class Memory:
 
     def _latest_us(self) -> int:
         moments = [us for agent in self.agents.values() for us in (agent.since_us, agent.idle_since_us)]
-        moments += [us for call in self.calls.values() for us in (call.entered_us, call.talk_since_us)]
-        return max(moments, default=0)
+        return max(self.latest_call_us(), *moments, 0)
+
+    def latest_call_us(self) -> int:
+        """The last moment that is known of an open call; 0 without any. A controller was there then: agents'
+        statuses can be set without one.
+        """
+        return max(
+            (us for call in self.calls.values() for us in (call.entered_us, call.talk_since_us)), default=0
+        )
 
     def _move_back(self, ahead_us: int) -> None:
         if ahead_us <= 0:

@@ -65,6 +65,8 @@ class Reach:
     """By node that was gone or out of sight: calls that ended in the books for that."""
     unseen: set[str] = field(default_factory=set)
     """Nodes that a start looks at before it offers anything; see `recovery.awaited`."""
+    last_known_us: int = 0
+    """When earlier runs last saw what they left open; 0 when nobody knows. See `recovery.books`."""
 
 
 @dataclass(slots=True)

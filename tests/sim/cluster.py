@@ -79,7 +79,13 @@ class Cluster:
         for record in self.records:
             memory.fold(record)
         self.engine = Engine(
-            self.engine.config, Router(), key=KEY, epoch=2, start_us=self.now_us, memory=memory
+            self.engine.config,
+            Router(),
+            key=KEY,
+            epoch=2,
+            start_us=self.now_us,
+            memory=memory,
+            last_known_us=self.now_us,
         )
         self.carry_out(self.engine.start())
         for name in self.sites:

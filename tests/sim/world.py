@@ -88,6 +88,8 @@ class World:
         self.bears_faults = False
         """Whether faults of ours are what the test is about."""
         self.epoch = 0
+        self.last_known_us = 0
+        """When the last controller died."""
         self.keys = [KEY]
         """What stamps are sealed with, and what earlier ones were."""
         self.start(statuses)
@@ -114,6 +116,7 @@ class World:
             start_us=self.now_us,
             statuses=statuses or {},
             memory=memory,
+            last_known_us=self.last_known_us,
         )
         self.connect()
         self.carry_out(self.engine.start())
@@ -139,6 +142,7 @@ class World:
         """`kill -9`: the connections break, the channels don't."""
         for number in (self.events, self.commands):
             self.switch.disconnect(number)
+        self.last_known_us = self.now_us
         del self.engine
 
     def rest(self, seconds: float) -> None:

@@ -43,6 +43,13 @@ def end_offer(state: State, uuid: str, past: CallMemory, agent: str) -> None:
     )
 
 
+def over_us(state: State, began_us: int) -> int:
+    """When something that the books have open, and that ended while nobody looked, is taken to have ended:
+    when it was last seen. How long it went on after that nobody knows.
+    """
+    return min(state.now_us, max(began_us, state.reach.last_known_us or state.now_us))
+
+
 def part(state: State, uuid: str, past: CallMemory, *, transferred: bool) -> None:
     """The conversation that the books have open ended while nobody looked; the agent rests from now on."""
     if past.standing != "talking":
@@ -50,6 +57,7 @@ def part(state: State, uuid: str, past: CallMemory, *, transferred: bool) -> Non
     past.standing = "parted"
     past.transferred = transferred
     since_us, past.talk_since_us = past.talk_since_us, state.now_us
+    talk_us = over_us(state, since_us) - min(since_us, state.now_us)
     if not past.counted:
         state.note(
             CallAnswered,
@@ -68,7 +76,7 @@ def part(state: State, uuid: str, past: CallMemory, *, transferred: bool) -> Non
         queue=past.queue,
         leg=past.leg,
         agent=past.agent,
-        talk_us=max(0, state.now_us - since_us),
+        talk_us=talk_us,
         hold_us=0,
         ended_by=ended_by,
         transferred=transferred,
@@ -79,7 +87,7 @@ def part(state: State, uuid: str, past: CallMemory, *, transferred: bool) -> Non
             offer.talk_since_us = max(offer.talk_since_us, state.now_us)
     if agent_id is not None and is_free(state, agent_id):
         offer_id = state.router.adopt_conversation(
-            state.now_us, agent_id, since_us=min(since_us, state.now_us), counted=past.counted
+            state.now_us, agent_id, since_us=state.now_us - talk_us, counted=past.counted
         )
         state.router.finish(state.now_us, offer_id)
         endings.note_wrap_up(state, past.node, state.agents[past.agent], uuid)
@@ -88,14 +96,15 @@ def part(state: State, uuid: str, past: CallMemory, *, transferred: bool) -> Non
 def note_left(
     state: State, uuid: str, past: CallMemory, reason: LeftReason, target: str = "", *, until_us: int = 0
 ) -> None:
-    """`until_us`: when the wait was over, if that is known."""
+    """`until_us`: when the wait was over, if that is known; else it was when it was last seen."""
+    until_us = min(until_us, state.now_us) or over_us(state, past.entered_us)
     state.note(
         CallLeft,
         past.node,
         call=uuid,
         queue=past.queue,
         leg=past.leg,
-        wait_us=max(0, min(until_us or state.now_us, state.now_us) - past.entered_us),
+        wait_us=max(0, until_us - past.entered_us),
         reason=reason,
         target=target,
     )
@@ -111,7 +120,7 @@ def close(state: State, uuid: str, past: CallMemory) -> None:
             call=uuid,
             queue=past.queue,
             leg=past.leg,
-            wait_us=max(0, state.now_us - past.entered_us),
+            wait_us=max(0, over_us(state, past.entered_us) - past.entered_us),
         )
     else:
         part(state, uuid, past, transferred=False)

@@ -23,6 +23,7 @@ from sim.storm.plan import Plan
 from sim.storm.switches import make_switch
 
 from py_callcenter._router import FrameParser
+from py_callcenter.app.alive import EVERY_S
 from py_callcenter.app.controller import Controller
 from py_callcenter.app.secrets import Keys
 from py_callcenter.config import Tier
@@ -36,6 +37,7 @@ SECOND = 1_000_000
 START_US = 1_800_000_000 * SECOND
 KEYS = Keys(b"a key for tests, 32 bytes long..", (), b"another for the callers' numbers")
 PASSWORD = "ClueCon"
+BEAT_US = round(EVERY_S * SECOND)
 OUT_OF_SIGHT_US = round(Timings().out_of_sight_s * SECOND)
 
 
@@ -97,6 +99,10 @@ class Centre:
         self._inbox: deque[tuple[Callable[..., object], tuple[Any, ...]]] = deque()
         self._tick_us: int | None = None
         self.starts = 0
+        self.last_known_us = 0
+        """What the last controller left in its state folder (`app.alive`)."""
+        self.awake_us = START_US
+        """When the process was last awake, while it stands still."""
         spy.attach(self)
         self.people = People(self)
 
@@ -215,6 +221,7 @@ class Centre:
             keys=KEYS,
             epoch=self.epoch,
             memory=self.books.memory(),
+            last_known_us=self.last_known_us,
             clock=VirtualClock(self, self.clock_offset_us),  # type: ignore[arg-type]
             seed=self.epoch,
         )
@@ -243,6 +250,7 @@ class Centre:
         """`kill -9`: the channels don't notice."""
         if self.controller is None:
             return
+        self._note_alive(self.controller)
         self.controller = None
         self.paused = 0
         self._inbox.clear()
@@ -254,6 +262,13 @@ class Centre:
         self.spy.controller_died()
         self.feel()
 
+    def _note_alive(self, controller: Any) -> None:
+        """The last moment that `app.alive` kept of a process that ends now, on the clock of that process."""
+        awake_us = self.awake_us if self.paused else self.now_us
+        if controller.in_step.is_set():  # or this start came to nothing
+            now_us = awake_us + controller.clock._offset_us
+            self.last_known_us = now_us - now_us % BEAT_US
+
     def leave(self) -> None:
         """A planned stop, as for an upgrade: the nodes are told, then all is as after `kill`."""
         if self.controller is not None and not self.paused:
@@ -264,6 +279,8 @@ class Centre:
     def pause(self) -> None:
         """SIGSTOP."""
         if self.controller is not None:
+            if not self.paused:
+                self.awake_us = self.now_us
             self.paused += 1
             self.feel()
 
