@@ -257,6 +257,24 @@ def test_a_killed_controller_keeps_the_order_and_the_status_of_its_agents(tmp_pa
         assert place.calls()[-1]["id"] == calls[0].uuid
 
 
+def test_the_time_without_a_controller_is_nobodys_talk(tmp_path, server):
+    """Somebody hangs up after the controller was killed; it starts again some seconds later."""
+    server.call(lambda: server.switch.add_phone("sofia/internal/1000@127.0.0.1:5085", ANSWERS))
+    with office(tmp_path, server) as place:
+        began = time.monotonic()
+        call = place_call(server)
+        until(lambda: place.agent()["state"] == "in_a_queue_call", "they talk")
+        until(lambda: list(tmp_path.glob("**/last-alive")), "the moment is kept")
+        place.end(signal.SIGKILL)
+        longest_s = time.monotonic() - began
+        server.call(call.hang_up)
+        time.sleep(5)
+        place.start()
+
+        until(lambda: place.agent()["calls_answered"] == 1 and not place.calls(), "the call is closed")
+        assert place.agent()["talk_seconds"] <= longest_s + 0.5
+
+
 def test_cut_connections_come_back_with_everybody_in_place(tmp_path, server):
     server.call(
         lambda: server.switch.add_phone("sofia/internal/1000@127.0.0.1:5085", Behaviour(outcome="no_answer"))
