@@ -15,6 +15,7 @@ from py_callcenter.config.models import Controller
 from py_callcenter.engine import records as r
 from py_callcenter.store import Database, Store
 from py_callcenter.store import store as store_module
+from py_callcenter.store.progress import Progress
 from py_callcenter.store.retention import Retention
 
 pytestmark = [pytest.mark.app, pytest.mark.timeout(180)]
@@ -132,7 +133,7 @@ def test_the_days_of_the_file_are_those_that_count(tmp_path):
     own = Controller(
         database=f"sqlite:///{tmp_path}/cc.db", state=str(tmp_path), keep_records_days=3, keep_calls_days=70
     )
-    store, _, _ = _load(Config(controller=own))
+    store, _, _ = _load(Config(controller=own), Progress())
     store.close()
 
     assert store._retention == Retention(records_days=3, calls_days=70)
