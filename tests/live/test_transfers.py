@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from live.deskphone import DeskPhone
 from live.product import Setup, quiet_for
-from live.sip import until
+from live.sip import StoryError, until
 
 pytestmark = [pytest.mark.live, pytest.mark.timeout(90)]
 
@@ -97,6 +97,31 @@ def test_an_agent_asks_an_agent_of_another_queue_and_connects_the_caller(
     assert story(office, uuid).count("conversation-ended") == 2
     assert (tape / f"{uuid}.wav").stat().st_size > 8000, "the second talk is on tape"
     assert len(sales.received("INVITE")) == 1
+
+
+def test_an_agent_sends_the_caller_to_a_colleague_by_name(sip, desk, open_for_business):
+    """Not to whoever would be next; the agent's own phone has no caller to send."""
+    first, next_one, meant = desk(), sip.phone("next", talk_s=30), sip.phone("meant", talk_s=30)
+    setup = Setup().queue(strategy="top-down", preferred_agent_wait=20)
+    for level, (name, phone) in enumerate((("a1", first), ("a2", next_one), ("a3", meant)), 1):
+        setup.agent(name, phone, wrap_up_time=60, level=level)
+    office = open_for_business(setup)
+    caller = sip.caller("queue_support", stay_s=60)
+    line = talking(first)
+    uuid = uuid_of(office)
+
+    first.refer(line, "agent_a3")
+
+    meant.wait_talking()
+    until(lambda: line.over, "the agent's line is free")
+    assert not next_one.received("INVITE")
+    assert not caller.over
+    rows = {row["name"]: row for row in office.get("agents")}
+    assert rows["a3"]["call"] == uuid
+    until(lambda: story(office, uuid).count("call-answered") == 2, "both conversations are in the books")
+    with pytest.raises(StoryError, match="agent_a2 answers"):
+        first.call("agent_a2")
+    assert not next_one.received("INVITE")
 
 
 def test_a_receptionist_connects_an_agent_with_a_customer_from_outside(sip, desk, open_for_business):
