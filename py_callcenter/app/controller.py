@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Container, Mapping
-from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
 
@@ -453,5 +452,12 @@ class Controller:
 
 
 def _say_goodbye(link: NodeLink) -> None:
-    with suppress(EslError):
+    try:
         link.say_goodbye(DEAD_MAN_PLANNED_S)
+    except EslError as error:
+        _log.warning(
+            "goodbye_not_said",
+            node=link.name,
+            problem=str(error),
+            hint="who waits there is kept for half a minute, not for two",
+        )

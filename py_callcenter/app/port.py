@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -75,6 +76,8 @@ class HubPort:
         """All pages know of news, and none has looked since: more news needn't wake the loop."""
         self._applying = asyncio.Lock()
         self._keeping = asyncio.Lock()
+        self._disk = ThreadPoolExecutor(1, thread_name_prefix="orders")
+        """Apart from all threads that ask the database, which may stand still just when orders are given."""
 
     async def _ask(self, question: Callable[[], T]) -> T:
         try:
@@ -241,7 +244,7 @@ class HubPort:
         """In the file before it is used: what it seals must count after a crash too."""
         state = Path(self._controller.config.controller.state)
         try:
-            keys = await asyncio.to_thread(rotate_seal, state, self._controller.clock.now_us())
+            keys = await self._write(partial(rotate_seal, state, self._controller.clock.now_us()))
         except ValueError as error:
             raise PortError(409, str(error), "wait until some of the calls have ended") from error
         except OSError as error:
@@ -297,13 +300,17 @@ class HubPort:
         async with self._keeping:
             orders = await self._ask(lambda: self._controller.orders)
             try:
-                await asyncio.to_thread(self._controller.keep_orders, orders)
+                await self._write(partial(self._controller.keep_orders, orders))
             except OSError as error:
                 raise PortError(
                     503,
                     f"the order is in force, but not kept for the next start: {error.strerror}",
                     "see to the controller's state folder and repeat the order",
                 ) from error
+
+    async def _write(self, what: Callable[[], T]) -> T:
+        """To the state folder."""
+        return await asyncio.get_running_loop().run_in_executor(self._disk, what)
 
     async def trace(self, call: str) -> list[TraceStep]:
         story = await self._ask(partial(self._controller.traces.of, call))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from concurrent.futures import Future
 from types import SimpleNamespace
 
@@ -102,6 +103,34 @@ def test_an_order_about_an_agent_is_answered_when_it_is_on_disk(order):
     with pytest.raises(PortError, match="in force, but not kept") as refused:
         asyncio.run(getattr(hub, order)("1000", *words))
     assert refused.value.status == 503
+
+
+def test_everything_is_diverted_also_while_every_question_to_the_database_hangs():
+    kept, hangs = [], threading.Event()
+    orders = object()
+
+    async def ask(what):
+        return what()
+
+    async def snapshot():
+        return SimpleNamespace(queues=[])
+
+    async def give():
+        asking = [asyncio.create_task(asyncio.to_thread(hangs.wait)) for _ in range(100)]
+        await asyncio.sleep(0.05)
+        hub = port.HubPort(
+            SimpleNamespace(divert=lambda *_order: None, orders=orders, keep_orders=kept.append), None, None
+        )
+        hub._ask, hub.snapshot = ask, snapshot
+        try:
+            await asyncio.wait_for(hub.divert(None, None), 5)
+        finally:
+            hangs.set()
+        await asyncio.gather(*asking)
+
+    asyncio.run(give())
+
+    assert kept == [orders]
 
 
 @pytest.mark.parametrize(("took_s", "told"), [(4.9, []), (5.1, [("I14", "fs1")])])
