@@ -16,6 +16,7 @@ from typing import Final, Self
 import gevent
 import structlog
 
+from py_callcenter.app import alive
 from py_callcenter.app.early import DEAD_MAN_PLANNED_S, GOODBYE_S
 from py_callcenter.app.supervisor import Supervisor
 from py_callcenter.esl.errors import EslError
@@ -44,7 +45,7 @@ class Patience:
     """
 
     def __init__(self, state: Path, clock: Callable[[], float] = time.time) -> None:
-        self._file = state / FILE
+        self._file, self._alive = state / FILE, state / alive.FILE
         self._clock = clock
         self._since_s: float | None = None
 
@@ -58,12 +59,18 @@ class Patience:
     def _begun(self, now_s: float) -> float:
         with suppress(OSError):
             since_s = self._file.stat().st_mtime
-            if now_s - ANOTHER_TIME_S < since_s <= now_s:
+            if max(now_s - ANOTHER_TIME_S, self._served_s()) < since_s <= now_s:
                 return since_s
         with suppress(OSError):
             self._file.touch(mode=0o600)
             os.utime(self._file, (now_s, now_s))
         return now_s
+
+    def _served_s(self) -> float:
+        """When a run was last there that served calls, perhaps an older program that took over."""
+        with suppress(OSError):
+            return self._alive.stat().st_mtime
+        return 0.0
 
     def forget(self) -> None:
         """A start came through."""
@@ -80,6 +87,7 @@ class Loading:
         self._supervisor = supervisor
         self._patience = patience
         self._told = ""
+        self._let_go = False
         self._greenlet: gevent.Greenlet[[], None] | None = None
 
     def __enter__(self) -> Self:
@@ -97,6 +105,10 @@ class Loading:
 
     def leave(self) -> None:
         """A stop is wanted: the switches give those who wait the time for the next start, as at any stop."""
+        if (
+            self._greenlet is not None
+        ):  # or it would take the promise back while the last step comes to its end
+            self._greenlet.kill(block=False)
         self.progress.give_up()
         self._supervisor.stopping()
         _log.info(
@@ -120,11 +132,10 @@ class Loading:
             self._tell()
         keeps = at_work and self._patience.left_s() > 0
         for link in self._links:
-            if link.patient and not keeps and self.progress.what:
-                _log.warning(
-                    "callers_not_kept", node=link.name, hint="those who wait are sent to their exits"
-                )
             link.patient = keeps
+        if self.progress.what and not keeps and not self._let_go:
+            self._let_go = True
+            _log.warning("callers_not_kept", hint="those who wait are sent to their exits")
 
     def _tell(self) -> None:
         if self._told != self.progress.what:

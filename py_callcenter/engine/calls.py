@@ -169,7 +169,7 @@ class Stay:
         return max(0, (self.over_us or now_us) - self.entered_us) + self.earlier_us
 
 
-WISH_OVER: Final = (("cc_preferred_agent", ""), ("cc_meant", ""))
+WISH_OVER: Final = (("cc_preferred_agent", ""), ("cc_preferred_once", ""), ("cc_meant", ""))
 """Clears what a transfer to an agent left on the caller's channel."""
 
 
@@ -194,13 +194,15 @@ class Wishes:
     """Name of the agent to wait for."""
     preferred_for_us: int = 0
     """How long; 0: as the queue says."""
+    preferred_once: bool = False
+    """Until somebody has talked with the caller; not in later queue legs."""
     unreadable: tuple[IgnoredWish, ...] = ()
     """Wishes that make no sense."""
 
     @property
     def of_ours(self) -> tuple[tuple[str, str], ...]:
-        """What clears the wish that a transfer of ours left on the channel: it was for one queue leg."""
-        return WISH_OVER if self.preferred_for_us else ()
+        """What clears the wish that a transfer to an agent left on the channel: it was for one queue leg."""
+        return WISH_OVER if self.preferred_for_us or self.preferred_once else ()
 
 
 @value

@@ -6,6 +6,7 @@ Whatever a switch knows better is left to a look at it.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from itertools import islice
 from typing import Final
 
@@ -33,7 +34,7 @@ def give_back(state: State, agent_id: int) -> None:
     know is put back instead: its phone may ring, or they talk.
     """
     offer_id, _call, _node = state.round.reserved.get(agent_id, (0, "", ""))
-    if not is_unowned(state, agent_id):
+    if agent_id not in state.agent_names or not is_unowned(state, agent_id):
         return
     lost = next((one for one in _known_offers(state) if one.id == offer_id), None)
     if lost is not None and lost.state is not OfferState.OVER:
@@ -44,8 +45,10 @@ def give_back(state: State, agent_id: int) -> None:
         state.router.fail(state.now_us, offer_id, "path_error")
     except RouterError:  # a conversation
         name = state.agent_names[agent_id]
-        state.router.finish(state.now_us, offer_id)
-        endings.note_wrap_up(state, "", state.agents[name], state.wrapping.get(name, ""))
+        # When that isn't known either, it stays told, and an order about the agent frees them.
+        with suppress(RouterError):
+            state.router.finish(state.now_us, offer_id)
+            endings.note_wrap_up(state, "", state.agents[name], state.wrapping.get(name, ""))
 
 
 def _known_offers(state: State) -> Iterator[Offer]:

@@ -70,7 +70,7 @@ def not_rung(state: State, offer_id: int, agent_id: int) -> None:
     if offer is None:
         state.round.findings.pop(("I3", f"agent {agent_id}"), None)  # that was another reservation
         _agent(state, agent_id)
-    else:
+    elif offer.state is OfferState.RINGING:  # whatever comes later has a deadline of its own
         endings.watch(state, offer, LASTS_US, repairs.call_off)
 
 

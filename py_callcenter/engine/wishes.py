@@ -79,6 +79,7 @@ def read(event: Event) -> Wishes:
         skills=skills or "",
         language=language or "",
         preferred=(event.get("variable_cc_preferred_agent") or "")[:_NAME_MAX],
+        preferred_once=event.get("variable_cc_preferred_once") == "true",
         unreadable=tuple(unreadable),
     )
 

@@ -19,6 +19,8 @@ from py_callcenter.esl.heartbeat import Heartbeat
 _UNANSWERED: Final = frozenset({"no-greeting", "no-login"})
 """The machine takes a connection and nobody says a word on it."""
 _MISSED: Final = 3
+_TOGETHER_S: Final = 0.02
+"""Two that come so close were held up on the way, or by us: no switch beats so fast."""
 
 
 class Pulse:
@@ -47,7 +49,7 @@ class Pulse:
         """A HEARTBEAT came."""
         now = self._at = self._clock()
         self.heartbeat = Heartbeat.from_event(event)
-        if self._before is not None:
+        if self._before is not None and now - self._before > _TOGETHER_S:
             self._gap_s = max(self._gap_s, now - self._before)
         self._before = now
 

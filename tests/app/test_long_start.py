@@ -13,10 +13,12 @@ import sys
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 
+import gevent
 import pytest
 from app.test_process import Office, office, place_call, server, until
 from app.test_supervisor import Systemd
 
+from py_callcenter.app import alive
 from py_callcenter.app.loading import ANOTHER_TIME_S, EXTEND_S, KEPT_S, Loading, Patience
 from py_callcenter.app.supervisor import Supervisor
 from py_callcenter.sim.server import SwitchServer
@@ -218,6 +220,29 @@ def test_callers_are_kept_for_ten_minutes_and_the_work_goes_on(start, clock):
         loading._look()
     assert not link.patient
     assert "calls are counted anew: 30000 so far" in systemd.heard()[-1]
+
+
+def test_a_stop_keeps_its_promise_while_the_last_step_comes_to_its_end(start, monkeypatch):
+    loading, link, _systemd = start
+    monkeypatch.setattr("py_callcenter.app.loading.LONG_S", 0.0)
+    monkeypatch.setattr("py_callcenter.app.loading.LOOK_EVERY_S", 0.01)
+    link.keep_callers = lambda *_promise: None
+    loading.progress.begin("calls are counted anew")
+    with loading:
+        gevent.sleep(0.05)
+        assert link.patient
+        loading.leave()
+        gevent.sleep(0.05)
+        assert not link.patient, "or the dead man would be set to half a minute again"
+
+
+def test_a_start_after_an_older_program_has_served_has_all_its_time(tmp_path, clock):
+    assert Patience(tmp_path, clock).left_s() == KEPT_S
+    clock.now_s += KEPT_S
+    assert Patience(tmp_path, clock).left_s() == 0
+    (tmp_path / alive.FILE).touch()
+    os.utime(tmp_path / alive.FILE, (clock.now_s - 5, clock.now_s - 5))
+    assert Patience(tmp_path, clock).left_s() == KEPT_S
 
 
 def test_starts_that_fail_again_and_again_keep_nobody_for_longer(tmp_path, clock):

@@ -306,6 +306,10 @@ def test_how_often_a_switch_beats_is_taken_from_the_switch():
 
     beat(0)
     assert not silent(10_000), "one beat is no rhythm"
+    beat(0.001)
+    assert not silent(10_000), "nor are two that we read at once, having stood still"
+    pulse.begin()
+    beat(0)
     beat(60)
     beat(61)  # two that were held up and came together
     assert not silent(179)

@@ -240,6 +240,21 @@ def test_a_caller_waits_for_the_agent_whom_the_dialplan_names_and_then_takes_any
     assert ringing(world) == ["1000"]
 
 
+@pytest.mark.parametrize("once", [True, False])
+def test_a_wish_for_this_once_is_over_with_the_conversation(once):
+    world = centre_with(None, preferred_agent_wait=20)
+    marks = {"cc_preferred_agent": "1001"} | ({"cc_preferred_once": "true"} if once else {})
+    sent_on = call(world, **marks)
+    world.run(1)
+    assert ringing(world) == ["1001"]
+    world.does(world.phones["1001"].answer)
+    world.run(3)
+    assert world.talks_with(sent_on) == "1001"
+    world.switch.transfer(sent_on.leg, "queue_support", "default")
+    world.run(2)
+    assert ringing(world) == (["1000"] if once else ["1001"])
+
+
 def test_a_queue_may_refuse_to_wait_for_anybody():
     world = centre_with(None, preferred_agent_wait=0)
     call(world, cc_preferred_agent="1001")

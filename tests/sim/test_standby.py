@@ -6,6 +6,7 @@ import pytest
 from sim.world import ANSWERS, BUSY, KEY, MANUAL, SECOND, World, agent, everybody, queue
 
 from py_callcenter.config import Node
+from py_callcenter.engine import joining
 from py_callcenter.engine.actions import Kill, Originate, PlayMusic, SetVariables
 from py_callcenter.engine.identity import Sealer
 from py_callcenter.sim import Behaviour, Step
@@ -15,11 +16,10 @@ pytestmark = pytest.mark.sim
 AT_ONCE = Behaviour(outcome="answer", answer_after_us=SECOND)
 
 
-def office(behaviour=AT_ONCE, status="Available", **settings) -> World:
+def office(behaviour=AT_ONCE, status="Available", tone="tone_stream://%(200,0,640)", **settings) -> World:
     """One agent whose phone is kept connected."""
-    config = everybody(
-        [queue("support", **settings)], [agent("1000", type="uuid-standby", status=status, wrap_up_time=5)]
-    )
+    one = agent("1000", type="uuid-standby", status=status, wrap_up_time=5, warning_tone=tone)
+    config = everybody([queue("support", **settings)], [one])
     config = config.model_copy(update={"nodes": (Node(name="fs1", password="x"),)})
     world = World(config)
     world.phone("1000", behaviour)
@@ -52,6 +52,28 @@ def home(world: World) -> None:
 def set_status(world: World, status: str) -> None:
     world.carry_out(world.engine.set_agent_status("1000", status, world.now_us))
     world._settle()
+
+
+def test_a_fault_of_ours_between_the_choice_and_the_bridge_keeps_nobody_for_long(monkeypatch):
+    world = at_work(tone=None)
+    world.bears_faults = True
+    real, failed = joining.record, []
+
+    def once(*arguments):
+        if not failed:
+            failed.append(arguments)
+            raise RuntimeError("a fault of ours")
+        real(*arguments)
+
+    monkeypatch.setattr(joining, "record", once)
+    call = world.call()
+    world.run(30)
+
+    assert failed
+    assert world.talks_with(call) == "1000"
+    world.does(call.hang_up)
+    world.run(10)
+    home(world)
 
 
 def test_the_leg_is_dialled_at_login_and_serves_one_caller_after_the_other():

@@ -103,7 +103,7 @@ def _over(state: State, call: Call, queue: Queue, entered_us: int, dump: Event, 
 
 def _wait_led_to(stay: Stay, since_us: int) -> None:
     """What counts of the wait before this conversation, also when what was stamped at the answer is lost."""
-    stay.earlier_us, stay.over_us = max(stay.earlier_us, since_us - stay.entered_us), stay.entered_us
+    stay.earlier_us, stay.over_us = max(0, stay.earlier_us - (since_us - stay.entered_us)), since_us
 
 
 def _take_up_with_others(state: State, call: Call, dump: Event, past: CallMemory | None) -> None:
