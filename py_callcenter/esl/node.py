@@ -102,6 +102,8 @@ class NodeLink:
         self._events = Slot("events")
         self._hands = Hands(settings, self.counters, clock, self._tell)
         self._held: deque[Event] | None = None
+        self._armed_at: float | None = None
+        """When the dead man was last put off."""
         self._let_in = gevent.event.Event()
         self._up = gevent.event.Event()
         self._came_up = gevent.event.Event()
@@ -499,6 +501,9 @@ class NodeLink:
     def _vouch(self) -> None:
         """Tell the node that we live: its dead man's task, then its dialplan. Raises `EslError`."""
         dead_man.arm(self._hands.quick_one(), self.settings.dead_man_s)
+        armed_at, self._armed_at = self._armed_at, self._clock()
+        if armed_at is not None and self._armed_at - armed_at >= self.settings.dead_man_s:
+            self.request_resync()  # it has gone off, perhaps, and let go of everybody who talks
         if not self._leaving:
             dead_man.renew_lease(self._hands.quick_one(), self.settings.lease_s)
 

@@ -237,6 +237,21 @@ def test_a_controller_that_stood_still_does_not_blame_the_switch():
         assert link.state is State.UP
 
 
+def test_a_node_whose_dead_man_may_have_gone_off_is_looked_at_anew():
+    """Commands failed for so long, and events came all the while: nothing else would tell."""
+    app = Recorder()
+    with FakeSwitch() as switch, linked(switch, app, dead_man_s=1) as link:
+        wait_for(lambda: len(app.syncs) == 2)
+        gevent.sleep(0.4)
+        looked = len(app.syncs)
+        switch.answers["api sched_api"] = reply("-ERR no")
+        gevent.sleep(1.2)
+        assert len(app.syncs) == looked
+        del switch.answers["api sched_api"]
+        wait_for(lambda: len(app.syncs) > looked)
+        assert link.state is State.UP
+
+
 IMPATIENT = Limits(connect_s=0.3, auth_s=0.3, command_s=0.3)
 
 

@@ -106,6 +106,7 @@ class Link:
         self._looked_us = 0
         self._poke_wanted = False
         self._armed = False
+        self._armed_us = 0
         """The dead man's switch; it stays unarmed where nothing can happen to the controller."""
         self._watched_us = centre.now_us
         self._uneasy_us = 0
@@ -533,6 +534,7 @@ class Link:
         if not self.centre.restless:
             return
         if stood_still:  # our own silence is none of the switch's, but it may have had too much to say
+            self._arm_dead_man()  # production does so each second, and so at once
             self.canaries.forget()
             self.request_resync()
             return
@@ -586,8 +588,17 @@ class Link:
         words = ARMED if self.centre.restless else DISARMED
         self._armed = self.centre.restless
         now_us = self.centre.now_us
-        quick.pending += [(_no_matter, data, now_us) for data in words]
+        quick.pending += [(_no_matter, data, now_us) for data in words[:-1]]
+        quick.pending.append((self._vouched, words[-1], now_us))
         quick.send(b"".join(words))
+
+    def _vouched(self, reply: Reply | None) -> None:
+        """It may have gone off before, and let go of everybody who talks."""
+        if reply is None or not reply.ok or self.stopped:
+            return
+        before_us, self._armed_us = self._armed_us, self.centre.now_us
+        if before_us and self._armed_us - before_us >= DEAD_MAN_S * SECOND:
+            self.request_resync()
 
 
 def _no_matter(_reply: Reply | None) -> None:
