@@ -52,6 +52,8 @@ STORIES: dict[str, tuple[int, tuple[str, ...]]] = {
         (),
     ),
     "the same; it only stood still": (500322, ()),
+    "it stood still for half a minute, and the simulation put the dead man off too late": (502172, ()),
+    "the same with other people": (501808, ()),
     "a caller was held back after a bridge that came to nothing, and the checker was surprised": (
         603418,
         ALL,
