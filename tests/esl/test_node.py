@@ -172,8 +172,11 @@ def test_a_switch_that_goes_while_the_application_takes_minutes_is_connected_to_
             switch.cut()
             wait_for(lambda: sum(link.counters.reconnects.values()) > 0)
             wait_for(lambda: link._events.open is not None)
+            assert not app.story, "nobody was there to be told"
             link.serve(app)
             wait_for(lambda: link.state is State.UP)
+            assert app.story[0] == "sync"
+            assert app.states == [State.UP], "what was before the application is none of its business"
         finally:
             link.stop()
             gevent.sleep(0.01)

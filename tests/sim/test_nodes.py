@@ -534,31 +534,24 @@ def test_a_start_waits_two_seconds_at_most_for_a_switch_that_does_not_answer():
     assert waits.partner
 
 
-def test_callers_whom_a_switch_brings_back_are_known_to_the_next_run_too():
-    cluster = two_agents()
-    first, second = two_wait(cluster)
-    entered = [line.entered_us for line in cluster.engine.view(cluster.now_us).calls]
+def dies_first(cluster: Cluster) -> None:
     die(cluster)
     cluster.restart()
-    cluster.run(5)
-    for uuid in (second, first):
-        cluster.bring_back("fs1", uuid)
-        cluster.run(1)
-    lines = cluster.engine.view(cluster.now_us).calls
-    assert [(line.id, line.entered_us) for line in lines] == list(zip((first, second), entered, strict=True))
-    cluster.run(60)
-    assert len(cluster.all("call-offered")) == 2, "nobody is new"
-    assert not cluster.all("invariant-violated")
 
 
-def test_callers_whom_a_switch_brings_back_that_died_together_with_the_controller_have_their_places():
+def dies_too(cluster: Cluster) -> None:
     """The power failed; the switch was up before the controller, and `sofia recover` came after both."""
-    cluster = two_agents()
-    first, second = two_wait(cluster)
-    entered = [line.entered_us for line in cluster.engine.view(cluster.now_us).calls]
     cluster.sites["fs1"].switch.restart()
     cluster.now_us += 90 * SECOND
     cluster.restart()
+
+
+@pytest.mark.parametrize("end", [dies_first, dies_too])
+def test_callers_whom_a_switch_brings_back_are_known_to_the_next_run_too(end):
+    cluster = two_agents()
+    first, second = two_wait(cluster)
+    entered = [line.entered_us for line in cluster.engine.view(cluster.now_us).calls]
+    end(cluster)
     cluster.run(5)
     assert [r.call for r in cluster.all("call-lost")] == [first, second]
 

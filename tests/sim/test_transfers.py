@@ -265,21 +265,19 @@ def test_sent_back_into_the_same_queue_too():
     assert_between(world, call, names, "support")
 
 
-def test_sent_back_by_somebody_outside_too():
-    world, call, names = after_a_wait()
-    outside = world.switch.add_phone(OUTSIDE, Behaviour(answer_after_us=SECOND))
+def _by_phone(world, _call):
     world.does(lambda: world.phones["1000"].attended_transfer("outside", consult_us=2 * SECOND))
-    world.run(3)
-    assert any(leg.uuid == call.partner for leg in outside.legs)
-    world.does(lambda: outside.refer("queue_billing"))
-    world.run(1)
-    assert_between(world, call, names)
 
 
-def test_sent_back_by_somebody_to_whom_the_api_sent_them_too():
+def _by_api(world, call):
+    world.carry_out(world.engine.transfer(call.uuid, Destination("extension", "outside"), world.now_us))
+
+
+@pytest.mark.parametrize("sent", [_by_phone, _by_api])
+def test_sent_back_by_somebody_outside_too(sent):
     world, call, names = after_a_wait()
     outside = world.switch.add_phone(OUTSIDE, Behaviour(answer_after_us=SECOND))
-    world.carry_out(world.engine.transfer(call.uuid, Destination("extension", "outside"), world.now_us))
+    sent(world, call)
     world.run(3)
     assert any(leg.uuid == call.partner for leg in outside.legs)
     world.does(lambda: outside.refer("queue_billing"))
