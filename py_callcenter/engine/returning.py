@@ -306,6 +306,8 @@ def asleep(state: State, call: Call, dump: Event) -> None:
 
 def lives(state: State, call: Call) -> None:
     """A look that we asked for shows the caller where we think, or nowhere in particular."""
+    if call.unstamped and call.phase in (Phase.CONNECTING, Phase.TALKING):
+        _stamp_again(state, call)
     match call.phase:
         case Phase.WAITING | Phase.CONNECTING if _is_let_go(state, call):
             pass
@@ -335,6 +337,15 @@ def lives(state: State, call: Call) -> None:
             exits.leave(state, call, None, call.stay.queue.after_call)
         case _:
             pass
+
+
+def _stamp_again(state: State, call: Call) -> None:
+    """What was set while the caller waited may never have got there, and an agent was found meanwhile."""
+    if call.stay is None or call.winner is None:
+        return
+    call.unstamped = False
+    talking = talk.stamps_of(state, call.winner) if call.phase is Phase.TALKING else ()
+    state.act(SetVariables(call.node, call.uuid, (*callers.stamps_of(state, call, call.stay), *talking)))
 
 
 def _is_let_go(state: State, call: Call) -> bool:

@@ -89,7 +89,7 @@ def _begin(state: State, call: Call, offer: Offer, leg: Leg) -> None:
     call.parked_by, call.handed_on = None, False
     state.stop_timer(offer.watchdog)
     offer.answer_timer = state.start_timer(ANSWER_PROOF_US, _answer_lasts, offer)
-    state.act(SetVariables(call.node, call.uuid, _talking(state, offer)))
+    state.act(SetVariables(call.node, call.uuid, stamps_of(state, offer)))
     note_taken(state, offer)
 
 
@@ -114,7 +114,8 @@ def prove_answer(state: State, offer: Offer, since_us: int) -> None:
     offer.answer_timer = state.start_timer(left_us, _answer_proven, offer)
 
 
-def _talking(state: State, offer: Offer) -> tuple[tuple[str, str], ...]:
+def stamps_of(state: State, offer: Offer) -> tuple[tuple[str, str], ...]:
+    """What the caller's channel says of a conversation."""
     tier = state.tiers.get((offer.stay.queue.name, offer.agent.name))
     place = (tier.level, tier.position) if tier is not None else ("", "")  # taken away meanwhile
     return (
@@ -126,7 +127,7 @@ def _talking(state: State, offer: Offer) -> tuple[tuple[str, str], ...]:
         ("cc_agent_found", "true"),
         ("cc_agent_bridged", "true"),
         ("cc_cause", "answered"),
-        ("cc_queue_answered_epoch", str(state.now_us // 1_000_000)),
+        ("cc_queue_answered_epoch", str(offer.talk_since_us // 1_000_000)),
         ("cc_earlier", arrival.seal_earlier(state, offer.call, offer.stay.waited_us(state.now_us))),
         *offer.call.wishes.of_ours,
     )
@@ -316,7 +317,7 @@ def _handed_over(state: State, call: Call, offer: Offer) -> None:
     # What cleared these when the caller went elsewhere before is undone.
     state.act(
         SetVariables(
-            call.node, call.uuid, (("cc_queue", call.stay.queue.name), *KEEPS, *_talking(state, offer))
+            call.node, call.uuid, (("cc_queue", call.stay.queue.name), *KEEPS, *stamps_of(state, offer))
         )
     )
     state.note(

@@ -309,7 +309,16 @@ class Api(Routing):
         )
 
     def _api_fsctl(self, text: str) -> str:
-        return "false" if text.startswith("pause_check") else "+OK\n"
+        what, _, value = text.partition(" ")
+        if what == "pause_check":
+            return "false"
+        if what == "sps" and value.isdecimal():
+            self.sessions_per_second = int(value)
+            return f"+OK sessions per second: {value}\n"
+        if what == "max_sessions" and value.isdecimal():
+            self.max_sessions = int(value)
+            return f"+OK max sessions: {value}\n"
+        return "+OK\n"
 
     def _api_sofia(self, text: str) -> str:
         if not text.startswith("status"):

@@ -324,6 +324,36 @@ def transfers_are_counted_and_the_last_one_ends_the_call(side: Side) -> None:
     side.sees("caller", "DESTROY")
 
 
+def asks_an_expert(side: Side) -> None:
+    """On the phone's second line, while the caller is on hold."""
+    conversation(side)
+    side.acts("agent", "hold")
+    side.sees("caller", "PLAYBACK_START")
+    side.leg("desk")
+    side.leg("expert")
+    side.joins("desk", "expert")
+
+
+@rule
+def an_attended_transfer_joins_the_far_ends_and_ends_both_lines(side: Side) -> None:
+    asks_an_expert(side)
+    side.connects("agent", "desk")
+    side.sees("caller", "BRIDGE expert")
+    side.sees("agent", "DESTROY")
+    side.sees("desk", "DESTROY")
+
+
+@rule
+def and_the_caller_is_kept_when_the_expert_hangs_up(side: Side) -> None:
+    asks_an_expert(side)
+    side.connects("agent", "desk")
+    side.sees("caller", "BRIDGE expert")
+    side.sees("desk", "DESTROY")
+    side.acts("expert", "hang_up")
+    side.sees("caller", "PARK", 2)
+    side.sees("expert", "DESTROY")
+
+
 # Sounds.
 
 LONG, SHORT = "local_stream://moh", "tone_stream://%(200,0,640)"
@@ -465,6 +495,22 @@ def one_name_for_two_legs_rings_the_first_only(side: Side) -> None:
     side.pause(0.5)
     side.api("uuid_kill {agent}")
     side.sees("agent", "DESTROY")
+
+
+def refused_for(limit: str, usual: str) -> Story:
+    def story(side: Side) -> None:
+        side.leg("caller")
+        side.api(limit)
+        side.begin("agent")
+        side.dials("agent", f"[origination_uuid={{agent}}]{side.phone('agent', 'answers')}")
+        side.pause(0.5)
+        side.api(usual, "uuid_exists {agent}", "uuid_exists {caller}")
+
+    return story
+
+
+RULES["a_full_switch_makes_no_leg"] = refused_for("fsctl max_sessions 1", "fsctl max_sessions 5000")
+RULES["a_switch_that_throttles_makes_no_leg"] = refused_for("fsctl sps 1", "fsctl sps 300")
 
 
 # Variables and answers.

@@ -129,6 +129,10 @@ class Side(ABC):
         """Somebody at a phone: `hang_up`, `hold`, `unhold`, `answer`, `refer` to an extension."""
 
     @abstractmethod
+    def connects(self, name: str, second: str) -> None:
+        """A phone connects the far ends of two legs: REFER with Replaces."""
+
+    @abstractmethod
     def pause(self, seconds: float) -> None: ...
 
     @abstractmethod
@@ -162,6 +166,11 @@ class Model(Side):
     def acts(self, name: str, what: str, *words: str) -> None:
         phone = self._desk.switch.phones[f"sofia/internal/{name}@127.0.0.1:5080"]
         getattr(phone, what)(*words)
+        self.pause(0.05)
+
+    def connects(self, name: str, second: str) -> None:
+        legs = self._desk.switch.legs
+        self._desk.switch.replace(legs[self._uuids[name]], legs[self._uuids[second]])
         self.pause(0.05)
 
     def pause(self, seconds: float) -> None:
@@ -239,6 +248,10 @@ class Real(Side):
 
     def acts(self, name: str, what: str, *words: str) -> None:
         getattr(self._phones[name], what)(self._line(name), *words)
+        self.pause(0.05)
+
+    def connects(self, name: str, second: str) -> None:
+        self._phones[name].connect(self._line(name), self._line(second))
         self.pause(0.05)
 
     def pause(self, seconds: float) -> None:

@@ -54,6 +54,14 @@ STORIES: dict[str, tuple[int, tuple[str, ...]]] = {
     "the same; it only stood still": (500322, ()),
     "it stood still for half a minute, and the simulation put the dead man off too late": (502172, ()),
     "the same with other people": (501808, ()),
+    "stamps were lost with a connection and the look that would have shown it came as an agent answered": (
+        513728,
+        (),
+    ),
+    "a colleague who was asked handed the agent on to somebody else, and the checker lost the caller": (
+        508608,
+        (),
+    ),
     "a caller was held back after a bridge that came to nothing, and the checker was surprised": (
         603418,
         ALL,

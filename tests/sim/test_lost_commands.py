@@ -6,7 +6,7 @@ import pytest
 from sim.staging import centre, set_status, unreachable
 from sim.world import IGNORES, MANUAL
 
-from py_callcenter.engine.actions import Bridge, Kill, Look, PlayMusic, Transfer
+from py_callcenter.engine.actions import Bridge, Kill, Look, PlayMusic, SetVariables, Transfer
 from py_callcenter.esl.port import NOT_SENT
 
 pytestmark = pytest.mark.sim
@@ -113,3 +113,55 @@ def test_a_phone_whose_hang_up_never_left_is_hung_up_with_the_reconnection():
     world.run(0.1)
 
     assert not world.ringing("1000")
+
+
+@pytest.mark.parametrize("answers", ["before", "after"])
+def test_stamps_that_never_got_there_are_set_when_the_connection_is_back(answers):
+    """Before or after an agent has answered: without them the agent's hang-up would end the caller's call, and
+    the next controller wouldn't know who talks with whom.
+    """
+    world = centre("1000", behaviour=MANUAL, after_call="voicemail")
+    unreachable(world, SetVariables, Look)
+    call = world.call()
+    leg = world.switch.legs[call.uuid]
+    world.run(0.5)
+    world.report_lost(NOT_SENT)
+    world.run(2)
+    world.report_lost(NOT_SENT)
+    if answers == "before":
+        world.does(world.phones["1000"].answer)
+        world.run(1)
+        world.report_lost(NOT_SENT)
+    assert "cc_tag" not in leg.values
+
+    world.swallow = lambda _action: False
+    world.run(6)
+    if answers == "after":
+        world.does(world.phones["1000"].answer)
+        world.run(2)
+
+    assert "cc_tag" in leg.values
+    assert leg.values["cc_agent_bridged"] == leg.values["park_after_bridge"] == "true"
+    assert leg.values["cc_cause"] == "answered"
+    world.does(world.phones["1000"].hang_up)
+    world.run(1)
+    assert call.alive
+    assert leg.profile.destination == "voicemail"
+
+
+def test_stamps_that_never_got_there_are_set_while_the_two_are_being_joined():
+    world = centre("1000", behaviour=MANUAL)
+    unreachable(world, SetVariables, Look)
+    call = world.call()
+    leg = world.switch.legs[call.uuid]
+    world.run(0.5)
+    world.report_lost(NOT_SENT)
+    world.run(2)
+    world.swallow = lambda action: isinstance(action, Bridge)
+    world.report_lost(NOT_SENT)
+    world.run(4.9)
+    world.does(world.phones["1000"].answer)
+    world.run(1)
+
+    assert "cc_tag" in leg.values
+    assert leg.values["cc_cause"] == "cancel", "nobody has answered yet"

@@ -66,8 +66,8 @@ def test_different_seeds_are_different_stories():
 
 
 def test_every_fault_of_the_list_is_played_or_named_with_the_reason_why_not():
-    # F5…F44 of the list of faults; F24, F26, F27 and F28 are people's and are swept in test_crossings.
-    played = set(FAULTS) | {24, 26, 27, 28, 33}
+    # People hold and transfer (F27, F28), queues overflow in circles (F33) in seeds without misfortunes too.
+    played = set(FAULTS) | {27, 28, 33}
     named = set(coverage.FAULTS_NOT_YET) | set(coverage.FAULTS_ELSEWHERE)
 
     assert played | named == set(range(1, 45))

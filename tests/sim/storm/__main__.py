@@ -12,7 +12,7 @@ import time
 import conditions
 from sim.storm import coverage
 from sim.storm.plan import HABITS, Plan, draw
-from sim.storm.pool import quiet, tally
+from sim.storm.pool import Allowed, quiet, tally
 from sim.storm.run import FAULTS, Result, simulate
 from sim.storm.shrink import Shrinker, command
 
@@ -37,18 +37,16 @@ def _chosen(options: argparse.Namespace) -> Plan:
     return plan
 
 
-def _allowed(options: argparse.Namespace) -> tuple[int, ...]:
-    return (
+def _allowed(options: argparse.Namespace) -> Allowed:
+    faults = (
         FAULTS if options.faults is None else tuple(int(word) for word in options.faults.split(",") if word)
     )
+    return Allowed(faults, tuple(sorted(_numbers(options.always))))
 
 
 def _whole(options: argparse.Namespace) -> Plan:
-    return draw(options.seed, _allowed(options), tuple(sorted(_numbers(options.habits))), _always(options))
-
-
-def _always(options: argparse.Namespace) -> tuple[str, ...]:
-    return tuple(sorted(_numbers(options.always)))
+    allowed = _allowed(options)
+    return draw(options.seed, allowed.faults, tuple(sorted(_numbers(options.habits))), allowed.always)
 
 
 def _describe(result: Result) -> None:
@@ -83,7 +81,7 @@ def _one_seed(options: argparse.Namespace) -> int:
     if smallest.plan != result.plan:
         print("made smaller:")
         _describe(smallest)
-    print(f"again: {command(smallest.plan, whole, _always(options))}")
+    print(f"again: {command(smallest.plan, whole, str(_allowed(options)))}")
     return 1
 
 
@@ -91,7 +89,7 @@ def _many_seeds(options: argparse.Namespace) -> int:
     jobs = options.jobs or os.cpu_count() or 1
     begun, commit = time.monotonic(), conditions.commit()  # the tree may move on while it runs
     seeds = range(options.first, options.first + options.seeds)
-    total = tally(seeds, jobs, aloud=True, for_s=60 * options.minutes, always=_always(options))
+    total = tally(seeds, jobs, aloud=True, for_s=60 * options.minutes, allowed=_allowed(options))
     took_s = time.monotonic() - begun
     print(
         f"{total.seeds} seeds, {total.calls} calls, {total.virtual_s / 3600:.0f} virtual hours, "

@@ -21,6 +21,23 @@ from sim.storm.run import FAULTS, simulate
 from py_callcenter.app import notable
 
 CHUNK = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Allowed:
+    """What may happen in each seed beside what it draws by itself."""
+
+    faults: tuple[int, ...] = FAULTS
+    always: tuple[str, ...] = ()
+    """Habits that people of each have."""
+
+    def __str__(self) -> str:
+        """As options of the command line; empty for nothing in particular."""
+        faults = () if self.faults == FAULTS else (f"--faults {','.join(map(str, self.faults))}",)
+        return " ".join((*faults, *((f"--always {','.join(self.always)}",) if self.always else ())))
+
+
+ANYTHING = Allowed()
 TELL_EVERY = 200
 
 
@@ -79,9 +96,9 @@ def quiet() -> None:
     gc.set_threshold(100_000, 50, 50)
 
 
-def one(seed: int, allowed: tuple[int, ...] = FAULTS, always: tuple[str, ...] = ()) -> Ran:
+def one(seed: int, allowed: Allowed = ANYTHING) -> Ran:
     """Run a seed."""
-    plan = draw(seed, allowed, HABITS, always)
+    plan = draw(seed, allowed.faults, HABITS, allowed.always)
     numbers = tuple(plan.numbers())
     try:
         result = simulate(plan)
@@ -103,13 +120,13 @@ def one(seed: int, allowed: tuple[int, ...] = FAULTS, always: tuple[str, ...] = 
     )
 
 
-def _some(seeds: range, always: tuple[str, ...]) -> list[Ran]:
-    return [one(seed, always=always) for seed in seeds]
+def _some(seeds: range, allowed: Allowed) -> list[Ran]:
+    return [one(seed, allowed) for seed in seeds]
 
 
-def many(seeds: range, jobs: int, for_s: float = math.inf, always: tuple[str, ...] = ()) -> Iterator[Ran]:
+def many(seeds: range, jobs: int, for_s: float = math.inf, allowed: Allowed = ANYTHING) -> Iterator[Ran]:
     """Run seeds on several cores, in order; none begins later than after `for_s`. Only a few are under way at
-    a time, and a process that dies costs the seeds that it had. `always`: habits that people of each have.
+    a time, and a process that dies costs the seeds that it had.
     """
     until_s = time.monotonic() + for_s
     if jobs <= 1:
@@ -117,14 +134,14 @@ def many(seeds: range, jobs: int, for_s: float = math.inf, always: tuple[str, ..
         for seed in seeds:
             if time.monotonic() >= until_s:
                 return
-            yield one(seed, always=always)
+            yield one(seed, allowed)
         return
     left = deque(seeds[at : at + CHUNK] for at in range(0, len(seeds), CHUNK))
     while left and time.monotonic() < until_s:
-        yield from _in_one_pool(left, jobs, until_s, always)
+        yield from _in_one_pool(left, jobs, until_s, allowed)
 
 
-def _in_one_pool(left: deque[range], jobs: int, until_s: float, always: tuple[str, ...]) -> Iterator[Ran]:
+def _in_one_pool(left: deque[range], jobs: int, until_s: float, allowed: Allowed) -> Iterator[Ran]:
     """Until all is done or a process dies. What is done is taken out of `left`."""
     under_way: deque[Future[list[Ran]]] = deque()
     # An executor notices a worker that dies; a `Pool` starts another one for ever.
@@ -132,7 +149,7 @@ def _in_one_pool(left: deque[range], jobs: int, until_s: float, always: tuple[st
     with ProcessPoolExecutor(jobs, mp_context=context, initializer=quiet) as pool:
         while left:
             while len(under_way) < min(4 * jobs, len(left)) and time.monotonic() < until_s:
-                under_way.append(pool.submit(_some, left[len(under_way)], always))
+                under_way.append(pool.submit(_some, left[len(under_way)], allowed))
             if not under_way:
                 return
             try:
@@ -146,15 +163,15 @@ def _in_one_pool(left: deque[range], jobs: int, until_s: float, always: tuple[st
 
 
 def tally(
-    seeds: range, jobs: int, *, aloud: bool, for_s: float = math.inf, always: tuple[str, ...] = ()
+    seeds: range, jobs: int, *, aloud: bool, for_s: float = math.inf, allowed: Allowed = ANYTHING
 ) -> Tally:
     """Run seeds and add them up; `aloud`: tell of each that fails, and now and then how far it is."""
     total = Tally()
     begun_s = time.monotonic()
-    for ran in many(seeds, jobs, for_s, always):
+    for ran in many(seeds, jobs, for_s, allowed):
         total.add(ran)
         if ran.problem and aloud:
-            more = f" MORE='--always {','.join(always)}'" if always else ""
+            more = f" MORE='{allowed}'" if str(allowed) else ""
             print(f"seed {ran.seed}: {ran.problem}\n  again: make sim SEED={ran.seed}{more}", flush=True)
         if aloud and total.seeds % TELL_EVERY == 0:
             took_s = time.monotonic() - begun_s

@@ -342,16 +342,12 @@ class Rules:
         return ""
 
     def _is_consulted_about(self, caller: Caller) -> bool:
-        """The agent talks with somebody else about them."""
+        """The agent talks with somebody else about them, or with whom these have handed the agent on to."""
         if not caller.talks:
             return False
         leg = self.centre.switches[caller.node].find(caller.talks[-1].leg)
         other = None if leg is None else leg.partner
-        return (
-            other is not None
-            and other.values.get("cc_side") == "consult"
-            and other.values.get("cc_call") == caller.uuid
-        )
+        return other is not None and self._asked_about(other) == caller.uuid
 
     def _stale(self, caller: Caller) -> bool:
         """The records have the caller waiting in a queue, but they talked since and were parked again, and

@@ -5,7 +5,11 @@ from __future__ import annotations
 import random
 from dataclasses import dataclass
 
-from sim.storm import coverage, faults
+from sim.storm import (
+    coverage,
+    faults,
+    people_faults,  # noqa: F401 - they enter themselves into the list
+)
 from sim.storm.centre import Centre
 from sim.storm.plan import HABITS, Plan, draw
 from sim.storm.rules import Rules, Violation

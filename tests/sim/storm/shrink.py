@@ -66,10 +66,10 @@ class Shrinker:
             size //= 2
 
 
-def command(plan: Plan, whole: Plan, always: tuple[str, ...] = ()) -> str:
-    """How to run this plan again; `always`: habits that were wanted in each seed."""
+def command(plan: Plan, whole: Plan, allowed: str = "") -> str:
+    """How to run this plan again; `allowed`: the options by which the whole was drawn."""
     words = [f"make sim SEED={plan.seed}"]
-    more = [f"--always {','.join(always)}"] if always else []
+    more = [allowed] if allowed else []
     if plan.habits != whole.habits:
         more.append(f"--habits {','.join(plan.habits) or 'none'}")
     if plan.seconds != whole.seconds:
