@@ -26,6 +26,7 @@ from py_callcenter.engine.actions import SetVariables
 from py_callcenter.engine.calls import WISH_OVER, Call, OfferState, Phase, Stay
 from py_callcenter.engine.state import State
 
+_WITH_AN_AGENT: Final = frozenset({Phase.CONNECTING, Phase.TALKING})
 _WITHOUT_QUEUE: Final = frozenset({Phase.AWAY, Phase.PARTED})
 SETTLE_US: Final = 400_000
 """A PARK and the agent's HANGUP may swap; this long we wait for the second before deciding."""
@@ -306,8 +307,7 @@ def asleep(state: State, call: Call, dump: Event) -> None:
 
 def lives(state: State, call: Call) -> None:
     """A look that we asked for shows the caller where we think, or nowhere in particular."""
-    if call.unstamped and call.phase in (Phase.CONNECTING, Phase.TALKING):
-        _stamp_again(state, call)
+    _stamp_again(state, call)
     match call.phase:
         case Phase.WAITING | Phase.CONNECTING if _is_let_go(state, call):
             pass
@@ -341,11 +341,12 @@ def lives(state: State, call: Call) -> None:
 
 def _stamp_again(state: State, call: Call) -> None:
     """What was set while the caller waited may never have got there, and an agent was found meanwhile."""
-    if call.stay is None or call.winner is None:
+    offer, stay = call.winner, call.stay
+    if not call.unstamped or offer is None or stay is None or call.phase not in _WITH_AN_AGENT:
         return
     call.unstamped = False
-    talking = talk.stamps_of(state, call.winner) if call.phase is Phase.TALKING else ()
-    state.act(SetVariables(call.node, call.uuid, (*callers.stamps_of(state, call, call.stay), *talking)))
+    talking = talk.stamps_of(state, offer) if call.phase is Phase.TALKING else ()
+    state.act(SetVariables(call.node, call.uuid, (*callers.stamps_of(state, call, stay), *talking)))
 
 
 def _is_let_go(state: State, call: Call) -> bool:

@@ -117,8 +117,8 @@ def test_a_phone_whose_hang_up_never_left_is_hung_up_with_the_reconnection():
 
 @pytest.mark.parametrize("answers", ["before", "after"])
 def test_stamps_that_never_got_there_are_set_when_the_connection_is_back(answers):
-    """Before or after an agent has answered: without them the agent's hang-up would end the caller's call, and
-    the next controller wouldn't know who talks with whom.
+    """Before or after an agent has answered: without them the agent's hang-up would end the caller's call,
+    and the next controller wouldn't know who talks with whom.
     """
     world = centre("1000", behaviour=MANUAL, after_call="voicemail")
     unreachable(world, SetVariables, Look)

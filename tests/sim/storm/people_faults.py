@@ -89,15 +89,18 @@ def _together(centre: Centre, plan: FaultPlan, rng: random.Random) -> None:
 
     def pick_up(call: str) -> None:
         due.discard(call)
+        hands = []
         for person in centre.people.agents.values():
             ringing = [
-                phone
+                (phone, phone.leg.uuid)
                 for phone in person.phones
                 if phone._switch is switch and phone.leg is not None and _call_of(phone.leg) == call
             ]
             if ringing and not (person.deaf or person.away or person.talking):
-                phone = rng.choice(ringing)
-                switch.after(rng.randrange(1000), phone.answer, phone.leg.uuid)
+                hands.append(rng.choice(ringing))
+        if len(hands) > 1:
+            for phone, uuid in hands:
+                switch.after(rng.randrange(1000), phone.answer, uuid)
 
     def watch(kind: str, leg: Any) -> None:
         call = _call_of(leg)
@@ -106,7 +109,8 @@ def _together(centre: Centre, plan: FaultPlan, rng: random.Random) -> None:
             switch.after(rng.randrange(50_000, 1_500_000), pick_up, call)
 
     switch.observers.append(watch)
-    over(centre, plan, lambda: switch.observers.remove(watch))
+    # Few callers ring for several agents: for long enough that there is one.
+    over(centre, plan, lambda: switch.observers.remove(watch), max(plan.for_s, 30.0))
 
 
 @fault(29, "somebody else kills, moves or connects our channels")
