@@ -51,7 +51,8 @@ from stage import MANY_PORTS, Shares, on_a_switch
 
 METHOD = (
     "method: callers and phones are SIP ends in this script, on loopback; an INVITE's moment is the kernel's "
-    "stamp. Before and after: calls and agents by the API, `show channels`, counters by /metrics."
+    "stamp. Packets of 20 ms, of 120 ms for those who wait without music. Before and after: calls and agents "
+    "by the API, `show channels`, counters by /metrics."
 )
 HangUp = Callable[[], None]
 

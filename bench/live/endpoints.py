@@ -90,12 +90,18 @@ def _drain(sock: socket.socket) -> Iterator[tuple[str, int]]:
 
 
 class Endpoints:
-    """Place `rate` calls a second to `extension` for `seconds`; agents answer at once."""
+    """Place `rate` calls a second to `extension` for `seconds`; agents answer at once.
 
-    def __init__(self, switch_port: int, extension: str, *, talk_s: float, agent_hangs_up: bool) -> None:
+    `ptime_ms`: how much sound a packet has. A switch looks after a leg once for each.
+    """
+
+    def __init__(
+        self, switch_port: int, extension: str, *, talk_s: float, agent_hangs_up: bool, ptime_ms: int = 20
+    ) -> None:
         self.switch_port = switch_port
         self._extension = extension
         self._talk_s = talk_s
+        self._ptime_ms = ptime_ms
         self._agent_hangs_up = agent_hangs_up
         self._caller_sock, self._agent_sock = _open(), _open()
         # Never read: music arrives at a port that exists, so that no ICMP answers it.
@@ -119,7 +125,8 @@ class Endpoints:
     def _sdp(self) -> str:
         return (
             "v=0\r\no=x 1 1 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\n"
-            f"m=audio {self._port(self._rtp)} RTP/AVP 0\r\na=rtpmap:0 PCMU/8000\r\na=ptime:20\r\n"
+            f"m=audio {self._port(self._rtp)} RTP/AVP 0\r\na=rtpmap:0 PCMU/8000\r\n"
+            f"a=ptime:{self._ptime_ms}\r\n"
         )
 
     def _after(self, seconds: float, do: Callable[[], None]) -> None:

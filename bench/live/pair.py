@@ -12,7 +12,18 @@ from endpoints import Endpoints
 from live.sip import StoryError, until
 from live.switch import FreeSwitch
 from live.test_nodes import TwoSwitches
-from office import FOREVER_S, MUSIC_TO, NEVER_S, all_channels, channels, in_time, rang_after, said, talking
+from office import (
+    FOREVER_S,
+    MUSIC_TO,
+    NEVER_S,
+    QUIET_PTIME_MS,
+    all_channels,
+    channels,
+    in_time,
+    rang_after,
+    said,
+    talking,
+)
 from stage import MANY_PORTS, Shipped, open_wide
 
 QUEUES = ("here", "there")
@@ -37,7 +48,9 @@ class Pair:
         self.quiet = self.waiting - heard
         """Without music, on each of them; nobody serves them."""
         if self.quiet:
-            self._ends_and_calls += [(self._ends(one, "quiet"), self.quiet) for one in switches]
+            self._ends_and_calls += [
+                (self._ends(one, "quiet", ptime_ms=QUIET_PTIME_MS), self.quiet) for one in switches
+            ]
         setup = TwoSwitches(second=self.second).queue("here").queue("there").queue("quiet", moh_sound="")
         for place in range(2 * self.talking):
             contact = f"sofia/internal/talk{place}@127.0.0.1:{self.served[place % 2].agent_port}"
@@ -45,8 +58,10 @@ class Pair:
         self.controller = Shipped(folder / "pair", first, setup)
 
     @staticmethod
-    def _ends(switch: FreeSwitch, queue: str) -> Endpoints:
-        return Endpoints(switch.sip_port, f"queue_{queue}", talk_s=FOREVER_S, agent_hangs_up=False)
+    def _ends(switch: FreeSwitch, queue: str, *, ptime_ms: int = 20) -> Endpoints:
+        return Endpoints(
+            switch.sip_port, f"queue_{queue}", talk_s=FOREVER_S, agent_hangs_up=False, ptime_ms=ptime_ms
+        )
 
     def start(self) -> None:
         """Until all wait and talk."""

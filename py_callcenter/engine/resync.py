@@ -71,7 +71,7 @@ def look(state: State, call: Call, dump: Event | None) -> None:
             call, dump
         ):  # over; it tells nothing of what comes next
             call.source = moves.source(dump)
-        returning.lives(state, call)
+        returning.lives(state, call, dump)
 
 
 def _bury_the_dead(state: State, node: str, live: dict[str, Event]) -> None:

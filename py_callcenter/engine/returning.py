@@ -26,7 +26,7 @@ from py_callcenter.engine.actions import SetVariables
 from py_callcenter.engine.calls import WISH_OVER, Call, OfferState, Phase, Stay
 from py_callcenter.engine.state import State
 
-_WITH_AN_AGENT: Final = frozenset({Phase.CONNECTING, Phase.TALKING})
+_IN_OUR_CARE: Final = frozenset({Phase.WAITING, Phase.CONNECTING, Phase.TALKING})
 _WITHOUT_QUEUE: Final = frozenset({Phase.AWAY, Phase.PARTED})
 SETTLE_US: Final = 400_000
 """A PARK and the agent's HANGUP may swap; this long we wait for the second before deciding."""
@@ -305,16 +305,12 @@ def asleep(state: State, call: Call, dump: Event) -> None:
         state.start_timer(departures.FORSAKEN_US, looks.ask, call)
 
 
-def lives(state: State, call: Call) -> None:
+def lives(state: State, call: Call, dump: Event) -> None:
     """A look that we asked for shows the caller where we think, or nowhere in particular."""
-    _stamp_again(state, call)
+    _stamp_again(state, call, dump)
     match call.phase:
         case Phase.WAITING | Phase.CONNECTING if _is_let_go(state, call):
             pass
-        case Phase.WAITING if call.unstamped and call.stay is not None:
-            call.unstamped, call.parked = False, True
-            holds.find(state, call)
-            callers.settle_in(state, call, call.stay)
         case Phase.CONNECTING if (
             call.winner is not None and call.winner.overdue and call.winner.state is OfferState.BRIDGING
         ):
@@ -323,9 +319,6 @@ def lives(state: State, call: Call) -> None:
             joining.assume_parked(state, call)
         case Phase.WAITING:
             music.start(state, call)
-        case Phase.AWAY if call.unstamped:
-            call.unstamped = False
-            state.act(SetVariables(call.node, call.uuid, talk.NO_LONGER_OURS))
         case Phase.PARTED if state.is_pending(call.settle_timer):
             # For some ticks the bridge has yet to notice a transfer, or to park the caller; the switch
             # tells when it has, and the deadline asks again.
@@ -339,14 +332,26 @@ def lives(state: State, call: Call) -> None:
             pass
 
 
-def _stamp_again(state: State, call: Call) -> None:
-    """What was set while the caller waited may never have got there, and an agent was found meanwhile."""
-    offer, stay = call.winner, call.stay
-    if not call.unstamped or offer is None or stay is None or call.phase not in _WITH_AN_AGENT:
+def _stamp_again(state: State, call: Call, dump: Event) -> None:
+    """What was set on the channel may never have got there: again, for where the caller is by now."""
+    stay = call.stay
+    if not call.unstamped:
         return
-    call.unstamped = False
-    talking = talk.stamps_of(state, offer) if call.phase is Phase.TALKING else ()
-    state.act(SetVariables(call.node, call.uuid, (*callers.stamps_of(state, call, stay), *talking)))
+    if _is_let_go(state, call):  # perhaps somebody else's by now
+        state.start_timer(looks.ASK_AFTER_US, looks.ask, call)
+    elif call.phase is Phase.AWAY:
+        call.unstamped = False
+        state.act(SetVariables(call.node, call.uuid, talk.NO_LONGER_OURS))
+    elif call.phase in _IN_OUR_CARE and stay is not None:
+        call.unstamped = False
+        name = () if dump.get("variable_cc_queue") == stay.queue.name else (("cc_queue", stay.queue.name),)
+        talking = (
+            talk.stamps_of(state, call.winner)
+            if call.winner is not None and call.phase is Phase.TALKING
+            else ()
+        )
+        stamps = (*name, *callers.stamps_of(state, call, stay), *talking)
+        state.act(SetVariables(call.node, call.uuid, stamps))
 
 
 def _is_let_go(state: State, call: Call) -> bool:
