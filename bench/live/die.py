@@ -38,6 +38,7 @@ from live.switch import FreeSwitch, SwitchError
 from office import (
     IDLE,
     NEVER_S,
+    PTIME_MS,
     RESTING,
     Office,
     Picture,
@@ -51,8 +52,8 @@ from stage import MANY_PORTS, Shares, on_a_switch
 
 METHOD = (
     "method: callers and phones are SIP ends in this script, on loopback; an INVITE's moment is the kernel's "
-    "stamp. Packets of 20 ms, of 120 ms for those who wait without music. Before and after: calls and agents "
-    "by the API, `show channels`, counters by /metrics."
+    f"stamp. Packets of {PTIME_MS} ms. Before and after: calls and agents by the API, `show channels`, "
+    "counters by /metrics."
 )
 HangUp = Callable[[], None]
 

@@ -26,10 +26,8 @@ NEVER_S = float("inf")
 """What wasn't measured took."""
 FOREVER_S = 3600.0
 MUSIC_TO = 100
-QUIET_PTIME_MS = 120
-"""Of those who hear nothing: at 20 ms a switch looks after each fifty times a second, of which two cores bear
-some 900.
-"""
+PTIME_MS = 120
+"""At 20 ms a switch looks after each leg fifty times a second, of which two cores bear some 900."""
 IDLE = ("idle0", "idle1", "idle2", "idle3")
 """Agents with nobody to talk to; they log in one after the other."""
 RESTING = 3
@@ -114,12 +112,14 @@ class Office:
     def __init__(self, switch: FreeSwitch, folder: Path, waiting: int, talking: int) -> None:
         self.switch = switch
         self.wire = WireCutter(switch.esl_port)
-        self.ends = Endpoints(switch.sip_port, "queue_support", talk_s=FOREVER_S, agent_hangs_up=False)
+        self.ends = Endpoints(
+            switch.sip_port, "queue_support", talk_s=FOREVER_S, agent_hangs_up=False, ptime_ms=PTIME_MS
+        )
         self.brief = Endpoints(switch.sip_port, "queue_support", talk_s=1.0, agent_hangs_up=True)
         # Music to so many at most: it is the switch's work, and more of it than of anything else.
         heard = min(waiting, MUSIC_TO)
         self.quiet = Endpoints(
-            switch.sip_port, "queue_quiet", talk_s=FOREVER_S, agent_hangs_up=False, ptime_ms=QUIET_PTIME_MS
+            switch.sip_port, "queue_quiet", talk_s=FOREVER_S, agent_hangs_up=False, ptime_ms=PTIME_MS
         )
         setup = Setup().queue().queue("quiet", moh_sound="").queue("other")
         for name in IDLE:

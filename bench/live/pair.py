@@ -16,7 +16,7 @@ from office import (
     FOREVER_S,
     MUSIC_TO,
     NEVER_S,
-    QUIET_PTIME_MS,
+    PTIME_MS,
     all_channels,
     channels,
     in_time,
@@ -48,9 +48,7 @@ class Pair:
         self.quiet = self.waiting - heard
         """Without music, on each of them; nobody serves them."""
         if self.quiet:
-            self._ends_and_calls += [
-                (self._ends(one, "quiet", ptime_ms=QUIET_PTIME_MS), self.quiet) for one in switches
-            ]
+            self._ends_and_calls += [(self._ends(one, "quiet"), self.quiet) for one in switches]
         setup = TwoSwitches(second=self.second).queue("here").queue("there").queue("quiet", moh_sound="")
         for place in range(2 * self.talking):
             contact = f"sofia/internal/talk{place}@127.0.0.1:{self.served[place % 2].agent_port}"
@@ -58,9 +56,9 @@ class Pair:
         self.controller = Shipped(folder / "pair", first, setup)
 
     @staticmethod
-    def _ends(switch: FreeSwitch, queue: str, *, ptime_ms: int = 20) -> Endpoints:
+    def _ends(switch: FreeSwitch, queue: str) -> Endpoints:
         return Endpoints(
-            switch.sip_port, f"queue_{queue}", talk_s=FOREVER_S, agent_hangs_up=False, ptime_ms=ptime_ms
+            switch.sip_port, f"queue_{queue}", talk_s=FOREVER_S, agent_hangs_up=False, ptime_ms=PTIME_MS
         )
 
     def start(self) -> None:
