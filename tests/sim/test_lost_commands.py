@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from sim.staging import centre, set_status, unreachable
+from sim.staging import centre, set_status, two_queues, unreachable
 from sim.world import IGNORES, MANUAL
 
 from py_callcenter.engine.actions import Bridge, Kill, Look, PlayMusic, SetVariables, Transfer
@@ -143,6 +143,8 @@ def test_stamps_that_never_got_there_are_set_when_the_connection_is_back(answers
     assert "cc_tag" in leg.values
     assert leg.values["cc_agent_bridged"] == leg.values["park_after_bridge"] == "true"
     assert leg.values["cc_cause"] == "answered"
+    answered_us = world.the("offer-ended").at_us
+    assert leg.values["cc_queue_answered_epoch"] == str(answered_us // 1_000_000)
     world.does(world.phones["1000"].hang_up)
     world.run(1)
     assert call.alive
@@ -165,3 +167,27 @@ def test_stamps_that_never_got_there_are_set_while_the_two_are_being_joined():
 
     assert "cc_tag" in leg.values
     assert leg.values["cc_cause"] == "cancel", "nobody has answered yet"
+
+
+def test_another_queue_that_never_got_to_the_channel_is_set_when_the_connection_is_back():
+    """Else its seal, which names the queue, would hold for nobody."""
+    world = two_queues()
+    for name in ("1000", "2000"):
+        set_status(world, name, "Logged Out")
+    call = world.call()
+    leg = world.switch.legs[call.uuid]
+    world.run(1)
+    unreachable(world, SetVariables, Look)
+    world.carry_out(world.engine.move_call(call.uuid, "billing", world.now_us))
+    world.report_lost(NOT_SENT)
+    world.run(2)
+    world.report_lost(NOT_SENT)
+    assert leg.values["cc_queue"] == "support"
+
+    world.swallow = lambda _action: False
+    world.run(6)
+
+    assert leg.values["cc_queue"] == "billing"
+    assert world.engine._state.sealer.holds(
+        leg.values["cc_tag"], "caller", call.uuid, call.uuid, "billing", int(leg.values["cc_entered_us"])
+    )

@@ -339,18 +339,18 @@ def _breaks(centre: Centre, plan: FaultPlan, rng: random.Random) -> None:
     def join(first: Any, second: Any) -> None:
         real(first, second)
         if rng.random() < 0.3 + 0.5 * plan.level:
-            switch.after(rng.randrange(100_000), _part, switch, first, second)
+            switch.after(rng.randrange(100_000), _fall_apart, switch, first, second)
 
     switch.join_legs = join
     over(centre, plan, lambda: switch.__dict__.pop("join_legs", None))
 
 
-def _part(switch: Any, first: Any, second: Any) -> None:
-    """The second leg leaves the bridge by itself; both park, or are hung up when they may not."""
-    if first.partner is second:
+def _fall_apart(switch: Any, first: Any, second: Any) -> None:
+    """The second leg leaves the bridge for the park by itself; the first one does what it always does then."""
+    if first.partner is second and second.routing is None:
         switch._part(second)
-        if second.alive and second.bridging is None and second.routing is None:
-            switch.left_second(second)
+        if second.alive and second.bridging is None:
+            switch.park(second, "CS_PARK")
 
 
 # Switches.

@@ -103,8 +103,8 @@ def _together(centre: Centre, plan: FaultPlan, rng: random.Random) -> None:
                 switch.after(rng.randrange(1000), phone.answer, uuid)
 
     def watch(kind: str, leg: Any) -> None:
-        call = _call_of(leg)
-        if kind == "progress" and call and call not in due:
+        call = _call_of(leg) if kind == "progress" else ""
+        if call and call not in due:
             due.add(call)
             switch.after(rng.randrange(50_000, 1_500_000), pick_up, call)
 

@@ -23,6 +23,9 @@ from py_callcenter.app import notable
 CHUNK = 4
 
 
+TELL_EVERY = 200
+
+
 @dataclass(frozen=True, slots=True)
 class Allowed:
     """What may happen in each seed beside what it draws by itself."""
@@ -33,12 +36,11 @@ class Allowed:
 
     def __str__(self) -> str:
         """As options of the command line; empty for nothing in particular."""
-        faults = () if self.faults == FAULTS else (f"--faults {','.join(map(str, self.faults))}",)
+        faults = () if self.faults == FAULTS else (f"--faults={','.join(map(str, self.faults))}",)
         return " ".join((*faults, *((f"--always {','.join(self.always)}",) if self.always else ())))
 
 
 ANYTHING = Allowed()
-TELL_EVERY = 200
 
 
 @dataclass(frozen=True, slots=True)
