@@ -346,7 +346,7 @@ def _breaks(centre: Centre, plan: FaultPlan, rng: random.Random) -> None:
 
 
 def _fall_apart(switch: Any, first: Any, second: Any) -> None:
-    """The second leg leaves the bridge for the park by itself; the first one does what it always does then."""
+    """The second leg leaves the bridge for the park by itself; the first does what it always does then."""
     if first.partner is second and second.routing is None:
         switch._part(second)
         if second.alive and second.bridging is None:

@@ -342,7 +342,7 @@ class Rules:
         return ""
 
     def _is_consulted_about(self, caller: Caller) -> bool:
-        """The agent talks with somebody else about them, or with another to whom that one has connected the agent."""
+        """The agent talks with somebody else about them, or with whom that one has connected the agent."""
         if not caller.talks:
             return False
         leg = self.centre.switches[caller.node].find(caller.talks[-1].leg)
