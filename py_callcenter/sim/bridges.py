@@ -149,6 +149,8 @@ class Bridges(Channels):
             return
         if leg.call_state in {"HELD", "UNHELD"}:
             leg.call_state = "ACTIVE"
+        if leg.holding:
+            self.unhold(leg, "phone-unhold")
         self._begin_hangup(leg, "NORMAL_CLEARING")
         self.report(leg)
 

@@ -501,6 +501,7 @@ def refused_for(limit: str, usual: str) -> Story:
     def story(side: Side) -> None:
         side.leg("caller")
         side.api(limit)
+        side.pause(1.1)  # of what the switch lets begin in this second, the old limit holds
         side.begin("agent")
         side.dials("agent", f"[origination_uuid={{agent}}]{side.phone('agent', 'answers')}")
         side.pause(0.5)
