@@ -83,6 +83,7 @@ class Bridges(Channels):
         if not leg.alive or leg.ticket != ticket:
             return
         if leg.partner is not None:
+            self.stop_playback(leg)  # what is heard on hold ends before the bridge does
             self._part(leg)
         self.leave_park(leg)
         leg.heeded = True
