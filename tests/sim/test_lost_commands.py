@@ -115,18 +115,23 @@ def test_a_phone_whose_hang_up_never_left_is_hung_up_with_the_reconnection():
     assert not world.ringing("1000")
 
 
+def calls_unstamped(world):
+    """Somebody calls; what we set on the channel is lost, and the look that asks for it too."""
+    unreachable(world, SetVariables, Look)
+    call = world.call()
+    world.run(0.5)
+    world.report_lost(NOT_SENT)
+    world.run(2)
+    return call, world.switch.legs[call.uuid]
+
+
 @pytest.mark.parametrize("answers", ["before", "after"])
 def test_stamps_that_never_got_there_are_set_when_the_connection_is_back(answers):
     """Before or after an agent has answered: without them the agent's hang-up would end the caller's call,
     and the next controller wouldn't know who talks with whom.
     """
     world = centre("1000", behaviour=MANUAL, after_call="voicemail")
-    unreachable(world, SetVariables, Look)
-    call = world.call()
-    leg = world.switch.legs[call.uuid]
-    world.run(0.5)
-    world.report_lost(NOT_SENT)
-    world.run(2)
+    call, leg = calls_unstamped(world)
     world.report_lost(NOT_SENT)
     if answers == "before":
         world.does(world.phones["1000"].answer)
@@ -153,12 +158,7 @@ def test_stamps_that_never_got_there_are_set_when_the_connection_is_back(answers
 
 def test_stamps_that_never_got_there_are_set_while_the_two_are_being_joined():
     world = centre("1000", behaviour=MANUAL)
-    unreachable(world, SetVariables, Look)
-    call = world.call()
-    leg = world.switch.legs[call.uuid]
-    world.run(0.5)
-    world.report_lost(NOT_SENT)
-    world.run(2)
+    _call, leg = calls_unstamped(world)
     world.swallow = lambda action: isinstance(action, Bridge)
     world.report_lost(NOT_SENT)
     world.run(4.9)
