@@ -47,7 +47,7 @@ class Commands(Api):
         self._work(connection)
 
     def _work(self, connection: Connection) -> None:
-        while not connection.blocked and not connection.closed:
+        while connection.buffer and not connection.blocked and not connection.closed:
             buffer = connection.buffer = connection.buffer.lstrip(b"\n")
             head, blank, rest = buffer.partition(b"\n\n")
             if not blank:

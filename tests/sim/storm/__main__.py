@@ -11,7 +11,7 @@ import time
 
 import conditions
 from sim.storm import coverage
-from sim.storm.plan import HABITS, Plan, draw
+from sim.storm.plan import HABITS, Plan
 from sim.storm.pool import Allowed, quiet, tally
 from sim.storm.run import FAULTS, Result, simulate
 from sim.storm.shrink import Shrinker, command
@@ -41,12 +41,11 @@ def _allowed(options: argparse.Namespace) -> Allowed:
     faults = (
         FAULTS if options.faults is None else tuple(int(word) for word in options.faults.split(",") if word)
     )
-    return Allowed(faults, tuple(sorted(_numbers(options.always))))
+    return Allowed(faults, tuple(sorted(_numbers(options.always))), options.brief)
 
 
 def _whole(options: argparse.Namespace) -> Plan:
-    allowed = _allowed(options)
-    return draw(options.seed, allowed.faults, tuple(sorted(_numbers(options.habits))), allowed.always)
+    return _allowed(options).draw(options.seed, tuple(sorted(_numbers(options.habits))))
 
 
 def _describe(result: Result) -> None:
@@ -120,6 +119,7 @@ def main() -> int:
     parser.add_argument("--faults", help="only these faults, by number")
     parser.add_argument("--habits", default=",".join(HABITS), help="only these habits, or none")
     parser.add_argument("--always", default="none", help="habits that people of every seed have")
+    parser.add_argument("--brief", action="store_true", help="shorter stories with fewer calls")
     parser.add_argument("--seconds", type=float, help="stop after so many seconds of virtual time")
     parser.add_argument("--keep-faults", help="only these of the seed's faults, by index")
     parser.add_argument("--keep-calls", help="only these of its calls")

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import structlog
-from sim.storm.plan import HABITS, draw
+from sim.storm.plan import HABITS, Plan, draw
 from sim.storm.run import FAULTS, simulate
 
 from py_callcenter.app import notable
@@ -33,11 +33,18 @@ class Allowed:
     faults: tuple[int, ...] = FAULTS
     always: tuple[str, ...] = ()
     """Habits that people of each have."""
+    brief: bool = False
+    """Shorter stories: `plan.draw`."""
 
     def __str__(self) -> str:
         """As options of the command line; empty for nothing in particular."""
         faults = () if self.faults == FAULTS else (f"--faults={','.join(map(str, self.faults))}",)
-        return " ".join((*faults, *((f"--always {','.join(self.always)}",) if self.always else ())))
+        always = (f"--always {','.join(self.always)}",) if self.always else ()
+        return " ".join((*faults, *always, *(("--brief",) if self.brief else ())))
+
+    def draw(self, seed: int, habits: tuple[str, ...] = HABITS) -> Plan:
+        """The plan of a seed of this run."""
+        return draw(seed, self.faults, habits, self.always, brief=self.brief)
 
 
 ANYTHING = Allowed()
@@ -100,7 +107,7 @@ def quiet() -> None:
 
 def one(seed: int, allowed: Allowed = ANYTHING) -> Ran:
     """Run a seed."""
-    plan = draw(seed, allowed.faults, HABITS, allowed.always)
+    plan = allowed.draw(seed)
     numbers = tuple(plan.numbers())
     try:
         result = simulate(plan)
