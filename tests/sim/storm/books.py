@@ -127,7 +127,8 @@ class Books:
         self._centre.spy.forgotten({getattr(record, "call", "") for record in lost})
         gone = {record.id for record in lost}
         self.said = [record for record in self.said if record.id not in gone]
-        self._unfolded = [record for record in self._unfolded if record.id not in gone]
+        # An earlier start may have read them, and they still waited for the database.
+        self._memory, self._standing, self._unfolded = Memory(), {}, list(self.said)
 
     def fail_over(self, rng: random.Random) -> None:
         """Another server takes the database over and lacks the last transactions, and with the records what
