@@ -88,6 +88,8 @@ REPORTS = ("Reports out of a year of 20 million calls, on PostgreSQL", ["bench/p
 STORM = "Random call centres with misfortunes in virtual time"
 SUMMARY = re.compile(r"^\d+ seeds, \d+ calls, .* seeds fail; ", re.MULTILINE)
 """How the end of what a storm prints begins."""
+FROM = re.compile(r"Seeds from (\d+)(, --.+)?\.$")
+"""Which were played, and how."""
 
 HEAD = """# Measured
 
@@ -133,8 +135,10 @@ def storm(said: str) -> tuple[str, bool]:
     if not any(line.startswith("measured ") for line in end):
         raise ValueError("it doesn't say when and on which machine and commit: a line `measured …`")
     seeds = end[0].split(" ", 1)[0]
+    first, how = (found[1], found[2]) if (found := FROM.search(end[1])) else ("0", "")
+    more = f" MORE='--first {first}{how.replace(',', '', 1)}'" if first != "0" or how else ""
     good = "; 0 seeds fail; " in end[0]
-    return f"## {STORM}\n\n`make sim SEEDS={seeds}`\n\n```\n" + "\n".join(end).strip() + "\n```\n", good
+    return f"## {STORM}\n\n`make sim SEEDS={seeds}{more}`\n\n```\n" + "\n".join(end).strip() + "\n```\n", good
 
 
 def sections(text: str) -> dict[str, str]:

@@ -159,6 +159,11 @@ def test_the_end_of_a_storm_becomes_a_section(bench):
     assert results.sections(f"head\n{section}") == {results.STORM: section}
 
 
+def test_a_storm_of_other_seeds_is_written_with_what_plays_it_again(bench):
+    section, _good = bench("results").storm(SUMMARY.replace("from 0.", "from 500, --brief."))
+    assert "`make sim SEEDS=300 MORE='--first 500 --brief'`" in section
+
+
 def test_a_storm_in_which_seeds_fail_is_written_and_is_not_good(bench):
     section, good = bench("results").storm(SUMMARY.replace("0 seeds fail", "10 seeds fail"))
     assert not good

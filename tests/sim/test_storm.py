@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 from sim.storm import coverage, faults
 from sim.storm.plan import draw
-from sim.storm.pool import tally
+from sim.storm.pool import Allowed, tally
 from sim.storm.run import FAULTS, simulate
 from sim.storm.shrink import Shrinker, command
 
@@ -63,6 +63,21 @@ def test_the_same_seed_is_the_same_story_in_another_process():
 
 def test_different_seeds_are_different_stories():
     assert len({simulate(draw(seed, ())).fingerprint for seed in range(5)}) == 5
+
+
+def test_brief_stories_are_of_the_same_kind_and_take_less_time():
+    usual, brief = ([Allowed(brief=short).draw(seed) for seed in range(40)] for short in (False, True))
+
+    assert all(30 <= plan.seconds <= 600 and plan.calls for plan in brief)
+    assert all(one.seconds > other.seconds for one, other in zip(usual, brief, strict=True))
+    assert [plan.agents for plan in usual] == [plan.agents for plan in brief]
+    calls, fewer = (sum(len(plan.calls) for plan in plans) for plans in (usual, brief))
+    assert 0.6 * calls < fewer < 0.9 * calls
+
+
+def test_a_seed_is_played_again_as_it_was_drawn():
+    assert str(Allowed((8, 37), ("breaks",), brief=True)) == "--faults=8,37 --always breaks --brief"
+    assert str(Allowed()) == ""
 
 
 def test_every_fault_of_the_list_is_played_or_named_with_the_reason_why_not():

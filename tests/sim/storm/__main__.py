@@ -88,7 +88,8 @@ def _many_seeds(options: argparse.Namespace) -> int:
     jobs = options.jobs or os.cpu_count() or 1
     begun, commit = time.monotonic(), conditions.commit()  # the tree may move on while it runs
     seeds = range(options.first, options.first + options.seeds)
-    total = tally(seeds, jobs, aloud=True, for_s=60 * options.minutes, allowed=_allowed(options))
+    allowed = _allowed(options)
+    total = tally(seeds, jobs, aloud=True, for_s=60 * options.minutes, allowed=allowed)
     took_s = time.monotonic() - begun
     print(
         f"{total.seeds} seeds, {total.calls} calls, {total.virtual_s / 3600:.0f} virtual hours, "
@@ -96,7 +97,8 @@ def _many_seeds(options: argparse.Namespace) -> int:
         f"({platform.machine()}, Python {platform.python_version()}): {total.seeds / took_s:.1f} seeds/s, "
         f"{total.calls / took_s:.0f} calls/s; {len(total.failures)} seeds fail; trace {total.fingerprint}"
     )
-    print(f"{conditions.measured(commit)} Seeds from {options.first}.")
+    how = f", {allowed}" if str(allowed) else ""
+    print(f"{conditions.measured(commit)} Seeds from {options.first}{how}.")
     if total.failures:
         print("seeds that fail: " + " ".join(str(seed) for seed, _what in total.failures))
         print("promises broken, in seeds: " + " ".join(f"{r}:{n}" for r, n in sorted(total.rules.items())))

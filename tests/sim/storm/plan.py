@@ -203,8 +203,8 @@ def draw(
     brief: bool = False,
 ) -> Plan:
     """The plan of a seed; `faults` are the numbers that may happen, `habits` what people may do; in each seed
-    some of it, and `always` these. `brief`: as likely shorter than 134 s as longer, where it's 315 s else, and
-    at most 130 calls, not 220: more seeds in the same time.
+    some of it, and `always` these. `brief`: as likely shorter than 134 s as longer, where it's 315 s else,
+    and at most 130 calls, not 220: more seeds in the same time.
     """
     rng = random.Random(f"plan {seed}")
     seconds = rng.uniform(SHORTEST_S, LONGEST_S)
