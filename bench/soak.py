@@ -27,6 +27,7 @@ from __future__ import annotations
 
 import argparse
 import gc
+import math
 import os
 import socket
 import statistics
@@ -35,6 +36,7 @@ import sys
 import tempfile
 import time
 import urllib.request
+from itertools import pairwise
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
@@ -75,6 +77,22 @@ def slope(samples: Samples) -> float:
     return sum((at - mean_h) * (mb - mean_mb) for at, mb in zip(hours, sizes, strict=True)) / spread
 
 
+def uncertainty(samples: Samples) -> float:
+    """Standard error of the slope, MB per hour. Samples are seconds apart and like their neighbours, so `n`
+    of them say as much as n·(1-ρ)/(1+ρ) independent ones; ρ: correlation of a residual with the next one.
+    """
+    growth = slope(samples)
+    mean_h = statistics.fmean(at for at, _mb, _fds in samples)
+    mean_mb = statistics.fmean(mb for _at, mb, _fds in samples)
+    left = [mb - mean_mb - growth * (at - mean_h) for at, mb, _fds in samples]
+    squares = sum(one * one for one in left)
+    if len(samples) < 4 or not squares:
+        return 0.0
+    likeness = min(0.99, max(0.0, sum(one * next_ for one, next_ in pairwise(left)) / squares))
+    spread = sum((at - mean_h) ** 2 for at, _mb, _fds in samples)
+    return math.sqrt(squares / (len(samples) - 2) / spread * (1 + likeness) / (1 - likeness))
+
+
 def processor_s(pid: int) -> float:
     """Processor time of a process so far."""
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
@@ -94,7 +112,10 @@ def judge(samples: Samples, warm_up_h: float, unit: str) -> bool:
     # What is read or scraped at the moment of a sample has a descriptor of its own: the usual number counts.
     fds = (statistics.mode(one[2] for one in late[:24]), statistics.mode(one[2] for one in late[-24:]))
     print(f"{len(late)} samples after {warm_up_h:.2f} {unit}: {late[0][1]:.1f} MB to {late[-1][1]:.1f} MB")
-    print(f"slope {growth:+.3f} MB per {unit[:-1]}; descriptors {fds[0]} to {fds[1]}")
+    print(
+        f"slope {growth:+.3f} ± {uncertainty(late):.3f} MB per {unit[:-1]} (standard error); "
+        f"descriptors {fds[0]} to {fds[1]}"
+    )
     good = growth <= LIMIT_MB_PER_H and fds[0] == fds[1]
     print(
         "within the promise" if good else f"NOT within the promise ({LIMIT_MB_PER_H} MB/h, equal descriptors)"

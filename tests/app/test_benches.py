@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import importlib
+import math
+import random
 import sqlite3
 from contextlib import closing
 from pathlib import Path
@@ -138,6 +140,24 @@ def test_the_soak_in_virtual_time_writes_to_a_real_database(bench, monkeypatch, 
         (kept,) = database.execute("select count(*) from cc_records").fetchone()
     assert kept == books.records > 0
     assert list((tmp_path / "state/spool").iterdir())
+
+
+def test_a_slope_is_told_with_how_sure_it_is(bench):
+    soak = bench("soak")
+    chance = random.Random(1)
+    hours = [number / 720 for number in range(240)]
+    noise = [chance.gauss(0, 1) for _ in hours]
+    slow = [noise[0]]
+    for one in noise[1:]:
+        slow.append(0.9 * slow[-1] + math.sqrt(0.19) * one)
+
+    alone = soak.uncertainty([(at, 100 + 3 * at + one, 9) for at, one in zip(hours, noise, strict=True)])
+    alike = soak.uncertainty([(at, 100 + 3 * at + one, 9) for at, one in zip(hours, slow, strict=True)])
+
+    textbook = 1 / math.sqrt(sum((at - sum(hours) / 240) ** 2 for at in hours))
+    assert alone == pytest.approx(textbook, rel=0.15)
+    assert 2.5 * alone < alike < 7 * alone
+    assert soak.uncertainty([(at, 100 + 3 * at, 9) for at in hours]) == pytest.approx(0, abs=1e-6)
 
 
 SUMMARY = """200 of 300 seeds, 9 calls, 0 fail, 1 s, 2.0 seeds/s

@@ -50,12 +50,3 @@ def test_what_was_found_beside_breaks_stays_mended(story, monkeypatch):
     result = simulate(draw(OTHERS[story], EVERYTHING, HABITS))
 
     assert not result.violations, "\n".join(map(str, result.violations))
-
-
-def test_a_request_for_a_break_that_was_torn_out_of_the_spool_is_forgotten_by_all(monkeypatch):
-    """F37 twice while the database is away: a start had read the request, the next one can't."""
-    monkeypatch.setattr(notable, "NOTABLE", {})
-
-    result = simulate(draw(560817, EVERYTHING, HABITS, brief=True))
-
-    assert not result.violations, "\n".join(map(str, result.violations))

@@ -339,6 +339,8 @@ class Rules:
             return "waiting" if caller.entered and not self._stale(caller) else ""
         if leg.bridging is None and (leg.app or leg.steps or leg.routing is not None):
             return "dialplan"
+        if leg.bridging is not None and not caller.entered and caller.uuid in self.truth.connected:
+            return "elsewhere"  # they had left the queues; what becomes of it isn't ours
         return ""
 
     def _is_consulted_about(self, caller: Caller) -> bool:
@@ -542,7 +544,7 @@ class Rules:
         undisturbed = not self.centre.disturbed
         said = {(r.call, r.agent) for r in kept if r.kind == "call-answered"}
         spoke: set[tuple[str, str]] = set()
-        perhaps: set[tuple[str, str]] = set()
+        perhaps = set(truth.met)  # a colleague who was asked and sent into a queue waits there, too
         for caller in truth.callers.values():
             for talk in caller.talks:
                 perhaps.add((caller.uuid, talk.agent))

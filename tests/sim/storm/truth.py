@@ -176,6 +176,10 @@ class Truth:
         self.crashes_us: list[int] = []
         self.blind: set[str] = set()
         """Calls that lived when a controller died or a switch did, or for all that the controller knew."""
+        self.met: set[tuple[str, str]] = set()
+        """Legs that are no callers and were connected with an agent's: leg and agent."""
+        self.connected: set[str] = set()
+        """Legs that somebody else has asked the switch to connect."""
         self.damaged: set[str] = set()
         """Calls of which the books lost a line."""
         self.asked: dict[str, str] = {}
@@ -461,6 +465,8 @@ class Truth:
                 self.workers[ring.agent].untold = True
             elif caller is not None and theirs.values.get("cc_standby"):
                 self._joined_standing(caller, theirs)
+            elif ring is not None:
+                self.met.add((mine.uuid, ring.agent))
 
     def _note_asked(self, leg: Leg, other: Leg) -> None:
         """Whoever is asked connects the agent with another, who is asked from then on."""
@@ -518,7 +524,7 @@ class Truth:
             plan = self.centre.plan
             rest_s = max(plan.delay_s, PATH_DELAY_S) if ring.talk is None else plan.wrap_up_s
             self._rests(worker, rest_s)
-            if ring.given and ring.run != len(self.starts_us):
+            if ring.given and (ring.run != len(self.starts_us) or self.centre.controller is None):
                 worker.untold = True  # to a later run that was a call elsewhere
             if ring.talk is not None and not ring.unseen:  # else idle since the books said so
                 worker.idle_us = now
