@@ -94,7 +94,7 @@ bench-reports: $(VENV)/.test ## a month's report out of 20 million calls on Post
 bench-soak: $(VENV)/.test ## memory and descriptors: half an hour at 100 calls/s, a day in virtual time → bench/RESULTS.md (forty minutes)
 	$(BIN)/python bench/results.py --soak
 
-bench-storm: $(VENV)/.test ## the end of `make sim SEEDS=20000 | tee FILE`, with FILE=its name → bench/RESULTS.md
+bench-storm: $(VENV)/.test ## the end of `make sim SEEDS=20000 MORE=--brief | tee FILE`, with FILE=its name → bench/RESULTS.md
 	$(BIN)/python bench/results.py --storm $(or $(FILE),$(error FILE=… has to name what make sim has printed))
 
 messages: $(VENV)/.test ## bring the message catalogues up to the words in use; then translate what is empty

@@ -2,7 +2,8 @@
 
 What is drawn, what may go wrong, what is promised: `storm/plan.py`, `storm/faults.py`, `storm/rules.py`. A
 failing seed is named with the command that plays it again. SIM_SEEDS sets how many are tried here; `make sim
-SEEDS=20000` is the long run. What isn't proven yet stands in `storm/coverage.py`.
+SEEDS=20000 MORE=--brief` is the long run: an hour on two cores. What isn't proven yet stands in
+`storm/coverage.py`.
 """
 
 from __future__ import annotations
