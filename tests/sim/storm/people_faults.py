@@ -129,7 +129,7 @@ def _foreigner(centre: Centre, plan: FaultPlan, rng: random.Random) -> None:
         else:
             other = rng.choice(legs)
             if other is not leg:
-                centre.spy.connected |= {leg.uuid, other.uuid}
+                centre.spy.connected |= {leg.uuid: other.uuid, other.uuid: leg.uuid}
                 centre.switch_input(plan.node, lambda switch: switch.request_bridge(leg, other))
 
     for _ in range(rng.randint(1, 4)):

@@ -339,8 +339,9 @@ class Rules:
             return "waiting" if caller.entered and not self._stale(caller) else ""
         if leg.bridging is None and (leg.app or leg.steps or leg.routing is not None):
             return "dialplan"
-        if leg.bridging is not None and not caller.entered and caller.uuid in self.truth.connected:
-            return "elsewhere"  # they had left the queues; what becomes of it isn't ours
+        other = leg.bridging
+        if other is not None and not caller.entered and self.truth.connected.get(leg.uuid) == other.uuid:
+            return "elsewhere"  # they had left the queues, and somebody else asked for this bridge
         return ""
 
     def _is_consulted_about(self, caller: Caller) -> bool:

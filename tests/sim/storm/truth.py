@@ -178,8 +178,8 @@ class Truth:
         """Calls that lived when a controller died or a switch did, or for all that the controller knew."""
         self.met: set[tuple[str, str]] = set()
         """Legs that are no callers and were connected with an agent's: leg and agent."""
-        self.connected: set[str] = set()
-        """Legs that somebody else has asked the switch to connect."""
+        self.connected: dict[str, str] = {}
+        """Legs that somebody else has asked the switch to connect, and with whom last."""
         self.damaged: set[str] = set()
         """Calls of which the books lost a line."""
         self.asked: dict[str, str] = {}
