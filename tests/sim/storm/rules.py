@@ -216,6 +216,9 @@ class Rules:
             if min(ring.made_us, *(other.made_us for other in rivals)) <= left_us + self.reach_us:
                 # Called off with the queue that the caller has left; the command is on its way, or was lost.
                 centre.at(left_us + self.reach_us, self._rings_on, ring, rival)
+            elif all(other.untold and other.run < ring.run for other in rivals):
+                # The next run finds them when it looks, and ends them in the moment in which it rings anew.
+                centre.at(centre.now_us + self.reach_us, self._rings_on, ring, rival)
             else:
                 self.broken("I5", ring.call, f"call {ring.call} rings for {ring.offer} and {sorted(rival)}")
 
@@ -324,7 +327,8 @@ class Rules:
         """Whoever talks with the agent whom we gave them is kept when these two part."""
         other, key = caller.leg.partner, f"{caller.uuid} kept"
         given = other is not None and other.uuid == caller.leg.values.get("cc_agent_uuid")
-        if not given or caller.leg.is_true("park_after_bridge"):
+        anew = other is not None and self.truth.connected.get(caller.uuid) == other.uuid  # by somebody else
+        if not given or anew or caller.leg.is_true("park_after_bridge"):
             self.well("I1", key)
         elif self.aged("I1", key, caller.node, now) > KEPT_US:
             self.broken("I1", key, f"caller {caller.uuid} would be hung up with the agent's leg")
